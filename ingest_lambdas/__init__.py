@@ -1,0 +1,1 @@
+"""Handlers at the front door."""

@@ -1,0 +1,1 @@
+"""The domain: envelopes, sources, signatures, validation, MozDef events, duplicates, delivery."""

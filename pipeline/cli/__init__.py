@@ -1,0 +1,1 @@
+"""The `mozdef-ef` command: one module for each command group."""

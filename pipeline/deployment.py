@@ -1,0 +1,181 @@
+"""The settings of one stage, `config/<stage>.yaml` (build and command line only)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import PipelineError
+from pipeline.sources.model import SourceName
+
+MAXIMUM_RECORD_AGE_SECONDS = 604_800
+"""Lambda API reference, CreateEventSourceMapping: the largest MaximumRecordAgeInSeconds."""
+
+_RETENTION_USED = 6 / 7
+_PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
+
+
+class DeploymentError(PipelineError):
+    """The settings of a stage are wrong: one line a fault, with file, key and what is expected."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stream(_Model):
+    """The Kinesis data stream."""
+
+    mode: Literal["on_demand", "provisioned"] = "on_demand"
+    shards: int | None = Field(default=None, ge=1, le=10_000)
+    retention_hours: int = Field(default=168, ge=24, le=8_760)
+    # Kinesis allows 10 MiB, but a record above 4 MiB does not fit Lambda's 6 MB request once it is
+    # base64: it could be put and never be processed.
+    max_record_kib: int = Field(default=1_024, ge=1_024, le=4_096)
+
+    @model_validator(mode="after")
+    def _shards_when_provisioned(self) -> Stream:
+        if (self.mode == "provisioned") != (self.shards is not None):
+            raise ValueError("'shards' is set if and only if 'mode' is provisioned")
+        return self
+
+    @property
+    def maximum_record_age_seconds(self) -> int:
+        """How old a record may be before the mapping gives it up to the archive, in seconds.
+
+        It lies below the retention, because what fails is written with its payload, which Lambda
+        must still be able to read from the stream. The last seventh of the retention (a day of
+        seven) is left for that.
+        """
+        kept = int(self.retention_hours * 3_600 * _RETENTION_USED)
+        return min(kept, MAXIMUM_RECORD_AGE_SECONDS)
+
+
+class FanOut(_Model):
+    """The fan-out function and its event source mapping."""
+
+    batch_size: int = Field(default=500, ge=1, le=10_000)
+    batching_window_seconds: int = Field(default=1, ge=0, le=300)
+    parallelization_factor: int = Field(default=1, ge=1, le=10)
+    memory_mb: int = Field(default=1_024, ge=128, le=10_240)
+    timeout_seconds: int = Field(default=60, ge=5, le=900)
+    retry_attempts: int = Field(default=10, ge=0, le=10_000)
+    reserved_concurrency: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class Throttle(_Model):
+    """The most that the API takes, over all sources, before it answers 429."""
+
+    rate: int = Field(default=5_000, ge=1, description="requests a second")
+    burst: int = Field(default=2_500, ge=1, description="requests at once")
+
+
+class Deployment(_Model):
+    """One stage of one service."""
+
+    stage: str = Field(pattern=_PART)
+    project: str = Field(default="MozDef-EF", pattern=_PART)
+    service: str = Field(pattern=_PART)
+    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    sources: tuple[SourceName, ...] = Field(min_length=1)
+    source_directory: Path = Path("sources")
+    stream: Stream = Stream()
+    fan_out: FanOut = FanOut()
+    throttle: Throttle = Throttle()
+
+    @model_validator(mode="after")
+    def _sources_once(self) -> Deployment:
+        twice = sorted({name for name in self.sources if self.sources.count(name) > 1})
+        if twice:
+            raise ValueError(f"sources: {', '.join(twice)}: listed twice")
+        return self
+
+    @property
+    def stack_name(self) -> str:
+        """The name of the CloudFormation stack, and the prefix of its queues' names."""
+        return f"{self.project}-{self.service}-{self.stage}"
+
+    @property
+    def project_tag(self) -> str:
+        """The value of the tag `Project`."""
+        return f"{self.project}-{self.stage}"
+
+    def parameter(self, source: str, kind: str) -> str:
+        """Give the name of the SSM parameter that holds a source's secret.
+
+        Parameters
+        ----------
+        source : str
+            The source's name.
+        kind : str
+            `auth_token` or `signing_secret`.
+        """
+        return f"/{self.project}/{source}/{self.stage}/{kind}"
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read the settings of one stage.
+
+    Parameters
+    ----------
+    path : Path
+        `<directory>/<stage>.yaml`; the stage is named by the file.
+
+    Returns
+    -------
+    Deployment
+        The settings, with `source_directory` made relative to the file's own directory.
+
+    Raises
+    ------
+    DeploymentError
+        When the file is missing, is no YAML, or says something that it should not.
+    """
+    document = _read(path)
+    if "stage" in document:
+        raise DeploymentError(f"{path}: stage: the stage is the file's name; remove this key")
+    try:
+        deployment = Deployment.model_validate({**document, "stage": path.stem})
+    except ValidationError as error:
+        raise DeploymentError("\n".join(_explain(path, error))) from None
+    directory = path.parent / deployment.source_directory
+    return deployment.model_copy(update={"source_directory": directory})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        stages = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise DeploymentError(
+            f"{path}: there is no such file; stages in {path.parent}: {stages or 'none'}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DeploymentError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise DeploymentError(f"{path}: expected a mapping with at least 'service' and 'sources'")
+    return document
+
+
+def _explain(path: Path, error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["loc"] == ("stage",):
+            lines.append(f"{path}: the file's name is the stage; expected {_PART}")
+        elif fault["type"] == "extra_forbidden":
+            lines.append(f"{path}: {key}: unknown key")
+        elif fault["type"] == "missing":
+            lines.append(f"{path}: {key}: this key is required")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            got = "" if isinstance(fault["input"], dict) else f", not {fault['input']!r}"
+            lines.append(": ".join(part for part in (str(path), key, message) if part) + got)
+    return lines
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

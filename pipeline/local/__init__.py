@@ -1,0 +1,1 @@
+"""The laptop runtime: runs the synthesized template on this machine."""

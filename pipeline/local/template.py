@@ -1,0 +1,253 @@
+"""Reads a synthesized CloudFormation template: its resources, with the intrinsics resolved."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+_NO_VALUE = object()
+
+
+class TemplateError(PipelineError):
+    """The template holds something that the local runtime cannot run."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource of a template, its properties still unresolved."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+
+
+@dataclass
+class Template:
+    """A CloudFormation template with the identifiers that its resources have locally.
+
+    Parameters
+    ----------
+    document : Mapping[str, Any]
+        The template as JSON.
+    stack_name, region, account : str
+        What the pseudo parameters resolve to.
+    physical_ids : dict[str, str]
+        Logical id to what `Ref` gives; a resource that is not listed gives its logical id.
+    attributes : dict[tuple[str, str], str]
+        (logical id, attribute) to what `Fn::GetAtt` gives.
+    parameters : dict[str, str]
+        Values of the template's parameters.
+    """
+
+    document: Mapping[str, Any]
+    stack_name: str
+    region: str
+    account: str = "000000000000"
+    physical_ids: dict[str, str] = field(default_factory=dict)
+    attributes: dict[tuple[str, str], str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path, *, stack_name: str, region: str) -> Template:
+        """Read a template file.
+
+        Raises
+        ------
+        TemplateError
+            When the file is missing or is no JSON object.
+        """
+        try:
+            document = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise TemplateError(f"{path}: no template here; run 'mozdef-ef synth' first") from None
+        except ValueError as error:
+            raise TemplateError(f"{path}: not JSON ({error}); run 'mozdef-ef synth'") from None
+        if not isinstance(document, dict) or "Resources" not in document:
+            raise TemplateError(f"{path}: not a CloudFormation template; run 'mozdef-ef synth'")
+        return cls(document, stack_name, region)
+
+    def resources(self, *types: str) -> Iterator[Resource]:
+        """Give the resources of these types (of every type when none is named)."""
+        for logical_id, body in self.document["Resources"].items():
+            if not types or body["Type"] in types:
+                yield Resource(
+                    logical_id, body["Type"], body.get("Properties", {}), body.get("Metadata", {})
+                )
+
+    def resource(self, logical_id: str) -> Resource:
+        """Give one resource.
+
+        Raises
+        ------
+        TemplateError
+            When the template has no such resource.
+        """
+        for found in self.resources():
+            if found.logical_id == logical_id:
+                return found
+        raise TemplateError(f"{logical_id}: the template has no such resource")
+
+    def outputs(self) -> dict[str, str]:
+        """Give the stack's outputs by name, resolved."""
+        return {
+            name: str(self.resolve(body["Value"]))
+            for name, body in self.document.get("Outputs", {}).items()
+        }
+
+    def resolve(self, value: Any) -> Any:
+        """Resolve every intrinsic function inside a value.
+
+        Raises
+        ------
+        TemplateError
+            For an intrinsic function that is unknown, or a reference to nothing.
+        """
+        if isinstance(value, list):
+            items = [self.resolve(item) for item in value]
+            return [item for item in items if item is not _NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            name, argument = next(iter(value.items()))
+            if name == "Ref":
+                return self._ref(argument)
+            if name.startswith("Fn::"):
+                return self._function(name, argument)
+        resolved = {key: self.resolve(item) for key, item in value.items()}
+        return {key: item for key, item in resolved.items() if item is not _NO_VALUE}
+
+    def _ref(self, name: str) -> Any:
+        pseudo = {
+            "AWS::Region": self.region,
+            "AWS::AccountId": self.account,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::StackName": self.stack_name,
+            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{self.account}:stack/"
+            f"{self.stack_name}/local",
+            "AWS::NoValue": _NO_VALUE,
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        declared = self.document.get("Parameters", {})
+        if name in declared:
+            return declared[name].get("Default", "")
+        if name in self.physical_ids:
+            return self.physical_ids[name]
+        if name in self.document["Resources"]:
+            return name
+        raise TemplateError(f"Ref {name}: the template has no such resource or parameter")
+
+    def _function(self, name: str, argument: Any) -> Any:
+        match name, argument:
+            case "Fn::Join", [str(separator), items]:
+                return separator.join(str(item) for item in self.resolve(items))
+            case "Fn::Sub", str(text):
+                return self._sub(text, {})
+            case "Fn::Sub", [str(text), dict(variables)]:
+                return self._sub(text, self.resolve(variables))
+            case "Fn::GetAtt", [str(logical_id), str(attribute)]:
+                return self._attribute(logical_id, attribute)
+            case "Fn::Select", [index, items]:
+                return self.resolve(items)[int(index)]
+            case "Fn::Split", [str(separator), text]:
+                return str(self.resolve(text)).split(separator)
+            case "Fn::If", [str(condition), then, otherwise]:
+                return self.resolve(then if self.condition(condition) else otherwise)
+            case "Fn::FindInMap", [table, key, item]:
+                tables = self.document.get("Mappings", {})
+                return tables[self.resolve(table)][self.resolve(key)][self.resolve(item)]
+        raise TemplateError(f"{name}: this intrinsic function is not known to the local runtime")
+
+    def _sub(self, text: str, variables: Mapping[str, Any]) -> str:
+        def replace(found: re.Match[str]) -> str:
+            literal, name = found.groups()
+            if literal:
+                return f"${{{name}}}"
+            if name in variables:
+                return str(variables[name])
+            if "." in name:
+                logical_id, attribute = name.split(".", 1)
+                return self._attribute(logical_id, attribute)
+            return str(self._ref(name))
+
+        return _SUB_VARIABLE.sub(replace, text)
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        known = self.attributes.get((logical_id, attribute))
+        if known is not None:
+            return known
+        resource = self.resource(logical_id)
+        derived = self._derived_attribute(resource, attribute)
+        if derived is None:
+            raise TemplateError(f"Fn::GetAtt {logical_id}.{attribute}: not known locally")
+        return derived
+
+    def _derived_attribute(self, resource: Resource, attribute: str) -> str | None:
+        name = self.physical_ids.get(resource.logical_id, resource.logical_id)
+        where = f"{self.region}:{self.account}"
+        match resource.type, attribute:
+            case "AWS::SQS::Queue", "Arn":
+                return f"arn:aws:sqs:{where}:{name.rsplit('/', 1)[-1]}"
+            case "AWS::SQS::Queue", "QueueName":
+                return name.rsplit("/", 1)[-1]
+            case "AWS::SQS::Queue", "QueueUrl":
+                return name
+            case "AWS::Kinesis::Stream", "Arn":
+                return f"arn:aws:kinesis:{where}:stream/{name}"
+            case "AWS::DynamoDB::Table", "Arn":
+                return f"arn:aws:dynamodb:{where}:table/{name}"
+            case "AWS::S3::Bucket", "Arn":
+                return f"arn:aws:s3:::{name}"
+            case "AWS::Lambda::Function", "Arn":
+                return f"arn:aws:lambda:{where}:function:{name}"
+            case "AWS::KMS::Key", "Arn":
+                return f"arn:aws:kms:{where}:key/{name}"
+            case "AWS::IAM::Role", "Arn":
+                return f"arn:aws:iam::{self.account}:role/{name}"
+            case "AWS::Logs::LogGroup", "Arn":
+                return f"arn:aws:logs:{where}:log-group:{name}:*"
+            case "AWS::ApiGateway::RestApi", "RootResourceId":
+                return f"{name}-root"
+            case "AWS::ApiGateway::RestApi", "RestApiId":
+                return name
+        return None
+
+    def condition(self, name: str) -> bool:
+        """Evaluate one of the template's conditions.
+
+        Raises
+        ------
+        TemplateError
+            When the template has no such condition, or uses an unknown function in it.
+        """
+        conditions = self.document.get("Conditions", {})
+        if name not in conditions:
+            raise TemplateError(f"condition {name}: the template has no such condition")
+        return self._evaluate(conditions[name])
+
+    def _evaluate(self, expression: Any) -> bool:
+        match expression:
+            case {"Fn::Equals": [left, right]}:
+                return bool(self.resolve(left) == self.resolve(right))
+            case {"Fn::Not": [inner]}:
+                return not self._evaluate(inner)
+            case {"Fn::And": list(parts)}:
+                return all(self._evaluate(part) for part in parts)
+            case {"Fn::Or": list(parts)}:
+                return any(self._evaluate(part) for part in parts)
+            case {"Condition": str(name)}:
+                return self.condition(name)
+        raise TemplateError(f"condition function {sorted(expression)} is not known locally")

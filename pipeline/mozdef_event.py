@@ -1,0 +1,103 @@
+"""From an event to the message that MozDef reads.
+
+MozDef's worker deletes what it cannot use without a word, so the form is strict: one JSON object,
+only the top-level keys that it knows, `tags` a list, times in ISO 8601 with an offset, `details`
+an object (MozDef, `mq/esworker_sqs.py` and `docs/source/usage/json_format.rst`).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.events import Event, Outcome, Reason, rejected
+from pipeline.fields import find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.fields import FieldPath
+
+#: The most that SQS takes in a message, and in a batch of messages (Amazon SQS quotas).
+LARGEST_MESSAGE = 1_048_576
+#: U+FFFE and U+FFFF in UTF-8: SQS refuses a message that holds them.
+_REFUSED_BY_SQS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+_HEADER = "$header."
+_EPOCH_IN_MS_FROM = 100_000_000_000
+
+
+def write_message(event: Event) -> Outcome | None:
+    """Write the MozDef message of an event.
+
+    The sender's JSON is put in as it is, so its numbers, key order and escapes stay.
+    """
+    settings = event.known_source.mozdef
+    when = _event_time(event.body, settings.timestamp)
+    arrived = datetime.fromtimestamp(event.known_envelope.arrived_ms / 1000, UTC)
+    local = (when or arrived).isoformat(timespec="milliseconds")
+    utc = (when or arrived).astimezone(UTC).isoformat(timespec="milliseconds")
+    severity = settings.severity_by_type.get(event.event_type, settings.severity)
+    summary = settings.summary.render(event.known_source.name, event.event_type, event.body)
+    message = b"".join(
+        (
+            settings.head,
+            f',"severity":"{severity}","timestamp":"{local}","utctimestamp":"{utc}"'.encode(),
+            b',"summary":',
+            orjson.dumps(summary),
+            b',"details":',
+            _details(event, settings.details),
+            b"}",
+        )
+    )
+    if any(refused in message for refused in _REFUSED_BY_SQS):
+        message = json.dumps(json.loads(message), ensure_ascii=True).encode()
+    if len(message) > LARGEST_MESSAGE:
+        return rejected(
+            event,
+            Reason.TOO_LARGE,
+            f"its MozDef message has {len(message)} bytes; SQS takes {LARGEST_MESSAGE}",
+        )
+    event.message = message
+    return None
+
+
+def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
+    if shape is None:
+        return event.body_json
+    parts = []
+    for key, what in shape.items():
+        if what == "$body":
+            value = event.body_json
+        elif what == "$type":
+            value = orjson.dumps(event.event_type)
+        elif what == "$delivery_id":
+            value = orjson.dumps(event.delivery_id)
+        elif what.startswith(_HEADER):
+            name = what.removeprefix(_HEADER).lower()
+            value = orjson.dumps(event.known_envelope.headers.get(name))
+        else:
+            value = orjson.dumps(find(event.body, tuple(what.split("."))))
+        parts.append(orjson.dumps(key) + b":" + value)
+    return b"{" + b",".join(parts) + b"}"
+
+
+def _event_time(body: Any, path: FieldPath | None) -> datetime | None:
+    """Give the sender's time of an event; None where it has none that can be understood."""
+    value = find(body, path) if path is not None else None
+    try:
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = int(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = value / 1000 if value >= _EPOCH_IN_MS_FROM else value
+            return datetime.fromtimestamp(seconds, UTC)
+        if isinstance(value, str):
+            when = datetime.fromisoformat(value)
+            # An offset of hours only: 'astimezone' must not leave the years that exist.
+            when = when if when.tzinfo else when.replace(tzinfo=UTC)
+            return when if 1970 <= when.year < 9999 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None

@@ -1,0 +1,136 @@
+"""From a verified body to the events in it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from pipeline.envelope import EnvelopeError, decode_envelope
+from pipeline.events import Event, Outcome, Reason, rejected
+from pipeline.fields import as_text, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.events import Outcomes
+    from pipeline.sources.compiled import Catalog
+
+_FORM = "application/x-www-form-urlencoded"
+_LONGEST_KEY = 256
+
+
+def open_envelope(event: Event) -> Outcome | None:
+    """Read the envelope of a record."""
+    if event.fault:
+        return rejected(event, Reason.MALFORMED_ENVELOPE, event.fault)
+    try:
+        event.envelope = envelope = decode_envelope(event.data)
+    except EnvelopeError as error:
+        return rejected(event, Reason.MALFORMED_ENVELOPE, str(error))
+    # A replay is an attempt of its own: its retries must not be taken for the first delivery.
+    event.id = f"{envelope.id}@{envelope.replay}" if envelope.replay else envelope.id
+    event.data = b""
+    return None
+
+
+def find_source(event: Event, catalog: Catalog) -> Outcome | None:
+    """Find the settings of the source that the request came to."""
+    name = event.known_envelope.source
+    event.source = catalog.get(name)
+    if event.source is None:
+        return rejected(event, Reason.UNKNOWN_SOURCE, f"no source {name[:60]!r} in this deployment")
+    return None
+
+
+def parse_body(event: Event) -> Outcome | None:
+    """Parse the body: JSON, or the form field that holds the JSON."""
+    envelope, source = event.known_envelope, event.known_source
+    body = envelope.body
+    content_type = envelope.headers.get("content-type", "")
+    if source.form_field and content_type.partition(";")[0].strip().lower() == _FORM:
+        try:
+            body = _form_value(body, source.form_field)
+        except ValueError as error:
+            return rejected(event, Reason.INVALID_JSON, f"form: {error}")
+    try:
+        event.body = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return rejected(event, Reason.INVALID_JSON, str(error))
+    event.body_json = body
+    return None
+
+
+def _form_value(body: bytes, field: str) -> bytes:
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+    except UnicodeDecodeError:
+        raise ValueError("not ASCII, or its escapes are no UTF-8") from None
+    values = [value for name, value in pairs if name == field]
+    if len(values) != 1:
+        raise ValueError(f"{len(values)} fields named {field!r}, expected 1")
+    return values[0].encode()
+
+
+def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
+    """Make one event of each element, where a request carries many events."""
+    result: list[Event] = []
+
+    def split_one(event: Event) -> Outcome | None:
+        path = event.known_source.split
+        if path is None:
+            result.append(event)
+            return None
+        elements = find(event.body, path)
+        if not isinstance(elements, list) or not elements:
+            where = ".".join(path) or "the body"
+            return rejected(event, Reason.SCHEMA_VIOLATION, f"{where}: no list with events")
+        # Made in full before any is taken: a fault in one must not leave half of them behind.
+        result.extend([_element(event, number, value) for number, value in enumerate(elements)])
+        return None
+
+    outcomes.each(events, split_one)
+    return result
+
+
+def _element(event: Event, number: int, value: Any) -> Event:
+    return replace(
+        event,
+        id=f"{event.id}#{number}",
+        body=value,
+        body_json=orjson.dumps(value),
+    )
+
+
+def identify(event: Event) -> Outcome | None:
+    """Find the event's type and its deduplication key."""
+    source, envelope = event.known_source, event.known_envelope
+    if not isinstance(event.body, dict):
+        kind = type(event.body).__name__
+        return rejected(
+            event, Reason.SCHEMA_VIOLATION, f"body must be a JSON object, not {kind} (rule 'type')"
+        )
+    if source.event_type_header:
+        event.event_type = envelope.headers.get(source.event_type_header, "")
+    elif source.event_type_path is not None:
+        event.event_type = as_text(find(event.body, source.event_type_path))
+    if source.delivery_id_header:
+        event.delivery_id = envelope.headers.get(source.delivery_id_header, "")
+    elif source.delivery_id_path is not None:
+        event.delivery_id = as_text(find(event.body, source.delivery_id_path))
+    key = event.delivery_id
+    if not key:
+        key = "sha256:" + hashlib.sha256(event.body_json).hexdigest()
+    elif len(key) > _LONGEST_KEY:
+        key = "sha256:" + hashlib.sha256(key.encode(errors="replace")).hexdigest()
+    elif source.split is not None and source.delivery_id_header:
+        # The header names the request; its events are told apart by their place in it.
+        key = f"{key}#{event.id.rpartition('#')[2]}"
+    event.deduplication_key = f"{source.name}#{key}"
+    event.queue = source.queue_by_type.get(event.event_type, source.queue)
+    return None

@@ -1,0 +1,95 @@
+"""Secrets in SSM parameters: cached, decrypted, refreshed, current and previous value."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How long a value serves, in seconds. A rotation keeps the previous value for longer than this.
+MAX_AGE_SECONDS = 300.0
+#: A value that did not match may be old, but a forger must not make us ask SSM each time.
+REFRESH_AFTER_SECONDS = 15.0
+#: While SSM fails, a batch of many events must not ask it once for each of them.
+FAILURE_SECONDS = 1.0
+
+
+class SecretError(PipelineError):
+    """A secret cannot be read. Never a reason to let someone in, nor to turn someone away."""
+
+
+class SecretStore:
+    """Reads the secrets of sources.
+
+    Parameters
+    ----------
+    ssm : Any
+        A boto3 SSM client.
+    project, stage : str
+        Parts of the parameters' names: `/<project>/<source>/<stage>/<kind>`.
+    clock : Callable[[], float]
+        Seconds, monotonic.
+    """
+
+    def __init__(
+        self, ssm: Any, project: str, stage: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ssm = ssm
+        self._project = project
+        self._stage = stage
+        self._clock = clock
+        self._cache: dict[str, tuple[float, tuple[bytes, ...]]] = {}
+        self._failures: dict[str, tuple[float, SecretError]] = {}
+
+    def secrets(self, source: str, kind: str, *, refresh: bool = False) -> tuple[bytes, ...]:
+        """Give the current secret of a source and, while a rotation lasts, the previous one.
+
+        Parameters
+        ----------
+        source : str
+            The source's name.
+        kind : str
+            `auth_token` or `signing_secret`.
+        refresh : bool
+            Ask SSM again unless the value is younger than 15 seconds.
+
+        Raises
+        ------
+        SecretError
+            When SSM does not answer, the parameter is missing, or it is empty.
+        """
+        name = f"/{self._project}/{source}/{self._stage}/{kind}"
+        known = self._cache.get(name)
+        if known is not None:
+            age = self._clock() - known[0]
+            if age < (REFRESH_AFTER_SECONDS if refresh else MAX_AGE_SECONDS):
+                return known[1]
+        failure = self._failures.get(name)
+        if failure is not None and self._clock() - failure[0] < FAILURE_SECONDS:
+            raise failure[1]
+        try:
+            values = self._read(name)
+        except SecretError as error:
+            self._failures[name] = (self._clock(), error)
+            raise
+        self._cache[name] = (self._clock(), values)
+        return values
+
+    def _read(self, name: str) -> tuple[bytes, ...]:
+        try:
+            answer = self._ssm.get_parameter(Name=name, WithDecryption=True)
+        except Exception as error:
+            # Whatever botocore raises, the answer is the same: nothing can be decided now.
+            raise SecretError(
+                f"parameter {name}: cannot be read ({type(error).__name__}); see that it exists "
+                "and that the function's role may read and decrypt it"
+            ) from error
+        lines = [line.strip() for line in str(answer["Parameter"]["Value"]).splitlines()]
+        values = tuple(line.encode() for line in lines if line)[:2]
+        if not values:
+            raise SecretError(f"parameter {name}: is empty; write the secret into it")
+        return values

@@ -1,0 +1,137 @@
+"""The fan-out processor: from a batch of Kinesis records to the queues that MozDef reads."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from pipeline import metrics
+from pipeline.archive import RejectedArchive
+from pipeline.delivery import SqsDelivery
+from pipeline.duplicates import DeduplicationTable, drop_duplicates
+from pipeline.environment import FanOutEnvironment
+from pipeline.events import Event, Kind, Outcome, Outcomes, delivered
+from pipeline.mozdef_event import write_message
+from pipeline.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.records import read_events
+from pipeline.retrying import Deadline
+from pipeline.secret_store import SecretStore
+from pipeline.settlement import Settlement, share_fate, unremembered_outcomes
+from pipeline.signatures import verify
+from pipeline.sources.compiled import Catalog, load_catalog
+from pipeline.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+#: Two retries in the client for a broken connection; the rest is the deadline's.
+CLIENT = Config(
+    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
+)
+#: How many events that were sent but not written into the table are kept in mind.
+MOST_UNWRITTEN = 10_000
+
+
+@dataclass
+class FanOut:
+    """The way of an event, with the services that it needs."""
+
+    catalog: Catalog
+    secrets: SecretStore
+    table: DeduplicationTable
+    delivery: SqsDelivery
+    archive: RejectedArchive
+    #: Sent, but not written into the table: key to event id. A retry must not send it again.
+    sent: dict[str, str] = field(default_factory=dict)
+
+    def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> Settlement:
+        """Take a batch the whole way; never raises for what a record holds."""
+        outcomes = Outcomes()
+        events = outcomes.each(read_events(records), open_envelope)
+        events = outcomes.each(events, partial(find_source, catalog=self.catalog))
+        events = outcomes.each(events, partial(verify, store=self.secrets))
+        events = outcomes.each(events, parse_body)
+        events = split(events, outcomes)
+        received = len(events) + len(outcomes.all)
+        events = outcomes.each(events, identify)
+        events = outcomes.each(events, validate)
+        events, known, copies = drop_duplicates(events, self.table, deadline)
+        outcomes.add(known)
+        events = outcomes.each(events, write_message)
+        taken, refused = self.delivery.deliver(self._unsent(events), deadline)
+        outcomes.add(refused)
+        outcomes.add(self._remember([*self._already_sent(events), *taken], deadline))
+        outcomes.add(share_fate(copies, outcomes.all))
+        return Settlement.of(outcomes.all, received).archived(self.archive, deadline)
+
+    def _already_sent(self, events: Sequence[Event]) -> list[Event]:
+        return [event for event in events if self.sent.get(event.deduplication_key) == event.id]
+
+    def _unsent(self, events: Sequence[Event]) -> list[Event]:
+        return [event for event in events if self.sent.get(event.deduplication_key) != event.id]
+
+    def _remember(self, sent: Sequence[Event], deadline: Deadline) -> list[Outcome]:
+        unwritten = self.table.remember(sent, deadline)
+        for event in sent:
+            self.sent.pop(event.deduplication_key, None)
+            if event.deduplication_key in unwritten:
+                self.sent[event.deduplication_key] = event.id
+        for key in list(self.sent)[:-MOST_UNWRITTEN]:
+            del self.sent[key]
+        return [
+            *(delivered(event) for event in sent if event.deduplication_key not in unwritten),
+            *unremembered_outcomes(sent, unwritten),
+        ]
+
+
+@cache
+def fan_out() -> FanOut:
+    """Make the processor of this process, on its first invocation."""
+    environment = FanOutEnvironment.read(os.environ)
+    session = boto3.Session()
+    ssm, dynamodb, sqs, s3 = (
+        session.client(service, config=CLIENT) for service in ("ssm", "dynamodb", "sqs", "s3")
+    )
+    return FanOut(
+        catalog=load_catalog(),
+        secrets=SecretStore(ssm, environment.project, environment.stage),
+        table=DeduplicationTable(dynamodb, environment.dedupe_table),
+        delivery=SqsDelivery(sqs, environment.queue_urls),
+        archive=RejectedArchive(s3, environment.archive_bucket),
+    )
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Process one batch; name the first record that must be delivered again, if there is one."""
+    records = event["Records"]
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    settlement = fan_out().process(records, deadline)
+    report(settlement, records)
+    return settlement.response()
+
+
+def report(settlement: Settlement, records: Sequence[Mapping[str, Any]]) -> None:
+    """Count the outcomes and log one line for the batch: no body, no header, no secret."""
+    counts = metrics.count(settlement.settled)
+    received = Counter(outcome.event.source_name for outcome in settlement.settled)
+    metrics.emit(counts, received)
+    logger.info(
+        "batch",
+        extra={
+            "shard": records[0].get("eventID", "").partition(":")[0] if records else "",
+            "records": len(records),
+            "checkpoint": settlement.checkpoint,
+            "outcomes": {source: dict(counter) for source, counter in counts.items()},
+            "unsettled": settlement.explanations(Kind.UNSETTLED),
+        },
+    )
