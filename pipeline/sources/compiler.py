@@ -71,6 +71,7 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
 def _plain(source: LoadedSource, modules: Mapping[str | None, str]) -> dict[str, Any]:
     settings = source.settings
     authentication = settings.authentication
+    signature = signature_of(authentication)
     event_type, delivery_id = settings.event_type, settings.delivery_id
     return {
         "authentication": authentication.type,
@@ -78,7 +79,7 @@ def _plain(source: LoadedSource, modules: Mapping[str | None, str]) -> dict[str,
         "token_prefix": authentication.prefix
         if isinstance(authentication, TokenAuthentication)
         else "",
-        "signature": _signature(authentication),
+        "signature": asdict(signature) if signature else None,
         "form_field": settings.form_field,
         "event_type_header": _lower(event_type.header) if event_type else None,
         "event_type_path": event_type.path if event_type else None,
@@ -114,20 +115,21 @@ def _mozdef(source: LoadedSource) -> dict[str, Any]:
     }
 
 
-def _signature(authentication: TokenAuthentication | HmacAuthentication) -> dict[str, Any] | None:
+def signature_of(
+    authentication: TokenAuthentication | HmacAuthentication,
+) -> Signature | None:
+    """Give the compiled form of how a source signs; None for a source with a token."""
     if not isinstance(authentication, HmacAuthentication):
         return None
     timestamp = authentication.timestamp
-    return asdict(
-        Signature(
-            header=authentication.header.lower(),
-            prefix=authentication.prefix,
-            algorithm=authentication.algorithm,
-            encoding=authentication.encoding,
-            signed=authentication.signed,
-            timestamp_header=timestamp.header.lower() if timestamp else None,
-            tolerance_seconds=timestamp.tolerance_seconds if timestamp else 0,
-        )
+    return Signature(
+        header=authentication.header.lower(),
+        prefix=authentication.prefix,
+        algorithm=authentication.algorithm,
+        encoding=authentication.encoding,
+        signed=authentication.signed,
+        timestamp_header=timestamp.header.lower() if timestamp else None,
+        tolerance_seconds=timestamp.tolerance_seconds if timestamp else 0,
     )
 
 

@@ -1,0 +1,161 @@
+"""A source's samples: requests, each with the outcome that it must have."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.events import Reason
+from pipeline.signatures import sign
+from pipeline.sources.compiler import signature_of
+from pipeline.sources.loader import LoadedSource, SourceError, explain, read_yaml
+from pipeline.sources.model import TokenAuthentication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Signing = Literal["current", "previous", "wrong", "missing", "stale"]
+
+
+class Expectation(BaseModel):
+    """How a sample must end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outcome: Literal["delivered", "rejected", "refused"]
+    reason: Reason | None = None
+    status: int | None = Field(default=None, ge=400, le=599)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Expectation:
+        if (self.outcome == "rejected") != (self.reason is not None):
+            raise ValueError("'reason' is given if and only if the outcome is 'rejected'")
+        if (self.outcome == "refused") != (self.status is not None):
+            raise ValueError("'status' is given if and only if the outcome is 'refused'")
+        return self
+
+
+class Sample(BaseModel):
+    """One file in a source's `samples/`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = Field(min_length=1)
+    headers: dict[str, str] = Field(default_factory=dict)
+    content_type: str = "application/json"
+    body: str | None = None
+    body_file: Path | None = None
+    body_base64: str | None = None
+    sign: Signing = "current"
+    expect: Expectation
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Sample:
+        given = (self.body, self.body_file, self.body_base64)
+        if sum(part is not None for part in given) != 1:
+            raise ValueError("give exactly one of 'body', 'body_file' and 'body_base64'")
+        return self
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a sender would make it."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class LoadedSample:
+    """A sample with its body's bytes."""
+
+    name: str
+    source: LoadedSource
+    settings: Sample
+    body: bytes
+
+    def request(self, secrets: tuple[str, ...], now: float) -> Request:
+        """Make the request, signed as the sample says.
+
+        Parameters
+        ----------
+        secrets : tuple[str, ...]
+            The current secret, and the previous one after it.
+        now : float
+            Epoch seconds, for schemes that sign the time.
+        """
+        headers = {"Content-Type": self.settings.content_type, **self.settings.headers}
+        secret = secrets[-1] if self.settings.sign == "previous" else secrets[0]
+        if self.settings.sign == "wrong":
+            secret = f"not {secret}"
+        if self.settings.sign != "missing":
+            stale = self.settings.sign == "stale"
+            headers |= authenticate(self.source, secret, self.body, now=now, stale=stale)
+        return Request(headers, self.body)
+
+
+def authenticate(
+    source: LoadedSource, secret: str, body: bytes, *, now: float, stale: bool = False
+) -> dict[str, str]:
+    """Give the headers with which a sender proves who it is.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        Whose scheme is used.
+    secret : str
+        The token, or the signing secret.
+    body : bytes
+        What is signed.
+    now : float
+        Epoch seconds.
+    stale : bool
+        Sign a time that is older than the source allows.
+    """
+    settings = source.settings.authentication
+    if isinstance(settings, TokenAuthentication):
+        return {settings.header: settings.prefix + secret}
+    headers = {}
+    if settings.timestamp is not None:
+        age = settings.timestamp.tolerance_seconds + 60 if stale else 0
+        headers[settings.timestamp.header] = str(int(now - age))
+    signature = signature_of(settings)
+    if signature is None:
+        raise AssertionError("an HMAC source always has a signature")
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {**headers, settings.header: sign(signature, secret.encode(), body, lower)}
+
+
+def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
+    """Read the samples of a source, in the order of their names.
+
+    Raises
+    ------
+    SourceError
+        When a file is wrong; the message names the file, the key and what was expected.
+    """
+    for path in sorted((source.folder / "samples").glob("*.yaml")):
+        try:
+            settings = Sample.model_validate(read_yaml(path))
+        except ValidationError as error:
+            raise SourceError(f"{path}: {explain(error)}") from None
+        yield LoadedSample(path.stem, source, settings, _body(settings, path))
+
+
+def _body(settings: Sample, path: Path) -> bytes:
+    if settings.body is not None:
+        return settings.body.encode()
+    if settings.body_base64 is not None:
+        try:
+            return base64.b64decode(settings.body_base64, validate=True)
+        except ValueError as error:
+            raise SourceError(f"{path}: body_base64: not base64: {error}") from None
+    file = path.parent / (settings.body_file or "")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: body_file: {file} cannot be read: {error}") from None

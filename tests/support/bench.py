@@ -1,0 +1,165 @@
+"""The fan-out processor on fakes, and batches of records to feed it."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+from pipeline.archive import RejectedArchive
+from pipeline.delivery import SqsDelivery
+from pipeline.duplicates import DeduplicationTable
+from pipeline.envelope import Envelope, encode_envelope
+from pipeline.events import Kind
+from pipeline.retrying import Deadline
+from pipeline.secret_store import SecretStore
+from pipeline.signatures import sign
+from stream_processors.fan_out import FanOut
+from tests.support.fakes import FakeDynamoDb, FakeS3, FakeSqs, FakeSsm
+
+if TYPE_CHECKING:
+    from pipeline.settlement import Settlement
+    from pipeline.sources.compiled import Catalog
+
+SECRET = "current secret"
+PREVIOUS = "previous secret"
+NOW_MS = 1_795_464_503_123
+
+
+class Bench:
+    """One processor with its fakes; time passes only when a test says so."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.ssm = FakeSsm(
+            {
+                f"/P/{source.name}/dev/{source.secret_kind}": f"{SECRET}\n{PREVIOUS}\n"
+                for source in catalog.sources.values()
+            }
+        )
+        self.dynamodb, self.sqs, self.s3 = FakeDynamoDb(), FakeSqs(), FakeS3()
+        self.now = NOW_MS / 1000
+        self.time_left = 60.0
+        self.fan_out = self.new_process()
+
+    def new_process(self) -> FanOut:
+        """A processor that remembers nothing of earlier invocations."""
+        queues = {
+            name: f"http://127.0.0.1/q/{name}"
+            for source in self.catalog.sources.values()
+            for name in (source.queue, *source.queue_by_type.values())
+        }
+        self.fan_out = FanOut(
+            catalog=self.catalog,
+            secrets=SecretStore(self.ssm, "P", "dev", lambda: self.now),
+            table=DeduplicationTable(self.dynamodb, "dedupe", lambda: self.now),
+            delivery=SqsDelivery(self.sqs, queues),
+            archive=RejectedArchive(self.s3, "archive"),
+        )
+        return self.fan_out
+
+    def _sleep(self, seconds: float) -> None:
+        self.time_left -= seconds
+        self.now += seconds
+
+    def run(self, *records: dict[str, Any]) -> Settlement:
+        deadline = Deadline(lambda: self.time_left, sleep=self._sleep)
+        return self.fan_out.process(records, deadline)
+
+    def run_until_settled(self, *records: dict[str, Any]) -> list[Any]:
+        """Deliver again from the checkpoint, as the event source mapping does."""
+        settled: list[Any] = []
+        waiting = list(records)
+        for _ in range(20):
+            self.time_left = 60.0
+            self.now += 2
+            settlement = self.run(*waiting)
+            settled += settlement.settled
+            if settlement.checkpoint is None:
+                return settled
+            start = int(settlement.checkpoint)
+            waiting = [r for r in waiting if int(r["kinesis"]["sequenceNumber"]) >= start]
+        raise AssertionError("the batch does not settle")
+
+
+def tally(outcomes: Any) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for outcome in outcomes:
+        label = outcome.reason if outcome.kind is Kind.REJECTED else outcome.kind
+        counts[str(label)] = counts.get(str(label), 0) + 1
+    return counts
+
+
+_sequence = iter(range(10**9))
+
+
+def record(data: bytes, key: str = "k", sequence: int | None = None) -> dict[str, Any]:
+    """A record in the form that an event source mapping gives."""
+    number = next(_sequence) if sequence is None else sequence
+    shard = "shardId-000000000000"
+    sequence_number = str(
+        49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588 + number
+    )
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": key,
+            "sequenceNumber": sequence_number,
+            "data": base64.b64encode(data).decode(),
+            "approximateArrivalTimestamp": NOW_MS / 1000,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{shard}:{sequence_number}",
+        "eventName": "aws:kinesis:record",
+        "awsRegion": "us-west-2",
+        "eventSourceARN": "arn:aws:kinesis:us-west-2:000000000000:stream/s",
+    }
+
+
+def aggregate(*data: bytes) -> bytes:
+    """A KPL aggregate of user records, made by aws-kinesis-agg."""
+    aggregator = RecordAggregator()
+    for number, one in enumerate(data):
+        assert aggregator.add_user_record(f"key {number}", one) is None
+    _, _, content = aggregator.clear_and_get().get_contents()
+    return bytes(content)
+
+
+def github(
+    body: bytes | dict[str, Any],
+    *,
+    event: str = "fork",
+    delivery: str = "d-1",
+    request: str | None = None,
+    secret: str = SECRET,
+    content_type: str = "application/json",
+    **more: Any,
+) -> bytes:
+    """An envelope of a GitHub webhook."""
+    from pipeline.sources.compiled import Signature
+
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    settings = Signature("x-hub-signature-256", "sha256=", "sha256", "hex", "{body}", None, 0)
+    headers = {
+        "content-type": content_type,
+        "x-github-event": event,
+        "x-github-delivery": delivery,
+        "x-hub-signature-256": sign(settings, secret.encode(), raw),
+    }
+    identifier = request or f"request-{next(_sequence)}"
+    return encode_envelope(
+        Envelope(identifier, NOW_MS, "github", "192.0.2.1", raw, delivery, headers, **more)
+    )
+
+
+def generic(body: bytes | Any, *, request: str | None = None, **more: Any) -> bytes:
+    """An envelope of the generic source."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    identifier = request or f"request-{next(_sequence)}"
+    headers = {"content-type": "application/json"}
+    return encode_envelope(
+        Envelope(identifier, NOW_MS, "generic", "192.0.2.1", raw, "", headers, **more)
+    )

@@ -1,0 +1,109 @@
+"""MozDef's contract, over every sample of every source and over real GitHub payloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from pipeline.envelope import Envelope, encode_envelope
+from pipeline.sources.loader import available_sources, load_source
+from pipeline.sources.samples import LoadedSample, load_samples
+from tests.support.bench import NOW_MS, PREVIOUS, SECRET, generic, github, record, tally
+from tests.support.mozdef import assert_contract
+
+if TYPE_CHECKING:
+    from tests.support.bench import Bench
+
+SAMPLES = [
+    sample
+    for folder in sorted(available_sources().values())
+    for sample in load_samples(load_source(folder))
+]
+EXAMPLES = Path("node_modules/@octokit/webhooks-examples/api.github.com/index.json")
+
+
+def envelope_of(sample: LoadedSample) -> bytes:
+    """What the front door would put on the stream for this sample."""
+    request = sample.request((SECRET, PREVIOUS), NOW_MS / 1000)
+    lower = {name.lower(): value for name, value in request.headers.items()}
+    settings = sample.source.settings
+    kept = {
+        name.lower(): lower[name.lower()] for name in settings.headers.keep if name.lower() in lower
+    }
+    locator = settings.delivery_id
+    key = lower.get(locator.header.lower(), "") if locator and locator.header else ""
+    return encode_envelope(
+        Envelope(
+            f"request-{sample.name}",
+            NOW_MS,
+            sample.source.name,
+            "192.0.2.1",
+            request.body,
+            key,
+            kept,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [sample for sample in SAMPLES if sample.settings.expect.outcome != "refused"],
+    ids=lambda sample: f"{sample.source.name}-{sample.name}",
+)
+def test_each_sample_has_its_outcome_and_keeps_the_contract(
+    bench: Bench, sample: LoadedSample
+) -> None:
+    expected = sample.settings.expect
+    outcome = expected.reason or expected.outcome
+    assert tally(bench.run(record(envelope_of(sample))).outcomes) == {str(outcome): 1}
+    for message in bench.sqs.bodies():
+        assert_contract(message)
+
+
+def test_each_real_github_payload_is_delivered(bench: Bench) -> None:
+    events = orjson.loads(EXAMPLES.read_bytes())
+    batch, bodies = [], []
+    for kind in events:
+        for example in kind["examples"]:
+            delivery = f"real-{len(batch)}"
+            batch.append(record(github(example, event=kind["name"], delivery=delivery)))
+            bodies.append((kind["name"], delivery, example))
+    assert len(batch) == 329
+    assert tally(bench.run(*batch).outcomes) == {"delivered": 329}
+    messages = {message["details"]["request_id"]: message for message in bench.sqs.bodies()}
+    for name, delivery, example in bodies:
+        message = messages[delivery]
+        assert_contract(message)
+        assert "githubeventsqs" in message["tags"]
+        assert message["details"] == {"event": name, "request_id": delivery, "body": example}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"anything": 1},
+        {"payload": {"event": "x"}},
+        {"timestamp": "yesterday", "tags": "not a list", "load": 1},
+        {"details": "text"},
+    ],
+)
+def test_the_generic_source_keeps_the_contract(bench: Bench, body: dict[str, Any]) -> None:
+    bench.run(record(generic(body)))
+    (message,) = bench.sqs.bodies()
+    assert_contract(message)
+    assert message["details"] == body
+    assert message["hostname"] == "generic_host"
+    assert message["category"] == message["processname"] == "generic"
+    assert message["source"] == "api_aws_lambda"
+    assert message["tags"] == ["generic"]
+
+
+def test_one_message_holds_one_event(bench: Bench) -> None:
+    bench.run(*(record(generic({"n": n})) for n in range(20)))
+    texts = [text for queue in bench.sqs.messages.values() for text in queue]
+    assert len(texts) == 20
+    assert all(isinstance(json.loads(text), dict) for text in texts)
