@@ -49,7 +49,7 @@ def forged_aggregate(data: list[bytes], index: int, broken: bool) -> bytes:
     message.partition_key_table.append("k")
     for one in data:
         message.records.add(partition_key_index=index, data=one)
-    content = message.SerializeToString()
+    content: bytes = message.SerializeToString()
     digest = hashlib.md5(content, usedforsecurity=False).digest()
     return b"\xf3\x89\x9a\xc2" + content + (b"0" * 16 if broken else digest)
 

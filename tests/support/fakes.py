@@ -11,13 +11,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 
 def client_error(code: str, operation: str = "Operation", status: int = 400) -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": code},
-            "ResponseMetadata": {"HTTPStatusCode": status},
-        },  # type: ignore[typeddict-item]
-        operation,
-    )
+    answer: Any = {
+        "Error": {"Code": code, "Message": code},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(answer, operation)
 
 
 def out_of_reach() -> EndpointConnectionError:

@@ -66,7 +66,8 @@ def test_each_sample_has_its_outcome_and_keeps_the_contract(
 
 def test_each_real_github_payload_is_delivered(bench: Bench) -> None:
     events = orjson.loads(EXAMPLES.read_bytes())
-    batch, bodies = [], []
+    batch: list[dict[str, Any]] = []
+    bodies = []
     for kind in events:
         for example in kind["examples"]:
             delivery = f"real-{len(batch)}"

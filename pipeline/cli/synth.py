@@ -1,0 +1,54 @@
+"""`mozdef-ef synth`: write the cloud assembly of a stage."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.output import console
+from pipeline.errors import PipelineError
+
+REPOSITORY = Path(__file__).parent.parent.parent
+Stage = Annotated[str, typer.Option(help="Settings: config/<stage>.yaml.")]
+
+
+class SynthesisError(PipelineError):
+    """The cloud assembly could not be written."""
+
+
+def synthesize(stage: str, output: Path) -> None:
+    """Write the cloud assembly, unless it is there and its inputs are unchanged.
+
+    The stack's code runs in a process of its own: nothing in this package depends on it.
+
+    Raises
+    ------
+    SynthesisError
+        With the last line that the stack's code printed.
+    """
+    command = [sys.executable, "-m", "infra.app", "--stage", stage, "--output", str(output)]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise SynthesisError(lines[-1] if lines else f"synthesis ended with {done.returncode}")
+
+
+def synth(
+    stage: Stage = "dev",
+    output: Annotated[Path, typer.Option(help="Where the cloud assembly goes.")] = Path("cdk.out"),
+) -> None:
+    """Write the cloud assembly of config/<stage>.yaml; needs no AWS account."""
+    synthesize(stage, output.resolve())
+    console.print(f"{output}: cloud assembly of stage {stage}", markup=False)

@@ -1,0 +1,261 @@
+"""Lambda functions in processes of their own: what the caller gets, and what is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.local.functions import FunctionHost, FunctionUnavailableError
+from pipeline.local.lambdas import FunctionConfig, configure, find_function
+from pipeline.local.template import Template, TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE = """
+import json, os, re, sys, time
+
+def echo(event, context):
+    print(json.dumps({"_aws": "line", "n": event.get("n")}))
+    return {"event": event, "id": context.aws_request_id, "env": sorted(os.environ),
+            "left": context.get_remaining_time_in_millis(), "path": sys.path[0],
+            "name": context.function_name, "arn": context.invoked_function_arn}
+
+def fail(event, context):
+    raise KeyError("no such thing")
+
+def leave(event, context):
+    os._exit(7)
+
+def die(event, context):
+    os.kill(os.getpid(), 9)
+
+def hang(event, context):
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+def odd(event, context):
+    return {"set": {1}}
+
+def large(event, context):
+    return "x" * (7 * 1024 * 1024)
+
+def imported(event, context):
+    import pipeline, boto3
+    return [pipeline.__file__, boto3.__file__, "pytest" in sys.modules]
+"""
+
+
+def _template(handler: str, **properties: object) -> Template:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": handler,
+            "Timeout": 1,
+            "MemorySize": 256,
+            "Code": {"S3Bucket": "b", "S3Key": "abc.zip"},
+            "Environment": {"Variables": {"STAGE": "dev", "AWS_REGION": "never"}},
+            **properties,
+        },
+    }
+    return Template({"Resources": {"Function": function}}, "Stack", "us-west-2")
+
+
+def _config(tmp_path: Path, handler: str, code: str = CODE, **properties: object) -> FunctionConfig:
+    directory = tmp_path / "asset.abc"
+    (directory / "pipeline").mkdir(parents=True, exist_ok=True)
+    (directory / "pipeline" / "__init__.py").write_text("")
+    (directory / "handlers.py").write_text(dedent(code))
+    return configure(
+        _template(handler, **properties),
+        "Function",
+        assembly=tmp_path,
+        endpoint_url="http://127.0.0.1:1",
+        logs=tmp_path,
+    )
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[list[FunctionHost]]:
+    started: list[FunctionHost] = []
+    yield started
+    for host in started:
+        host.close()
+        assert host.pids() == []
+
+
+def _host(tmp_path: Path, hosts: list[FunctionHost], handler: str) -> FunctionHost:
+    host = FunctionHost(_config(tmp_path, handler))
+    hosts.append(host)
+    return host
+
+
+def test_a_handler_gets_event_context_and_its_environment_alone(
+    tmp_path: Path, hosts: list[FunctionHost]
+) -> None:
+    host = _host(tmp_path, hosts, "handlers.echo")
+
+    outcome = host.invoke({"n": 1, "text": "ä"}, request_id="r-1")
+
+    assert outcome.function_error is None
+    payload = outcome.payload
+    assert payload["event"] == {"n": 1, "text": "ä"}
+    assert payload["id"] == "r-1"
+    assert 0 < payload["left"] <= 1000
+    assert payload["name"] == "Function"
+    assert payload["arn"].endswith(":function:Function")
+    assert payload["path"] == str(tmp_path / "asset.abc")
+    assert "STAGE" in payload["env"]
+    assert "HOME" not in payload["env"]
+    assert host.config.environment["AWS_REGION"] == "us-west-2"
+    assert '{"_aws": "line", "n": 1}' in host.config.log.read_text()
+
+
+def test_the_deployed_code_wins_and_its_directory_stays_as_it_was(
+    tmp_path: Path, hosts: list[FunctionHost]
+) -> None:
+    host = _host(tmp_path, hosts, "handlers.imported")
+
+    package, library, leaked = host.invoke({}).payload
+
+    assert package == str(tmp_path / "asset.abc" / "pipeline" / "__init__.py")
+    assert "site-packages" in library
+    assert not leaked
+    assert not list((tmp_path / "asset.abc").rglob("__pycache__"))
+
+
+def test_a_process_is_used_again_and_calls_run_side_by_side(
+    tmp_path: Path, hosts: list[FunctionHost]
+) -> None:
+    host = _host(tmp_path, hosts, "handlers.echo")
+    host.warm(2)
+    threads = [threading.Thread(target=host.invoke, args=({"n": n},)) for n in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 <= len(host.pids()) <= 8
+    assert len(host.config.log.read_text().splitlines()) == 20
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "message"),
+    [
+        ("handlers.fail", "KeyError", "'no such thing'"),
+        ("handlers.leave", "Runtime.ExitError", "exit status 7"),
+        ("handlers.die", "Runtime.ExitError", "signal: killed"),
+        ("handlers.hang", "Sandbox.Timedout", "Task timed out after 1.00 seconds"),
+        ("handlers.odd", "Runtime.MarshalError", "Unable to marshal response"),
+        ("handlers.large", "Function.ResponseSizeTooLarge", "exceeded 6291456 bytes"),
+        ("missing.handler", "Runtime.ImportModuleError", "No module named 'missing'"),
+    ],
+)
+def test_a_failing_handler_is_a_function_error(
+    tmp_path: Path, hosts: list[FunctionHost], handler: str, kind: str, message: str
+) -> None:
+    host = _host(tmp_path, hosts, handler)
+
+    outcome = host.invoke({})
+
+    assert outcome.function_error == "Unhandled"
+    assert outcome.payload["errorType"] == kind
+    assert message in outcome.payload["errorMessage"]
+    assert kind in host.config.log.read_text()
+    # The next call gets a process again.
+    assert host.invoke({}).payload["errorType"] == kind
+
+
+def test_an_event_above_the_limit_never_reaches_the_handler(
+    tmp_path: Path, hosts: list[FunctionHost]
+) -> None:
+    host = _host(tmp_path, hosts, "handlers.echo")
+
+    with pytest.raises(FunctionUnavailableError, match="Lambda takes 6291456"):
+        host.invoke({"text": "x" * (6 * 1024 * 1024)})
+
+
+def test_closing_ends_a_call_in_progress(tmp_path: Path, hosts: list[FunctionHost]) -> None:
+    host = _host(tmp_path, hosts, "handlers.hang")
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            host.invoke({})
+        except FunctionUnavailableError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    time.sleep(0.5)
+    host.close()
+    thread.join(5)
+
+    assert [str(error) for error in raised] == ["Function: the runtime is stopping"]
+
+
+def test_a_hanging_handler_does_not_survive_its_parent(tmp_path: Path) -> None:
+    """Not even where it holds the interpreter, and the parent was killed."""
+    _config(tmp_path, "handlers.hang")
+    script = f"""
+        import threading, time
+        from pathlib import Path
+        from pipeline.local.functions import FunctionHost
+        from tests.functional.local.test_functions import _config
+        host = FunctionHost(_config(Path({str(tmp_path)!r}), "handlers.hang", Timeout=60))
+        threading.Thread(target=host.invoke, args=({{}},)).start()
+        time.sleep(1.5)
+        print(*host.pids(), flush=True)
+        time.sleep(60)
+    """
+    parent = subprocess.Popen(
+        [sys.executable, "-c", dedent(script)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    with parent, parent.stdout:
+        pid = int(parent.stdout.readline())
+        assert _runs(pid)
+        parent.send_signal(signal.SIGKILL)
+
+    deadline = time.monotonic() + 2
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def test_code_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"asset\.abc: no code here; run 'mozdef-ef synth'"):
+        configure(
+            _template("handlers.echo"),
+            "Function",
+            assembly=tmp_path,
+            endpoint_url="http://127.0.0.1:1",
+            logs=tmp_path,
+        )
+
+
+def test_a_function_is_found_by_name_and_by_arn() -> None:
+    template = _template("handlers.echo", FunctionName="named")
+
+    assert find_function(template, "arn:aws:lambda:us-west-2:0:function:named") == "Function"
+    assert find_function(template, "Function") == "Function"
+    with pytest.raises(TemplateError, match="no such function"):
+        find_function(template, "other")
