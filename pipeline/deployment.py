@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -11,11 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pipeline.errors import PipelineError
 from pipeline.sources.model import SourceName
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 MAXIMUM_RECORD_AGE_SECONDS = 604_800
 """Lambda API reference, CreateEventSourceMapping: the largest MaximumRecordAgeInSeconds."""
 
-_RETENTION_USED = 6 / 7
 _PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
+_EXPECTED = {
+    "model_type": "expected a mapping",
+    "missing": "this key is required",
+    "extra_forbidden": "unknown key",
+}
 
 
 class DeploymentError(PipelineError):
@@ -50,8 +57,7 @@ class Stream(_Model):
         must still be able to read from the stream. The last seventh of the retention (a day of
         seven) is left for that.
         """
-        kept = int(self.retention_hours * 3_600 * _RETENTION_USED)
-        return min(kept, MAXIMUM_RECORD_AGE_SECONDS)
+        return min(self.retention_hours * 3_600 * 6 // 7, MAXIMUM_RECORD_AGE_SECONDS)
 
 
 class FanOut(_Model):
@@ -161,20 +167,22 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(path: Path, error: ValidationError) -> list[str]:
-    lines = []
-    for fault in error.errors(include_url=False, include_context=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        if fault["loc"] == ("stage",):
-            lines.append(f"{path}: the file's name is the stage; expected {_PART}")
-        elif fault["type"] == "extra_forbidden":
-            lines.append(f"{path}: {key}: unknown key")
-        elif fault["type"] == "missing":
-            lines.append(f"{path}: {key}: this key is required")
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            got = "" if isinstance(fault["input"], dict) else f", not {fault['input']!r}"
-            lines.append(": ".join(part for part in (str(path), key, message) if part) + got)
-    return lines
+    return [
+        f"{path}: {_fault(fault)}"
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _fault(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if key == "stage":
+        return f"the file's name is the stage; expected a name that matches {_PART}"
+    if fault["type"] in {"missing", "extra_forbidden"}:
+        return f"{key}: {_EXPECTED[fault['type']]}"
+    message = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], dict):
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message}, not {fault['input']!r}"
 
 
 def _one_line(error: Exception) -> str:

@@ -12,16 +12,13 @@ import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from aws_kinesis_agg import messages_pb2
 from google.protobuf.message import DecodeError
 
 from pipeline.events import Event
+from pipeline.kpl import DIGEST_BYTES, MAGIC, AggregatedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-_MAGIC = b"\xf3\x89\x9a\xc2"
-_DIGEST_BYTES = 16
 
 
 def read_events(records: Iterable[Mapping[str, Any]]) -> list[Event]:
@@ -56,18 +53,18 @@ def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:
     except (binascii.Error, ValueError):
         yield encoded.encode(errors="replace"), "the record's data is not base64"
         return
-    if not data.startswith(_MAGIC):
+    if not data.startswith(MAGIC):
         yield data, ""
         return
     yield from _deaggregate(data)
 
 
 def _deaggregate(data: bytes) -> Iterator[tuple[bytes, str]]:
-    message, digest = data[len(_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    message, digest = data[len(MAGIC) : -DIGEST_BYTES], data[-DIGEST_BYTES:]
     if hashlib.md5(message, usedforsecurity=False).digest() != digest:
         yield data, "an aggregate whose MD5 does not fit"
         return
-    aggregate = messages_pb2.AggregatedRecord()
+    aggregate = AggregatedRecord()
     try:
         aggregate.ParseFromString(message)
     except DecodeError:

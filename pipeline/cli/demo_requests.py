@@ -87,7 +87,7 @@ def make_parts(
                 token(orjson.dumps({"n": n, "action": "login"}), secrets["generic"])
                 for n in range(GENERIC)
             ],
-        ),  # fmt: skip
+        ),
         Part("sent a second time", "duplicate", real[:COPIES]),
         Part(
             "signed with a wrong secret",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from itertools import cycle, islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,6 +15,7 @@ from pipeline.sources.samples import Request, authenticate, load_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 def payloads(

@@ -6,10 +6,10 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import orjson
-from aws_kinesis_agg import messages_pb2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.kpl import AggregatedRecord
 from pipeline.records import read_events
 from tests.support.bench import Bench, aggregate, generic, github, record, tally
 from tests.support.fakes import out_of_reach
@@ -45,7 +45,7 @@ ENVELOPES = st.one_of(
 
 def forged_aggregate(data: list[bytes], index: int, broken: bool) -> bytes:
     """An aggregate whose MD5 is right, and whose key index may be wrong."""
-    message = messages_pb2.AggregatedRecord()
+    message = AggregatedRecord()
     message.partition_key_table.append("k")
     for one in data:
         message.records.add(partition_key_index=index, data=one)
