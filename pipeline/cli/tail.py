@@ -7,15 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import boto3
 import orjson
 import typer
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.cli.output import WRONG_USAGE, console, errors
 from pipeline.errors import PipelineError
-from pipeline.local import endpoints
+from pipeline.local import emulator, endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +29,7 @@ class TailError(PipelineError):
 
 def client(service: str, where: Endpoints) -> Any:
     """Give a boto3 client of the running local pipeline."""
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=where.aws_endpoint_url,
-        region_name=where.region,
-        aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 - the emulator takes any
-        config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
-    )
+    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
 
 
 def tail(

@@ -17,15 +17,7 @@ ALLOWED = {
     "stream_processors": {"stream_processors", "pipeline"},
     "infra": {"infra", "pipeline"},
 }
-BUILD_ONLY = (
-    "pydantic",
-    "yaml",
-    "typer",
-    "rich",
-    "aiohttp",
-    "airspeed",
-    "fastjsonschema.generator",
-)
+BUILD_ONLY = ("pydantic", "yaml", "typer", "rich", "aiohttp", "airspeed")
 
 
 def imports(path: Path) -> set[str]:
