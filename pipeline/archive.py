@@ -1,4 +1,4 @@
-"""The archive of rejected events: gzip JSON lines in S3, under `rejected/` and `quarantine/`.
+"""The archive: gzip JSON lines in S3, under `raw/`, `rejected/` and `quarantine/`.
 
 Keys follow from the records, so a batch that is tried again overwrites its own objects.
 """
@@ -8,21 +8,24 @@ from __future__ import annotations
 import base64
 import gzip
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.events import QUARANTINED, Outcome, unsettled
+from pipeline.events import QUARANTINED, Event, Outcome, unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.retrying import Deadline
 
 
-class RejectedArchive:
-    """Writes rejected events.
+T = TypeVar("T")
+
+
+class Archive:
+    """Writes events into the archive.
 
     Parameters
     ----------
@@ -36,7 +39,7 @@ class RejectedArchive:
         self._s3 = s3
         self._bucket = bucket
 
-    def write(self, outcomes: Sequence[Outcome], deadline: Deadline) -> list[Outcome]:
+    def write_rejected(self, outcomes: Sequence[Outcome], deadline: Deadline) -> list[Outcome]:
         """Write rejected events, one object for each source, hour and prefix.
 
         Parameters
@@ -51,24 +54,41 @@ class RejectedArchive:
         list[Outcome]
             An unsettled outcome for each event that could not be written.
         """
-        groups: dict[str, list[Outcome]] = {}
-        for outcome in sorted(outcomes, key=_place):
-            groups.setdefault(_folder(outcome), []).append(outcome)
         failed: list[Outcome] = []
-        for folder, group in groups.items():
-            first = group[0].event
-            key = f"{folder}/{first.shard_id}-{first.sequence_number}.jsonl.gz"
-            if not self._put(key, group, deadline):
+        for folder, group in _groups(outcomes, _folder_of_rejection, _place_of_rejection):
+            key = _key(folder, group[0].event)
+            if not self._put(key, (describe_rejection(outcome) for outcome in group), deadline):
                 failed += [
                     unsettled(outcome.event, f"{key}: the archive could not be written")
                     for outcome in group
                 ]
         return failed
 
-    def _put(self, key: str, group: Sequence[Outcome], deadline: Deadline) -> bool:
-        lines = b"".join(orjson.dumps(describe(outcome)) + b"\n" for outcome in group)
-        # No time of writing inside: the same rejections give the same bytes.
-        content = gzip.compress(lines, compresslevel=6, mtime=0)
+    def write_raw(self, events: Sequence[Event], deadline: Deadline) -> bool:
+        """Write all of a batch as it came, one object for each source and hour.
+
+        Parameters
+        ----------
+        events : Sequence[Event]
+            Every event of one batch.
+        deadline : Deadline
+            Bounds the retries.
+
+        Returns
+        -------
+        bool
+            Whether all of it was written.
+        """
+        groups = _groups(events, lambda event: _folder("raw", event), _place)
+        return all(
+            self._put(_key(folder, group[0]), map(describe, group), deadline)
+            for folder, group in groups
+        )
+
+    def _put(self, key: str, lines: Iterable[dict[str, Any]], deadline: Deadline) -> bool:
+        text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+        # No time of writing inside: the same lines give the same bytes.
+        content = gzip.compress(text, compresslevel=6, mtime=0)
         for _ in deadline.attempts():
             try:
                 self._s3.put_object(
@@ -80,12 +100,19 @@ class RejectedArchive:
         return False
 
 
-def describe(outcome: Outcome) -> dict[str, Any]:
-    """Give the line of a rejected event: why, and everything that is needed to send it again."""
-    event, envelope = outcome.event, outcome.event.envelope
-    line: dict[str, Any] = {
+def describe_rejection(outcome: Outcome) -> dict[str, Any]:
+    """Give the line of a rejected event: why, and all that is needed to send it again."""
+    return {
         "reason": outcome.reason,
         "explanation": outcome.explanation,
+        **describe(outcome.event),
+    }
+
+
+def describe(event: Event) -> dict[str, Any]:
+    """Give the line of an event: where it was on the stream, and the envelope in full."""
+    envelope = event.envelope
+    line: dict[str, Any] = {
         "id": event.id,
         "source": event.source_name,
         "event_type": event.event_type,
@@ -112,12 +139,31 @@ def describe(outcome: Outcome) -> dict[str, Any]:
     return line
 
 
-def _place(outcome: Outcome) -> tuple[int, str]:
-    return int(outcome.event.sequence_number), outcome.event.id
+def _groups(
+    items: Iterable[T], folder: Callable[[T], str], place: Callable[[T], tuple[int, str]]
+) -> list[tuple[str, list[T]]]:
+    groups: dict[str, list[T]] = {}
+    for item in sorted(items, key=place):
+        groups.setdefault(folder(item), []).append(item)
+    return list(groups.items())
 
 
-def _folder(outcome: Outcome) -> str:
-    event = outcome.event
-    prefix = "quarantine" if outcome.reason in QUARANTINED else "rejected"
+def _key(folder: str, first: Event) -> str:
+    return f"{folder}/{first.shard_id}-{first.sequence_number}.jsonl.gz"
+
+
+def _place(event: Event) -> tuple[int, str]:
+    return int(event.sequence_number), event.id
+
+
+def _place_of_rejection(outcome: Outcome) -> tuple[int, str]:
+    return _place(outcome.event)
+
+
+def _folder_of_rejection(outcome: Outcome) -> str:
+    return _folder("quarantine" if outcome.reason in QUARANTINED else "rejected", outcome.event)
+
+
+def _folder(prefix: str, event: Event) -> str:
     hour = datetime.fromtimestamp(event.arrived, UTC)
     return f"{prefix}/source={event.source_name}/dt={hour:%Y-%m-%d}/hr={hour:%H}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import PipelineError
 from pipeline.sources.model import SourceName
@@ -86,18 +86,21 @@ class Deployment(_Model):
     project: str = Field(default="MozDef-EF", pattern=_PART)
     service: str = Field(pattern=_PART)
     region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    sources: tuple[SourceName, ...] = Field(min_length=1)
+    sources: tuple[SourceName, ...]
     source_directory: Path = Path("sources")
     stream: Stream = Stream()
     fan_out: FanOut = FanOut()
     throttle: Throttle = Throttle()
 
-    @model_validator(mode="after")
-    def _sources_once(self) -> Deployment:
-        twice = sorted({name for name in self.sources if self.sources.count(name) > 1})
+    @field_validator("sources")
+    @classmethod
+    def _sources_once(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if not sources:
+            raise ValueError("list one source or more")
+        twice = sorted({name for name in sources if sources.count(name) > 1})
         if twice:
-            raise ValueError(f"sources: {', '.join(twice)}: listed twice")
-        return self
+            raise ValueError(f"{', '.join(twice)}: listed twice")
+        return sources
 
     @property
     def stack_name(self) -> str:
@@ -180,7 +183,7 @@ def _fault(fault: ErrorDetails) -> str:
     if fault["type"] in {"missing", "extra_forbidden"}:
         return f"{key}: {_EXPECTED[fault['type']]}"
     message = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    if isinstance(fault["input"], dict):
+    if isinstance(fault["input"], dict | list):
         return f"{key}: {message}" if key else message
     return f"{key}: {message}, not {fault['input']!r}"
 

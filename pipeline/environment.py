@@ -69,6 +69,24 @@ class FanOutEnvironment:
         )
 
 
+@dataclass(frozen=True)
+class ArchiverEnvironment:
+    """What the archiver is told by its deployment."""
+
+    archive_bucket: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> ArchiverEnvironment:
+        """Read it.
+
+        Raises
+        ------
+        SettingsError
+            When a variable is missing.
+        """
+        return cls(archive_bucket=_required(environ, "ARCHIVE_BUCKET"))
+
+
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:

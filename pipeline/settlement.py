@@ -11,7 +11,7 @@ from pipeline.events import Event, Kind, Outcome, duplicate, unsettled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.archive import RejectedArchive
+    from pipeline.archive import Archive
     from pipeline.retrying import Deadline
 
 
@@ -69,10 +69,10 @@ class Settlement:
         end = int(self.checkpoint)
         return [outcome for outcome in self.outcomes if int(outcome.event.sequence_number) < end]
 
-    def archived(self, archive: RejectedArchive, deadline: Deadline) -> Settlement:
+    def archived(self, archive: Archive, deadline: Deadline) -> Settlement:
         """Write the rejected events that stand; one that cannot be written does not stand."""
         rejections = [outcome for outcome in self.settled if outcome.kind is Kind.REJECTED]
-        failed = archive.write(rejections, deadline) if rejections else []
+        failed = archive.write_rejected(rejections, deadline) if rejections else []
         if not failed:
             return self
         again = {id(outcome.event): outcome for outcome in failed}

@@ -13,7 +13,7 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from pipeline import metrics
-from pipeline.archive import RejectedArchive
+from pipeline.archive import Archive
 from pipeline.delivery import SqsDelivery
 from pipeline.duplicates import DeduplicationTable, drop_duplicates
 from pipeline.environment import FanOutEnvironment
@@ -50,7 +50,7 @@ class FanOut:
     secrets: SecretStore
     table: DeduplicationTable
     delivery: SqsDelivery
-    archive: RejectedArchive
+    archive: Archive
     #: Sent, but not written into the table: key to event id. A retry must not send it again.
     sent: dict[str, str] = field(default_factory=dict)
 
@@ -107,7 +107,7 @@ def fan_out() -> FanOut:
         secrets=SecretStore(ssm, environment.project, environment.stage),
         table=DeduplicationTable(dynamodb, environment.dedupe_table),
         delivery=SqsDelivery(sqs, environment.queue_urls),
-        archive=RejectedArchive(s3, environment.archive_bucket),
+        archive=Archive(s3, environment.archive_bucket),
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from pipeline.archive import RejectedArchive
+from pipeline.archive import Archive
 from pipeline.delivery import SqsDelivery
 from pipeline.duplicates import DeduplicationTable
 from pipeline.envelope import Envelope, encode_envelope
@@ -56,7 +56,7 @@ class Bench:
             secrets=SecretStore(self.ssm, "P", "dev", lambda: self.now),
             table=DeduplicationTable(self.dynamodb, "dedupe", lambda: self.now),
             delivery=SqsDelivery(self.sqs, queues),
-            archive=RejectedArchive(self.s3, "archive"),
+            archive=Archive(self.s3, "archive"),
         )
         return self.fan_out
 

@@ -1,0 +1,70 @@
+"""The archiver: everything that was on the stream goes to `raw/`, whatever the fan-out says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from pipeline.archive import Archive
+from pipeline.environment import ArchiverEnvironment
+from pipeline.events import Outcomes
+from pipeline.parsing import find_source, open_envelope
+from pipeline.records import read_events
+from pipeline.retrying import Deadline
+from pipeline.sources.compiled import Catalog, load_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+CLIENT = Config(
+    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """Keeps a batch as it came."""
+
+    catalog: Catalog
+    archive: Archive
+
+    def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> bool:
+        """Write a batch; tell whether all of it was written."""
+        events = read_events(records)
+        # What is wrong with an event is the fan-out's to say; here it only gets no source.
+        steps = Outcomes()
+        steps.each(steps.each(events, open_envelope), partial(find_source, catalog=self.catalog))
+        return self.archive.write_raw(events, deadline)
+
+
+@cache
+def archiver() -> Archiver:
+    """Make the archiver of this process, on its first invocation."""
+    environment = ArchiverEnvironment.read(os.environ)
+    s3 = boto3.Session().client("s3", config=CLIENT)
+    return Archiver(load_catalog(), Archive(s3, environment.archive_bucket))
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Archive one batch.
+
+    A batch of which a part could not be written is delivered again in full: its objects get the
+    same keys and are overwritten, so that no event is in the archive twice.
+    """
+    records = event["Records"]
+    deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
+    written = archiver().process(records, deadline)
+    logger.info("archived" if written else "not archived", extra={"records": len(records)})
+    if written or not records:
+        return {"batchItemFailures": []}
+    first = min((record["kinesis"]["sequenceNumber"] for record in records), key=int)
+    return {"batchItemFailures": [{"itemIdentifier": first}]}
