@@ -1,0 +1,40 @@
+"""cdk-nag: the rules of AWS Solutions, and the findings that are accepted, each with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Acknowledgment, Validations
+from cdk_nag import AwsSolutionsChecks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import App
+    from constructs import IConstruct
+
+
+def add_checks(app: App) -> None:
+    """Have the whole app checked when it is synthesized; a finding fails the synthesis.
+
+    Parameters
+    ----------
+    app : App
+        The app.
+    """
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
+def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
+    """Accept findings on one construct.
+
+    Parameters
+    ----------
+    construct : IConstruct
+        The resource that has the finding, never a whole stack.
+    findings : Mapping[str, str]
+        The finding's id as cdk-nag prints it, without its pack's name: why it is accepted.
+    """
+    validations = Validations.of(construct)
+    for finding, reason in findings.items():
+        validations.acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))

@@ -1,0 +1,151 @@
+"""The mapping templates (VTL) between the sender, API Gateway and Kinesis, as plain text.
+
+Only what Apache Velocity 1.7 and API Gateway both document is used: `#set`, `#foreach`, `#if`,
+string and map methods of Java, `$input.params()`, `$context` and `$util`. Nothing that a sender
+wrote is evaluated: values are assigned, URL-encoded and printed, and Velocity does not parse what
+a reference prints.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PARTITION_KEY_LIMIT = 256
+"""Kinesis API reference, PutRecord: a partition key has 1 to 256 characters."""
+
+TOO_LARGE_ERRORS = ("ValidationException", "InvalidArgumentException")
+"""The Kinesis errors that a sender can cause, which are those of a body that is too large.
+
+Stream name, partition key and base64 are the template's own and always valid, so the length of
+`Data` is all that is left to fail a validation.
+"""
+
+
+def put_record_request(
+    *, source: str, stream_name: str, keep: Sequence[str], delivery_id: str | None
+) -> str:
+    """Give the request template: the sender's request to a PutRecord call with one envelope.
+
+    Parameters
+    ----------
+    source : str
+        The name of the source, which is the route.
+    stream_name : str
+        The stream's name, or the reference that CloudFormation resolves to it.
+    keep : Sequence[str]
+        Headers to put into the envelope, in any case.
+    delivery_id : str or None
+        The header that carries the sender's delivery id, if there is one; one of `keep`.
+
+    Returns
+    -------
+    str
+        VTL.
+
+    Notes
+    -----
+    - `$input.params('x')` looks into path and query before the headers, so that a query could
+      shadow a signature; and header names keep the sender's case, which is lower for HTTP/2 and
+      arbitrary before. Hence the loop over the headers alone (API Gateway Developer Guide, mapping
+      template reference, `$input` variables).
+    - With `CONVERT_TO_TEXT`, `$input.body` is the base64 of the exact bytes; for an empty body it
+      is `{}` (recorded from API Gateway), which is left out.
+    - A prefix whose length divides by three has no base64 padding, so the two base64 texts join
+      into the base64 of envelope line and body. URL-encoded text is ASCII: one character, one byte.
+    - `$util.urlEncode` needs a string, and `requestTimeEpoch` is a number: printed as it is.
+    - `$context.requestId` can be set by the caller; `extendedRequestId` cannot.
+    """
+    metadata = (
+        "v=1&id=$util.urlEncode($context.extendedRequestId)&ts=$context.requestTimeEpoch"
+        f"&source={source}&ip=$util.urlEncode($context.identity.sourceIp)"
+    )
+    data = '$head#if($input.body != "{}")$!input.body#end'
+    lines = [
+        '#set($key = "")',
+        '#set($kept = "")',
+        "#set($partitionKey = $context.extendedRequestId)",
+        *_pick_headers(keep, delivery_id),
+        f'#set($line = "{metadata}$key$kept")',
+        "#set($over = $line.length() % 3)",
+        '#if($over == 0)#set($line = "$line  ")#end',
+        '#if($over == 1)#set($line = "$line ")#end',
+        '#set($newline = $util.urlDecode("%0A"))',
+        '#set($head = $util.base64Encode("$line$newline"))',
+        f'{{"StreamName":"{stream_name}","PartitionKey":"$partitionKey","Data":"{data}"}}',
+    ]
+    return "\n".join(lines)
+
+
+def _pick_headers(keep: Sequence[str], delivery_id: str | None) -> list[str]:
+    """Pick the headers in one pass; the first of two that differ in case alone is taken."""
+    if not keep:
+        return []
+    names = ",".join(sorted({name.lower() for name in keep}))
+    lines = [
+        f'#set($keep = ",{names},")',
+        "#set($headers = $input.params().header)",
+        "#foreach($name in $headers.keySet())",
+        "#set($lower = $name.toLowerCase())",
+        '#if($keep.contains(",$lower,") && !$kept.contains("&h.$lower="))',
+        "#set($value = $util.urlEncode($headers.get($name)))",
+        '#set($kept = "$kept&h.$util.urlEncode($lower)=$value")',
+    ]
+    if delivery_id:
+        lines += [
+            f'#if($lower == "{delivery_id.lower()}" && $value.length() > 0)',
+            '#set($key = "&key=$value")',
+            f"#if($value.length() <= {PARTITION_KEY_LIMIT})#set($partitionKey = $value)#end",
+            "#end",
+        ]
+    return [*lines, "#end", "#end"]
+
+
+def accepted_response() -> str:
+    """Give the response template for a record that Kinesis took."""
+    return '{"status":"accepted","id":"$context.extendedRequestId"}'
+
+
+def refused_response() -> str:
+    """Give the response template for everything else that Kinesis can answer.
+
+    The status is 503 unless the template overrides it: Kinesis throttles with 400, as it refuses a
+    record that is too large with 400, so only the name of the error tells the two apart. With
+    `CONVERT_TO_TEXT` the answer is base64 here; plain JSON is understood too.
+
+    Returns
+    -------
+    str
+        VTL.
+    """
+    too_large = " || ".join(f'$reason.contains("{name}")' for name in TOO_LARGE_ERRORS)
+    return "\n".join(
+        [
+            '#set($reason = "$!input.body")',
+            '#if(!$reason.startsWith("{"))#set($reason = $util.base64Decode($reason))#end',
+            f"#if({too_large})",
+            "#set($context.responseOverride.status = 413)",
+            error_body("too_large", "The event is larger than one record of the stream may be."),
+            "#else",
+            error_body("unavailable", "The event was not taken. Send it again."),
+            "#end",
+        ]
+    )
+
+
+def error_body(error: str, message: str) -> str:
+    """Give the JSON of an error that a sender sees.
+
+    Parameters
+    ----------
+    error : str
+        A word for programs.
+    message : str
+        A sentence for people.
+    """
+    return json.dumps(
+        {"status": "error", "error": error, "message": message}, separators=(",", ":")
+    )

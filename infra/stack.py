@@ -1,0 +1,165 @@
+"""The application stack: the way of an event, from the front door to MozDef's queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Environment, Stack, Tags
+from aws_cdk import aws_lambda as lambda_
+
+from infra.archive import Archive
+from infra.authorizer import Authorizer
+from infra.dedupe_table import DedupeTable
+from infra.delivery_queues import DeliveryQueues
+from infra.event_stream import EventStream
+from infra.fan_out import FanOut
+from infra.front_door import FrontDoor
+from infra.functions import ARCHITECTURE, RUNTIME, FunctionPackage, common_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from constructs import Construct
+
+    from pipeline.deployment import Deployment
+    from pipeline.sources.loader import LoadedSource
+
+
+@dataclass(frozen=True)
+class FunctionAssets:
+    """The folders that become the functions' code and their layer."""
+
+    code: Path
+    layer: Path
+
+
+class ApplicationStack(Stack):
+    """Everything that one service runs in one stage.
+
+    Parameters
+    ----------
+    scope : Construct
+        The app, or a stage of the delivery pipeline.
+    deployment : Deployment
+        The settings of the stage.
+    sources : Mapping[str, LoadedSource]
+        The sources that it takes events from, by name.
+    assets : FunctionAssets
+        What the functions run.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        deployment: Deployment,
+        sources: Mapping[str, LoadedSource],
+        assets: FunctionAssets,
+    ) -> None:
+        super().__init__(
+            scope,
+            deployment.stack_name,
+            stack_name=deployment.stack_name,
+            env=Environment(region=deployment.region),
+            description=f"{deployment.project}: webhooks to MozDef, {deployment.stage}",
+        )
+        Tags.of(self).add("Project", deployment.project_tag)
+        self._deployment = deployment
+        self._sources = sources
+        self._package = self._function_package(assets)
+        self._environment = common_environment(
+            project=deployment.project, service=deployment.service, stage=deployment.stage
+        )
+        self._stream = EventStream(self, "Events", settings=deployment.stream).stream
+        self._archive = Archive(self, "Archive")
+        self._table = DedupeTable(self, "Delivered").table
+        self._queues = DeliveryQueues(
+            self,
+            "Delivery",
+            prefix=deployment.stack_name,
+            names=(queue for source in sources.values() for queue in source.queues),
+        ).queues
+        self._process_events()
+        front_door = self._take_events()
+        self._outputs(front_door)
+
+    def _process_events(self) -> None:
+        FanOut(
+            self,
+            "FanOut",
+            package=self._package,
+            deployment=self._deployment,
+            environment=self._environment,
+            stream=self._stream,
+            queues=self._queues,
+            table=self._table,
+            bucket=self._archive.bucket,
+            parameter_arns=self._parameter_arns("signing_secret"),
+        )
+
+    def _take_events(self) -> FrontDoor:
+        authorizer = Authorizer(
+            self,
+            "Authorizer",
+            package=self._package,
+            environment=self._environment,
+            parameter_arns=self._parameter_arns("auth_token"),
+        )
+        return FrontDoor(
+            self,
+            "FrontDoor",
+            deployment=self._deployment,
+            sources=self._sources,
+            stream=self._stream,
+            authorizer=authorizer,
+        )
+
+    def _outputs(self, front_door: FrontDoor) -> None:
+        values = {
+            "ApiUrl": front_door.url,
+            "StreamName": self._stream.stream_name,
+            "ArchiveBucketName": self._archive.bucket.bucket_name,
+            "DedupeTableName": self._table.table_name,
+            "DeadLetterQueueUrl": self._archive.dead_letters.queue_url,
+            "Sources": self.to_json_string(self._describe_sources()),
+        }
+        for name, value in values.items():
+            CfnOutput(self, name, value=value)
+
+    def _function_package(self, assets: FunctionAssets) -> FunctionPackage:
+        layer = lambda_.LayerVersion(
+            self,
+            "Dependencies",
+            code=lambda_.Code.from_asset(str(assets.layer)),
+            description="The functions' dependencies, from requirements.lock",
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        return FunctionPackage(code=lambda_.Code.from_asset(str(assets.code)), layer=layer)
+
+    def _parameter(self, source: LoadedSource) -> str:
+        kind = source.settings.authentication.parameter
+        return self._deployment.parameter(source.name, kind)
+
+    def _parameter_arns(self, kind: str) -> list[str]:
+        return [
+            self.format_arn(
+                service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]
+            )
+            for _, source in sorted(self._sources.items())
+            if source.settings.authentication.parameter == kind
+        ]
+
+    def _describe_sources(self) -> dict[str, dict[str, object]]:
+        urls = {name: queue.queue_url for name, queue in self._queues.items()}
+        return {
+            name: {
+                "route": f"/{name}",
+                "parameter": self._parameter(source),
+                "queues": {queue: urls[queue] for queue in source.queues},
+                "queue": urls[source.queue],
+            }
+            for name, source in sorted(self._sources.items())
+        }

@@ -1,0 +1,118 @@
+"""A running local pipeline, started and stopped as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.local import endpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.local.endpoints import Endpoints
+
+ROOT = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).parent / "mozdef-ef"
+
+
+class Running:
+    """`mozdef-ef local up` in a process of its own."""
+
+    def __init__(self, state: Path, *options: str) -> None:
+        self.state = state
+        self.output = state.parent / "output.txt"
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [COMMAND, "local", "up", "--state", str(state), *options],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait(self, seconds: float = 120.0) -> Endpoints:
+        end = time.monotonic() + seconds
+        while not (self.state / endpoints.FILE_NAME).exists():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < end, self.output.read_text()
+            time.sleep(0.1)
+        return endpoints.read(self.state)
+
+    def settle(self, seconds: float = 40.0) -> None:
+        """Wait until all that is on the stream by now has its outcome."""
+        since, end = time.time(), time.monotonic() + seconds
+        while True:
+            try:
+                status = json.loads((self.state / "status.json").read_text())
+            except FileNotFoundError:
+                status = {"idle": False}
+            if status["idle"] and status["as_of"] > since:
+                return
+            assert time.monotonic() < end, f"not settled: {status}"
+            time.sleep(0.05)
+
+    def descendants(self) -> list[int]:
+        """Every process below this one, from /proc."""
+        parents: dict[int, int] = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if fields[0] != "Z":
+                    parents[int(entry.name)] = int(fields[1])
+        found, waiting = [], [self.process.pid]
+        while waiting:
+            pid = waiting.pop()
+            children = [child for child, parent in parents.items() if parent == pid]
+            found += children
+            waiting += children
+        return found
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+def alive(pids: list[int]) -> list[int]:
+    """Which of these processes still run."""
+    found = []
+    for pid in pids:
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (OSError, IndexError):
+            continue
+        if state != "Z":
+            found.append(pid)
+    return found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    runtime = Running(tmp_path_factory.mktemp("local") / "state")
+    try:
+        runtime.wait()
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+@pytest.fixture(scope="session")
+def where(running: Running) -> Endpoints:
+    return endpoints.read(running.state)

@@ -1,0 +1,259 @@
+"""The synthesized stack on this machine: senders on one side, MozDef's queue on the other."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from pipeline.local import emulator
+from pipeline.local.accounts import counters
+from pipeline.sources.loader import available_sources, load_source
+from pipeline.sources.samples import authenticate, load_samples
+from tests.e2e.conftest import COMMAND, ROOT, Running, alive
+from tests.support.mozdef import assert_contract
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.local.endpoints import Endpoints
+
+
+def post(
+    where: Endpoints, route: str, body: bytes, headers: dict[str, str], method: str = "POST"
+) -> tuple[int, dict[str, Any]]:
+    # http.client keeps the case of header names, as senders do.
+    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=30)
+    try:
+        connection.request(method, f"/{route}", body, headers)
+        answer = connection.getresponse()
+        content = answer.read()
+    finally:
+        connection.close()
+    assert (answer.headers["Content-Type"] or "").startswith("application/json"), content
+    return answer.status, orjson.loads(content)
+
+
+def command(*words: str, status: int = 0) -> str:
+    done = subprocess.run(
+        [COMMAND, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + (done.stderr if status else "")
+
+
+def totals(running: Running) -> Counter[str]:
+    return sum(counters(running.state / "logs").values(), Counter())
+
+
+def settled(running: Running) -> Counter[str]:
+    running.settle()
+    return totals(running)
+
+
+def drain(where: Endpoints) -> list[dict[str, Any]]:
+    sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+    found = []
+    for url in where.queues.values():
+        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in batch:
+                found.append(orjson.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def test_each_sample_of_each_source(running: Running, where: Endpoints) -> None:
+    before = settled(running)
+    expected: Counter[str] = Counter()
+    for name, folder in sorted(available_sources().items()):
+        (secret,) = (value.splitlines()[0] for value in where.parameters[name].values())
+        for sample in load_samples(load_source(folder)):
+            if sample.settings.sign == "previous":
+                continue  # the runtime has no rotation under way
+            request = sample.request((secret,), time.time())
+            status, answer = post(where, name, request.body, request.headers)
+            expect = sample.settings.expect
+            label = f"{name}/{sample.name}: {answer}"
+            if expect.outcome == "refused":
+                assert status == expect.status, label
+                assert answer["status"] == "error", label
+                continue
+            assert status == 200, label
+            assert answer["status"] == "accepted"
+            assert answer["id"]
+            expected["Received"] += 1
+            if expect.reason:
+                expected[f"rejected:{expect.reason}"] += 1
+                expected["Rejected"] += 1
+            else:
+                expected["Delivered"] += 1
+    counted = settled(running)
+    assert counted - before == expected
+    messages = drain(where)
+    assert len(messages) == expected["Delivered"]
+    for message in messages:
+        assert_contract(message)
+
+
+def generic_token(where: Endpoints) -> str:
+    return where.parameters["generic"]["auth_token"].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("route", "headers", "status", "error"),
+    [
+        ("nosuch", {}, 404, "not_found"),
+        ("", {}, 404, "not_found"),
+        ("github/more", {}, 404, "not_found"),
+        ("generic", {}, 401, "unauthorized"),
+        ("generic", {"Authorization": "wrong"}, 403, "forbidden"),
+        ("github", {"X-GitHub-Event": "push"}, 400, "bad_request"),
+    ],
+)
+def test_what_a_sender_is_told(
+    where: Endpoints, route: str, headers: dict[str, str], status: int, error: str
+) -> None:
+    headers = {"Content-Type": "application/json", **headers}
+    answered, body = post(where, route, b"{}", headers)
+    assert answered == status
+    assert body["status"] == "error"
+    assert body["error"]
+    assert body["message"]
+
+
+def test_a_token_opens_no_other_route(where: Endpoints) -> None:
+    headers = {"Content-Type": "application/json", "Authorization": generic_token(where)}
+    assert post(where, "generic", b'{"a":"route"}', headers)[0] == 200
+    assert post(where, "github", b"{}", headers)[0] == 400
+
+
+def test_a_body_that_is_too_large_for_a_record(where: Endpoints) -> None:
+    headers = {"Content-Type": "application/json", "Authorization": generic_token(where)}
+    body = json.dumps({"x": "y" * 1_048_576}).encode()
+    status, answer = post(where, "generic", body, headers)
+    assert (status, answer["error"]) == (413, "too_large")
+
+
+def test_an_event_larger_than_a_quarter_mebibyte_arrives(
+    running: Running, where: Endpoints
+) -> None:
+    before = settled(running)
+    headers = {"Content-Type": "application/json", "Authorization": generic_token(where)}
+    body = json.dumps({"large": "y" * 900_000}).encode()
+    assert post(where, "generic", body, headers)[0] == 200
+    counted = settled(running)
+    assert counted["Delivered"] - before["Delivered"] == 1
+    assert any(len(message["details"].get("large", "")) == 900_000 for message in drain(where))
+
+
+def test_method_and_header_case(where: Endpoints) -> None:
+    headers = {"content-type": "application/json", "authorization": generic_token(where)}
+    assert post(where, "generic", b'{"case":1}', headers)[0] == 200
+    assert post(where, "generic", b"{}", headers, method="PUT")[0] in {403, 404}
+
+
+def test_send_and_tail(running: Running, where: Endpoints) -> None:
+    drain(where)
+    before = settled(running)
+    state = ("--state", str(running.state))
+    report = json.loads(
+        command("send", "github", "--count", "40", "--duplicate-every", "8", *state, "--json")
+    )
+    assert report["sent"] == report["accepted"] == 40
+    counted = settled(running) - before
+    assert counted["Delivered"] == 35
+    assert counted["Duplicate"] == 5
+    lines = command("tail", "github", *state).rstrip("\n").split("\n")
+    assert len(lines) == 35
+    for line in lines:
+        assert_contract(json.loads(line))
+    assert command("tail", "github", "--consume", *state).count("\n") == 35
+    assert command("tail", "github", *state) == ""
+
+
+def test_send_with_spoilt_signatures(running: Running) -> None:
+    before = settled(running)
+    state = ("--state", str(running.state))
+    command("send", "github", "--count", "20", "--corrupt-every", "5", *state)
+    counted = settled(running) - before
+    assert counted["rejected:bad_signature"] == 4
+    output = command("send", "generic", "--count", "4", "--corrupt-every", "2", *state)
+    assert "403" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("send", "nosuch"), "no such source"),
+        (("send", "github", "no-such-file.json"), "no-such-file.json: cannot be read"),
+        (("send", "github", "--state", "nowhere"), "start it with 'mozdef-ef local up'"),
+        (("tail", "nosuch"), "no such source"),
+    ],
+)
+def test_a_wrong_use_is_one_clear_line(
+    running: Running, words: tuple[str, ...], message: str
+) -> None:
+    state = () if "--state" in words else ("--state", str(running.state))
+    output = command(*words, *state, status=2)
+    assert message in output
+    assert "Traceback" not in output
+    assert len(output.strip().splitlines()) == 1
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        words = ("local", "up", "--port", port, "--state", str(tmp_path / "state"))
+        output = command(*words, status=2)
+    assert f"port {port}" in output
+    assert "Traceback" not in output
+
+
+def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
+    runtime = Running(tmp_path / "state")
+    try:
+        runtime.wait()
+        pids = runtime.descendants()
+        assert len(pids) >= 3
+    finally:
+        status = runtime.stop()
+    assert status == 0, runtime.output.read_text()
+    assert not alive(pids)
+    assert not (runtime.state / "endpoints.json").exists()
+
+
+def test_the_signature_covers_the_exact_bytes(running: Running, where: Endpoints) -> None:
+    """White space, escapes and bytes that are no UTF-8 reach the processor as they were signed."""
+    source = load_source(available_sources()["github"])
+    secret = where.parameters["github"]["signing_secret"].splitlines()[0]
+    before = settled(running)
+    bodies = [b' {"a" :\t"\\u00e9\xc3\xa9" }\r\n', b'{"bad": "\xff\xfe"}', b"\x00\x01\x02", b"{}"]
+    for number, body in enumerate(bodies):
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "X-GitHub-Event": "anything",
+            "X-GitHub-Delivery": f"bytes-{time.time_ns()}-{number}",
+            **authenticate(source, secret, body, now=time.time()),
+        }
+        assert post(where, "github", body, headers)[0] == 200
+    counted = settled(running) - before
+    assert counted["rejected:bad_signature"] == 0
+    assert counted["Delivered"] == 2
+    assert counted["rejected:invalid_json"] == 2
+
+
+def test_the_demo_accounts_for_everything() -> None:
+    output = command("demo")
+    assert "Every event is accounted for." in output

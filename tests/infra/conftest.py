@@ -1,0 +1,115 @@
+"""Stacks that are synthesized once for all tests of this folder, without network or account."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from infra.app import synthesize
+from pipeline.deployment import Deployment
+from pipeline.sources.loader import load_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ALARMS = """\
+version: 1
+title: A source of a deployment's own, with two queues of which it shares one, and a network
+authentication: {type: token, prefix: "Bearer "}
+content_types: [application/json, text/plain]
+headers: {keep: [X-Kind], require: [X-Kind]}
+event_type: {header: X-Kind}
+allowed_networks: [192.0.2.0/24]
+queue: {name: github, by_type: {fire: urgent}}
+"""
+"""In the settings' own form, so that the tests do not depend on what the catalogue holds."""
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """A cloud assembly."""
+
+    folder: Path
+    template: Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The application stack's template."""
+        document: dict[str, Any] = json.loads(self.template.read_text())
+        return document
+
+    def all(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """Give the properties of each resource of a type, by logical id."""
+        return {
+            logical_id: resource.get("Properties", {})
+            for logical_id, resource in self.document["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def one(self, resource_type: str, containing: str = "") -> tuple[str, dict[str, Any]]:
+        """Give the one resource of a type whose logical id contains this."""
+        found = [item for item in self.all(resource_type).items() if containing in item[0]]
+        assert len(found) == 1, f"{resource_type}: {[logical_id for logical_id, _ in found]}"
+        return found[0]
+
+    def asset(self, key: str) -> Path:
+        """Give the folder of an asset by its S3 key."""
+        return self.folder / f"asset.{key.removesuffix('.zip')}"
+
+
+@pytest.fixture(scope="session")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A layer that needs no package registry."""
+    folder = tmp_path_factory.mktemp("layer")
+    (folder / "python").mkdir()
+    (folder / "python" / "six.py").write_text("")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def synthesized(
+    layer: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Deployment], Synthesized]:
+    """Synthesize a deployment; one that was synthesized before is given again."""
+    known: dict[str, Synthesized] = {}
+
+    def run(deployment: Deployment) -> Synthesized:
+        key = deployment.model_dump_json()
+        if key not in known:
+            folder = tmp_path_factory.mktemp("assembly")
+            sources = load_sources(deployment.sources, deployment.source_directory)
+            template = synthesize(deployment, sources, folder, layer=layer)
+            known[key] = Synthesized(folder, template)
+        return known[key]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def private_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one private source, `alarms`."""
+    folder = tmp_path_factory.mktemp("sources")
+    (folder / "alarms").mkdir()
+    (folder / "alarms" / "source.yaml").write_text(ALARMS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def deployment(private_sources: Path) -> Deployment:
+    """Sources with tokens and with signatures, of the catalogue and private."""
+    return Deployment(
+        stage="test",
+        service="ingest",
+        sources=("github", "generic", "alarms"),
+        source_directory=private_sources,
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
+    """The stack that most tests look at."""
+    return synthesized(deployment)
