@@ -131,6 +131,7 @@ def describe(event: Event) -> dict[str, Any]:
         "ip": envelope.ip,
         "headers": dict(envelope.headers),
         "replay": envelope.replay,
+        "replays": envelope.replays,
     }
     try:
         line["body"] = envelope.body.decode()

@@ -15,6 +15,8 @@ VERSION = "1"
 _HEADER = "h."
 #: API Gateway takes 10,240 bytes of header values; URL-encoding makes each byte three at most.
 _LONGEST_METADATA = 64 * 1024
+#: Kinesis API reference, PutRecord: a partition key has 1 to 256 characters.
+_LONGEST_PARTITION_KEY = 256
 
 
 class EnvelopeError(PipelineError):
@@ -45,6 +47,8 @@ class Envelope:
         The replay job that put it on the stream, else empty.
     force : bool
         Whether the replay wants duplicates delivered.
+    replays : int
+        How often it was replayed.
     """
 
     id: str
@@ -56,6 +60,7 @@ class Envelope:
     headers: Mapping[str, str] = field(default_factory=dict)
     replay: str = ""
     force: bool = False
+    replays: int = 0
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -74,6 +79,8 @@ def encode_envelope(envelope: Envelope) -> bytes:
         fields["replay"] = envelope.replay
     if envelope.force:
         fields["force"] = "1"
+    if envelope.replays:
+        fields["replays"] = str(envelope.replays)
     line = "&".join(
         f"{quote_plus(name)}={quote_plus(value, errors='surrogateescape')}"
         for name, value in fields.items()
@@ -106,6 +113,21 @@ def decode_envelope(data: bytes) -> Envelope:
     return _from_fields(fields, data[end + 1 :])
 
 
+def partition_key(envelope: Envelope) -> str:
+    """Give the partition key of an envelope: the one that the front door gave it.
+
+    Copies of one delivery must meet in one shard, also when one of them is a replay.
+    """
+    key = quote_plus(envelope.key, safe="*", errors="replace").replace("~", "%7E")
+    return key if 1 <= len(key) <= _LONGEST_PARTITION_KEY else envelope.id[:_LONGEST_PARTITION_KEY]
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise EnvelopeError("replays is no number")
+    return int(text)
+
+
 def _from_fields(fields: dict[str, str], body: bytes) -> Envelope:
     if fields.get("v") != VERSION:
         raise EnvelopeError(f"envelope version {fields.get('v', 'missing')!r:.20}, expected '1'")
@@ -126,4 +148,5 @@ def _from_fields(fields: dict[str, str], body: bytes) -> Envelope:
         headers={name[start:]: value for name, value in fields.items() if name.startswith(_HEADER)},
         replay=fields.get("replay", ""),
         force=fields.get("force") == "1",
+        replays=_count(fields.get("replays", "0")),
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.output import console
+from pipeline.cli.output import WRONG_USAGE, console
 from pipeline.errors import PipelineError
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -29,7 +29,7 @@ def synthesize(stage: str, output: Path) -> None:
     Raises
     ------
     SynthesisError
-        With the last line that the stack's code printed.
+        With what the stack's code said was wrong.
     """
     command = [sys.executable, "-m", "infra.app", "--stage", stage, "--output", str(output)]
     done = subprocess.run(
@@ -42,7 +42,9 @@ def synthesize(stage: str, output: Path) -> None:
     )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise SynthesisError(lines[-1] if lines else f"synthesis ended with {done.returncode}")
+        # Status 2 is wrong settings, each fault on a line; anything else ends in its reason.
+        said = lines if done.returncode == WRONG_USAGE else lines[-1:]
+        raise SynthesisError("\n".join(said) or f"synthesis ended with {done.returncode}")
 
 
 def synth(

@@ -24,6 +24,7 @@ NAMES = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
     arrived=st.integers(0, 10**14 - 1),
     replay=TEXT,
     force=st.booleans(),
+    replays=st.integers(0, 9999),
 )
 def test_round_trip(
     body: bytes,
@@ -35,8 +36,9 @@ def test_round_trip(
     arrived: int,
     replay: str,
     force: bool,
+    replays: int,
 ) -> None:
-    envelope = Envelope(identifier, arrived, source, ip, body, key, headers, replay, force)
+    envelope = Envelope(identifier, arrived, source, ip, body, key, headers, replay, force, replays)
     data = encode_envelope(envelope)
     assert decode_envelope(data) == envelope
     prefix = data[: data.index(b"\n") + 1]
@@ -62,6 +64,7 @@ def test_hostile_bytes_are_refused_or_read(data: bytes) -> None:
         (b"v=2&id=a&ts=1&source=s\n", "version '2'"),
         (b"v=1&id=a&ts=-1&source=s\n", "ts is no time"),
         (b"v=1&id=a&ts=1&source=s&id=b\n", "distinct fields"),
+        (b"v=1&id=a&ts=1&source=s&replays=x\n", "replays is no number"),
         (b"v=1&id=\xff&ts=1&source=s\n", "not ASCII"),
     ],
 )
