@@ -1,4 +1,4 @@
-"""The archive: gzip JSON lines in S3, under `raw/`, `rejected/` and `quarantine/`.
+"""The archive: gzip JSON lines in S3, under `raw/`, `rejected/`, `quarantine/` and `ledger/`.
 
 Keys follow from the records, so a batch that is tried again overwrites its own objects.
 """
@@ -55,7 +55,7 @@ class Archive:
             An unsettled outcome for each event that could not be written.
         """
         failed: list[Outcome] = []
-        for folder, group in _groups(outcomes, _folder_of_rejection, _place_of_rejection):
+        for folder, group in _groups(outcomes, _folder_of_rejection, _place_of_outcome):
             key = _key(folder, group[0].event)
             if not self._put(key, (describe_rejection(outcome) for outcome in group), deadline):
                 failed += [
@@ -85,6 +85,27 @@ class Archive:
             for folder, group in groups
         )
 
+    def write_ledger(self, outcomes: Sequence[Outcome], deadline: Deadline) -> bool:
+        """Write what became of each event of a batch.
+
+        Parameters
+        ----------
+        outcomes : Sequence[Outcome]
+            The outcomes that stand.
+        deadline : Deadline
+            Bounds the retries.
+
+        Returns
+        -------
+        bool
+            Whether all of it was written.
+        """
+        groups = _groups(outcomes, _folder_of_entry, _place_of_outcome)
+        return all(
+            self._put(_key(folder, group[0].event), map(describe_outcome, group), deadline)
+            for folder, group in groups
+        )
+
     def _put(self, key: str, lines: Iterable[dict[str, Any]], deadline: Deadline) -> bool:
         text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
         # No time of writing inside: the same lines give the same bytes.
@@ -109,6 +130,20 @@ def describe_rejection(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def describe_outcome(outcome: Outcome) -> dict[str, Any]:
+    """Give the ledger's line of an event: what became of it, and no more of it than that."""
+    event = outcome.event
+    return {
+        "id": event.id,
+        "source": event.source_name,
+        "outcome": outcome.kind,
+        "reason": outcome.reason,
+        "shard_id": event.shard_id,
+        "sequence_number": event.sequence_number,
+        "arrived": _iso(event.arrived),
+    }
+
+
 def describe(event: Event) -> dict[str, Any]:
     """Give the line of an event: where it was on the stream, and the envelope in full."""
     envelope = event.envelope
@@ -118,7 +153,7 @@ def describe(event: Event) -> dict[str, Any]:
         "event_type": event.event_type,
         "shard_id": event.shard_id,
         "sequence_number": event.sequence_number,
-        "arrived": datetime.fromtimestamp(event.arrived, UTC).isoformat(timespec="milliseconds"),
+        "arrived": _iso(event.arrived),
     }
     if envelope is None:
         line["record_base64"] = base64.b64encode(event.data).decode()
@@ -157,7 +192,7 @@ def _place(event: Event) -> tuple[int, str]:
     return int(event.sequence_number), event.id
 
 
-def _place_of_rejection(outcome: Outcome) -> tuple[int, str]:
+def _place_of_outcome(outcome: Outcome) -> tuple[int, str]:
     return _place(outcome.event)
 
 
@@ -165,6 +200,17 @@ def _folder_of_rejection(outcome: Outcome) -> str:
     return _folder("quarantine" if outcome.reason in QUARANTINED else "rejected", outcome.event)
 
 
+def _folder_of_entry(outcome: Outcome) -> str:
+    return f"ledger/{_hour(outcome.event)}"
+
+
 def _folder(prefix: str, event: Event) -> str:
-    hour = datetime.fromtimestamp(event.arrived, UTC)
-    return f"{prefix}/source={event.source_name}/dt={hour:%Y-%m-%d}/hr={hour:%H}"
+    return f"{prefix}/source={event.source_name}/{_hour(event)}"
+
+
+def _hour(event: Event) -> str:
+    return f"{datetime.fromtimestamp(event.arrived, UTC):dt=%Y-%m-%d/hr=%H}"
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -79,6 +79,19 @@ class Settlement:
         settled = [again.get(id(old.event), old) for old in self.outcomes]
         return Settlement.of(settled, len(settled))
 
+    def recorded(self, archive: Archive, deadline: Deadline) -> Settlement:
+        """Write the outcomes that stand into the ledger; without that, none of them stands.
+
+        The batch is then delivered again. What it sent is known by its own id, and not sent again.
+        """
+        standing = self.settled
+        if not standing or archive.write_ledger(standing, deadline):
+            return self
+        again = [
+            unsettled(outcome.event, "the ledger could not be written") for outcome in self.outcomes
+        ]
+        return Settlement.of(again, len(again))
+
     def response(self) -> dict[str, Any]:
         """Give the handler's answer to the event source mapping.
 

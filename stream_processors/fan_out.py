@@ -72,7 +72,8 @@ class FanOut:
         outcomes.add(refused)
         outcomes.add(self._remember([*self._already_sent(events), *taken], deadline))
         outcomes.add(share_fate(copies, outcomes.all))
-        return Settlement.of(outcomes.all, received).archived(self.archive, deadline)
+        settlement = Settlement.of(outcomes.all, received).archived(self.archive, deadline)
+        return settlement.recorded(self.archive, deadline)
 
     def _already_sent(self, events: Sequence[Event]) -> list[Event]:
         return [event for event in events if self.sent.get(event.deduplication_key) == event.id]

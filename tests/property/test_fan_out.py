@@ -74,7 +74,7 @@ def test_every_event_has_one_outcome(catalog: Catalog, batches: list[list[bytes]
     counts = tally(settlement.outcomes)
     assert counts.get("unsettled", 0) == 0
     assert counts.get("delivered", 0) == len(bench.sqs.bodies())
-    archived = len(bench.s3.lines())
+    archived = len(bench.s3.lines("rejected/")) + len(bench.s3.lines("quarantine/"))
     assert archived == received - counts.get("delivered", 0) - counts.get("duplicate", 0)
 
 
@@ -100,6 +100,8 @@ def test_counts_add_up_over_retries(catalog: Catalog, data: list[bytes], faults:
         settled += bench.run_until_settled(*rest)
     assert len(settled) == len(records)
     assert tally(settled).get("delivered", 0) == len(bench.sqs.bodies()), "sent once each"
+    ledger = [(line["id"], line["outcome"]) for line in bench.s3.lines("ledger/")]
+    assert sorted(ledger) == sorted((one.event.id, str(one.kind)) for one in settled)
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=20))

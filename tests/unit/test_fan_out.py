@@ -95,18 +95,17 @@ def test_archive_keys_follow_from_the_records(bench: Bench) -> None:
     first = dict(bench.s3.objects)
     bench.run(*batch)
     assert bench.s3.objects == first
-    (key,) = first
-    sequence_number = batch[0]["kinesis"]["sequenceNumber"]
-    assert key == (
-        "rejected/source=_unknown/dt=2026-11-23/hr=20/"
-        f"shardId-000000000000-{sequence_number}.jsonl.gz"
-    )
+    name = f"shardId-000000000000-{batch[0]['kinesis']['sequenceNumber']}.jsonl.gz"
+    assert sorted(first) == [
+        f"ledger/dt=2026-11-23/hr=20/{name}",
+        f"rejected/source=_unknown/dt=2026-11-23/hr=20/{name}",
+    ]
 
 
 def test_unknown_source(bench: Bench) -> None:
     data = generic({}).replace(b"source=generic", b"source=.%2F..")
     assert tally(bench.run(record(data)).outcomes) == {"unknown_source": 1}
-    (key,) = bench.s3.objects
+    key = max(bench.s3.objects)
     assert "source=_unknown/" in key, "a sender must not choose a key of the archive"
 
 
@@ -171,7 +170,8 @@ def test_sqs_out_of_reach_reports_the_lowest_outer_sequence_number(bench: Bench)
     sequence_number = batch[1]["kinesis"]["sequenceNumber"]
     assert settlement.response() == {"batchItemFailures": [{"itemIdentifier": sequence_number}]}
     assert tally(settlement.settled) == {"malformed_envelope": 1}, "only what is before it counts"
-    assert len(bench.s3.lines()) == 1
+    assert len(bench.s3.lines("rejected/")) == 1
+    assert [line["outcome"] for line in bench.s3.lines("ledger/")] == ["rejected"]
 
 
 def test_each_event_counts_once_when_a_batch_is_tried_again(bench: Bench) -> None:
@@ -260,11 +260,32 @@ def test_what_was_sent_but_not_remembered_is_not_sent_again_by_this_process(benc
 
 
 def test_an_archive_that_cannot_be_written_holds_the_checkpoint(bench: Bench) -> None:
-    bench.s3.broken = client_error("SlowDown", status=503)
     batch = [record(github({}, event="x")), record(b"malformed"), record(generic({}))]
+    original = bench.s3.put_object
+
+    def put(*, Key: str, **rest: Any) -> dict[str, Any]:
+        if Key.startswith("rejected/"):
+            raise client_error("SlowDown", status=503)
+        return original(Key=Key, **rest)
+
+    bench.s3.put_object = put  # type: ignore[method-assign]
     settlement = bench.run(*batch)
     assert settlement.checkpoint == batch[1]["kinesis"]["sequenceNumber"]
     assert tally(settlement.settled) == {"delivered": 1}
+    assert [line["outcome"] for line in bench.s3.lines("ledger/")] == ["delivered"]
+
+
+def test_without_its_ledger_no_outcome_stands_and_nothing_is_sent_again(bench: Bench) -> None:
+    batch = [record(github({}, event="x")), record(generic({}))]
+    bench.s3.broken = client_error("SlowDown", status=503)
+    settlement = bench.run(*batch)
+    assert settlement.checkpoint == batch[0]["kinesis"]["sequenceNumber"]
+    assert not settlement.settled
+    bench.s3.broken = None
+    bench.new_process()
+    assert tally(bench.run_until_settled(*batch)) == {"delivered": 2}
+    assert len(bench.sqs.bodies()) == 2
+    assert len(bench.s3.lines("ledger/")) == 2
 
 
 def test_a_secret_that_cannot_be_read_is_no_rejection(bench: Bench) -> None:
