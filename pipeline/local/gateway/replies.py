@@ -1,0 +1,44 @@
+"""What goes back: to the sender, and from a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to the sender.
+
+    Parameters
+    ----------
+    headers : Sequence[tuple[str, str]]
+        May repeat a name.
+    response_type : str
+        The type of gateway response where the gateway itself refused, else "".
+    """
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (("Content-Type", JSON),)
+    response_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendAnswer:
+    """The answer of an integration's backend.
+
+    Parameters
+    ----------
+    headers : Mapping[str, str]
+        By lower-case name.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,56 @@
+"""Starts the gateway's process and asks whether it answers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.local.processes import HOST, Child
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class GatewayConfig:
+    """What the gateway's process needs to know."""
+
+    assembly: str
+    stack: str
+    region: str
+    endpoint_url: str
+    logs: str
+    physical_ids: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """Give it as one line."""
+        return json.dumps(asdict(self))
+
+
+def start_gateway(config: GatewayConfig, listener: socket.socket) -> Child:
+    """Start the process; the listening socket is its own from then on."""
+    with listener:
+        return Child(
+            "the API gateway",
+            "pipeline.local.gateway_process",
+            arguments=[str(listener.fileno())],
+            log=Path(config.logs) / "gateway.log",
+            inherited=[listener.fileno()],
+            first_line=config.to_json(),
+        )
+
+
+def answers(port: int) -> bool:
+    """Ask for a route that cannot be there: any answer will do."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status > 0
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,64 @@
+"""What a mapping did, for whoever watches it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+COUNTERS = (
+    "records_read",
+    "batches",
+    "invocations",
+    "function_errors",
+    "settled",
+    "checkpointed",
+    "split",
+    "retried",
+    "gave_up",
+    "records_settled",
+    "records_failed",
+)
+
+
+class Counters:
+    """Counts that threads share; see `COUNTERS`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values = dict.fromkeys(COUNTERS, 0)
+
+    def add(self, **amounts: int) -> None:
+        """Add to some of them."""
+        with self._lock:
+            for name, amount in amounts.items():
+                self._values[name] += amount
+
+    def values(self) -> dict[str, int]:
+        """Give all of them."""
+        with self._lock:
+            return dict(self._values)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a mapping is at one moment.
+
+    Parameters
+    ----------
+    idle : bool
+        Whether its last look at each shard found nothing, and nothing is being worked on.
+    as_of : float
+        When the oldest of these looks began. What was put on the stream before is then settled.
+    millis_behind : int
+        The greatest distance from the newest record of a shard.
+    in_flight : int
+        How many records are read and not settled.
+    counters : dict[str, int]
+        What it did.
+    """
+
+    idle: bool
+    as_of: float
+    millis_behind: int
+    in_flight: int
+    counters: dict[str, int]

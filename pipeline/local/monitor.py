@@ -1,0 +1,64 @@
+"""Looks after the parts of a running pipeline, and writes how far they are."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.errors import PipelineError
+from pipeline.local.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_SECONDS = 0.25
+
+
+class Monitor:
+    """A thread that checks the parts and writes the status file; a context manager.
+
+    Parameters
+    ----------
+    file : Path
+        The status file; removed at the end.
+    check : Callable[[], None]
+        Raises PipelineError when a part has failed.
+    status : Callable[[], dict[str, Any]]
+        Gives what the file is to hold.
+    """
+
+    def __init__(
+        self, file: Path, check: Callable[[], None], status: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._file = file
+        self._check = check
+        self._status = status
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
+        self._failure: PipelineError | None = None
+
+    def raise_failure(self) -> None:
+        """Raise what the last check found, if it found anything."""
+        if self._failure:
+            raise self._failure
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._file.unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        while not self._failure:
+            try:
+                self._check()
+            except PipelineError as error:
+                self._failure = error
+            write_atomically(self._file, json.dumps(self._status(), indent=2) + "\n")
+            if self._stop.wait(_SECONDS):
+                return

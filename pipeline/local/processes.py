@@ -1,0 +1,145 @@
+"""The runtime's own processes: each ends by itself when its parent is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+_STOP_SECONDS = 30.0
+
+
+class PortInUseError(PipelineError):
+    """Something else listens on the port."""
+
+
+class ProcessFailedError(PipelineError):
+    """A process of the runtime did not start, or ended too soon."""
+
+
+def listen(port: int | None) -> socket.socket:
+    """Listen on a port of the loopback interface; a free one where none is named.
+
+    Raises
+    ------
+    PortInUseError
+        When the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port or 0))
+    except OSError as error:
+        listener.close()
+        raise PortInUseError(
+            f"port {port} cannot be used ({error.strerror}); name another with --port"
+        ) from None
+    listener.listen(1024)
+    return listener
+
+
+class Child:
+    """A process whose standard input stays open as long as its parent lives.
+
+    It reads that end and leaves when it is closed, so that killing the parent ends it too.
+
+    Parameters
+    ----------
+    name : str
+        What messages call it.
+    module : str
+        The module to run.
+    arguments : Sequence[str]
+        Its arguments.
+    environment : Mapping[str, str]
+        Added to the environment of this process.
+    log : Path
+        What its output is appended to.
+    inherited : Sequence[int]
+        File descriptors that it gets.
+    first_line : str
+        Written to its standard input at the start.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: str,
+        *,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        log: Path,
+        inherited: Sequence[int] = (),
+        first_line: str = "",
+    ) -> None:
+        self.name = name
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            # In a session of its own, so that Ctrl-C reaches the parent alone.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+                pass_fds=list(inherited),
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+        if first_line and self._process.stdin:
+            self._process.stdin.write(first_line.encode() + b"\n")
+            self._process.stdin.flush()
+
+    def check(self) -> None:
+        """Make sure that the process runs.
+
+        Raises
+        ------
+        ProcessFailedError
+            When it has ended.
+        """
+        status = self._process.poll()
+        if status is not None:
+            raise ProcessFailedError(f"{self.name} ended with status {status}; see {self.log}")
+
+    def wait_for(self, ready: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until the process answers.
+
+        Raises
+        ------
+        ProcessFailedError
+            When it ends, or does not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise ProcessFailedError(
+                    f"{self.name} does not answer after {seconds:.0f} seconds; see {self.log}"
+                )
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Have the process leave by itself; kill it when it does not."""
+        if self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()

@@ -1,0 +1,165 @@
+"""Runs one Lambda handler in a process of its own.
+
+Started by path, as `python -I -S worker.py <fd> <handler> <code directory> <package directory>…`.
+It imports nothing of the project: the handler's imports must find the code that is deployed, and
+in the place of the layer the package directories, and nothing else.
+
+On the socket `fd`: frames of a four-byte length and that many bytes. The worker says first whether
+the handler could be loaded. An invocation is two frames, its head and the event; so is a reply,
+its head and the payload.
+"""
+
+import contextlib
+import fcntl
+import importlib
+import importlib.machinery
+import io
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from typing import Any
+
+
+class Context:
+    """What Lambda hands to a handler beside the event."""
+
+    def __init__(self, head: dict[str, Any]) -> None:
+        self.aws_request_id = head["request_id"]
+        self.invoked_function_arn = head["arn"]
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = None
+        self.client_context = None
+        self._deadline = head["deadline"]
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the runtime ends this process."""
+        return max(0, int((self._deadline - time.time()) * 1000))
+
+
+class CodeLoader(importlib.machinery.SourceFileLoader):
+    """Loads from the code directory without writing byte code into it: it is what is deployed."""
+
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        """Keep nothing."""
+
+
+def die_with_parent() -> None:
+    """Have the kernel end this process once the parent has closed, or lost, its end of stdin.
+
+    A signal whose default action ends the process, and no thread: it works also while a handler
+    holds the interpreter, in a regular expression that never ends for example.
+    """
+    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    if select.select([0], [], [], 0)[0]:  # it was closed before this was armed
+        os._exit(0)
+
+
+def use_code(directory: str, packages: list[str]) -> None:
+    """Import from the code directory first, then from the package directories."""
+
+    def hook(path: str) -> importlib.machinery.FileFinder:
+        if os.path.commonpath([directory, os.path.realpath(path)]) != directory:
+            raise ImportError
+        suffixes = importlib.machinery.SOURCE_SUFFIXES
+        return importlib.machinery.FileFinder(path, (CodeLoader, suffixes))
+
+    directory = os.path.realpath(directory)
+    sys.path_hooks.insert(0, hook)
+    sys.path.insert(0, directory)
+    sys.path.extend(packages)
+
+
+def read(channel: socket.socket) -> bytes:
+    """Read one frame; the parent's end being closed ends the process."""
+    parts = bytearray()
+    wanted = 4
+    while len(parts) < wanted:
+        part = channel.recv(min(wanted - len(parts), 1 << 20))
+        if not part:
+            os._exit(0)
+        parts += part
+        if wanted == 4 and len(parts) == 4:
+            wanted += struct.unpack(">I", parts)[0]
+    return bytes(parts[4:])
+
+
+def write(channel: socket.socket, head: dict[str, Any], body: bytes) -> None:
+    """Write two frames."""
+    text = json.dumps(head).encode()
+    channel.sendall(struct.pack(">I", len(text)) + text + struct.pack(">I", len(body)) + body)
+
+
+def describe(error: BaseException, kind: str | None = None, text: str | None = None) -> bytes:
+    """Describe an error as Lambda does, and log it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    mine = [frame for frame in frames if frame.filename != __file__]
+    name = kind or type(error).__name__
+    sys.stderr.write(f"[ERROR] {name}: {text or error}\n")
+    traceback.print_exception(error)
+    trace = traceback.format_list(mine)
+    error_text = {"errorMessage": text or str(error), "errorType": name, "stackTrace": trace}
+    return json.dumps(error_text).encode()
+
+
+def load(name: str) -> Any:
+    """Give the handler `package.module.function`."""
+    module, _, function = name.rpartition(".")
+    return getattr(importlib.import_module(module), function)
+
+
+def answer(handler: Any, head: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
+    """Call the handler; give whether that went well, and the payload."""
+    try:
+        result = handler(json.loads(event), Context(head))
+    except Exception as error:  # noqa: BLE001 - whatever the handler raises is its error
+        return False, describe(error)
+    try:
+        return True, json.dumps(result, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        text = f"Unable to marshal response: {error}"
+        return False, describe(error, "Runtime.MarshalError", text)
+
+
+def main() -> None:
+    """Load the handler, then answer one invocation after the other."""
+    descriptor, name, directory, *packages = sys.argv[1:]
+    die_with_parent()
+    # A line is one write, also a long one: several workers append to one log.
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False), 1 << 20),
+        encoding="utf-8",
+        line_buffering=True,
+    )
+    os.set_inheritable(int(descriptor), False)
+    channel = socket.socket(fileno=int(descriptor))
+    use_code(directory, packages)
+    try:
+        handler = load(name)
+    except Exception as error:  # noqa: BLE001 - importing runs the code of the function
+        module = name.rpartition(".")[0]
+        text = f"Unable to import module '{module}': {error}"
+        write(channel, {"ready": False}, describe(error, "Runtime.ImportModuleError", text))
+        return
+    write(channel, {"ready": True}, b"null")
+    while True:
+        head = json.loads(read(channel))
+        good, payload = answer(handler, head, read(channel))
+        with contextlib.suppress(ValueError):  # the handler closed it
+            sys.stdout.flush()
+        write(channel, {"good": good}, payload)
+
+
+if __name__ == "__main__":
+    main()
