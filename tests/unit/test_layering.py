@@ -17,7 +17,7 @@ ALLOWED = {
     "stream_processors": {"stream_processors", "pipeline"},
     "infra": {"infra", "pipeline"},
 }
-BUILD_ONLY = ("pydantic", "yaml", "typer", "rich", "aiohttp", "airspeed")
+BUILD_ONLY = ("pydantic", "yaml", "typer", "rich", "aiohttp")
 
 
 def imports(path: Path) -> set[str]:
