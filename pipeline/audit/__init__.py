@@ -1,0 +1,1 @@
+"""The audit: what came in, joined with what became of it."""

@@ -1,0 +1,169 @@
+"""Joins what came in with what became of it, outer record by outer record, in constant memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+DELIVERED, DUPLICATE, REJECTED = "delivered", "duplicate", "rejected"
+FAILED, PENDING, MISSING = "failed", "pending", "missing"
+OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, FAILED, PENDING, MISSING)
+
+
+class Received(NamedTuple):
+    """An event that came in, as `raw/` has it. `arrived` is in epoch seconds."""
+
+    sequence: int
+    id: str
+    source: str
+    arrived: float
+    key: str
+
+
+class Entry(NamedTuple):
+    """A line of the ledger."""
+
+    sequence: int
+    id: str
+    source: str
+    outcome: str
+    reason: str | None
+    arrived: float
+
+
+@dataclass
+class Report:
+    """What an audit found.
+
+    Parameters
+    ----------
+    counts : dict[str, Counter[str]]
+        Source to how often each outcome occurred, `rejected:<reason>` and `replays` included.
+    unarchived : int
+        Events of the ledger that `raw/` lacks: the archiver is behind, or failed.
+    missing : list[Received]
+        The events that nothing accounts for, up to a bound; the count is in `counts`.
+    unreadable : list[str]
+        What could not be read in the archive, and where.
+    """
+
+    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    unarchived: int = 0
+    missing: list[Received] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    #: Envelope ids that ended badly, and those whose replay was delivered.
+    unresolved: set[str] = field(default_factory=set)
+    redelivered: set[str] = field(default_factory=set)
+
+    def add(self, source: str, outcome: str, event_id: str, reason: str | None = None) -> None:
+        """Count one event."""
+        counter = self.counts.setdefault(source, Counter())
+        counter[outcome] += 1
+        if reason:
+            counter[f"rejected:{reason}"] += 1
+        envelope, _, replay = base_id(event_id).partition("@")
+        if replay:
+            counter["replays"] += 1
+            if outcome in {DELIVERED, DUPLICATE}:
+                self.redelivered.add(envelope)
+        if outcome in {REJECTED, FAILED, MISSING}:
+            self.unresolved.add(envelope)
+
+    @property
+    def totals(self) -> Counter[str]:
+        """The counts over all sources."""
+        return sum(self.counts.values(), Counter())
+
+    @property
+    def received(self) -> int:
+        """How many events there are: each has one of the outcomes."""
+        return sum(self.totals[outcome] for outcome in OUTCOMES)
+
+    @property
+    def recovered(self) -> int:
+        """How many that ended badly were delivered by a replay."""
+        return len(self.unresolved & self.redelivered)
+
+
+def base_id(event_id: str) -> str:
+    """Give the id of the request of an event that was split out of it."""
+    return event_id.partition("#")[0]
+
+
+def join_shard(
+    received: Iterable[Received],
+    ledger: Iterable[Entry],
+    report: Report,
+    unaccounted: Callable[[Received], str],
+) -> None:
+    """Join one shard's events, both sides in the order of their sequence numbers.
+
+    Parameters
+    ----------
+    received : Iterable[Received]
+        From `raw/`.
+    ledger : Iterable[Entry]
+        From `ledger/`.
+    report : Report
+        Is counted into.
+    unaccounted : Callable[[Received], str]
+        Decides about an event that the ledger lacks: failed, pending, missing, or what else is
+        known of it.
+    """
+    for _, raw_group, ledger_group in _merge(received, ledger):
+        entries: dict[str, list[Entry]] = {}
+        # The same line can be there twice, when a batch was tried again in other parts.
+        for entry in {entry.id: entry for entry in ledger_group}.values():
+            entries.setdefault(base_id(entry.id), []).append(entry)
+        for event in {event.id: event for event in raw_group}.values():
+            known = entries.pop(event.id, None)
+            if known is None:
+                _count_unaccounted(event, report, unaccounted(event))
+            else:
+                _count(known, report)
+        for known in entries.values():
+            report.unarchived += 1
+            _count(known, report)
+
+
+def _count(entries: Iterable[Entry], report: Report) -> None:
+    for entry in entries:
+        report.add(entry.source, entry.outcome, entry.id, entry.reason)
+
+
+_MOST_MISSING_KEPT = 100_000
+
+
+def _count_unaccounted(event: Received, report: Report, outcome: str) -> None:
+    report.add(event.source, outcome, event.id)
+    if outcome == MISSING and len(report.missing) < _MOST_MISSING_KEPT:
+        report.missing.append(event)
+
+
+def _merge(
+    left: Iterable[Received], right: Iterable[Entry]
+) -> Iterator[tuple[int, list[Received], list[Entry]]]:
+    """Give the groups of both sides that share a sequence number, in ascending order."""
+
+    def groups(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
+        for sequence, group in groupby(items, key=lambda item: item.sequence):
+            yield sequence, list(group)
+
+    lefts, rights = groups(left), groups(right)
+    one, other = next(lefts, None), next(rights, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            assert one is not None  # noqa: S101 - the loop's condition
+            yield one[0], one[1], []
+            one = next(lefts, None)
+        elif one is None or other[0] < one[0]:
+            yield other[0], [], other[1]
+            other = next(rights, None)
+        else:
+            yield one[0], one[1], other[1]
+            one, other = next(lefts, None), next(rights, None)
