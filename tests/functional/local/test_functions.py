@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,73 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.local.functions import FunctionHost, FunctionUnavailableError
-from pipeline.local.lambdas import FunctionConfig, configure, find_function
-from pipeline.local.template import Template, TemplateError
+from pipeline.local.lambdas import configure, find_function
+from pipeline.local.template import TemplateError
+from tests.functional.local.support import function_config, function_template, runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-CODE = """
-import json, os, re, sys, time
-
-def echo(event, context):
-    print(json.dumps({"_aws": "line", "n": event.get("n")}))
-    return {"event": event, "id": context.aws_request_id, "env": sorted(os.environ),
-            "left": context.get_remaining_time_in_millis(), "path": sys.path[0],
-            "name": context.function_name, "arn": context.invoked_function_arn}
-
-def fail(event, context):
-    raise KeyError("no such thing")
-
-def leave(event, context):
-    os._exit(7)
-
-def die(event, context):
-    os.kill(os.getpid(), 9)
-
-def hang(event, context):
-    re.match(r"(a+)+$", "a" * 64 + "b")
-
-def odd(event, context):
-    return {"set": {1}}
-
-def large(event, context):
-    return "x" * (7 * 1024 * 1024)
-
-def imported(event, context):
-    import pipeline, boto3
-    return [pipeline.__file__, boto3.__file__, "pytest" in sys.modules]
-"""
-
-
-def _template(handler: str, **properties: object) -> Template:
-    function = {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "Runtime": "python3.13",
-            "Handler": handler,
-            "Timeout": 1,
-            "MemorySize": 256,
-            "Code": {"S3Bucket": "b", "S3Key": "abc.zip"},
-            "Environment": {"Variables": {"STAGE": "dev", "AWS_REGION": "never"}},
-            **properties,
-        },
-    }
-    return Template({"Resources": {"Function": function}}, "Stack", "us-west-2")
-
-
-def _config(tmp_path: Path, handler: str, code: str = CODE, **properties: object) -> FunctionConfig:
-    directory = tmp_path / "asset.abc"
-    (directory / "pipeline").mkdir(parents=True, exist_ok=True)
-    (directory / "pipeline" / "__init__.py").write_text("")
-    (directory / "handlers.py").write_text(dedent(code))
-    return configure(
-        _template(handler, **properties),
-        "Function",
-        assembly=tmp_path,
-        endpoint_url="http://127.0.0.1:1",
-        logs=tmp_path,
-    )
 
 
 @pytest.fixture
@@ -94,7 +32,7 @@ def hosts(tmp_path: Path) -> Iterator[list[FunctionHost]]:
 
 
 def _host(tmp_path: Path, hosts: list[FunctionHost], handler: str) -> FunctionHost:
-    host = FunctionHost(_config(tmp_path, handler))
+    host = FunctionHost(function_config(tmp_path, handler))
     hosts.append(host)
     return host
 
@@ -205,13 +143,13 @@ def test_closing_ends_a_call_in_progress(tmp_path: Path, hosts: list[FunctionHos
 
 def test_a_hanging_handler_does_not_survive_its_parent(tmp_path: Path) -> None:
     """Not even where it holds the interpreter, and the parent was killed."""
-    _config(tmp_path, "handlers.hang")
+    function_config(tmp_path, "handlers.hang")
     script = f"""
         import threading, time
         from pathlib import Path
         from pipeline.local.functions import FunctionHost
-        from tests.functional.local.test_functions import _config
-        host = FunctionHost(_config(Path({str(tmp_path)!r}), "handlers.hang", Timeout=60))
+        from tests.functional.local.support import function_config
+        host = FunctionHost(function_config(Path({str(tmp_path)!r}), "handlers.hang", Timeout=60))
         threading.Thread(target=host.invoke, args=({{}},)).start()
         time.sleep(1.5)
         print(*host.pids(), flush=True)
@@ -223,28 +161,19 @@ def test_a_hanging_handler_does_not_survive_its_parent(tmp_path: Path) -> None:
     assert parent.stdout is not None
     with parent, parent.stdout:
         pid = int(parent.stdout.readline())
-        assert _runs(pid)
+        assert runs(pid)
         parent.send_signal(signal.SIGKILL)
 
     deadline = time.monotonic() + 2
-    while _runs(pid) and time.monotonic() < deadline:
+    while runs(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not (state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+    assert not runs(pid)
 
 
 def test_code_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match=r"asset\.abc: no code here; run 'mozdef-ef synth'"):
         configure(
-            _template("handlers.echo"),
+            function_template("handlers.echo"),
             "Function",
             assembly=tmp_path,
             endpoint_url="http://127.0.0.1:1",
@@ -253,7 +182,7 @@ def test_code_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 
 def test_a_function_is_found_by_name_and_by_arn() -> None:
-    template = _template("handlers.echo", FunctionName="named")
+    template = function_template("handlers.echo", FunctionName="named")
 
     assert find_function(template, "arn:aws:lambda:us-west-2:0:function:named") == "Function"
     assert find_function(template, "Function") == "Function"

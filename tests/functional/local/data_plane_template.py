@@ -1,0 +1,65 @@
+"""A template with one of each resource that the emulator creates, and some that it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.local.template import Template
+
+REGION = "us-west-2"
+DOCUMENT: dict[str, Any] = {
+    "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
+    "Resources": {
+        "Key": {"Type": "AWS::KMS::Key"},
+        "Role": {"Type": "AWS::IAM::Role"},
+        "Stream": {
+            "Type": "AWS::Kinesis::Stream",
+            "Properties": {
+                "ShardCount": 2,
+                "StreamEncryption": {"EncryptionType": "KMS", "KeyId": {"Ref": "Key"}},
+            },
+        },
+        "Redrive": {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 1209600}},
+        "Queue": {
+            "Type": "AWS::SQS::Queue",
+            "Properties": {
+                "QueueName": {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, "events"]]},
+                "RedrivePolicy": {
+                    "deadLetterTargetArn": {"Fn::GetAtt": ["Redrive", "Arn"]},
+                    "maxReceiveCount": 10,
+                },
+            },
+        },
+        "Skipped": {"Type": "AWS::SQS::Queue", "Condition": "Never"},
+        "Tickets": {"Type": "AWS::SQS::Queue", "DependsOn": ["Role", "Redrive"]},
+        "Table": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "BillingMode": "PAY_PER_REQUEST",
+                "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+            },
+        },
+        "Bucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                "NotificationConfiguration": {
+                    "QueueConfigurations": [
+                        {
+                            "Event": "s3:ObjectCreated:*",
+                            "Queue": {"Fn::GetAtt": ["Tickets", "Arn"]},
+                            "Filter": {
+                                "S3Key": {"Rules": [{"Name": "prefix", "Value": "rejected/"}]}
+                            },
+                        }
+                    ]
+                }
+            },
+        },
+    },
+}
+
+
+def small_data_plane() -> Template:
+    return Template(DOCUMENT, "MozDef-EF-test", REGION)

@@ -1,0 +1,184 @@
+"""What the tests of the local runtime share: functions, mappings, looks at processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.invocation import Invocation
+from pipeline.local.lambdas import FunctionConfig, configure
+from pipeline.local.mapping.event_source import EventSourceMapping
+from pipeline.local.mapping.lane import Backoff
+from pipeline.local.mapping.settings import MappingSettings
+from pipeline.local.template import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.local.emulator import Emulator
+
+REGION = "us-west-2"
+QUICK = Backoff(first=0.01, longest=0.02)
+ERROR = Invocation({"errorType": "KeyError", "errorMessage": "no"}, "Unhandled")
+CODE = """
+import json, os, re, sys, time
+
+def echo(event, context):
+    print(json.dumps({"_aws": "line", "n": event.get("n")}))
+    return {"event": event, "id": context.aws_request_id, "env": sorted(os.environ),
+            "left": context.get_remaining_time_in_millis(), "path": sys.path[0],
+            "name": context.function_name, "arn": context.invoked_function_arn}
+
+def fail(event, context):
+    raise KeyError("no such thing")
+
+def leave(event, context):
+    os._exit(7)
+
+def die(event, context):
+    os.kill(os.getpid(), 9)
+
+def hang(event, context):
+    re.match(r"(a+)+$", "a" * 64 + "b")
+
+def odd(event, context):
+    return {"set": {1}}
+
+def large(event, context):
+    return "x" * (7 * 1024 * 1024)
+
+def imported(event, context):
+    import pipeline, boto3
+    return [pipeline.__file__, boto3.__file__, "pytest" in sys.modules]
+"""
+
+
+def function_template(handler: str, **properties: object) -> Template:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": handler,
+            "Timeout": 1,
+            "MemorySize": 256,
+            "Code": {"S3Bucket": "b", "S3Key": "abc.zip"},
+            "Environment": {"Variables": {"STAGE": "dev", "AWS_REGION": "never"}},
+            **properties,
+        },
+    }
+    return Template({"Resources": {"Function": function}}, "Stack", "us-west-2")
+
+
+def function_config(
+    tmp_path: Path, handler: str, code: str = CODE, **properties: object
+) -> FunctionConfig:
+    directory = tmp_path / "asset.abc"
+    (directory / "pipeline").mkdir(parents=True, exist_ok=True)
+    (directory / "pipeline" / "__init__.py").write_text("")
+    (directory / "handlers.py").write_text(dedent(code))
+    return configure(
+        function_template(handler, **properties),
+        "Function",
+        assembly=tmp_path,
+        endpoint_url="http://127.0.0.1:1",
+        logs=tmp_path,
+    )
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+@dataclass
+class Handler:
+    """A function that keeps what it was called with."""
+
+    answer: Callable[[list[str]], Invocation] = lambda _: Invocation(None)
+    batches: list[list[str]] = field(default_factory=list)
+    requests: list[str | None] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, event: Any, *, request_id: str | None = None) -> Invocation:
+        keys = [record["kinesis"]["partitionKey"] for record in event["Records"]]
+        with self.lock:
+            self.batches.append(keys)
+            self.requests.append(request_id)
+        return self.answer(keys)
+
+    @property
+    def seen(self) -> list[str]:
+        return [key for batch in self.batches for key in batch]
+
+
+def mapping_settings(emulator: Emulator, *, shards: int = 1, **changes: Any) -> MappingSettings:
+    stream = f"stream-{uuid.uuid4()}"
+    emulator.client("kinesis").create_stream(StreamName=stream, ShardCount=shards)
+    return MappingSettings(
+        logical_id="Mapping",
+        uuid=str(uuid.uuid4()),
+        function="Function",
+        function_arn="arn:aws:lambda:us-west-2:000000000000:function:Function",
+        stream=stream,
+        stream_arn=f"arn:aws:kinesis:{REGION}:000000000000:stream/{stream}",
+        **changes,
+    )
+
+
+def mapping_of(
+    emulator: Emulator, settings: MappingSettings, handler: Any, path: Path, **options: Any
+) -> EventSourceMapping:
+    return EventSourceMapping(
+        settings,
+        invoke=handler,
+        clients=emulator.client,
+        checkpoints=path,
+        backoff=QUICK,
+        **options,
+    )
+
+
+def put(emulator: Emulator, settings: MappingSettings, keys: list[str]) -> list[str]:
+    kinesis = emulator.client("kinesis")
+    numbers: list[str] = []
+    for start in range(0, len(keys), 500):
+        entries = [{"Data": key.encode(), "PartitionKey": key} for key in keys[start : start + 500]]
+        put = kinesis.put_records(StreamName=settings.stream, Records=entries)
+        numbers += [record["SequenceNumber"] for record in put["Records"]]
+    return numbers
+
+
+def new_bucket(emulator: Emulator) -> str:
+    name = f"archive-{uuid.uuid4()}"
+    emulator.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    return name
+
+
+def objects_in(emulator: Emulator, bucket: str) -> dict[str, Any]:
+    s3 = emulator.client("s3")
+    found = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return {
+        each["Key"]: json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
+        for each in found
+    }
+
+
+def wait_until_gone(pids: list[int], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    left = pids
+    while left := [pid for pid in left if runs(pid)]:
+        assert time.monotonic() < deadline, f"still running: {left}"
+        time.sleep(0.02)

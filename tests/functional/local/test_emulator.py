@@ -1,0 +1,70 @@
+"""The emulator's process and its clients: whatever the user has set, they stay on this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.local.emulator import Emulator
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def test_the_users_own_settings_have_no_part_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_PROFILE": "none-such",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "http_proxy": "http://127.0.0.1:1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "GATEWAY_PORT": "1",
+        "USE_SSL": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config").write_text("[default]\nregion = nowhere-1\nendpoint_url = http://x\n")
+
+    with Emulator(tmp_path, region="us-west-2") as emulator:
+        assert emulator.endpoint_url.startswith("http://127.0.0.1:")
+        kinesis = emulator.client("kinesis")
+        kinesis.create_stream(StreamName="events", ShardCount=1)
+        arn = kinesis.describe_stream_summary(StreamName="events")["StreamDescriptionSummary"]
+        assert arn["StreamARN"].startswith("arn:aws:kinesis:us-west-2:")
+
+
+def test_a_long_stream_does_not_slow_the_emulator_down(tmp_path: Path) -> None:
+    """It looks for expired records once a minute, and not through the whole stream at each call."""
+    with Emulator(tmp_path, region="us-west-2") as emulator:
+        kinesis = emulator.client("kinesis")
+        kinesis.create_stream(StreamName="events", ShardCount=1)
+        entries = [{"Data": b"x", "PartitionKey": str(number)} for number in range(500)]
+        for _ in range(60):
+            kinesis.put_records(StreamName="events", Records=entries)
+        start = time.perf_counter()
+        for _ in range(100):
+            kinesis.put_record(StreamName="events", Data=b"x", PartitionKey="k")
+
+    assert (time.perf_counter() - start) / 100 < 0.02
+
+
+def test_ports_are_the_loopback_interfaces_alone(tmp_path: Path) -> None:
+    with Emulator(tmp_path, region="us-west-2") as emulator:
+        assert _listening(emulator.pid) == {f"127.0.0.1:{emulator.endpoint_url.rsplit(':', 1)[1]}"}
+
+
+def _listening(pid: int) -> set[str]:
+    """Give what a process listens on, from what the kernel says."""
+    descriptors = Path(f"/proc/{pid}/fd").iterdir()
+    targets = {str(each.readlink()) for each in descriptors}
+    found: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in targets:
+                address, port = fields[1].split(":")
+                octets = reversed(bytes.fromhex(address)) if len(address) == 8 else address
+                found.add(f"{'.'.join(map(str, octets))}:{int(port, 16)}")
+    return found

@@ -1,0 +1,120 @@
+"""What other tools read: the endpoints, and the part of the template that the emulator creates."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.local import endpoints
+from pipeline.local.dataplane import data_plane, fingerprint
+from pipeline.local.endpoints import Endpoints, NotRunningError
+from pipeline.local.state import StateDirectory
+from pipeline.local.template import Template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WHERE = Endpoints(
+    api="http://127.0.0.1:1",
+    aws_endpoint_url="http://127.0.0.1:2",
+    region="us-west-2",
+    stream="stream",
+    queues={"github": "http://127.0.0.1:2/000000000000/github"},
+    dead_letter_queue="http://127.0.0.1:2/000000000000/dead",
+    archive_bucket="bucket",
+    dedupe_table="table",
+    parameters={"github": {"signing_secret": "s"}},
+)
+
+
+def test_the_file_has_the_documented_keys(tmp_path: Path) -> None:
+    WHERE.write(tmp_path)
+
+    document = json.loads((tmp_path / "endpoints.json").read_text())
+
+    assert list(document) == [
+        "api",
+        "aws_endpoint_url",
+        "region",
+        "stream",
+        "queues",
+        "dead_letter_queue",
+        "archive_bucket",
+        "dedupe_table",
+        "parameters",
+    ]
+    with StateDirectory(tmp_path):
+        assert endpoints.read(tmp_path) == endpoints.read(tmp_path / "endpoints.json") == WHERE
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "not there, so nothing runs"),
+        ("{", "broken"),
+        ("[]", "broken"),
+        ("{}", "broken"),
+        (WHERE.to_json(), "left over, nothing runs any more"),
+    ],
+)
+def test_without_a_running_pipeline_it_says_so(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    with StateDirectory(tmp_path):
+        pass
+    if text is not None:
+        (tmp_path / "endpoints.json").write_text(text)
+
+    with pytest.raises(NotRunningError, match=message):
+        endpoints.read(tmp_path)
+
+
+def _data_plane(resources: dict[str, Any], **more: Any) -> dict[str, Any]:
+    document = {"Resources": resources, **more}
+    found: dict[str, Any] = data_plane(Template(document, "Stack", "us-west-2"))["Resources"]
+    return found
+
+
+def test_references_among_the_kept_stay_and_the_others_are_resolved() -> None:
+    found = _data_plane(
+        {
+            "Key": {"Type": "AWS::KMS::Key"},
+            "Queue": {"Type": "AWS::SQS::Queue"},
+            "Parameter": {
+                "Type": "AWS::SSM::Parameter",
+                "DependsOn": "Key",
+                "Properties": {
+                    "Name": {"Fn::Sub": "/${AWS::StackName}/${Queue.QueueName}"},
+                    "Description": {"Fn::Sub": "${Key}"},
+                    "Value": {
+                        "Fn::If": ["Yes", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "AWS::NoValue"}]
+                    },
+                    "Tags": [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Ref": "AWS::Region"}],
+                },
+            },
+        },
+        Conditions={"Yes": {"Fn::Equals": ["a", "a"]}},
+    )
+
+    assert "Key" not in found
+    assert found["Queue"]["Properties"] == {"MaximumMessageSize": 1_048_576}
+    assert "DependsOn" not in found["Parameter"]
+    assert found["Parameter"]["Properties"] == {
+        "Name": {"Fn::Sub": "/${AWS::StackName}/${Queue.QueueName}"},
+        "Description": "Key",
+        "Value": "arn:aws:kms:us-west-2:000000000000:key/Key",
+        "Tags": [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Ref": "AWS::Region"}],
+    }
+
+
+def test_the_fingerprint_tells_data_planes_apart() -> None:
+    queue: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue"}}
+    function = {"Function": {"Type": "AWS::Lambda::Function"}}
+
+    same = fingerprint(_data_plane(queue)) == fingerprint(_data_plane({**queue, **function}))
+    other = fingerprint(_data_plane({"More": queue["Queue"], **queue}))
+
+    assert same
+    assert other != fingerprint(_data_plane(queue))

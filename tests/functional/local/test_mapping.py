@@ -1,0 +1,122 @@
+"""The event source mapping on the emulator's stream: batches, checkpoints, order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.invocation import Invocation
+from tests.functional.local.support import (
+    Handler,
+    mapping_of,
+    mapping_settings,
+    put,
+)
+
+if TYPE_CHECKING:
+    from pipeline.local.emulator import Emulator
+
+
+def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_path: Path) -> None:
+    settings, handler = (
+        mapping_settings(shared_emulator, shards=2, batch_size=40, window=0.2),
+        Handler(),
+    )
+    keys = [f"key-{number}" for number in range(300)]
+    put(shared_emulator, settings, keys)
+
+    with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
+        assert mapping.wait_until_idle(20)
+        counters = mapping.progress().counters
+
+    assert sorted(handler.seen) == sorted(keys)
+    assert max(map(len, handler.batches)) == 40
+    assert len(handler.batches) <= 10
+    assert counters["records_read"] == counters["records_settled"] == 300
+    assert counters["invocations"] == counters["batches"] == len(handler.batches)
+
+
+def test_the_window_gathers_records(shared_emulator: Emulator, tmp_path: Path) -> None:
+    settings, handler = mapping_settings(shared_emulator, window=1.5), Handler()
+
+    with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
+        for number in range(6):
+            put(shared_emulator, settings, [f"key-{number}"])
+            time.sleep(0.1)
+        assert mapping.wait_until_idle(20)
+
+    assert [len(batch) for batch in handler.batches] == [6]
+
+
+def test_a_batch_fits_into_an_invocation(shared_emulator: Emulator, tmp_path: Path) -> None:
+    """Documented: a batch ends before 6 MB, base64 included."""
+    settings, handler = mapping_settings(shared_emulator, window=0.5), Handler()
+    kinesis = shared_emulator.client("kinesis")
+    for number in range(8):
+        kinesis.put_record(
+            StreamName=settings.stream, Data=bytes(1_000_000), PartitionKey=str(number)
+        )
+
+    with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
+        assert mapping.wait_until_idle(20)
+
+    assert [len(batch) for batch in handler.batches] == [4, 4]
+
+
+def test_a_partial_response_delivers_from_the_lowest_number_on(
+    shared_emulator: Emulator, tmp_path: Path
+) -> None:
+    settings = mapping_settings(shared_emulator, window=0.3, partial_responses=True, bisect=True)
+    keys = [f"key-{number}" for number in range(10)]
+    numbers = dict(zip(keys, put(shared_emulator, settings, keys), strict=True))
+    failing = ["key-7", "key-4"]
+
+    def answer(batch: list[str]) -> Invocation:
+        named = [key for key in failing if key in batch]
+        failing.clear()
+        items = [{"itemIdentifier": numbers[key]} for key in named]
+        return Invocation({"batchItemFailures": items})
+
+    handler = Handler(answer)
+    with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
+        assert mapping.wait_until_idle(20)
+
+    assert handler.batches == [keys, keys[4:]]
+
+
+def test_lanes_run_side_by_side_and_keep_the_order_of_each_key(
+    shared_emulator: Emulator, tmp_path: Path
+) -> None:
+    settings = mapping_settings(shared_emulator, batch_size=10, lanes=3)
+    keys = [f"key-{number % 20}" for number in range(400)]
+    kinesis = shared_emulator.client("kinesis")
+    entries = [
+        {"Data": str(number).encode(), "PartitionKey": key} for number, key in enumerate(keys)
+    ]
+    kinesis.put_records(StreamName=settings.stream, Records=entries)
+    order: dict[str, list[int]] = defaultdict(list)
+    running = most = 0
+    lock = threading.Lock()
+
+    def invoke(event: Any, *, request_id: str | None = None) -> Invocation:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.01)
+        with lock:
+            running -= 1
+            for record in event["Records"]:
+                kinesis_part = record["kinesis"]
+                order[kinesis_part["partitionKey"]].append(int(kinesis_part["sequenceNumber"]))
+        return Invocation(None)
+
+    with mapping_of(shared_emulator, settings, invoke, tmp_path) as mapping:
+        assert mapping.wait_until_idle(30)
+
+    assert most == 3
+    assert sum(map(len, order.values())) == 400
+    assert all(numbers == sorted(numbers) for numbers in order.values())
