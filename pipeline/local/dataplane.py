@@ -83,9 +83,7 @@ def _dependencies(body: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
     return {"DependsOn": known} if known else {}
 
 
-def _localize(  # noqa: PLR0911 - one for each form
-    template: Template, value: Any, kept: set[str]
-) -> Any:
+def _localize(template: Template, value: Any, kept: set[str]) -> Any:
     match value:
         case list():
             return [_localize(template, item, kept) for item in value]

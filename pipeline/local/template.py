@@ -17,6 +17,25 @@ _SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 _NO_VALUE = object()
 
 
+#: (resource type, attribute) to what `Fn::GetAtt` gives, made of the physical id.
+_ATTRIBUTES = {
+    ("AWS::SQS::Queue", "Arn"): "arn:aws:sqs:{where}:{last}",
+    ("AWS::SQS::Queue", "QueueName"): "{last}",
+    ("AWS::SQS::Queue", "QueueUrl"): "{name}",
+    ("AWS::Kinesis::Stream", "Arn"): "arn:aws:kinesis:{where}:stream/{name}",
+    ("AWS::DynamoDB::Table", "Arn"): "arn:aws:dynamodb:{where}:table/{name}",
+    ("AWS::S3::Bucket", "Arn"): "arn:aws:s3:::{name}",
+    ("AWS::Lambda::Function", "Arn"): "arn:aws:lambda:{where}:function:{name}",
+    ("AWS::StepFunctions::StateMachine", "Arn"): "arn:aws:states:{where}:stateMachine:{name}",
+    ("AWS::StepFunctions::StateMachine", "Name"): "{name}",
+    ("AWS::KMS::Key", "Arn"): "arn:aws:kms:{where}:key/{name}",
+    ("AWS::IAM::Role", "Arn"): "arn:aws:iam::{account}:role/{name}",
+    ("AWS::Logs::LogGroup", "Arn"): "arn:aws:logs:{where}:log-group:{name}:*",
+    ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}-root",
+    ("AWS::ApiGateway::RestApi", "RestApiId"): "{name}",
+}
+
+
 class TemplateError(PipelineError):
     """The template holds something that the local runtime cannot run."""
 
@@ -198,32 +217,12 @@ class Template:
     def _derived_attribute(self, resource: Resource, attribute: str) -> str | None:
         name = self.physical_ids.get(resource.logical_id, resource.logical_id)
         where = f"{self.region}:{self.account}"
-        match resource.type, attribute:
-            case "AWS::SQS::Queue", "Arn":
-                return f"arn:aws:sqs:{where}:{name.rsplit('/', 1)[-1]}"
-            case "AWS::SQS::Queue", "QueueName":
-                return name.rsplit("/", 1)[-1]
-            case "AWS::SQS::Queue", "QueueUrl":
-                return name
-            case "AWS::Kinesis::Stream", "Arn":
-                return f"arn:aws:kinesis:{where}:stream/{name}"
-            case "AWS::DynamoDB::Table", "Arn":
-                return f"arn:aws:dynamodb:{where}:table/{name}"
-            case "AWS::S3::Bucket", "Arn":
-                return f"arn:aws:s3:::{name}"
-            case "AWS::Lambda::Function", "Arn":
-                return f"arn:aws:lambda:{where}:function:{name}"
-            case "AWS::KMS::Key", "Arn":
-                return f"arn:aws:kms:{where}:key/{name}"
-            case "AWS::IAM::Role", "Arn":
-                return f"arn:aws:iam::{self.account}:role/{name}"
-            case "AWS::Logs::LogGroup", "Arn":
-                return f"arn:aws:logs:{where}:log-group:{name}:*"
-            case "AWS::ApiGateway::RestApi", "RootResourceId":
-                return f"{name}-root"
-            case "AWS::ApiGateway::RestApi", "RestApiId":
-                return name
-        return None
+        form = _ATTRIBUTES.get((resource.type, attribute))
+        if form is None:
+            return None
+        return form.format(
+            name=name, last=name.rsplit("/", 1)[-1], where=where, account=self.account
+        )
 
     def condition(self, name: str) -> bool:
         """Evaluate one of the template's conditions.
