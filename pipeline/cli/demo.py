@@ -158,11 +158,16 @@ def _report(
         ("requests", "what", "must be"),
         [(len(part.requests), part.label, part.outcome) for part in parts],
     )
+    refused = sum(number for name, number in expected.items() if name.startswith("refused"))
     rows = sorted(set(expected) | set(actual), key=lambda name: -expected[name])
+    received = sum(counter["Received"] for counter in counted.values())
     print_table(
         "What became of it",
         ("outcome", "expected", "actual"),
-        [(name, expected[name], actual[name]) for name in rows],
+        [
+            ("received by the fan-out", sum(expected.values()) - refused, received),
+            *((name, expected[name], actual[name]) for name in rows),
+        ],
     )
     _print_holdings(holdings)
     _print_events(holdings)

@@ -22,7 +22,9 @@ _PACKAGE = "compiled_catalog"
 _NO_IDENTIFIER = re.compile(r"[^a-z0-9]+")
 
 
-def write_compiled_catalog(sources: Mapping[str, LoadedSource], directory: Path) -> None:
+def write_compiled_catalog(
+    sources: Mapping[str, LoadedSource], directory: Path, package_name: str = _PACKAGE
+) -> None:
     """Write the package for these sources.
 
     The same sources give the same bytes, so that the asset's hash says whether anything changed.
@@ -33,8 +35,10 @@ def write_compiled_catalog(sources: Mapping[str, LoadedSource], directory: Path)
         The sources of one deployment, by name.
     directory : Path
         Where the package's folder is made.
+    package_name : str
+        The package's name.
     """
-    package = directory / _PACKAGE
+    package = directory / package_name
     package.mkdir(parents=True, exist_ok=True)
     compiled = {}
     for name in sorted(sources):
