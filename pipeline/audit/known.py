@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.audit.join import Received
     from pipeline.envelope import Envelope
+    from pipeline.replay.archived import ArchivedEvent
     from pipeline.sources.compiled import Catalog
 
 
@@ -51,8 +52,8 @@ class TableCheck:
         The table's name.
     catalog : Catalog
         The sources, for the key of an event.
-    envelope_of : Callable[[Received], Envelope | None]
-        Reads an event's envelope from the archive again.
+    event_of : Callable[[Received], ArchivedEvent | None]
+        Reads an event from the archive again.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class TableCheck:
         dynamodb: Any,
         table: str,
         catalog: Catalog,
-        envelope_of: Callable[[Received], Envelope | None],
+        event_of: Callable[[Received], ArchivedEvent | None],
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._catalog = catalog
-        self._envelope_of = envelope_of
+        self._event_of = event_of
 
     def delivered(self, received: Received) -> bool:
         """Tell whether each part of an event was delivered, and by this event."""
-        envelope = self._envelope_of(received)
-        if envelope is None:
+        event = self._event_of(received)
+        if event is None or event.envelope is None:
             return False
-        parts = parts_of(envelope, self._catalog)
+        parts = parts_of(event.envelope, self._catalog)
         return bool(parts) and all(self._remembered(part) for part in parts)
 
     def _remembered(self, event: Event) -> bool:

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeline.audit.join import MISSING, PENDING, Entry, Received, Report, join_shard
 from pipeline.audit.listing import ArchiveObject, Listing, hour_prefix, hours
@@ -17,11 +17,22 @@ if TYPE_CHECKING:
 
     from pipeline.audit.known import KnownElsewhere
 
-    Lines = Callable[[str], Iterable[dict[str, Any]]]
 
 #: An event older than this is no longer on the stream, so nothing can be pending for it: the
 #: longest record age that an event source mapping allows (AWS Lambda API reference).
 LONGEST_PENDING_SECONDS = 604_800.0
+
+
+class Reader(Protocol):
+    """Reads objects of the archive."""
+
+    def received(self, item: ArchiveObject) -> Iterator[Received]:
+        """Give the events of an object of `raw/`."""
+        ...
+
+    def entries(self, item: ArchiveObject) -> Iterator[Entry]:
+        """Give the outcomes of an object of `ledger/`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,8 @@ class Audit:
     ----------
     listing : Listing
         Lists the archive.
-    lines : Lines
-        Gives the lines of an object, by its key.
+    reader : Reader
+        Reads its objects.
     known : KnownElsewhere
         What is known of events that the ledger lacks.
     grace_seconds : float
@@ -58,14 +69,14 @@ class Audit:
     def __init__(
         self,
         listing: Listing,
-        lines: Lines,
+        reader: Reader,
         known: KnownElsewhere,
         *,
         grace_seconds: float = 900.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._listing = listing
-        self._lines = lines
+        self._reader = reader
         self._known = known
         self._grace = grace_seconds
         self._clock = clock
@@ -110,7 +121,7 @@ class Audit:
             for shard, objects in self._listing.by_shard(f"ledger/dt={day:%Y-%m-%d}/").items():
                 latest[shard] = max(latest.get(shard, objects[-1]), objects[-1])
         return {
-            shard: max((int(line["sequence_number"]) for line in self._lines(item.key)), default=-1)
+            shard: max((entry.sequence for entry in self._reader.entries(item)), default=-1)
             for shard, item in latest.items()
         }
 
@@ -123,34 +134,12 @@ class Audit:
         return PENDING if ahead or age <= self._grace else MISSING
 
     def _received(self, sources: Iterable[list[ArchiveObject]], span: Span) -> Iterator[Received]:
-        objects = sorted(item for found in sources for item in found)
-
-        def read(item: ArchiveObject) -> Iterator[Received]:
-            for line in self._lines(item.key):
-                yield Received(
-                    int(line["sequence_number"]),
-                    str(line["id"]),
-                    str(line["source"]),
-                    datetime.fromisoformat(line["arrived"]).timestamp(),
-                    item.key,
-                )
-
-        merged = merge_overlapping(objects, read)
+        objects = (item for found in sources for item in found)
+        merged = merge_overlapping(objects, self._reader.received)
         return (event for event in merged if span.holds(event.source, event.arrived))
 
     def _entries(self, objects: Iterable[ArchiveObject], span: Span) -> Iterator[Entry]:
-        def read(item: ArchiveObject) -> Iterator[Entry]:
-            for line in self._lines(item.key):
-                yield Entry(
-                    int(line["sequence_number"]),
-                    str(line["id"]),
-                    str(line["source"]),
-                    str(line["outcome"]),
-                    str(line["reason"]) if line["reason"] else None,
-                    datetime.fromisoformat(line["arrived"]).timestamp(),
-                )
-
-        merged = merge_overlapping(objects, read)
+        merged = merge_overlapping(objects, self._reader.entries)
         return (entry for entry in merged if span.holds(entry.source, entry.arrived))
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pipeline.cli import demo, local, send, synth, tail
+from pipeline.cli import audit, demo, local, send, synth, tail
 from pipeline.cli.output import DONE, WRONG_USAGE, errors
 from pipeline.errors import PipelineError
 
@@ -26,6 +26,7 @@ app.add_typer(local_app, name="local")
 app.command("synth")(synth.synth)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 
 

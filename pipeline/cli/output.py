@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 #: Done; the thing asked about does not hold; wrong usage or settings.
 DONE, DOES_NOT_HOLD, WRONG_USAGE = 0, 1, 2
 
-console = Console(highlight=False, soft_wrap=True)
+#: Without a terminal there is no width to keep to; a table must not be cut into pieces.
+_WIDTH = None if sys.stdout.isatty() else 140
+
+console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

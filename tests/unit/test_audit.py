@@ -65,6 +65,23 @@ class FakeArchive:
         yield from self.objects[key]
         self.open -= 1
 
+    def received(self, item: ArchiveObject) -> Iterator[Received]:
+        for one in self.lines(item.key):
+            yield Received(
+                int(one["sequence_number"]), one["id"], one["source"], START.timestamp(), item.key
+            )
+
+    def entries(self, item: ArchiveObject) -> Iterator[Entry]:
+        for one in self.lines(item.key):
+            yield Entry(
+                int(one["sequence_number"]),
+                one["id"],
+                one["source"],
+                one["outcome"],
+                one["reason"],
+                START.timestamp(),
+            )
+
 
 def audit(
     archive: FakeArchive,
@@ -76,7 +93,7 @@ def audit(
     known = KnownElsewhere(failed, lambda event: event.id in delivered)
     runner = Audit(
         archive,  # type: ignore[arg-type]
-        archive.lines,
+        archive,
         known,
         clock=(START + later).timestamp,
     )
@@ -203,13 +220,7 @@ def test_objects_are_opened_when_they_are_due() -> None:
     for start in range(0, 1000, 10):
         archive.put("raw/source=github", [line(n) for n in range(start, start + 10)])
     objects = archive.by_shard("raw/")[SHARD]
-    merged = merge_overlapping(
-        objects,
-        lambda item: (
-            Received(int(one["sequence_number"]), one["id"], "s", 0.0, item.key)
-            for one in archive.lines(item.key)
-        ),
-    )
+    merged = merge_overlapping(objects, archive.received)
     assert [event.sequence for event in merged] == list(range(1000))
     assert archive.most_open <= 2
 
