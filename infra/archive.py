@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -12,6 +12,13 @@ from constructs import Construct
 
 from infra.checks import acknowledge
 
+if TYPE_CHECKING:
+    from pipeline import deployment
+
+RAW_PREFIX = "raw/"
+LEDGER_PREFIX = "ledger/"
+JOBS_PREFIX = "jobs/"
+QUERY_RESULTS_PREFIX = "athena-results/"
 REJECTED_PREFIX = "rejected/"
 QUARANTINE_PREFIX = "quarantine/"
 FAILED_PREFIX = "aws/lambda/"
@@ -20,15 +27,22 @@ FAILED_PREFIX = "aws/lambda/"
 AWS Lambda Developer Guide, retaining discarded records in S3; the prefix cannot be set.
 """
 
-QUARANTINE_DAYS = 30
+
+PASSING = (QUARANTINE_PREFIX, QUERY_RESULTS_PREFIX)
+"""What expires soon, and of which no former version is kept."""
+
+SMALL_OBJECTS_STAY = (
+    s3.TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K  # S3's default, made explicit
+)
+"""Amazon S3 User Guide, transitions: cold storage bills an object of less as 128 KB."""
 
 
 class Archive(Construct):
     """The bucket, its lifecycle, and its notifications.
 
     Each object under `rejected/` and `aws/lambda/` puts one ticket into the dead-letter queue, so
-    that the queue's depth is the work that is outstanding. `quarantine/` makes none: anyone on the
-    internet can cause a bad signature.
+    that the queue's depth is the work that is outstanding. Nothing else makes one: `quarantine/`,
+    because anyone on the internet can cause a bad signature, and the rest needs nobody.
 
     Parameters
     ----------
@@ -36,12 +50,16 @@ class Archive(Construct):
         The parent.
     construct_id : str
         The name within it.
+    settings : deployment.Archive
+        How long what is kept.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: deployment.Archive
+    ) -> None:
         super().__init__(scope, construct_id)
         self.dead_letters = self._dead_letters()
-        self.bucket = self._bucket()
+        self.bucket = self._bucket(settings)
         self._notify()
 
     def _dead_letters(self) -> sqs.Queue:
@@ -73,7 +91,7 @@ class Archive(Construct):
         )
         return queue
 
-    def _bucket(self) -> s3.Bucket:
+    def _bucket(self, settings: deployment.Archive) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -84,24 +102,14 @@ class Archive(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="quarantine",
-                    prefix=QUARANTINE_PREFIX,
-                    expiration=Duration.days(QUARANTINE_DAYS),
-                    noncurrent_version_expiration=Duration.days(1),
-                ),
-                s3.LifecycleRule(
-                    id="unfinished-uploads",
-                    abort_incomplete_multipart_upload_after=Duration.days(7),
-                ),
-            ],
+            lifecycle_rules=_lifecycle(settings),
+            transition_default_minimum_object_size=SMALL_OBJECTS_STAY,
         )
         acknowledge(
             bucket,
             {
                 "S1": "Server access logs would be a second bucket to guard, written with some "
-                "delay and no promise of completeness. The stack's own two writers log each object "
+                "delay and no promise of completeness. The stack's own writers log each object "
                 "that they write; reads by people are a matter of the account's CloudTrail."
             },
         )
@@ -127,3 +135,50 @@ class Archive(Construct):
         )
         policy = self.dead_letters.node.find_child("Policy").node.default_child
         resource.add_resource_dependency(cast("CfnResource", policy))
+
+
+def _lifecycle(settings: deployment.Archive) -> list[s3.LifecycleRule]:
+    """Give the rules by prefix, and one for the whole bucket.
+
+    The ledger and the jobs go with `raw/`, which they explain: an audit of a day of which only one
+    half is left would find events missing. The ledger's and the rejected objects are small, so
+    `raw/` alone moves. It moves to the class that Athena and a replay read without restoring.
+    """
+    days = {
+        RAW_PREFIX: settings.raw_days,
+        LEDGER_PREFIX: settings.raw_days,
+        JOBS_PREFIX: settings.raw_days,
+        REJECTED_PREFIX: settings.rejected_days,
+        QUARANTINE_PREFIX: settings.quarantine_days,
+        FAILED_PREFIX: settings.failed_days,
+        QUERY_RESULTS_PREFIX: settings.query_results_days,
+    }
+    rules = [
+        s3.LifecycleRule(
+            id=prefix.rstrip("/").replace("/", "-"),
+            prefix=prefix,
+            expiration=Duration.days(count),
+            transitions=_cool(settings) if prefix == RAW_PREFIX else None,
+            noncurrent_version_expiration=Duration.days(1) if prefix in PASSING else None,
+        )
+        for prefix, count in days.items()
+    ]
+    # In a versioned bucket, expiry only puts a delete marker before what it hides.
+    rest = s3.LifecycleRule(
+        id="tidy",
+        noncurrent_version_expiration=Duration.days(settings.noncurrent_days),
+        expired_object_delete_marker=True,
+        abort_incomplete_multipart_upload_after=Duration.days(7),
+    )
+    return [*rules, rest]
+
+
+def _cool(settings: deployment.Archive) -> list[s3.Transition]:
+    if settings.cold_after_days is None:
+        return []
+    return [
+        s3.Transition(
+            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+            transition_after=Duration.days(settings.cold_after_days),
+        )
+    ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
 if TYPE_CHECKING:
@@ -38,3 +38,27 @@ def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
     validations = Validations.of(construct)
     for finding, reason in findings.items():
         validations.acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))
+
+
+def wildcard(construct: IConstruct, resource: str) -> str:
+    """Give the id of the finding that a policy's resource has an asterisk.
+
+    Parameters
+    ----------
+    construct : IConstruct
+        A construct of the stack.
+    resource : str
+        The resource's ARN. cdk-nag prints what is known only when deployed in angle brackets.
+    """
+    return f"IAM5[Resource::{_printed(Stack.of(construct).resolve(resource))}]"
+
+
+def _printed(value: Any) -> str:
+    match value:
+        case {"Fn::Join": ["", list(parts)]}:
+            return "".join(_printed(part) for part in parts)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"<{name}.{attribute}>"
+        case {"Ref": name}:
+            return f"<{name}>"
+    return str(value)

@@ -9,6 +9,8 @@ from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
 
 from infra.archive import Archive
+from infra.archive_tables import ArchiveTables
+from infra.archiver import Archiver
 from infra.authorizer import Authorizer
 from infra.dedupe_table import DedupeTable
 from infra.delivery_queues import DeliveryQueues
@@ -16,6 +18,7 @@ from infra.event_stream import EventStream
 from infra.fan_out import FanOut
 from infra.front_door import FrontDoor
 from infra.functions import ARCHITECTURE, RUNTIME, FunctionPackage, common_environment
+from infra.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +76,10 @@ class ApplicationStack(Stack):
             project=deployment.project, service=deployment.service, stage=deployment.stage
         )
         self._stream = EventStream(self, "Events", settings=deployment.stream).stream
-        self._archive = Archive(self, "Archive")
+        self._archive = Archive(self, "Archive", settings=deployment.archive)
+        self._tables = ArchiveTables(
+            self, "Queries", deployment=deployment, bucket=self._archive.bucket
+        )
         self._table = DedupeTable(self, "Delivered").table
         self._queues = DeliveryQueues(
             self,
@@ -81,12 +87,14 @@ class ApplicationStack(Stack):
             prefix=deployment.stack_name,
             names=(queue for source in sources.values() for queue in source.queues),
         ).queues
-        self._process_events()
+        self._fan_out = self._process_events()
+        self._archiver = self._keep_events()
+        self._replay = self._replay_events()
         front_door = self._take_events()
         self._outputs(front_door)
 
-    def _process_events(self) -> None:
-        FanOut(
+    def _process_events(self) -> FanOut:
+        return FanOut(
             self,
             "FanOut",
             package=self._package,
@@ -97,6 +105,28 @@ class ApplicationStack(Stack):
             table=self._table,
             bucket=self._archive.bucket,
             parameter_arns=self._parameter_arns("signing_secret"),
+        )
+
+    def _keep_events(self) -> Archiver:
+        return Archiver(
+            self,
+            "Archiver",
+            package=self._package,
+            deployment=self._deployment,
+            environment=self._environment,
+            stream=self._stream,
+            bucket=self._archive.bucket,
+        )
+
+    def _replay_events(self) -> Replay:
+        return Replay(
+            self,
+            "Replay",
+            package=self._package,
+            environment=self._environment,
+            name=f"{self._deployment.stack_name}-replay",
+            stream=self._stream,
+            bucket=self._archive.bucket,
         )
 
     def _take_events(self) -> FrontDoor:
@@ -123,6 +153,11 @@ class ApplicationStack(Stack):
             "ArchiveBucketName": self._archive.bucket.bucket_name,
             "DedupeTableName": self._table.table_name,
             "DeadLetterQueueUrl": self._archive.dead_letters.queue_url,
+            "FanOutFunctionName": self._fan_out.function.function_name,
+            "ArchiverFunctionName": self._archiver.function.function_name,
+            "ReplayStateMachineArn": self._replay.state_machine.ref,
+            "AthenaWorkgroup": self._tables.workgroup.ref,
+            "GlueDatabase": self._tables.database.ref,
             "Sources": self.to_json_string(self._describe_sources()),
         }
         for name, value in values.items():

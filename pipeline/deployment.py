@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 MAXIMUM_RECORD_AGE_SECONDS = 604_800
 """Lambda API reference, CreateEventSourceMapping: the largest MaximumRecordAgeInSeconds."""
+
+COLD_STORAGE_DAYS = 90
+"""Amazon S3 User Guide, storage classes: what Glacier Instant Retrieval bills at the least."""
+
+BatchSize = Annotated[int, Field(ge=1, le=10_000)]
+WindowSeconds = Annotated[int, Field(ge=0, le=300)]
+MemoryMb = Annotated[int, Field(ge=128, le=10_240)]
+TimeoutSeconds = Annotated[int, Field(ge=5, le=900)]
+RetryAttempts = Annotated[int, Field(ge=0, le=10_000)]
+# A ticket lives for the 14 days that SQS keeps a message; its object must outlive it.
+TicketDays = Annotated[int, Field(ge=14, le=36_500)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 
 _PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
 _EXPECTED = {
@@ -60,16 +72,55 @@ class Stream(_Model):
         return min(self.retention_hours * 3_600 * 6 // 7, MAXIMUM_RECORD_AGE_SECONDS)
 
 
-class FanOut(_Model):
-    """The fan-out function and its event source mapping."""
+class StreamConsumer(_Model):
+    """A function that reads the stream, and its event source mapping."""
 
-    batch_size: int = Field(default=500, ge=1, le=10_000)
-    batching_window_seconds: int = Field(default=1, ge=0, le=300)
-    parallelization_factor: int = Field(default=1, ge=1, le=10)
-    memory_mb: int = Field(default=1_024, ge=128, le=10_240)
-    timeout_seconds: int = Field(default=60, ge=5, le=900)
-    retry_attempts: int = Field(default=10, ge=0, le=10_000)
+    batch_size: BatchSize
+    batching_window_seconds: WindowSeconds
+    memory_mb: MemoryMb = 1_024
+    timeout_seconds: TimeoutSeconds = 60
+    retry_attempts: RetryAttempts
     reserved_concurrency: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class FanOut(StreamConsumer):
+    """The fan-out: small batches, because events are waited for."""
+
+    batch_size: BatchSize = 500
+    batching_window_seconds: WindowSeconds = 1
+    parallelization_factor: int = Field(default=1, ge=1, le=10)
+    retry_attempts: RetryAttempts = 10
+
+
+class Archiver(StreamConsumer):
+    """The archiver: large batches, because each becomes objects, and many small ones cost more."""
+
+    batch_size: BatchSize = 10_000
+    batching_window_seconds: WindowSeconds = 60
+    retry_attempts: RetryAttempts = 60
+
+
+class Archive(_Model):
+    """How long the archive keeps what, in days."""
+
+    raw_days: TicketDays = 400
+    cold_after_days: Days | None = 90
+    rejected_days: TicketDays = 400
+    quarantine_days: Days = 30
+    failed_days: TicketDays = 400
+    noncurrent_days: Days = 30
+    query_results_days: Days = 7
+    former_sources: tuple[SourceName, ...] = ()
+
+    @model_validator(mode="after")
+    def _cold_storage_pays(self) -> Archive:
+        cold = self.cold_after_days
+        if cold is not None and self.raw_days < cold + COLD_STORAGE_DAYS:
+            raise ValueError(
+                f"'raw_days' is {COLD_STORAGE_DAYS} days or more beyond 'cold_after_days', "
+                "because cold storage bills them in any case; or 'cold_after_days' is null"
+            )
+        return self
 
 
 class Throttle(_Model):
@@ -90,6 +141,8 @@ class Deployment(_Model):
     source_directory: Path = Path("sources")
     stream: Stream = Stream()
     fan_out: FanOut = FanOut()
+    archiver: Archiver = Archiver()
+    archive: Archive = Archive()
     throttle: Throttle = Throttle()
 
     @field_validator("sources")

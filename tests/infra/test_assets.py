@@ -74,7 +74,15 @@ def test_code_imports_nothing_that_the_layer_lacks(code: Path) -> None:
         assert roots <= own | sys.stdlib_module_names | IMPORT_NAMES, path
 
 
-@pytest.mark.parametrize("handler", ["ingest_lambdas.authorizer", "stream_processors.fan_out"])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "ingest_lambdas.authorizer",
+        "stream_processors.archiver",
+        "stream_processors.fan_out",
+        "stream_processors.replay_worker",
+    ],
+)
 def test_code_runs_by_itself(code: Path, handler: str) -> None:
     """With its own modules and installed packages, but without this checkout."""
     packages = str(Path(boto3.__file__).parents[1])

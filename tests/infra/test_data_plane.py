@@ -1,4 +1,4 @@
-"""The stream, its event source mapping, the queues, the table and the archive."""
+"""The stream, its event source mappings, the queues and the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.delivery_queues import DeliveryQueues
-from pipeline.deployment import Deployment, DeploymentError, FanOut, Stream
+from pipeline.deployment import Archive, Archiver, Deployment, DeploymentError, FanOut, Stream
+from tests.infra.test_archive import expiry
+from tests.infra.test_archive_tables import table_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,25 +18,31 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
 
 
-def test_mapping_never_loses_a_batch(stack: Synthesized) -> None:
+@pytest.mark.parametrize(
+    ("consumer", "batch_size", "window", "retries"),
+    [("FanOut", 500, 1, 10), ("Archiver", 10_000, 60, 60)],
+)
+def test_mapping_never_loses_a_batch(
+    stack: Synthesized, consumer: str, batch_size: int, window: int, retries: int
+) -> None:
     bucket, _ = stack.one("AWS::S3::Bucket")
     stream, stream_settings = stack.one("AWS::Kinesis::Stream")
-    function, _ = stack.one("AWS::Lambda::Function", "FanOut")
-    _, mapping = stack.one("AWS::Lambda::EventSourceMapping")
+    function, _ = stack.one("AWS::Lambda::Function", consumer)
+    _, found = stack.one("AWS::Lambda::EventSourceMapping", consumer)
+    mapping = {name: value for name, value in found.items() if name != "Tags"}
     retention = stream_settings["RetentionPeriodHours"] * 3_600
     assert mapping["MaximumRecordAgeInSeconds"] < retention
     assert 0 <= mapping["MaximumRetryAttempts"] < 100
-    del mapping["Tags"]
     assert mapping == {
-        "BatchSize": 500,
+        "BatchSize": batch_size,
         "BisectBatchOnFunctionError": True,
         "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [bucket, "Arn"]}}},
         "EventSourceArn": {"Fn::GetAtt": [stream, "Arn"]},
         "FunctionName": {"Ref": function},
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "MaximumBatchingWindowInSeconds": 1,
+        "MaximumBatchingWindowInSeconds": window,
         "MaximumRecordAgeInSeconds": 518_400,
-        "MaximumRetryAttempts": 10,
+        "MaximumRetryAttempts": retries,
         "ParallelizationFactor": 1,
         "StartingPosition": "TRIM_HORIZON",
     }
@@ -48,10 +56,10 @@ def test_stream_is_encrypted_and_kept(stack: Synthesized) -> None:
     assert name
 
 
-def test_settings_of_the_stage_reach_the_stack(
-    synthesized: Callable[[Deployment], Synthesized], deployment: Deployment
-) -> None:
-    other = synthesized(
+@pytest.fixture
+def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
+    """A stack with settings of its own in place of each default."""
+    return synthesized(
         deployment.model_copy(
             update={
                 "stream": Stream(
@@ -66,15 +74,24 @@ def test_settings_of_the_stage_reach_the_stack(
                     retry_attempts=3,
                     reserved_concurrency=9,
                 ),
+                "archiver": Archiver(
+                    batch_size=70, batching_window_seconds=5, memory_mb=256, retry_attempts=2
+                ),
+                "archive": Archive(
+                    raw_days=90, cold_after_days=None, quarantine_days=7, former_sources=("okta",)
+                ),
                 "sources": ("generic",),
                 "region": "eu-west-1",
             }
         )
     )
+
+
+def test_settings_of_the_stage_reach_the_stack(other: Synthesized) -> None:
     _, stream = other.one("AWS::Kinesis::Stream")
     assert (stream["ShardCount"], stream["MaxRecordSizeInKiB"]) == (3, 4_096)
     assert stream["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
-    _, mapping = other.one("AWS::Lambda::EventSourceMapping")
+    _, mapping = other.one("AWS::Lambda::EventSourceMapping", "FanOut")
     assert mapping["BatchSize"] == 7
     assert mapping["MaximumBatchingWindowInSeconds"] == 0
     assert mapping["ParallelizationFactor"] == 2
@@ -83,6 +100,21 @@ def test_settings_of_the_stage_reach_the_stack(
     _, function = other.one("AWS::Lambda::Function", "FanOut")
     assert (function["MemorySize"], function["Timeout"]) == (512, 30)
     assert function["ReservedConcurrentExecutions"] == 9
+
+
+def test_settings_of_the_archive_reach_the_stack(other: Synthesized) -> None:
+    _, mapping = other.one("AWS::Lambda::EventSourceMapping", "Archiver")
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (70, 5)
+    assert mapping["MaximumRetryAttempts"] == 2
+    assert 60 <= mapping["MaximumRecordAgeInSeconds"] < 24 * 3_600
+    _, function = other.one("AWS::Lambda::Function", "Archiver")
+    assert (function["MemorySize"], function["Timeout"]) == (256, 60)
+    expired = expiry(other)
+    assert (expired["raw/"], expired["ledger/"], expired["quarantine/"]) == (90, 90, 7)
+    assert "Transitions" not in json.dumps(other.one("AWS::S3::Bucket")[1])
+    tables = table_parameters(other)
+    assert tables["raw"]["projection.source.values"] == "_unknown,generic,okta"
+    assert tables["ledger"]["projection.dt.range"] == "NOW-91DAYS,NOW+1DAYS"
 
 
 def test_queues_are_those_of_the_sources(stack: Synthesized) -> None:
@@ -128,34 +160,6 @@ def test_table_holds_one_item_for_each_event_until_it_expires(stack: Synthesized
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
-
-
-def test_archive_is_private_versioned_and_encrypted(stack: Synthesized) -> None:
-    _, bucket = stack.one("AWS::S3::Bucket")
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert bucket["BucketEncryption"]
-    expiring = {
-        rule["Prefix"]: rule["ExpirationInDays"]
-        for rule in bucket["LifecycleConfiguration"]["Rules"]
-        if "ExpirationInDays" in rule
-    }
-    assert expiring == {"quarantine/": 30}, "nothing else goes by itself"
-
-
-def test_tickets_for_what_needs_someone_alone(stack: Synthesized) -> None:
-    bucket_id, bucket = stack.one("AWS::S3::Bucket")
-    queue, _ = stack.one("AWS::SQS::Queue", "DeadLetters")
-    policy, _ = stack.one("AWS::SQS::QueuePolicy", "DeadLetters")
-    notified = {}
-    for configuration in bucket["NotificationConfiguration"]["QueueConfigurations"]:
-        (rule,) = configuration["Filter"]["S3Key"]["Rules"]
-        assert configuration["Event"] == "s3:ObjectCreated:*"
-        notified[rule["Value"]] = configuration["Queue"]
-    arn = {"Fn::GetAtt": [queue, "Arn"]}
-    assert notified == {"rejected/": arn, "aws/lambda/": arn}
-    assert policy in stack.document["Resources"][bucket_id]["DependsOn"]
-    assert stack.all("AWS::SQS::Queue")[queue]["MessageRetentionPeriod"] == 14 * 86_400
 
 
 def test_what_holds_data_outlives_the_stack(stack: Synthesized) -> None:

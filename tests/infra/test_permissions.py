@@ -6,50 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.infra.policies import ROLE, WITHOUT_RESOURCE, granted, statements
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.infra.conftest import Synthesized
-
-ROLE = "AWS::IAM::Role"
-
-
-def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for statement in document["Statement"]:
-        yield {
-            **statement,
-            "Action": as_list(statement["Action"]),
-            "Resource": as_list(statement.get("Resource", [])),
-        }
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def granted(role: dict[str, Any]) -> set[tuple[str, str]]:
-    """Give each action with the resource that it is allowed on, written out."""
-    return {
-        (action, written(resource))
-        for policy in role["Policies"]
-        for statement in statements(policy["PolicyDocument"])
-        for action in statement["Action"]
-        for resource in statement["Resource"]
-        if statement["Effect"] == "Allow"
-    }
-
-
-def written(value: Any) -> str:
-    match value:
-        case str():
-            return value
-        case {"Ref": name}:
-            return f"<{name}>"
-        case {"Fn::GetAtt": [name, "Arn"]}:
-            return str(name)
-        case {"Fn::Join": ["", parts]}:
-            return "".join(written(part) for part in parts)
-    raise AssertionError(value)
 
 
 def parameter(name: str) -> str:
@@ -102,10 +64,30 @@ def test_fan_out_may_do_what_it_does_alone(stack: Synthesized) -> None:
         *(("sqs:SendMessage", queue) for queue in queues),
         ("s3:PutObject", f"{bucket}/rejected/*"),
         ("s3:PutObject", f"{bucket}/quarantine/*"),
+        ("s3:PutObject", f"{bucket}/ledger/*"),
         ("s3:PutObject", f"{bucket}/aws/lambda/*"),
         ("s3:ListBucket", bucket),
     }
     assert len(queues) == 3
+
+
+def test_archiver_may_do_what_it_does_alone(stack: Synthesized) -> None:
+    logs, _ = stack.one("AWS::Logs::LogGroup", "Archiver")
+    stream, _ = stack.one("AWS::Kinesis::Stream")
+    bucket, _ = stack.one("AWS::S3::Bucket")
+    _, role = stack.one(ROLE, "ArchiverRole")
+    assert granted(role) == {
+        ("logs:CreateLogStream", logs),
+        ("logs:PutLogEvents", logs),
+        ("kinesis:DescribeStream", stream),
+        ("kinesis:DescribeStreamSummary", stream),
+        ("kinesis:GetRecords", stream),
+        ("kinesis:GetShardIterator", stream),
+        ("kinesis:ListShards", stream),
+        ("s3:PutObject", f"{bucket}/raw/*"),
+        ("s3:PutObject", f"{bucket}/aws/lambda/*"),
+        ("s3:ListBucket", bucket),
+    }
 
 
 def test_there_are_no_other_roles_and_policies(stack: Synthesized) -> None:
@@ -114,7 +96,7 @@ def test_there_are_no_other_roles_and_policies(stack: Synthesized) -> None:
     managed = {name for name, role in stack.all(ROLE).items() if "ManagedPolicyArns" in role}
     (cloud_watch,) = managed
     assert "CloudWatchRole" in cloud_watch, "the account's own, with the policy that AWS documents"
-    assert len(stack.all(ROLE)) == 4
+    assert len(stack.all(ROLE)) == 7
 
 
 def test_nothing_allows_every_action_or_every_resource(stack: Synthesized) -> None:
@@ -126,7 +108,8 @@ def test_nothing_allows_every_action_or_every_resource(stack: Synthesized) -> No
                     continue
                 seen += 1
                 assert not any("*" in action for action in statement["Action"]), name
-                assert "*" not in statement["Resource"], name
+                if "*" in statement["Resource"]:
+                    assert set(statement["Action"]) <= WITHOUT_RESOURCE, name
                 assert statement.get("Principal") != "*", name
                 assert statement.get("Principal") != {"AWS": "*"}, name
     assert seen > 10

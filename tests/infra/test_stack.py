@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
 
 UNTAGGED = re.compile(
-    r"Policy$|Permission$|::ApiGateway::(?!RestApi$|Stage$)|LayerVersion$|CDK::Metadata$"
+    r"Policy$|Permission$|::Glue::|::ApiGateway::(?!RestApi$|Stage$)|LayerVersion$|CDK::Metadata$"
 )
 """Types that CloudFormation gives no tags, or that have none of their own."""
 
@@ -40,6 +40,11 @@ def test_outputs_are_the_documented_ones(stack: Synthesized) -> None:
         "ArchiveBucketName",
         "DedupeTableName",
         "DeadLetterQueueUrl",
+        "FanOutFunctionName",
+        "ArchiverFunctionName",
+        "ReplayStateMachineArn",
+        "AthenaWorkgroup",
+        "GlueDatabase",
         "Sources",
     }
     assert outputs["ApiUrl"]["Value"]["Fn::Join"][1][-1] == "/test"
@@ -48,6 +53,14 @@ def test_outputs_are_the_documented_ones(stack: Synthesized) -> None:
     assert outputs["DedupeTableName"]["Value"] == {"Ref": stack.one("AWS::DynamoDB::Table")[0]}
     tickets, _ = stack.one("AWS::SQS::Queue", "DeadLetters")
     assert outputs["DeadLetterQueueUrl"]["Value"] == {"Ref": tickets}
+    for output, resource_type, name in (
+        ("FanOutFunctionName", "AWS::Lambda::Function", "FanOut"),
+        ("ArchiverFunctionName", "AWS::Lambda::Function", "Archiver"),
+        ("ReplayStateMachineArn", "AWS::StepFunctions::StateMachine", ""),
+        ("AthenaWorkgroup", "AWS::Athena::WorkGroup", ""),
+        ("GlueDatabase", "AWS::Glue::Database", ""),
+    ):
+        assert outputs[output]["Value"] == {"Ref": stack.one(resource_type, name)[0]}
 
 
 def test_sources_output_describes_each_source(stack: Synthesized) -> None:
@@ -87,6 +100,8 @@ def test_sources_output_describes_each_source(stack: Synthesized) -> None:
     [
         ("Authorizer", "ingest_lambdas.authorizer.handler"),
         ("FanOut", "stream_processors.fan_out.handler"),
+        ("Archiver", "stream_processors.archiver.handler"),
+        ("ReplayWorker", "stream_processors.replay_worker.handler"),
     ],
 )
 def test_functions_run_the_same_code_on_the_same_layer(
@@ -115,17 +130,26 @@ def test_functions_have_the_documented_environment(stack: Synthesized) -> None:
         "POWERTOOLS_METRICS_NAMESPACE": "MozDef-EF",
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
-    _, authorizer = stack.one("AWS::Lambda::Function", "Authorizer")
-    _, fan_out = stack.one("AWS::Lambda::Function", "FanOut")
-    assert authorizer["Environment"]["Variables"] == common
-    variables = fan_out["Environment"]["Variables"]
-    assert {name: variables[name] for name in common} == common
-    assert set(variables) - set(common) == {"QUEUE_URLS", "DEDUPE_TABLE", "ARCHIVE_BUCKET"}
+    own: dict[str, set[str]] = {
+        "Authorizer": set(),
+        "FanOut": {"QUEUE_URLS", "DEDUPE_TABLE", "ARCHIVE_BUCKET"},
+        "Archiver": {"ARCHIVE_BUCKET"},
+        "ReplayWorker": {"ARCHIVE_BUCKET", "STREAM_NAME"},
+    }
+    for function, names in own.items():
+        _, properties = stack.one("AWS::Lambda::Function", function)
+        variables = properties["Environment"]["Variables"]
+        assert {name: variables[name] for name in common} == common, function
+        assert set(variables) - set(common) == names, function
+    bucket, stream = stack.one("AWS::S3::Bucket")[0], stack.one("AWS::Kinesis::Stream")[0]
+    _, worker = stack.one("AWS::Lambda::Function", "ReplayWorker")
+    assert worker["Environment"]["Variables"]["ARCHIVE_BUCKET"] == {"Ref": bucket}
+    assert worker["Environment"]["Variables"]["STREAM_NAME"] == {"Ref": stream}
 
 
 def test_no_function_is_there_that_nobody_wrote(stack: Synthesized) -> None:
     """The CDK brings functions of its own for some features, with wide permissions."""
-    assert len(stack.all("AWS::Lambda::Function")) == 2
+    assert len(stack.all("AWS::Lambda::Function")) == 4
     assert not [
         name
         for name, resource in stack.document["Resources"].items()
