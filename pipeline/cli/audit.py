@@ -17,14 +17,7 @@ from pipeline.audit.listing import Listing
 from pipeline.audit.reading import ArchiveReader
 from pipeline.audit.run import Audit, Span
 from pipeline.cli.output import DOES_NOT_HOLD, console, print_json, print_table, progress_bar
-from pipeline.cli.where import (
-    DEFAULT_STATE,
-    Deployed,
-    JsonOption,
-    StackOption,
-    StateOption,
-    find_deployment,
-)
+from pipeline.cli.where import DEFAULT_STATE, Deployment, Stack, State, find_deployment
 from pipeline.replay.objects import Objects
 from pipeline.replay.times import parse_time
 from pipeline.sources.compiled import Catalog, load_catalog
@@ -53,9 +46,9 @@ def audit(
     missing_to: Annotated[
         Path | None, typer.Option(help="Write what is missing here, for 'replay --missing'.")
     ] = None,
-    state: StateOption = DEFAULT_STATE,
-    stack: StackOption = None,
-    as_json: JsonOption = False,
+    state: State = DEFAULT_STATE,
+    stack: Stack = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Join what came in with what became of it, and say what nothing accounts for.
 
@@ -87,7 +80,7 @@ def compiled_catalog(folder: Path) -> Catalog:
         sys.path.remove(str(folder))
 
 
-def _run(deployed: Deployed, span: Span, grace: int, catalog: Catalog) -> Report:
+def _run(deployed: Deployment, span: Span, grace: int, catalog: Catalog) -> Report:
     s3, bucket = deployed.client("s3"), deployed.archive_bucket
     unreadable: list[str] = []
     reader = ArchiveReader(Objects(s3, bucket), unreadable.append)

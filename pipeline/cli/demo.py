@@ -3,75 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
+import subprocess
+import sys
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import typer
 
+from pipeline.cli import demo_source
+from pipeline.cli.demo_accounts import look, report
 from pipeline.cli.demo_requests import Part, make_parts, real_payloads
-from pipeline.cli.output import (
-    DOES_NOT_HOLD,
-    console,
-    print_table,
-    progress_bar,
-)
+from pipeline.cli.output import DOES_NOT_HOLD, console, progress_bar
 from pipeline.cli.sender import Answer, send_all
 from pipeline.cli.synth import REPOSITORY, synthesize
-from pipeline.cli.tail import client
 from pipeline.local.accounts import counters
 from pipeline.local.supervisor import LocalRuntime
 from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Sequence
 
     from pipeline.local.endpoints import Endpoints
 
 EXAMPLES = REPOSITORY / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
+FOLDER = REPOSITORY / "build" / "demo"
 SETTLE_SECONDS = 60.0
 
 
-@dataclass
-class Holdings:
-    """What the queues, the table and the archive hold at the end."""
-
-    messages: int = 0
-    remembered: int = 0
-    archived: Counter[str] = field(default_factory=Counter)
-    tickets: int = 0
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-
-def demo(
-    stage: str = typer.Option(
-        "dev", help="Settings: config/<stage>.yaml, with github and generic."
-    ),
-) -> None:
+def demo() -> None:
     """Start the pipeline, send 329 real GitHub webhooks and some bad ones, account for each.
+
+    Then mend the wrong schema of a source, replay what it had rejected, and audit it all.
 
     Exit status: 0 the accounts add up, 1 they do not.
     """
-    assembly = REPOSITORY / "cdk.out"
-    with console.status("synthesizing the stack"):
-        synthesize(stage, assembly)
-    with (
-        tempfile.TemporaryDirectory(prefix="mozdef-ef-demo-") as state,
-        LocalRuntime(assembly, state=Path(state), port=None) as runtime,
-    ):
-        where = runtime.endpoints
-        console.print(f"The stack runs at {where.api}, on emulated AWS services.")
-        parts = _parts(where)
-        answers = _send(where, parts)
-        accepted = sum(answer.accepted for answer in answers)
-        counted = _wait_until_settled(Path(state) / "logs", accepted)
-        holdings = look(where)
-    faults = _report(parts, answers, counted, holdings)
+    broken = _assembly("before", broken=True)
+    with tempfile.TemporaryDirectory(prefix="mozdef-ef-demo-") as folder:
+        state = Path(folder)
+        faults = _send_and_account(broken, state) or _mend_and_replay(state)
     for fault in faults:
         console.print(f"does not add up: {fault}", style="red", markup=False)
     if faults:
@@ -79,13 +52,34 @@ def demo(
     console.print("Every event is accounted for.", style="green")
 
 
+def _assembly(name: str, *, broken: bool) -> Path:
+    config = demo_source.write_config(FOLDER / name / "config", broken=broken)
+    assembly = FOLDER / name / "cdk.out"
+    with console.status("synthesizing the stack"):
+        synthesize(demo_source.STAGE, assembly, config)
+    return assembly
+
+
+def _send_and_account(assembly: Path, state: Path) -> list[str]:
+    with LocalRuntime(assembly, state=state, port=None) as runtime:
+        where = runtime.endpoints
+        console.print(f"The stack runs at {where.api}, on emulated AWS services.")
+        parts = _parts(where)
+        answers = _send(where, parts)
+        accepted = sum(answer.accepted for answer in answers)
+        counted = _wait_until_settled(state / "logs", accepted)
+        runtime.wait_until_idle(SETTLE_SECONDS)
+        holdings = look(where)
+    return report(parts, answers, counted, holdings)
+
+
 def _parts(where: Endpoints) -> list[Part]:
-    sources = load_sources(["github", "generic"])
+    config = FOLDER / "before" / "config" / "sources"
+    sources = load_sources(["github", "generic", demo_source.NAME], config)
     secrets = {
         name: next(iter(where.parameters[name].values())).splitlines()[0] for name in sources
     }
-    examples = real_payloads(EXAMPLES)
-    return make_parts(sources["github"], sources["generic"], secrets, examples, time.time)
+    return make_parts(sources, secrets, real_payloads(EXAMPLES), time.time)
 
 
 def _send(where: Endpoints, parts: Sequence[Part]) -> list[Answer]:
@@ -117,118 +111,45 @@ def _wait_until_settled(logs: Path, accepted: int) -> dict[str, Counter[str]]:
             time.sleep(0.2)
 
 
-def look(where: Endpoints) -> Holdings:
-    """Count what MozDef would read, what the table remembers and what the archive keeps."""
-    holdings = Holdings()
-    sqs, s3, dynamodb = (client(service, where) for service in ("sqs", "s3", "dynamodb"))
-    for url in sorted(set(where.queues.values())):
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            holdings.messages += len(messages)
-            holdings.events += [orjson.loads(message["Body"]) for message in messages]
-    for page in dynamodb.get_paginator("scan").paginate(
-        TableName=where.dedupe_table, Select="COUNT"
-    ):
-        holdings.remembered += page["Count"]
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket):
-        for item in page.get("Contents", []):
-            prefix = item["Key"].partition("/")[0]
-            if prefix in {"rejected", "quarantine"}:
-                body = s3.get_object(Bucket=where.archive_bucket, Key=item["Key"])["Body"].read()
-                for line in gzip.decompress(body).splitlines():
-                    holdings.archived[f"{prefix}/ {orjson.loads(line)['reason']}"] += 1
-    attributes = sqs.get_queue_attributes(
-        QueueUrl=where.dead_letter_queue, AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    holdings.tickets = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
-    return holdings
-
-
-def _report(
-    parts: Sequence[Part],
-    answers: Sequence[Answer],
-    counted: dict[str, Counter[str]],
-    holdings: Holdings,
-) -> list[str]:
-    expected: Counter[str] = Counter()
-    for part in parts:
-        expected[part.outcome] += len(part.requests)
-    actual = _actual(answers, counted)
-    print_table(
-        "What was sent",
-        ("requests", "what", "must be"),
-        [(len(part.requests), part.label, part.outcome) for part in parts],
-    )
-    refused = sum(number for name, number in expected.items() if name.startswith("refused"))
-    rows = sorted(set(expected) | set(actual), key=lambda name: -expected[name])
-    received = sum(counter["Received"] for counter in counted.values())
-    print_table(
-        "What became of it",
-        ("outcome", "expected", "actual"),
-        [
-            ("received by the fan-out", sum(expected.values()) - refused, received),
-            *((name, expected[name], actual[name]) for name in rows),
-        ],
-    )
-    _print_holdings(holdings)
-    _print_events(holdings)
-    return _faults(answers, counted, holdings, expected, actual)
-
-
-def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Counter[str]:
-    actual: Counter[str] = Counter()
-    for answer in answers:
-        if not answer.accepted:
-            actual[f"refused {answer.status}"] += 1
-    for counter in counted.values():
-        actual["delivered"] += counter["Delivered"]
-        actual["duplicate"] += counter["Duplicate"]
-        for name, number in counter.items():
-            if name.startswith("rejected:"):
-                actual[name.removeprefix("rejected:")] += number
-    return actual
-
-
-def _faults(
-    answers: Sequence[Answer],
-    counted: dict[str, Counter[str]],
-    holdings: Holdings,
-    expected: Counter[str],
-    actual: Counter[str],
-) -> list[str]:
-    totals: Counter[str] = sum(counted.values(), Counter())
-    accepted = sum(answer.accepted for answer in answers)
-    archived = sum(holdings.archived.values())
-    settled = totals["Delivered"] + totals["Duplicate"] + totals["Rejected"]
+def _mend_and_replay(state: Path) -> list[str]:
+    """Deploy the mended schema, replay what the wrong one rejected, and audit everything."""
+    name = demo_source.NAME
+    console.print(f"\nNow the wrong schema of the source {name} is mended and deployed.")
+    mended = _assembly("after", broken=False)
+    with LocalRuntime(mended, state=state, port=None) as runtime:
+        _command(state, "replay", "--kind", "rejected", "--source", name)
+        runtime.wait_until_idle(SETTLE_SECONDS)
+        _command(state, "audit")
+        found = orjson.loads(_command(state, "audit", "--json", show=False))
+    counts = found["sources"].get(name, {})
+    wanted = demo_source.TICKETS
     checks = [
-        (accepted, totals["Received"], "accepted by the front door, received by the fan-out"),
-        (totals["Received"], settled, "received, delivered + duplicate + rejected"),
-        (totals["Delivered"], holdings.messages, "delivered, messages on the queues"),
-        (totals["Delivered"], holdings.remembered, "delivered, remembered in the table"),
-        (totals["Rejected"], archived, "rejected, kept in the archive"),
+        (counts.get("rejected", 0), wanted, f"{name}: rejected at first"),
+        (counts.get("delivered", 0), wanted, f"{name}: delivered after the replay"),
+        (found["recovered"], wanted, "recovered by the replay"),
+        (found["missing"] + found["pending"] + found["failed"], 0, "missing, pending or failed"),
+        (found["unarchived"], 0, "not in raw/"),
     ]
-    faults = [f"{what}: {left:,} and {right:,}" for left, right, what in checks if left != right]
-    faults += [
-        f"{name}: expected {expected[name]:,}, got {actual[name]:,}"
-        for name in sorted(set(expected) | set(actual))
-        if expected[name] != actual[name]
+    return [
+        f"{what}: {n:,}, expected {expected:,}" for n, expected, what in checks if n != expected
     ]
-    return faults
 
 
-def _print_holdings(holdings: Holdings) -> None:
-    rows = [
-        ("messages on the queues that MozDef reads", holdings.messages),
-        ("deliveries remembered in the deduplication table", holdings.remembered),
-        *((f"lines in the archive: {name}", n) for name, n in sorted(holdings.archived.items())),
-        ("tickets on the dead-letter queue", holdings.tickets),
-    ]
-    print_table("What is where now", ("what", "number"), rows)
-
-
-def _print_events(holdings: Holdings) -> None:
-    console.print("Three of the MozDef events (details cut):", style="bold")
-    by_category = {event["summary"]: event for event in holdings.events}
-    for event in list(by_category.values())[:: max(len(by_category) // 3, 1)][:3]:
-        details = orjson.dumps(event["details"]).decode()
-        shown = {**event, "details": details[:120] + ("…" if len(details) > 120 else "")}
-        console.print_json(orjson.dumps(shown).decode())
+def _command(state: Path, *words: str, show: bool = True) -> str:
+    """Run a command of this program, as an operator would."""
+    program = Path(sys.executable).parent / "mozdef-ef"
+    if show:
+        console.print(f"\n$ mozdef-ef {' '.join(words)}", style="bold", markup=False)
+    done = subprocess.run(
+        [program, *words, "--state", str(state)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if show:
+        console.out(done.stdout.rstrip(), highlight=False)
+    if done.returncode:
+        console.out(done.stderr.rstrip(), highlight=False)
+    return done.stdout

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline.cli.demo_source import NAME, TICKETS
 from pipeline.cli.sender import Outgoing
 from pipeline.errors import PipelineError
 from pipeline.sources.samples import Request, authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pipeline.sources.loader import LoadedSource
@@ -52,13 +53,13 @@ def real_payloads(path: Path) -> list[tuple[str, Any]]:
 
 
 def make_parts(
-    github: LoadedSource,
-    generic: LoadedSource,
+    sources: Mapping[str, LoadedSource],
     secrets: dict[str, str],
     examples: list[tuple[str, Any]],
     now: Callable[[], float],
 ) -> list[Part]:
     """Make everything that the demo sends, signed; the copies come in a part of their own."""
+    github = sources["github"]
 
     def webhook(event: str, body: bytes, *, secret: str = secrets["github"]) -> Outgoing:
         headers = {
@@ -70,10 +71,11 @@ def make_parts(
         proof = authenticate(github, secret, body, now=now())
         return Outgoing("github", event, Request({**headers, **proof}, body))
 
-    def token(body: bytes, secret: str) -> Outgoing:
+    def token(document: Any, name: str = "generic", *, secret: str = "") -> Outgoing:
+        body = orjson.dumps(document)
         headers = {"Content-Type": "application/json"}
-        proof = authenticate(generic, secret, body, now=now())
-        return Outgoing("generic", "generic", Request({**headers, **proof}, body))
+        proof = authenticate(sources[name], secret or secrets[name], body, now=now())
+        return Outgoing(name, name, Request({**headers, **proof}, body))
 
     real = [webhook(name, orjson.dumps(body)) for name, body in examples]
     pushes = [(name, body) for name, body in examples if name in {"push", "issues", "repository"}]
@@ -83,10 +85,7 @@ def make_parts(
         Part(
             "events of the generic source",
             "delivered",
-            [
-                token(orjson.dumps({"n": n, "action": "login"}), secrets["generic"])
-                for n in range(GENERIC)
-            ],
+            [token({"n": n, "action": "login"}) for n in range(GENERIC)],
         ),
         Part("sent a second time", "duplicate", real[:COPIES]),
         Part(
@@ -104,13 +103,18 @@ def make_parts(
             "schema_violation",
             [webhook(name, _wrong_type(body)) for name, body in some[:WRONG_TYPE]],
         ),
+        Part(
+            "tickets of a source whose schema is wrong",
+            "schema_violation",
+            [token({"ticket": n, "subject": "Lost badge"}, NAME) for n in range(TICKETS)],
+        ),
         Part("too large for SQS", "too_large", [webhook("watch", _too_large_for_sqs())]),
         Part(
             "too large for a record",
             "refused 413",
             [webhook("watch", orjson.dumps({"text": "x" * _MIB}))],
         ),
-        Part("with a wrong token", "refused 403", [token(b'{"n":-1}', "forged")]),
+        Part("with a wrong token", "refused 403", [token({"n": -1}, secret="forged")]),  # noqa: S106
     ]
 
 

@@ -6,7 +6,17 @@ import sys
 
 import typer
 
-from pipeline.cli import audit, demo, local, send, synth, tail
+from pipeline.cli import (
+    audit,
+    dead_letters,
+    demo,
+    local,
+    replay,
+    replay_jobs,
+    send,
+    synth,
+    tail,
+)
 from pipeline.cli.output import DONE, WRONG_USAGE, errors
 from pipeline.errors import PipelineError
 
@@ -23,6 +33,19 @@ local_app = typer.Typer(
 )
 local_app.command("up")(local.up)
 app.add_typer(local_app, name="local")
+replay_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+replay_app.callback(invoke_without_command=True)(replay.replay)
+replay_app.command("list")(replay_jobs.list_jobs)
+replay_app.command("show")(replay_jobs.show_job)
+app.add_typer(replay_app, name="replay")
+dead_letters_app = typer.Typer(
+    help="Tickets for what was rejected or failed.", no_args_is_help=True, rich_markup_mode=None
+)
+dead_letters_app.command("list")(dead_letters.list_tickets)
+dead_letters_app.command("show")(dead_letters.show_ticket)
+dead_letters_app.command("replay")(dead_letters.replay_some)
+dead_letters_app.command("dismiss")(dead_letters.dismiss)
+app.add_typer(dead_letters_app, name="dead-letters")
 app.command("synth")(synth.synth)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)

@@ -21,10 +21,19 @@ class SynthesisError(PipelineError):
     """The cloud assembly could not be written."""
 
 
-def synthesize(stage: str, output: Path) -> None:
+def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
     """Write the cloud assembly, unless it is there and its inputs are unchanged.
 
     The stack's code runs in a process of its own: nothing in this package depends on it.
+
+    Parameters
+    ----------
+    stage : str
+        The name of a file in the configuration folder.
+    output : Path
+        Where the assembly goes.
+    config : Path | None
+        That folder; `config/` of the repository when None.
 
     Raises
     ------
@@ -32,6 +41,8 @@ def synthesize(stage: str, output: Path) -> None:
         With what the stack's code said was wrong.
     """
     command = [sys.executable, "-m", "infra.app", "--stage", stage, "--output", str(output)]
+    if config is not None:
+        command += ["--config", str(config)]
     done = subprocess.run(
         command,
         cwd=REPOSITORY,

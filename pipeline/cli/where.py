@@ -1,103 +1,145 @@
-"""Which deployment a command is about: the local pipeline, or a stack in an AWS account."""
+"""Which deployment a command works on: the local pipeline that runs, or a stack on AWS."""
 
 from __future__ import annotations
 
+import getpass
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import boto3
 import typer
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import PipelineError
 from pipeline.local import emulator, endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-StateOption = Annotated[
-    Path, typer.Option("--state", help="State directory of the running local pipeline.")
+State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
+Stack = Annotated[
+    str | None, typer.Option(help="A deployed stack, in the place of the local pipeline.")
 ]
-StackOption = Annotated[
-    str | None,
-    typer.Option("--stack", help="A stack in your AWS account, in the place of the local one."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEFAULT_STATE = Path(".local")
+_CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 5},
+)
 
 
-class DeploymentNotFoundError(PipelineError):
-    """There is no such stack, or it cannot be asked."""
+class DeploymentError(PipelineError):
+    """A deployment cannot be found, or lacks something."""
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """The names that a command needs, and the clients to use them with."""
+class Deployment:
+    """The names of one deployment's parts, and clients to reach them.
 
+    Parameters
+    ----------
+    name : str
+        How to speak of it.
+    local : bool
+        Whether it runs on this machine.
+    stream, archive_bucket, dedupe_table, dead_letter_queue : str
+        Its parts; the queue as a URL.
+    replay_state_machine : str
+        The ARN of the replay's workflow; empty where there is none.
+    client : Callable[[str], Any]
+        Gives a boto3 client of one of its services.
+    """
+
+    name: str
+    local: bool
     stream: str
     archive_bucket: str
     dedupe_table: str
     dead_letter_queue: str
-    fan_out_function: str | None
-    replay_state_machine: str | None
+    replay_state_machine: str
     client: Callable[[str], Any]
 
+    def who(self) -> dict[str, str]:
+        """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
+        try:
+            who = {"user": getpass.getuser(), "host": socket.gethostname()}
+        except (KeyError, OSError):
+            who = {"user": "unknown", "host": socket.gethostname()}
+        if not self.local:
+            try:
+                who["identity"] = str(self.client("sts").get_caller_identity()["Arn"])
+            except (BotoCoreError, ClientError):
+                who["identity"] = "unknown"
+        return who
 
-def find_deployment(state: Path, stack: str | None) -> Deployed:
-    """Find the deployment that the options name.
+
+def find_deployment(state: Path, stack: str | None) -> Deployment:
+    """Find the deployment that a command was told to work on.
 
     Parameters
     ----------
     state : Path
-        State directory of a local pipeline.
+        The state directory of a local pipeline.
     stack : str | None
-        Name of a CloudFormation stack; it wins over the local pipeline.
+        The name of a CloudFormation stack; it goes before the state directory.
 
     Raises
     ------
-    DeploymentNotFoundError
-        When the stack does not exist or lacks an output.
-    NotRunningError
-        When no local pipeline runs with that state.
+    PipelineError
+        When it is not there.
     """
-    return _local(state) if stack is None else _stack(stack)
+    return _deployed(stack) if stack else _local(state)
 
 
-def _local(state: Path) -> Deployed:
+def _local(state: Path) -> Deployment:
     where = endpoints.read(state)
-    return Deployed(
+
+    def client(service: str) -> Any:
+        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+    return Deployment(
+        name=f"the local pipeline in {state}",
+        local=True,
         stream=where.stream,
         archive_bucket=where.archive_bucket,
         dedupe_table=where.dedupe_table,
         dead_letter_queue=where.dead_letter_queue,
-        fan_out_function=None,
-        replay_state_machine=None,
-        client=lambda service: emulator.client(
-            service, endpoint_url=where.aws_endpoint_url, region=where.region
-        ),
+        replay_state_machine="",
+        client=client,
     )
 
 
-def _stack(name: str) -> Deployed:
+def _deployed(stack: str) -> Deployment:
     session = boto3.Session()
+
+    def client(service: Any) -> Any:
+        return session.client(service, config=_CLIENT)
+
     try:
-        (found,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
-        raise DeploymentNotFoundError(f"stack {name}: {error}") from None
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
-    return Deployed(
-        stream=_output(outputs, "StreamName", name),
-        archive_bucket=_output(outputs, "ArchiveBucketName", name),
-        dedupe_table=_output(outputs, "DedupeTableName", name),
-        dead_letter_queue=_output(outputs, "DeadLetterQueueUrl", name),
-        fan_out_function=outputs.get("FanOutFunctionName"),
-        replay_state_machine=outputs.get("ReplayStateMachineArn"),
-        client=lambda service: session.client(service),  # type: ignore[call-overload]  # noqa: PLW0108
+        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise DeploymentError(
+            f"{stack}: cannot be described: {error}; see the stack's name, and the region and "
+            "profile that boto3 uses (AWS_REGION, AWS_PROFILE)"
+        ) from None
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def output(name: str) -> str:
+        if name not in outputs:
+            raise DeploymentError(f"{stack}: has no output {name}; deploy this version of it")
+        return str(outputs[name])
+
+    return Deployment(
+        name=f"stack {stack}",
+        local=False,
+        stream=output("StreamName"),
+        archive_bucket=output("ArchiveBucketName"),
+        dedupe_table=output("DedupeTableName"),
+        dead_letter_queue=output("DeadLetterQueueUrl"),
+        replay_state_machine=outputs.get("ReplayStateMachineArn", ""),
+        client=client,
     )
-
-
-def _output(outputs: Mapping[str, str], key: str, stack: str) -> str:
-    if key not in outputs:
-        raise DeploymentNotFoundError(f"stack {stack}: has no output {key}; is it one of ours?")
-    return outputs[key]

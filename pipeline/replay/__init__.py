@@ -1,0 +1,1 @@
+"""Puts archived events back on the stream."""

@@ -1,0 +1,235 @@
+"""The replay itself: read, choose, mark, send, and write down how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.envelope import encode_envelope, partition_key
+from pipeline.errors import PipelineError
+from pipeline.replay.job import DONE, FAILED, INTERRUPTED, Position
+from pipeline.replay.memory import Recent
+from pipeline.replay.reading import Fault, read_object
+from pipeline.replay.times import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipeline.replay.archived import ArchivedEvent
+    from pipeline.replay.event_types import EventTypes
+    from pipeline.replay.filters import Filter
+    from pipeline.replay.job import Job
+    from pipeline.replay.objects import ObjectRef, Objects
+
+CHECKPOINT_SECONDS = 5.0
+PROGRESS_SECONDS = 0.1
+MOST_PROBLEMS = 100
+MOST_GROUPS = 1_000
+#: How often an event may be replayed: what fails again and again is a person's work.
+REPLAY_LIMIT = 3
+#: What the reader of envelopes allows for their first line.
+_LONGEST_METADATA = 64 * 1024
+
+
+class Sink(Protocol):
+    """Where a job's events go."""
+
+    def add(self, event: ArchivedEvent, key: str, data: bytes, /) -> bool:
+        """Take an event; False when it is too large."""
+
+    def flush(self) -> None:
+        """Return when all that was taken is safe."""
+
+
+class Replayer:
+    """Replays objects of the archive as one job.
+
+    A place is written down only when everything before it is on the stream. So a job that was
+    stopped anywhere leaves nothing out when it goes on; what it sent since is sent again.
+
+    Parameters
+    ----------
+    job : Job
+        What to do; its counts and its position are kept up to date at each checkpoint.
+    objects : Objects
+        Reads the archive.
+    sink : Sink
+        Takes the events.
+    wanted : Filter
+        Which ones.
+    types : EventTypes
+        Tells their types.
+    save : Callable[[Job], None]
+        Writes the job's state.
+    stop : Callable[[], bool]
+        Whether someone asked the job to stop.
+    progress : Callable[[Replayer], None]
+        Called now and then.
+    clock : Callable[[], float]
+        Seconds, from any start.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        objects: Objects,
+        sink: Sink,
+        wanted: Filter,
+        types: EventTypes,
+        *,
+        save: Callable[[Job], None],
+        stop: Callable[[], bool] = lambda: False,
+        progress: Callable[[Replayer], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.job = job
+        self.counts = Counter(job.counts)
+        self._done_bytes, self._inside = job.read_bytes, 0
+        self._by = Counter(job.by)
+        self._problems = list(job.problems)
+        self._position = job.position
+        self._objects = objects
+        self._sink = sink
+        self._wanted = wanted
+        self._types = types
+        self._limit = int(job.options.get("limit", REPLAY_LIMIT))
+        self._force = bool(job.options.get("force", False))
+        self._recent = Recent()
+        self._save = save
+        self._stop = stop
+        self._progress = progress
+        self._clock = clock
+        self._saved_at = self._shown_at = clock()
+
+    def run(self, refs: Iterable[ObjectRef]) -> bool:
+        """Replay objects; tell whether it came to their end.
+
+        Parameters
+        ----------
+        refs : Iterable[ObjectRef]
+            In the order of the job; the first one is begun after the job's position.
+
+        Raises
+        ------
+        PipelineError
+            When the archive or the stream is out of reach. The job's state says so.
+        """
+        try:
+            for ref, chunks in self._objects.ahead(refs):
+                if not self._object(ref, chunks):
+                    self.job.status = INTERRUPTED
+                    self._checkpoint()
+                    return False
+        except BaseException as error:
+            known = isinstance(error, PipelineError)
+            self.job.status = FAILED if known else INTERRUPTED
+            self.job.error = str(error)[:2000] if known else type(error).__name__
+            # The state as of the last checkpoint: what was counted since may not be sent.
+            with suppress(PipelineError):
+                self._write()
+            raise
+        self._checkpoint()
+        return True
+
+    def finish(self) -> None:
+        """Write down that the job is done."""
+        self.job.status, self.job.error = DONE, ""
+        self.job.finished = iso(time.time())
+        self._write()
+
+    def tick(self) -> None:
+        """Say that the job is alive, during a long wait."""
+        now = self._clock()
+        if now - self._saved_at >= CHECKPOINT_SECONDS:
+            self._write()
+        self._show(now)
+
+    @property
+    def read_bytes(self) -> int:
+        """How much of the listed objects was read."""
+        return self._done_bytes + self._inside
+
+    def _object(self, ref: ObjectRef, chunks: Iterator[bytes]) -> bool:
+        place = self._position
+        skip = (place.line or 0) if place.key == ref.key else 0
+        for line, item in read_object(ref.key, self._counted(chunks), skip):
+            self._take(ref, line, item)
+            self._position = Position(ref.key, line, ref.size)
+            now = self._clock()
+            if now - self._saved_at >= CHECKPOINT_SECONDS:
+                self._checkpoint()
+            self._show(now)
+            if self._stop():
+                return False
+        self._position = Position(ref.key, None, ref.size)
+        self._done_bytes, self._inside = self._done_bytes + ref.size, 0
+        return not self._stop()
+
+    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._inside += len(chunk)
+            yield chunk
+
+    def _take(self, ref: ObjectRef, line: int, item: ArchivedEvent | Fault) -> None:
+        self.counts["read"] += 1
+        if isinstance(item, Fault):
+            self._leave_out("unreadable", ref, line, item.explanation)
+        elif self._wanted.matches(item, self._types):
+            self._replay(ref, line, item)
+
+    def _replay(self, ref: ObjectRef, line: int, event: ArchivedEvent) -> None:
+        envelope = event.envelope
+        if envelope is not None and envelope.replay == self.job.id:
+            return  # This job's own output, which was archived meanwhile.
+        self.counts["matched"] += 1
+        if envelope is None:
+            self._leave_out("unreplayable", ref, line, "the record is no envelope")
+            return
+        if envelope.replays >= self._limit:
+            self._leave_out("limit", ref, line, f"was replayed {envelope.replays} times")
+            return
+        marked = replace(
+            envelope, replay=self.job.id, replays=envelope.replays + 1, force=self._force
+        )
+        data = encode_envelope(marked)
+        if data.find(b"\n", 0, _LONGEST_METADATA) < 0:
+            self._leave_out("unreadable", ref, line, "its metadata is longer than any request's")
+            return
+        # Whatever the lines of one request differ in, they hold the whole request.
+        request = (envelope.id, envelope.source, envelope.key, envelope.body)
+        if request in self._recent:
+            self.counts["repeated"] += 1
+        elif self._sink.add(event, partition_key(marked), data):
+            self._recent.add(request)
+            self.counts["sent"] += 1
+            group = f"{event.kind}/{event.source}/{event.reason or '-'}"
+            self._by[group if len(self._by) < MOST_GROUPS else "others"] += 1
+        else:
+            self._leave_out("too_large", ref, line, f"{len(data):,} bytes do not fit in a record")
+
+    def _leave_out(self, what: str, ref: ObjectRef, line: int, explanation: str) -> None:
+        self.counts[what] += 1
+        if len(self._problems) < MOST_PROBLEMS:
+            self._problems.append(
+                {"what": what, "key": ref.key, "line": line, "explanation": explanation[:500]}
+            )
+
+    def _checkpoint(self) -> None:
+        self._sink.flush()
+        self.job.counts, self.job.by = dict(self.counts), dict(self._by)
+        self.job.problems = list(self._problems)
+        self.job.position, self.job.read_bytes = self._position, self._done_bytes
+        self._write()
+
+    def _write(self) -> None:
+        self.job.updated = iso(time.time())
+        self._save(self.job)
+        self._saved_at = self._clock()
+
+    def _show(self, now: float) -> None:
+        if now - self._shown_at >= PROGRESS_SECONDS:
+            self._shown_at = now
+            self._progress(self)

@@ -1,0 +1,78 @@
+"""What type an archived event is of, by the rule of its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import orjson
+
+from pipeline.fields import FieldPath, as_text, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.envelope import Envelope
+    from pipeline.replay.archived import ArchivedEvent
+    from pipeline.sources.compiled import Catalog
+
+
+@dataclass(frozen=True)
+class TypeRule:
+    """Where a source's events have their type: in a header or at a path of the body."""
+
+    header: str | None
+    path: FieldPath | None
+    form_field: str | None
+    split: FieldPath | None
+
+
+@dataclass(frozen=True)
+class EventTypes:
+    """The rules of a deployment's sources, by name."""
+
+    rules: Mapping[str, TypeRule] = field(default_factory=dict)
+
+    @classmethod
+    def of_catalog(cls, catalog: Catalog) -> EventTypes:
+        """Take the rules from the compiled catalogue."""
+        return cls(
+            {
+                name: TypeRule(
+                    source.event_type_header,
+                    source.event_type_path,
+                    source.form_field,
+                    source.split,
+                )
+                for name, source in catalog.sources.items()
+            }
+        )
+
+    def of(self, event: ArchivedEvent) -> set[str]:
+        """Give an event's type; several where its request carries several events.
+
+        `raw/` is written before anyone looked into the body, so its lines name no type.
+        """
+        if event.event_type:
+            return {event.event_type}
+        rule = self.rules.get(event.claimed_source)
+        if event.envelope is None or rule is None:
+            return set()
+        if rule.header is not None:
+            return {event.envelope.headers.get(rule.header, "")}
+        return set() if rule.path is None else _in_body(event.envelope, rule, rule.path)
+
+
+def _in_body(envelope: Envelope, rule: TypeRule, path: FieldPath) -> set[str]:
+    body = envelope.body
+    if rule.form_field and not body.lstrip().startswith((b"{", b"[")):
+        values = parse_qs(body.decode(errors="replace")).get(rule.form_field, [""])
+        body = values[0].encode()
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return set()
+    parts = document if rule.split is None else find(document, rule.split)
+    elements = parts if rule.split is not None and isinstance(parts, list) else [parts]
+    return {as_text(find(element, path)) for element in elements}

@@ -1,0 +1,152 @@
+"""Reads objects of the archive in ranges, so that no connection waits while events are sent."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+PART_BYTES = 4 * 1024 * 1024
+PARTS_AHEAD = 8
+ATTEMPTS = 4
+
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+_GONE = {"NoSuchKey", "NoSuchVersion", "404"}
+
+
+class ArchiveReadError(PipelineError):
+    """The archive is out of reach, or may not be read: the job cannot go on."""
+
+
+class ObjectUnreadableError(PipelineError):
+    """One object is gone, in cold storage or was changed: the job goes on without it."""
+
+
+class ObjectGoneError(ObjectUnreadableError):
+    """One object is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """An object of the archive: its key, and its size in bytes."""
+
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    data: bytes
+    total: int
+    etag: str
+
+
+class Objects:
+    """Gives the bytes of objects, in constant memory.
+
+    Each range is a request of its own. A job at a low rate would hold a body open for hours, and
+    S3 closes a connection that idles.
+
+    Parameters
+    ----------
+    s3 : Any
+        A boto3 S3 client.
+    bucket : str
+        The archive's bucket.
+    part_bytes : int
+        The length of a range.
+    """
+
+    def __init__(self, s3: Any, bucket: str, *, part_bytes: int = PART_BYTES) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._part_bytes = part_bytes
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """Give an object's bytes.
+
+        Raises
+        ------
+        ObjectUnreadableError
+            When this one object cannot be read.
+        ArchiveReadError
+            When nothing can be read.
+        """
+        return self._chunks(key, lambda: self._part(key, 0, ""))
+
+    def ahead(self, refs: Iterable[ObjectRef]) -> Iterator[tuple[ObjectRef, Iterator[bytes]]]:
+        """Give objects with their bytes; the first ranges of the next ones are fetched meanwhile.
+
+        Parameters
+        ----------
+        refs : Iterable[ObjectRef]
+            In the order in which they are wanted.
+        """
+        waiting: deque[tuple[ObjectRef, Any]] = deque()
+        source = iter(refs)
+        pool = ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="archive")
+        try:
+            while True:
+                while len(waiting) < PARTS_AHEAD and (ref := next(source, None)) is not None:
+                    waiting.append((ref, pool.submit(self._part, ref.key, 0, "")))
+                if not waiting:
+                    return
+                ref, first = waiting.popleft()
+                yield ref, self._chunks(ref.key, first.result)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _chunks(self, key: str, first: Callable[[], _Part | None]) -> Iterator[bytes]:
+        part = first()
+        offset = 0
+        while part is not None and part.data:
+            yield part.data
+            offset += len(part.data)
+            if offset >= part.total:
+                return
+            part = self._part(key, offset, part.etag)
+
+    def _part(self, key: str, offset: int, etag: str) -> _Part | None:
+        last = offset + self._part_bytes - 1
+        request = {"Bucket": self._bucket, "Key": key, "Range": f"bytes={offset}-{last}"}
+        if etag:
+            # A batch that is tried again overwrites its object; two halves must not be mixed.
+            request["IfMatch"] = etag
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self._s3.get_object(**request)
+                # A connection that breaks under the body is not retried by the client.
+                data = answer["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "InvalidRange":
+                    return None  # Amazon S3 API reference: an empty object has no range.
+                raise self._refusal(key, error) from None
+            except BotoCoreError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise ArchiveReadError(
+                        f"s3://{self._bucket}/{key}: {error}; go on with --resume when S3 answers"
+                    ) from None
+                continue
+            total = _TOTAL.fullmatch(answer.get("ContentRange", ""))
+            size = int(total[1]) if total else offset + len(data)
+            return _Part(data, size, answer.get("ETag", ""))
+        raise AssertionError("each attempt returns or raises")
+
+    def _refusal(self, key: str, error: ClientError) -> PipelineError:
+        code = error.response["Error"]["Code"]
+        if code in _GONE:
+            return ObjectGoneError("the object is gone")
+        if code == "PreconditionFailed":
+            return ObjectUnreadableError("the object was overwritten meanwhile; replay it again")
+        if code == "InvalidObjectState":
+            return ObjectUnreadableError("the object is in cold storage; restore it first")
+        return ArchiveReadError(f"s3://{self._bucket}/{key}: {error}; may the archive be read?")

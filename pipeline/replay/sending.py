@@ -1,0 +1,212 @@
+"""Puts packed events on the stream, and goes on until every one of them is there."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from pipeline.replay.aggregates import LARGEST_RECORD, Packed, Packer
+from pipeline.replay.shards import StreamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pipeline.replay.archived import ArchivedEvent
+    from pipeline.replay.pace import Pace
+    from pipeline.replay.shards import ShardMap
+
+#: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
+MOST_RECORDS = 500
+MOST_BYTES = 5 * 1024 * 1024
+PATIENCE_SECONDS = 120.0
+LONGEST_PAUSE = 5.0
+_THROTTLED = {
+    "ProvisionedThroughputExceededException",
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ThrottlingException",
+}
+#: Kinesis API reference, PutRecords: what another try will not mend.
+_FINAL = {
+    "AccessDeniedException",
+    "InvalidArgumentException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+    "KMSOptInRequired",
+    "ResourceNotFoundException",
+    "ValidationException",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+}
+_log = logging.getLogger(__name__)
+
+
+class StreamUnreachableError(StreamError):
+    """The stream took nothing for as long as the job has patience."""
+
+
+class StreamWriter:
+    """Gathers envelopes and puts them on the stream at a pace.
+
+    Parameters
+    ----------
+    kinesis : Any
+        A boto3 Kinesis client.
+    stream : str
+        The stream's name.
+    shards : ShardMap
+        Its shards.
+    pace : Pace
+        How fast.
+    largest_record : int
+        What the stream takes at most.
+    patience : Callable[[], float]
+        For how many seconds without any success to go on trying.
+    clock : Callable[[], float]
+        Seconds, from any start.
+    """
+
+    def __init__(
+        self,
+        kinesis: Any,
+        stream: str,
+        shards: ShardMap,
+        pace: Pace,
+        *,
+        largest_record: int = LARGEST_RECORD,
+        patience: Callable[[], float] = lambda: PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+        self._shards = shards
+        self._pace = pace
+        self._packer = Packer(shards, largest_record)
+        self._patience = patience
+        self._clock = clock
+        self.throttles = 0
+        self.calls = 0
+
+    def add(self, _: ArchivedEvent, key: str, data: bytes, /) -> bool:
+        """Take an envelope; False when no record can hold it.
+
+        Parameters
+        ----------
+        key : str
+            Its partition key.
+        data : bytes
+            Its record.
+
+        Raises
+        ------
+        StreamError
+            When what was gathered cannot be put on the stream.
+        """
+        if not self._shards.shards or not self._packer.events:
+            self._shards.refresh()
+        if not self._packer.add(key, data):
+            return False
+        pace = self._pace
+        if self._packer.events >= pace.events_at_once or self._packer.size >= pace.bytes_at_once:
+            self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Put all that was gathered on the stream, and return when it is there.
+
+        Raises
+        ------
+        StreamError
+            When it cannot be put there.
+        """
+        for records in _calls(self._packer.take()):
+            self._put(records)
+
+    def _put(self, records: Sequence[Packed]) -> None:
+        waiting = list(records)
+        pause, last_success, trouble = 0.1, self._clock(), ""
+        while waiting:
+            self._pace.wait(
+                sum(record.events for record in waiting), sum(record.size for record in waiting)
+            )
+            refused, trouble = self._try(waiting)
+            if len(refused) < len(waiting):
+                last_success, pause = self._clock(), 0.1
+            waiting = refused
+            if not waiting:
+                self._pace.succeeded()
+                return
+            if self._clock() - last_success > self._patience():
+                raise StreamUnreachableError(
+                    f"{self._stream}: {len(waiting)} records could not be put: {trouble}"
+                )
+            self._pace.pause(random.uniform(0, pause))  # noqa: S311 - jitter, no secret
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _try(self, records: Sequence[Packed]) -> tuple[list[Packed], str]:
+        self.calls += 1
+        entries = [_entry(record) for record in records]
+        try:
+            answer = self._kinesis.put_records(StreamName=self._stream, Records=entries)
+        except ParamValidationError:
+            raise
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _FINAL:
+                raise StreamError(f"{self._stream}: {error}") from None
+            if code in _THROTTLED:
+                self._throttle()
+            return list(records), str(error)
+        except BotoCoreError as error:
+            # It may be on the stream all the same: then it is there twice, and is a duplicate.
+            return list(records), str(error)
+        return self._sort_out(records, answer["Records"])
+
+    def _sort_out(
+        self, records: Sequence[Packed], results: Sequence[dict[str, Any]]
+    ) -> tuple[list[Packed], str]:
+        refused, trouble, throttled = [], "", False
+        for record, result in zip(records, results, strict=True):
+            code = result.get("ErrorCode")
+            if code:
+                refused.append(record)
+                trouble = f"{code}: {result.get('ErrorMessage', '')}"
+                throttled = throttled or code in _THROTTLED
+            elif record.shard is not None and result.get("ShardId") != record.shard.id:
+                # The stream was resharded. Deaggregation does not mind; the next ones go right.
+                self._shards.expire()
+        if throttled:
+            self._throttle()
+        if refused:
+            _log.info("%d of %d records refused, such as %s", len(refused), len(records), trouble)
+        return refused, trouble
+
+    def _throttle(self) -> None:
+        self.throttles += 1
+        self._pace.throttled()
+
+
+def _entry(record: Packed) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Data": record.data, "PartitionKey": record.partition_key}
+    if record.shard is not None:
+        entry["ExplicitHashKey"] = str(record.shard.start)
+    return entry
+
+
+def _calls(records: Sequence[Packed]) -> Iterator[list[Packed]]:
+    call: list[Packed] = []
+    size = 0
+    for record in records:
+        if call and (len(call) >= MOST_RECORDS or size + record.size > MOST_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(record)
+        size += record.size
+    if call:
+        yield call

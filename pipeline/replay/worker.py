@@ -1,0 +1,160 @@
+"""One batch of a distributed replay: a few objects, within the time of one invocation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+from pipeline.replay.engine import Replayer
+from pipeline.replay.event_types import EventTypes
+from pipeline.replay.filters import Filter, filter_from_json
+from pipeline.replay.job import Job, JobStore, check_job_id
+from pipeline.replay.listing import may_hold
+from pipeline.replay.objects import ObjectRef, Objects
+from pipeline.replay.pace import Pace
+from pipeline.replay.sending import StreamWriter
+from pipeline.replay.shards import ShardMap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipeline.sources.compiled import Catalog
+
+#: What must be left when a batch is given up: the answer has to get out.
+RESERVE_SECONDS = 10.0
+
+
+class BatchError(PipelineError):
+    """The workflow's input is not what a worker expects."""
+
+
+class OutOfTimeError(PipelineError):
+    """The invocation's time does not suffice for its batch."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the workflow gives to one worker."""
+
+    job: str
+    filter: Mapping[str, Any]
+    rate: float
+    limit: int
+    force: bool
+    objects: tuple[ObjectRef, ...]
+
+    @classmethod
+    def read(cls, event: Mapping[str, Any]) -> Batch:
+        """Read the invocation's event.
+
+        Raises
+        ------
+        BatchError
+            When something in it is missing or wrong.
+        """
+        try:
+            shared = event["BatchInput"]
+            batch = cls(
+                job=check_job_id(shared["job"]),
+                filter=dict(shared["filter"]),
+                rate=float(shared["rate"]),
+                limit=int(shared["limit"]),
+                force=shared["force"] is True,
+                objects=tuple(
+                    ObjectRef(str(item["Key"]), int(item["Size"])) for item in event["Items"]
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BatchError(
+                f"the workflow's input is broken ({error!r}); 'mozdef-ef replay --distributed' "
+                "starts it with the right one"
+            ) from None
+        if not batch.rate > 0:
+            raise BatchError(f"rate: {batch.rate} is not above 0")
+        return batch
+
+
+class ReplayWorker:
+    """Replays batches; all of it is the code of `mozdef-ef replay`.
+
+    Parameters
+    ----------
+    s3, kinesis : Any
+        boto3 clients.
+    bucket : str
+        The archive's bucket.
+    stream : str
+        The stream's name.
+    catalog : Catalog
+        The sources, for the types of events.
+    """
+
+    def __init__(self, s3: Any, kinesis: Any, bucket: str, stream: str, catalog: Catalog) -> None:
+        self._kinesis = kinesis
+        self._stream = stream
+        self._objects = Objects(s3, bucket)
+        self._store = JobStore(s3, bucket)
+        self._shards = ShardMap(kinesis, stream)
+        self._types = EventTypes.of_catalog(catalog)
+        self._filters: dict[str, Filter] = {}
+
+    def replay(self, batch: Batch, time_left: Callable[[], float]) -> dict[str, Any]:
+        """Replay a batch.
+
+        Parameters
+        ----------
+        batch : Batch
+            Its objects, and what is wanted of them.
+        time_left : Callable[[], float]
+            Seconds until Lambda ends the invocation.
+
+        Returns
+        -------
+        dict[str, Any]
+            The job, how many objects, the counts, and what could not be replayed.
+
+        Raises
+        ------
+        PipelineError
+            When the batch is not done.
+        """
+        wanted = self._wanted(batch)
+        options = {"limit": batch.limit, "force": batch.force}
+        now = datetime.now(UTC).isoformat()
+        job = Job(batch.job, {}, now, batch.filter, options)
+        writer = StreamWriter(
+            self._kinesis,
+            self._stream,
+            self._shards,
+            Pace(batch.rate),
+            patience=lambda: min(60.0, time_left() - RESERVE_SECONDS),
+        )
+        replayer = Replayer(
+            job,
+            self._objects,
+            writer,
+            wanted,
+            self._types,
+            save=lambda _: None,  # The workflow keeps the account; two workers share no state.
+            stop=lambda: time_left() < RESERVE_SECONDS,
+            clock=time.monotonic,
+        )
+        refs = [ref for ref in batch.objects if may_hold(ref.key, wanted)]
+        if not replayer.run(refs):
+            raise OutOfTimeError(
+                f"{len(refs)} objects at {batch.rate:g} events a second take longer than an "
+                "invocation; start the job with a higher rate, or for a shorter span"
+            )
+        counts = {"objects": len(batch.objects), "objects_read": len(refs), **job.counts}
+        return {"job": job.id, "counts": counts, "problems": job.problems[:10]}
+
+    def _wanted(self, batch: Batch) -> Filter:
+        ids_key = batch.filter.get("ids") or ""
+        if batch.job not in self._filters:
+            ids = self._store.load_ids(str(ids_key)) if ids_key else None
+            self._filters.clear()  # One job at a time: the ids of another need not stay.
+            self._filters[batch.job] = filter_from_json(dict(batch.filter), ids)
+        return self._filters[batch.job]

@@ -1,0 +1,72 @@
+"""The replay's worker: puts the events of some archived objects back on the stream."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from pipeline.environment import SettingsError
+from pipeline.replay.worker import Batch, ReplayWorker
+from pipeline.sources.compiled import load_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+CLIENT = Config(
+    connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4}
+)
+
+
+@dataclass(frozen=True)
+class ReplayWorkerEnvironment:
+    """What the worker is told by its deployment."""
+
+    archive_bucket: str
+    stream: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> ReplayWorkerEnvironment:
+        """Read it.
+
+        Raises
+        ------
+        SettingsError
+            When a variable is missing.
+        """
+        for name in ("ARCHIVE_BUCKET", "STREAM_NAME"):
+            if not environ.get(name):
+                raise SettingsError(f"environment variable {name} is missing; the stack sets it")
+        return cls(environ["ARCHIVE_BUCKET"], environ["STREAM_NAME"])
+
+
+@cache
+def worker() -> ReplayWorker:
+    """Make the worker of this process, on its first invocation."""
+    environment = ReplayWorkerEnvironment.read(os.environ)
+    session = boto3.Session()
+    s3, kinesis = (session.client(service, config=CLIENT) for service in ("s3", "kinesis"))
+    return ReplayWorker(s3, kinesis, environment.archive_bucket, environment.stream, load_catalog())
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Replay one batch of objects of a distributed job; give its counts.
+
+    Raises
+    ------
+    PipelineError
+        When S3 or the stream is out of reach, or the time does not suffice: the workflow must
+        not take the batch for done. What was sent is sent again then, and is a duplicate.
+    """
+    batch = Batch.read(event)
+    result = worker().replay(batch, lambda: context.get_remaining_time_in_millis() / 1000)
+    logger.info("replayed", extra={"job": batch.job, "counts": result["counts"]})
+    return result
