@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 STAGE ?= dev
-PYTHON_CODE := pipeline ingest_lambdas stream_processors infra tests
+DURATION ?= 180
+PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
 
-.PHONY: help setup demo test lint format synth lock up clean
+.PHONY: help setup demo soak test lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -19,6 +20,9 @@ setup: $(STAMP) $(NODE_STAMP) ## Install everything into .venv and node_modules
 
 demo: setup ## Send real webhooks through the local pipeline and account for each of them
 	$(BIN)/mozdef-ef demo
+
+soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
+	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
 
 test: setup ## Run every test
 	$(BIN)/pytest

@@ -124,8 +124,15 @@ class DeadLetters:
         DeadLetterError
             When one could not be deleted: the ticket is then still there.
         """
-        for batch in _batches(ticket.messages.items()):
-            entries = [{"Id": str(n), "ReceiptHandle": one[1]} for n, one in enumerate(batch)]
+        others = [other for other in self._tickets.values() if other is not ticket]
+        # A notification can name several objects; it stays until the last of them is done.
+        receipts = [
+            receipt
+            for message, receipt in ticket.messages.items()
+            if not any(message in other.messages for other in others)
+        ]
+        for batch in _batches(receipts):
+            entries = [{"Id": str(n), "ReceiptHandle": one} for n, one in enumerate(batch)]
             try:
                 answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
             except (BotoCoreError, ClientError) as error:

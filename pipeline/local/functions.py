@@ -7,6 +7,7 @@ import json
 import logging
 import threading
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -22,9 +23,10 @@ from pipeline.local.sandbox import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from pipeline.local.hooks import CallWatcher
     from pipeline.local.template import Template
 
 # What Lambda takes and gives in a synchronous invocation.
@@ -45,10 +47,15 @@ class FunctionHost:
         The function.
     limit : int
         How many processes may run at once; another caller waits. They are started when needed.
+    watch : CallWatcher | None
+        Sees every call.
     """
 
-    def __init__(self, config: FunctionConfig, *, limit: int = 8) -> None:
+    def __init__(
+        self, config: FunctionConfig, *, limit: int = 8, watch: CallWatcher | None = None
+    ) -> None:
         self.config = config
+        self._watch = watch
         self._free = threading.Semaphore(limit)
         self._lock = threading.Lock()
         self._idle: list[Sandbox] = []
@@ -77,7 +84,10 @@ class FunctionHost:
         with self._free:
             sandbox = self._take()
             head = {"request_id": request_id or str(uuid.uuid4()), "arn": self.config.arn}
-            outcome = self._call(sandbox, head, body)
+            ready = partial(self._watch.before, self.config.handler, event) if self._watch else None
+            outcome = self._call(sandbox, head, body, ready)
+            if self._watch:
+                self._watch.after(self.config.handler, event, outcome)
             self._give_back(sandbox)
         return outcome
 
@@ -129,10 +139,18 @@ class FunctionHost:
         if self._closed:
             raise FunctionUnavailableError(f"{self.config.name}: the runtime is stopping")
 
-    def _call(self, sandbox: Sandbox, head: dict[str, Any], body: bytes) -> Invocation:
+    def _call(
+        self,
+        sandbox: Sandbox,
+        head: dict[str, Any],
+        body: bytes,
+        on_ready: Callable[[int], None] | None = None,
+    ) -> Invocation:
         prefix = f"RequestId: {head['request_id']} Error:"
         try:
             sandbox.wait_until_ready()
+            if on_ready:
+                on_ready(sandbox.pid)
             good, payload = sandbox.invoke(head, body, self.config.timeout)
         except SandboxStartError as error:
             return Invocation(error.payload, "Unhandled")
@@ -170,11 +188,20 @@ class Functions:
         Where the functions' AWS clients go.
     logs : Path
         The directory of the functions' logs.
+    watch : CallWatcher | None
+        Sees every call.
     """
 
     def __init__(
-        self, template: Template, assembly: Path, *, endpoint_url: str, logs: Path
+        self,
+        template: Template,
+        assembly: Path,
+        *,
+        endpoint_url: str,
+        logs: Path,
+        watch: CallWatcher | None = None,
     ) -> None:
+        self._watch = watch
         self._template = template
         self._assembly = assembly
         self._endpoint_url = endpoint_url
@@ -200,7 +227,7 @@ class Functions:
                     endpoint_url=self._endpoint_url,
                     logs=self._logs,
                 )
-                self._hosts[logical_id] = FunctionHost(config)
+                self._hosts[logical_id] = FunctionHost(config, watch=self._watch)
             return self._hosts[logical_id]
 
     async def invoke(self, logical_id: str, event: Mapping[str, Any]) -> Invocation:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import signal
 import threading
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import PipelineError
 from pipeline.local.assembly import find_template
 from pipeline.local.dataplane import data_plane, fingerprint
-from pipeline.local.emulator import Emulator
+from pipeline.local.emulator import Emulator, client
 from pipeline.local.endpoints import FILE_NAME
 from pipeline.local.functions import Functions
 from pipeline.local.gateway_control import GatewayConfig, answers, start_gateway
+from pipeline.local.hooks import Hooks
 from pipeline.local.mapping.event_source import EventSourceMapping
 from pipeline.local.mapping.group import Mappings
 from pipeline.local.mapping.settings import read_mappings
@@ -59,6 +60,8 @@ class LocalRuntime:
         The region that is played.
     stack : str, optional
         The stack's name; needed where several stacks of the assembly have an API.
+    hooks : Hooks, optional
+        What a fault test puts between the parts.
     """
 
     def __init__(
@@ -69,12 +72,15 @@ class LocalRuntime:
         port: int | None,
         region: str = "us-west-2",
         stack: str | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         self._assembly = assembly.resolve()
         self._state = StateDirectory(state.resolve())
         self._port = port
         self._region = region
         self._stack = stack
+        self._hooks = hooks or Hooks()
+        self._services = ""  # where the parts find the emulator
         self._parts = contextlib.ExitStack()
         self._emulator = Emulator(self._state.path, region=region)
         self._functions: Functions | None = None
@@ -208,26 +214,22 @@ class LocalRuntime:
         self._emulator.keep_open(self._state.lock)
         self._parts.enter_context(self._emulator)
         provision(template, self._emulator)
+        self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
 
     def _start_mappings(self, template: Template) -> None:
+        services, watch = self._services, self._hooks.watch
         functions = Functions(
-            template,
-            self._assembly,
-            endpoint_url=self._emulator.endpoint_url,
-            logs=self._state.logs,
+            template, self._assembly, endpoint_url=services, logs=self._state.logs, watch=watch
         )
         self._functions = functions
         self._parts.callback(functions.close)
         self._parts.callback(self._mappings.stop)
-        clients = functools.cache(self._emulator.client)
+        clients = cache(partial(client, endpoint_url=services, region=self._region))
         for settings in read_mappings(template):
             host = functions.host(settings.function)
             host.warm()
             mapping = EventSourceMapping(
-                settings,
-                invoke=host.invoke,
-                clients=clients,
-                checkpoints=self._state.checkpoints,
+                settings, invoke=host.invoke, clients=clients, checkpoints=self._state.checkpoints
             )
             self._mappings.start(mapping)
 
@@ -236,7 +238,7 @@ class LocalRuntime:
             assembly=str(self._assembly),
             stack=template.stack_name,
             region=self._region,
-            endpoint_url=self._emulator.endpoint_url,
+            endpoint_url=self._services,
             logs=str(self._state.logs),
             physical_ids=template.physical_ids,
         )

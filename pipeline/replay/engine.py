@@ -123,6 +123,7 @@ class Replayer:
                     self.job.status = INTERRUPTED
                     self._checkpoint()
                     return False
+            self._checkpoint()
         except BaseException as error:
             known = isinstance(error, PipelineError)
             self.job.status = FAILED if known else INTERRUPTED
@@ -131,7 +132,6 @@ class Replayer:
             with suppress(PipelineError):
                 self._write()
             raise
-        self._checkpoint()
         return True
 
     def finish(self) -> None:

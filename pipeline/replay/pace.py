@@ -52,7 +52,7 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._free = clock()
-        self._step = 0.1
+        self._peak = 0.0
         self._changed = self._window = clock()
         self._used = 0.0
 
@@ -93,7 +93,7 @@ class Pace:
         elapsed = now - self._window
         real = self._used / elapsed if elapsed > 0.5 and self._used else self.factor
         before = min(self.factor, max(real, LOWEST))
-        self._step = before / 10
+        self._peak = max(self._peak, before)
         self.factor = max(before / 2, LOWEST)
         self._restart(now)
 
@@ -101,7 +101,8 @@ class Pace:
         """Raise the rate a little, once a second, up to what was asked."""
         now = self._clock()
         if now - self._changed >= 1.0:
-            self.factor = min(self.factor + self._step, 1.0)
+            # Twenty seconds to the fastest that it ever was when it was throttled.
+            self.factor = min(self.factor + self._peak / 20, 1.0)
             self._restart(now)
 
     def _restart(self, now: float) -> None:

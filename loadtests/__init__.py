@@ -1,0 +1,1 @@
+"""Load and faults on the local pipeline, with an account of every event."""

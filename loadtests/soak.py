@@ -1,0 +1,167 @@
+"""The soak run: senders, faults, and at the end an account of every event.
+
+`python -m loadtests.soak --help`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loadtests.soak_arena import Arena
+from loadtests.soak_evidence import gather
+from loadtests.soak_faults import FaultControl
+from loadtests.soak_oracle import judge
+from loadtests.soak_plan import make_plan
+from loadtests.soak_report import Run, print_run, write_run
+from loadtests.soak_requests import Kind, Requests
+from loadtests.soak_runtime import CALM, RuntimeSettings
+from loadtests.soak_senders import Senders
+from loadtests.soak_storm import Storm
+from pipeline.cli.output import DOES_NOT_HOLD, console, errors
+from pipeline.errors import PipelineError
+from pipeline.local.state import LOCK_NAME, StateInUseError, in_use
+from pipeline.sources.loader import load_sources
+
+if TYPE_CHECKING:
+    from loadtests.soak_senders import Journal
+    from pipeline.local.endpoints import Endpoints
+    from pipeline.sources.loader import LoadedSource
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build"
+CONFIG = Path(__file__).parent / "config"
+_LARGEST_SEED = 1_000_000
+
+
+def soak(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=5, max=3600, help="How long requests and faults go on.")
+    ] = 180.0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Repeats the plan of a run; it is printed at the start."),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=1, max=2000, help="Requests a second.")] = 100.0,
+    drain: Annotated[
+        float, typer.Option(min=1, max=1800, help="How long the backlog may take afterwards.")
+    ] = 240.0,
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = BUILD / "soak.json",
+    state: Annotated[
+        Path, typer.Option(help="State and logs of the run; emptied at the start.")
+    ] = BUILD / "soak",
+) -> None:
+    """Send known events while faults strike, then account for each of them.
+
+    The local pipeline runs with the settings of loadtests/config/soak.yaml. A proxy throttles,
+    fails, delays and cuts its calls of SQS, DynamoDB, S3, Kinesis and SSM; handler processes and
+    the whole runtime are killed; some records kill or hang the process that reads them. When that
+    is over, the backlog has to drain, and each event that was answered with 2xx must be delivered,
+    a duplicate, rejected or failed.
+
+    Exit status: 0 that holds, 1 an event is lost, or unknown, or anything else does not hold.
+    """
+    seed = random.randrange(_LARGEST_SEED) if seed is None else seed  # noqa: S311 - no secret
+    console.print(f"seed {seed}, {seconds:.0f} seconds, {rate:.0f} requests a second")
+    try:
+        run = _run(seed, seconds, rate, drain, state.resolve())
+    except PipelineError as error:
+        errors.print(f"soak: {error}", style="red", markup=False)
+        raise typer.Exit(DOES_NOT_HOLD) from None
+    write_run(run, output)
+    print_run(run)
+    if run.drained_in_seconds is None:
+        console.print(f"The backlog did not drain within {drain:.0f} seconds.", style="red")
+    if not run.holds:
+        console.print(f"Repeat with --seed {seed}. State and logs: {state}", style="red")
+        raise typer.Exit(DOES_NOT_HOLD)
+    console.print(
+        f"Every event is accounted for; drained in {run.drained_in_seconds:.1f} seconds.",
+        style="green",
+    )
+
+
+def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> Run:
+    with console.status("synthesizing the stack"):
+        assembly = synthesize()
+    _empty(state)
+    control = FaultControl()
+    settings = RuntimeSettings(str(assembly), str(state), seed)
+    with console.status("starting the pipeline"), Arena(settings) as arena:
+        requests = Requests(*_sources(arena.endpoints), seed)
+        senders = Senders(requests, lambda: arena.endpoints.api, rate)
+        console.print(f"The stack runs; its log is {state / 'logs' / 'soak.txt'}", markup=False)
+        storm = Storm(arena, senders, control)
+        asyncio.run(storm.run(make_plan(seed, seconds), seconds))
+        (state / CALM).touch()
+        console.print("The faults are over; waiting until every event has its outcome.")
+        drained = arena.wait_until_drained(drain)
+        evidence = gather(arena, assembly)
+    faults = control.counts + evidence.faults + Counter(runtime_killed=storm.runtimes_killed)
+    faults += _bad_requests(senders.journal)
+    verdict = judge(senders.journal, evidence, faults)
+    return Run(seed, seconds, senders.journal, verdict, faults, drained)
+
+
+def synthesize() -> Path:
+    """Write the cloud assembly of the soak's own stage.
+
+    Raises
+    ------
+    PipelineError
+        With what the stack's code said was wrong.
+    """
+    assembly = BUILD / "soak-cdk.out"
+    command = [sys.executable, "-m", "infra.app", "--stage", "soak"]
+    done = subprocess.run(
+        [*command, "--config", str(CONFIG), "--output", str(assembly)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PipelineError(f"synthesis ended with {done.returncode}: {done.stderr[-2000:]}")
+    return assembly
+
+
+def _empty(state: Path) -> None:
+    if (state / LOCK_NAME).exists() and in_use(state):
+        raise StateInUseError(f"{state}: another run uses it; name another with --state")
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+
+
+def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]:
+    sources = load_sources(["github", "generic"])
+    secrets = {
+        name: next(iter(where.parameters[name].values())).splitlines()[0] for name in sources
+    }
+    return sources, secrets
+
+
+def _bad_requests(journal: Journal) -> Counter[str]:
+    kinds = Counter(sent.kind for sent in journal.accepted.values())
+    return Counter(
+        {
+            "bad_signature": kinds[Kind.FORGED],
+            "broken_json": kinds[Kind.BROKEN],
+            "wrong_schema": kinds[Kind.WRONG],
+            "copy": kinds[Kind.COPY],
+            "poison_record": kinds[Kind.POISON],
+            "hanging_record": kinds[Kind.HANG],
+        }
+    )
+
+
+if __name__ == "__main__":
+    typer.run(soak)

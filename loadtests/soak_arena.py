@@ -1,0 +1,107 @@
+"""The pipeline under test from outside: started, killed, started again, waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from loadtests.soak_proxy import ADDRESS
+from pipeline.local import emulator, endpoints
+from pipeline.local.endpoints import NotRunningError
+from pipeline.local.processes import Child
+
+if TYPE_CHECKING:
+    from loadtests.soak_runtime import RuntimeSettings
+    from pipeline.local.endpoints import Endpoints
+
+_START_SECONDS = 120.0
+
+
+class Arena:
+    """A local pipeline in a process of its own; a context manager.
+
+    Parameters
+    ----------
+    settings : RuntimeSettings
+        What it runs.
+    """
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+        self._child: Child | None = None
+        self.state = Path(settings.state)
+        self.where: Endpoints | None = None
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """Where everything is, or was before it was killed."""
+        if self.where is None:
+            raise NotRunningError("the pipeline under test does not run")
+        return self.where
+
+    @property
+    def proxy(self) -> str:
+        """The address of the fault proxy."""
+        return (self.state / ADDRESS).read_text()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child:
+            self._child.stop()
+
+    def start(self) -> None:
+        """Start the pipeline and wait until all of it answers; PipelineError when it does not."""
+        self._child = Child(
+            "the pipeline under test",
+            "loadtests.soak_runtime",
+            arguments=[self._settings.to_json()],
+            log=self.state / "logs" / "soak.txt",
+        )
+        self._child.wait_for(self._answers, seconds=_START_SECONDS)
+        self._settings = replace(self._settings, goes_on=True)
+
+    def kill_and_restart(self) -> None:
+        """Kill the process of this pipeline, and start the next one on the same state."""
+        if self._child:
+            os.kill(self._child.pid, signal.SIGKILL)
+            self._child.stop()
+        self.start()
+
+    def client(self, service: str) -> Any:
+        """Give a client of a service, past the fault proxy."""
+        where = self.endpoints
+        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+    def wait_until_drained(self, seconds: float) -> float | None:
+        """Wait until all that is on the stream by now is settled.
+
+        Returns
+        -------
+        float | None
+            How many seconds that took; None when it took longer than it may.
+        """
+        since, start = time.time(), time.monotonic()
+        while time.monotonic() < start + seconds:
+            with suppress(FileNotFoundError):
+                status = json.loads((self.state / "status.json").read_text())
+                if status["idle"] and status["as_of"] > since:
+                    return time.monotonic() - start
+            if self._child:
+                self._child.check()
+            time.sleep(0.1)
+        return None
+
+    def _answers(self) -> bool:
+        with suppress(NotRunningError):
+            self.where = endpoints.read(self.state)
+            return True
+        return False

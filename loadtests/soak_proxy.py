@@ -1,0 +1,101 @@
+"""The proxy that injects faults (microburst), in a process of its own.
+
+Run as `python -m loadtests.soak_proxy <fd of the listening socket> <upstream> <seed>`. It leaves
+when its standard input is closed: then its parent stops it, or was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import logging
+import os
+import random
+import socket
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pipeline.local.files import write_atomically
+from pipeline.local.processes import HOST, Child, listen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_START_SECONDS = 30.0
+ADDRESS = "proxy.url"
+
+
+@contextmanager
+def proxied(upstream: str, *, state: Path, seed: int) -> Iterator[str]:
+    """Run a proxy in front of an address; its own address is also in the state directory.
+
+    Parameters
+    ----------
+    upstream : str
+        The address of the services.
+    state : Path
+        The state directory of the run.
+    seed : int
+        Decides which requests the faults strike.
+    """
+    with listen(None) as listener:
+        descriptor, port = listener.fileno(), listener.getsockname()[1]
+        proxy = Child(
+            "the fault proxy",
+            "loadtests.soak_proxy",
+            arguments=[str(descriptor), upstream, str(seed)],
+            log=state / "logs" / "proxy.txt",
+            inherited=[descriptor],
+        )
+    url = f"http://{HOST}:{port}"
+    try:
+        proxy.wait_for(lambda: _answers(url), seconds=_START_SECONDS)
+        write_atomically(state / ADDRESS, url)
+        yield url
+    finally:
+        proxy.stop()
+
+
+def _answers(url: str) -> bool:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
+    try:
+        connection.request("GET", "/_microburst/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _leave_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+async def _serve(descriptor: int, upstream: str) -> None:
+    from aiohttp import web
+    from microburst.app import make_app
+    from microburst.core.pipeline import Microburst
+
+    runner = web.AppRunner(make_app(Microburst(upstream)), access_log=None)
+    await runner.setup()
+    await web.SockSite(runner, socket.socket(fileno=descriptor)).start()
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    """Serve until standard input is closed."""
+    logging.basicConfig(level=logging.WARNING)
+    descriptor, upstream, seed = sys.argv[1:]
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    random.seed(int(seed))  # microburst draws from the module's own generator
+    asyncio.run(_serve(int(descriptor), upstream))
+
+
+if __name__ == "__main__":
+    main()

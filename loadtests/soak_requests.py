@@ -1,0 +1,132 @@
+"""The requests of a soak run: each with an id of its own that can be found again everywhere."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import orjson
+
+from loadtests.soak_saboteur import HANG, POISON
+from pipeline.sources.samples import authenticate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.sources.loader import LoadedSource
+
+TOKEN = re.compile(rb"soak-\d+-\d+")
+_COPIES_OF_LATEST = 200
+
+
+class Kind(StrEnum):
+    """What a request is, and so what may become of it."""
+
+    GENERIC = "generic"
+    GITHUB = "github"
+    COPY = "copy"
+    FORGED = "forged"
+    BROKEN = "broken JSON"
+    WRONG = "wrong schema"
+    DENIED = "wrong token"
+    POISON = "poison"
+    HANG = "hang"
+
+
+_SHARES = {
+    Kind.GENERIC: 40,
+    Kind.GITHUB: 40,
+    Kind.COPY: 8,
+    Kind.FORGED: 4,
+    Kind.BROKEN: 4,
+    Kind.WRONG: 2,
+    Kind.DENIED: 2,
+}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request. A copy has the token of what it copies."""
+
+    kind: Kind
+    token: str
+    source: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Requests:
+    """Makes requests.
+
+    The same seed makes the same ones in the same order, copies excepted: those depend on what was
+    answered by then.
+
+    Parameters
+    ----------
+    sources : Mapping[str, LoadedSource]
+        `generic` and `github`.
+    secrets : Mapping[str, str]
+        By source.
+    seed : int
+        Decides what is made.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, LoadedSource], secrets: Mapping[str, str], seed: int
+    ) -> None:
+        self._sources = sources
+        self._secrets = secrets
+        self._seed = seed
+        self._dice = random.Random(f"requests-{seed}")  # noqa: S311 - to be repeated
+        self._number = 0
+        self._copied: deque[Sent] = deque(maxlen=_COPIES_OF_LATEST)
+
+    def next(self) -> Sent:
+        """Make the next request of the mix."""
+        kind = self._dice.choices(list(_SHARES), list(_SHARES.values()))[0]
+        if kind is Kind.COPY:
+            if not self._copied:
+                return self.make(Kind.GITHUB)
+            copied = self._dice.choice(self._copied)
+            return Sent(kind, copied.token, copied.source, copied.headers, copied.body)
+        return self.make(kind)
+
+    def may_be_copied(self, sent: Sent) -> None:
+        """Say that a request was made, whatever came of it: senders send such ones again."""
+        if sent.kind is Kind.GITHUB:
+            self._copied.append(sent)
+
+    def make(self, kind: Kind) -> Sent:
+        """Make a request of a kind other than a copy."""
+        self._number += 1
+        token = f"soak-{self._seed}-{self._number}"
+        generic = kind in {Kind.GENERIC, Kind.DENIED} or (
+            kind in {Kind.BROKEN, Kind.POISON, Kind.HANG} and self._dice.random() < 0.5
+        )
+        source = "generic" if generic else "github"
+        body = self._body(kind, token)
+        secret = self._secrets[source]
+        if kind in {Kind.FORGED, Kind.DENIED}:
+            secret = f"not {secret}"
+        headers = {"Content-Type": "application/json"}
+        if source == "github":
+            event = "push" if kind is Kind.WRONG else "watch"
+            headers |= {"X-GitHub-Event": event, "X-GitHub-Delivery": token}
+        headers |= authenticate(self._sources[source], secret, body, now=time.time())
+        return Sent(kind, token, source, headers, body)
+
+    def _body(self, kind: Kind, token: str) -> bytes:
+        filling = "é" * int(self._dice.expovariate(1 / 300))
+        marker = {Kind.POISON: POISON, Kind.HANG: HANG}.get(kind, b"").decode()
+        body = orjson.dumps({"n": token, "marker": marker, "filling": filling[:2000]})
+        if kind is Kind.WRONG:
+            return orjson.dumps({"n": token, "ref": 1})
+        if kind is Kind.BROKEN:
+            # Also bytes that are no UTF-8, with white space at the end: kept as they are.
+            return body[:-1] + self._dice.choice([b"", b" \xff\xfe}\r\n", b",}", b"\x00"])
+        return body

@@ -1,0 +1,209 @@
+"""What was rejected or delivered goes through the running pipeline again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.local import emulator
+from tests.e2e.conftest import COMMAND, ROOT, Running
+from tests.e2e.test_local_pipeline import command, drain, generic_token, post, settled, totals
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoints import Endpoints
+
+SECONDS = 30.0
+
+
+def mozdef(running: Running, *words: str, status: int = 0) -> Any:
+    """A command's JSON."""
+    done = subprocess.run(
+        [COMMAND, *words, "--state", str(running.state), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def send(where: Endpoints, body: bytes) -> str:
+    headers = {"Content-Type": "application/json", "Authorization": generic_token(where)}
+    status, answer = post(where, "generic", body, headers)
+    assert status == 200
+    return str(answer["id"])
+
+
+def archived(where: Endpoints, prefix: str) -> int:
+    s3 = emulator.client("s3", endpoint_url=where.aws_endpoint_url, region=where.region)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket, Prefix=prefix)
+    return sum(len(page.get("Contents", [])) for page in pages)
+
+
+def wait_for_raw(running: Running, *ids: str) -> None:
+    """Wait until the archiver has written these events."""
+    words = [word for one in ids for word in ("--id", one)]
+    end = time.monotonic() + SECONDS
+    while mozdef(running, "replay", "--dry-run", "--kind", "raw", *words)["would_send"] < len(ids):
+        assert time.monotonic() < end, "the archiver is behind"
+        time.sleep(0.3)
+
+
+def ticket_of(running: Running, identifier: str) -> dict[str, Any]:
+    """The ticket with this event, with its events in it."""
+    end = time.monotonic() + SECONDS
+    while True:
+        for ticket in mozdef(running, "dead-letters", "list"):
+            shown: dict[str, Any] = mozdef(running, "dead-letters", "show", ticket["id"])
+            if any(one.get("id", "").partition("@")[0] == identifier for one in shown["events"]):
+                return shown
+        assert time.monotonic() < end, f"no ticket for {identifier}"
+        time.sleep(0.3)
+
+
+def test_what_is_rejected_again_and_again_stops_at_the_limit(
+    running: Running, where: Endpoints
+) -> None:
+    before = settled(running)
+    identifier = send(where, b'{"broken": \x1b[31m')
+    after = settled(running)
+    assert after["rejected:invalid_json"] - before["rejected:invalid_json"] == 1
+    for replays in range(3):
+        ticket = ticket_of(running, identifier)
+        assert ticket["kind"] == "rejected"
+        assert ticket["sources"] == ["generic"]
+        assert ticket["reasons"] == {"invalid_json": 1}
+        (event,) = ticket["events"]
+        assert event["replays"] == replays
+        assert event["headers"] == ["content-type"]
+        job = mozdef(running, "dead-letters", "replay", ticket["id"])
+        assert job["counts"]["sent"] == 1
+        assert job["remaining"] == {}
+        assert job["status"] == "done"
+        counted = settled(running)
+        assert counted["rejected:invalid_json"] - after["rejected:invalid_json"] == replays + 1
+        tickets = mozdef(running, "dead-letters", "list")
+        assert ticket["id"] not in {one["id"] for one in tickets}
+    ticket = ticket_of(running, identifier)
+    job = mozdef(running, "dead-letters", "replay", ticket["id"], status=1)
+    assert job["counts"]["limit"] == 1
+    assert "limit" in job["remaining"][ticket["id"]]
+    state = ("--state", str(running.state))
+    shown = command("dead-letters", "show", ticket["id"][:8], *state)
+    assert "invalid_json" in shown
+    assert "\x1b" not in shown
+    assert ticket["id"] in command("dead-letters", "list", *state)
+    why = command("dead-letters", "dismiss", ticket["id"], *state, status=2)
+    assert "--reason" in why
+    note = mozdef(running, "dead-letters", "dismiss", ticket["id"], "--reason", "a test")
+    assert note["reason"] == "a test"
+    assert note["who"]["user"]
+    assert archived(where, f"jobs/dismissed/{ticket['id']}.json") == 1
+    tickets = mozdef(running, "dead-letters", "list")
+    assert ticket["id"] not in {one["id"] for one in tickets}
+
+
+def test_what_was_delivered_is_a_duplicate_unless_forced(
+    running: Running, where: Endpoints
+) -> None:
+    identifier = send(where, json.dumps({"replayed": time.time_ns()}).encode())
+    before = settled(running)
+    wait_for_raw(running, identifier)
+    drain(where)
+    words = ("replay", "--kind", "raw", "--id", identifier)
+    assert mozdef(running, *words)["counts"]["sent"] == 1
+    counted = settled(running)
+    assert counted - before == Counter(Received=1, Duplicate=1)
+    assert drain(where) == []
+    job = mozdef(running, *words, "--force")
+    assert job["counts"]["sent"] == 1
+    assert settled(running) - counted == Counter(Received=1, Delivered=1)
+    (message,) = drain(where)
+    assert "replayed" in message["details"]
+    listed = {one["id"]: one for one in mozdef(running, "replay", "list")}
+    assert listed[job["id"]]["status"] == "done"
+    shown = command("replay", "show", job["id"], "--state", str(running.state))
+    assert "raw/generic/-" in shown
+    assert "done" in shown
+
+
+def test_ctrl_c_and_going_on(running: Running, where: Endpoints) -> None:
+    ids = [send(where, json.dumps({"n": n, "at": time.time_ns()}).encode()) for n in range(24)]
+    before = settled(running)
+    wait_for_raw(running, *ids)
+    words = [word for one in ids for word in ("--id", one)]
+    process = subprocess.Popen(
+        [COMMAND, "replay", "--kind", "raw", *words, "--rate", "2", "--state", str(running.state)],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    end = time.monotonic() + SECONDS
+    while totals(running)["Duplicate"] - before["Duplicate"] < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    line = next(one for one in output.splitlines() if "mozdef-ef replay --resume" in one)
+    job_id = line.rpartition("--resume ")[2].strip()
+    assert mozdef(running, "replay", "show", job_id)["status"] == "interrupted"
+    job = mozdef(running, "replay", "--resume", job_id, "--rate", "1000")
+    assert job["counts"]["sent"] == 24
+    assert settled(running) - before == Counter(Received=24, Duplicate=24)
+    again = command("replay", "--resume", job_id, "--state", str(running.state), status=2)
+    assert "nothing to go on with" in again
+
+
+def test_a_dry_run_sends_nothing(running: Running, where: Endpoints) -> None:
+    identifier = send(where, b"not json")
+    before = settled(running)
+    words = ("replay", "--source", "generic", "--from", "10m", "--dry-run")
+    report = mozdef(running, *words, "--event-type", "none", "--kind", "rejected")
+    assert report["would_send"] == 0
+    report = mozdef(running, *words)
+    assert report["would_send"] >= 1
+    assert any(group["reason"] == "invalid_json" for group in report["groups"])
+    assert "not json" in command(
+        "replay", "--id", identifier, "--kind", "rejected", "--dry-run", "--state",
+        str(running.state),
+    )  # fmt: skip
+    assert settled(running) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("replay",), "this would replay everything"),
+        (("replay", "--kind", "raw"), "--all"),
+        (("replay", "--from", "soon"), "is no time"),
+        (("replay", "--reason", "bad"), "no such reason"),
+        (("replay", "--all", "--kind", "raw", "--distributed"), "--stack"),
+        (("replay", "--resume", "x"), "no id of a job"),
+        (("replay", "--resume", "replay-20200101T000000-0000"), "no such job"),
+        (("replay", "--resume", "replay-20200101T000000-0000", "--source", "a"), "own filter"),
+        (("replay", "--missing", "nowhere"), "cannot be read"),
+        (("replay", "show", "replay-20200101T000000-0000"), "no such job"),
+        (("dead-letters", "show", "ffffffffffff"), "no such ticket"),
+        (("dead-letters", "replay"), "--all"),
+        (("dead-letters", "dismiss", "ffffffffffff", "--reason", " "), "--reason"),
+    ],
+)
+def test_a_wrong_use_is_one_clear_line(
+    running: Running, words: tuple[str, ...], message: str
+) -> None:
+    output = command(*words, "--state", str(running.state), status=2)
+    assert message in output
+    assert "Traceback" not in output
+    assert len(output.strip().splitlines()) == 1

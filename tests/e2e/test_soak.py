@@ -1,0 +1,50 @@
+"""A short soak run: faults for some seconds, then an account of every event."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.conftest import ROOT
+
+SECONDS, SEED = "14", "7"
+
+
+def test_nothing_is_lost_under_faults(tmp_path: Path) -> None:
+    output, state = tmp_path / "soak.json", tmp_path / "state"
+    options = ["--seconds", SECONDS, "--seed", SEED, "--output", str(output), "--state", str(state)]
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtests.soak", *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Every event is accounted for" in done.stdout
+    figures = json.loads(output.read_text())
+    outcomes = ("delivered", "duplicate", "rejected", "failed")
+    assert figures["accepted"] == sum(figures[name] for name in outcomes) > 100
+    assert all(figures[name] > 0 for name in outcomes)
+    assert figures["lost"] == figures["unknown"] == 0
+    assert figures["violations"] == []
+    assert figures["seed"] == int(SEED)
+    faults = figures["faults"]
+    assert faults["runtime_killed"] == 1
+    assert faults["poison_killed"] >= 4  # all of its batch, then parts of it, then retries
+    assert sum(faults.get(name, 0) for name in ("sqs_out", "s3_out", "dynamodb_failing")) > 0
+    assert _processes_of(state) == []
+
+
+def _processes_of(state: Path) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(state) in words:
+            found.append(words)
+    return found
