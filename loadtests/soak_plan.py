@@ -9,6 +9,7 @@ from enum import StrEnum
 from loadtests.soak_faults import FAULTS
 
 _CALM_AT_START = 1.0
+_SHORTEST_WITH_OUTAGE = 60.0
 
 
 class Strike(StrEnum):
@@ -53,8 +54,8 @@ def make_plan(seed: int, seconds: float) -> list[Planned]:
         How long faults strike.
     """
     dice = random.Random(f"plan-{seed}")  # noqa: S311 - to be repeated, not to be secret
-    planned = [*_weather(dice, seconds), *_kills(dice, seconds), *_bad_records(dice, seconds)]
-    return sorted(planned)
+    parts = (_weather, _outage, _kills, _bad_records)
+    return sorted(planned for part in parts for planned in part(dice, seconds))
 
 
 def _weather(dice: random.Random, seconds: float) -> list[Planned]:
@@ -66,6 +67,15 @@ def _weather(dice: random.Random, seconds: float) -> list[Planned]:
         found.append(Planned(at, Strike.WEATHER, names, min(lasts, seconds - at)))
         at += lasts + dice.uniform(-1, 2)
     return found
+
+
+def _outage(dice: random.Random, seconds: float) -> list[Planned]:
+    """Plan that one service is away for longer than the fan-out's retries last."""
+    if seconds < _SHORTEST_WITH_OUTAGE:
+        return []
+    at, lasts = dice.uniform(0.55, 0.65) * seconds, dice.uniform(20, 28)
+    outs = [name for name in sorted(FAULTS) if name.endswith("_out")]
+    return [Planned(at, Strike.WEATHER, (dice.choice(outs),), min(lasts, seconds - at))]
 
 
 def _kills(dice: random.Random, seconds: float) -> list[Planned]:

@@ -12,13 +12,13 @@ import typer
 from pipeline.cli.output import DOES_NOT_HOLD, console, print_json
 from pipeline.cli.printable import printable
 from pipeline.cli.replay_run import Plan, print_job, sending, store
-from pipeline.cli.stopping import INTERRUPTED, stopping
+from pipeline.cli.stopping import STOPPED, stopping
 from pipeline.dead_letters import HIDDEN_SECONDS, UNREADABLE
 from pipeline.replay.archived import Kind
 from pipeline.replay.counts import LEFT_OUT, left_out
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
-from pipeline.replay.job import DONE, Job, new_job_id
+from pipeline.replay.job import DONE, INTERRUPTED, Job, new_job_id
 from pipeline.replay.objects import ObjectRef
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def replay_tickets(
             if stop():
                 break
             results[ticket.id] = _replay_one(replayer, queue, ticket)
-        if not stop():
+        if stop():
+            job.status = INTERRUPTED
+            store(where).save(job)
+        else:
             replayer.finish()
     _report(job, tickets, results, as_json=as_json)
 
@@ -108,6 +111,6 @@ def _report(
         for name, why in remaining.items():
             console.print(f"{name} remains: {printable(why)}", style="yellow", markup=False)
     if job.status != DONE:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(STOPPED)
     if remaining:
         raise typer.Exit(DOES_NOT_HOLD)

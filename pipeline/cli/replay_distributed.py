@@ -42,20 +42,10 @@ def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         raise DeploymentError(
             f"{where.name}: has no output ReplayStateMachineArn; deploy this version of it"
         )
-    asked = job.options.get("rate")
-    rate = (float(asked) if asked else default_rate(where)[0]) / concurrency
-    jobs = store(where)
+    jobs, prefix = store(where), list_prefix(plan.wanted)
     if plan.wanted.ids is not None:
         job.filter = {**job.filter, "ids": jobs.save_ids(job.id, plan.wanted.ids)}
-    document = {
-        "job": job.id,
-        "prefix": list_prefix(plan.wanted),
-        "filter": job.filter,
-        "rate": rate,
-        "limit": job.options["limit"],
-        "force": job.options["force"],
-        "concurrency": concurrency,
-    }
+    document = _input(plan, prefix, concurrency)
     # Written first: a workflow that runs without a record of who wanted it must not be.
     job.status = DISTRIBUTED
     jobs.save(job)
@@ -66,6 +56,20 @@ def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
         return
     console.print(f"{job.id}: started {job.options['execution']}", markup=False)
     console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …", markup=False)
+
+
+def _input(plan: Plan, prefix: str, concurrency: int) -> dict[str, Any]:
+    options = plan.job.options
+    rate = float(options["rate"]) if options.get("rate") else default_rate(plan.where)[0]
+    return {
+        "job": plan.job.id,
+        "prefix": prefix,
+        "filter": plan.job.filter,
+        "rate": rate / concurrency,
+        "limit": options["limit"],
+        "force": options["force"],
+        "concurrency": concurrency,
+    }
 
 
 def list_prefix(wanted: Filter) -> str:

@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.output import console, errors, print_json, print_table
 from pipeline.cli.printable import event_document, printable
 from pipeline.cli.replay_run import default_rate
-from pipeline.cli.stopping import INTERRUPTED, stopping
+from pipeline.cli.stopping import STOPPED, stopping
 from pipeline.replay.counts import MEANINGS
 from pipeline.replay.dry_run import DryRun
 from pipeline.replay.engine import Replayer
@@ -49,7 +49,7 @@ def dry_run(plan: Plan, *, as_json: bool) -> None:
     else:
         _print(document)
     if not ended:
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(STOPPED)
 
 
 def _document(plan: Plan, sink: DryRun) -> dict[str, Any]:

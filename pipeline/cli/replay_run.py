@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from pipeline.cli.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 from pipeline.cli.printable import printable
-from pipeline.cli.stopping import INTERRUPTED
+from pipeline.cli.stopping import STOPPED
 from pipeline.replay.counts import MEANINGS, left_out
 from pipeline.replay.engine import Replayer
 from pipeline.replay.job import DONE, Job, JobStore
@@ -67,15 +67,7 @@ def sending(plan: Plan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator
     on_tick : Callable[[], None]
         Called now and then, during waits too.
     """
-    kinesis = plan.where.client("kinesis")
-    most = capacity(kinesis, plan.where.stream)
-    rate = plan.job.options.get("rate")
-    events = float(rate) if rate else most.records * SHARE
-    pace = Pace(events, math.inf if rate else most.size * SHARE)
-    shards = ShardMap(kinesis, plan.where.stream)
-    writer = StreamWriter(
-        kinesis, plan.where.stream, shards, pace, largest_record=most.largest_record
-    )
+    pace, writer = _writer(plan)
     with _progress() as bar:
         show = _Display(bar, plan.job)
         replayer = Replayer(
@@ -93,9 +85,20 @@ def sending(plan: Plan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator
             replayer.tick()
             on_tick()
 
-        pace.tick = tick
+        pace.tick, pace.hurry = tick, stop
         yield replayer
         show(replayer)
+
+
+def _writer(plan: Plan) -> tuple[Pace, StreamWriter]:
+    kinesis, stream = plan.where.client("kinesis"), plan.where.stream
+    most = capacity(kinesis, stream)
+    rate = plan.job.options.get("rate")
+    # A rate that was asked for is kept; what the stream refuses lowers it.
+    events = float(rate) if rate else most.records * SHARE
+    pace = Pace(events, math.inf if rate else most.size * SHARE)
+    shards = ShardMap(kinesis, stream)
+    return pace, StreamWriter(kinesis, stream, shards, pace, largest_record=most.largest_record)
 
 
 class _Display:
@@ -146,7 +149,7 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
         print_job(job)
     if job.status != DONE:
         errors.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(STOPPED)
     if left_out(job.counts):
         raise typer.Exit(DOES_NOT_HOLD)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: What a shell gives for a command that Ctrl-C ended.
-INTERRUPTED = 130
+STOPPED = 130
 
 
 class StopWish:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_IDS = 1_000_000
 _LATEST = 1e11
+_FIELDS = {"kinds", "sources", "event_types", "reasons", "from", "to", "ids"}
 
 
 class FilterError(PipelineError):
@@ -102,12 +103,9 @@ def filter_from_json(document: Any, ids: frozenset[str] | None = None) -> Filter
     """
     if not isinstance(document, dict):
         raise FilterError("the filter is no JSON object")
-    known = {"kinds", "sources", "event_types", "reasons", "from", "to", "ids"}
-    unknown = sorted(set(document) - known)
+    unknown = sorted(set(document) - _FIELDS)
     if unknown:
-        raise FilterError(
-            f"filter: {unknown[0]!r} is unknown; there are {', '.join(sorted(known))}"
-        )
+        raise FilterError(f"filter: {unknown[0]!r} is unknown; known: {', '.join(sorted(_FIELDS))}")
     try:
         kinds = frozenset(Kind(name) for name in _texts(document, "kinds"))
     except ValueError as error:

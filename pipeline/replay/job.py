@@ -107,6 +107,9 @@ class Job:
             )
             values["counts"] = {str(name): int(n) for name, n in values["counts"].items()}
             values["by"] = {str(name): int(n) for name, n in values["by"].items()}
+            for name in ("filter", "options", "who"):
+                values[name] = dict(values[name].items())
+            values["problems"] = [dict(one.items()) for one in values["problems"]]
             job = cls(**values)
             check_job_id(job.id)
         except (KeyError, TypeError, ValueError, AttributeError) as error:

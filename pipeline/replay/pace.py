@@ -47,6 +47,8 @@ class Pace:
         self.events = events
         self.size = size
         self.tick = tick
+        #: Whether someone wants to stop: what was gathered is sent without further waiting.
+        self.hurry: Callable[[], bool] = lambda: False
         #: The share of the asked rate that is used now.
         self.factor = 1.0
         self._clock = clock
@@ -71,14 +73,14 @@ class Pace:
         """Wait until so much may be sent."""
         now = self._clock()
         self._free = max(self._free, now)
-        self.pause(self._free - now)
+        self.pause(self._free - now, until=self.hurry)
         cost = max(events / self.events, size / self.size)
         self._used += cost
         self._free += cost / self.factor
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
         """Wait, in slices so that the job stays awake."""
-        while seconds > 0:
+        while seconds > 0 and not until():
             self.tick()
             self._sleep(min(seconds, _SLICE_SECONDS))
             seconds -= _SLICE_SECONDS

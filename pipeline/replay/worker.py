@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -122,34 +121,41 @@ class ReplayWorker:
             When the batch is not done.
         """
         wanted = self._wanted(batch)
-        options = {"limit": batch.limit, "force": batch.force}
-        now = datetime.now(UTC).isoformat()
-        job = Job(batch.job, {}, now, batch.filter, options)
-        writer = StreamWriter(
-            self._kinesis,
-            self._stream,
-            self._shards,
-            Pace(batch.rate),
-            patience=lambda: min(60.0, time_left() - RESERVE_SECONDS),
-        )
-        replayer = Replayer(
-            job,
-            self._objects,
-            writer,
-            wanted,
-            self._types,
-            save=lambda _: None,  # The workflow keeps the account; two workers share no state.
-            stop=lambda: time_left() < RESERVE_SECONDS,
-            clock=time.monotonic,
-        )
+        replayer = self._replayer(batch, wanted, time_left)
         refs = [ref for ref in batch.objects if may_hold(ref.key, wanted)]
         if not replayer.run(refs):
             raise OutOfTimeError(
                 f"{len(refs)} objects at {batch.rate:g} events a second take longer than an "
                 "invocation; start the job with a higher rate, or for a shorter span"
             )
+        job = replayer.job
         counts = {"objects": len(batch.objects), "objects_read": len(refs), **job.counts}
         return {"job": job.id, "counts": counts, "problems": job.problems[:10]}
+
+    def _replayer(self, batch: Batch, wanted: Filter, time_left: Callable[[], float]) -> Replayer:
+        def stop() -> bool:
+            return time_left() < RESERVE_SECONDS
+
+        pace = Pace(batch.rate)
+        pace.hurry = stop
+        writer = StreamWriter(
+            self._kinesis,
+            self._stream,
+            self._shards,
+            pace,
+            patience=lambda: min(60.0, time_left() - RESERVE_SECONDS),
+        )
+        options = {"limit": batch.limit, "force": batch.force}
+        job = Job(batch.job, {}, datetime.now(UTC).isoformat(), batch.filter, options)
+        return Replayer(
+            job,
+            self._objects,
+            writer,
+            wanted,
+            self._types,
+            save=lambda _: None,  # The workflow keeps the account; two workers share no state.
+            stop=stop,
+        )
 
     def _wanted(self, batch: Batch) -> Filter:
         ids_key = batch.filter.get("ids") or ""

@@ -61,7 +61,7 @@ def ticket_of(running: Running, identifier: str) -> dict[str, Any]:
     """The ticket with this event, with its events in it."""
     end = time.monotonic() + SECONDS
     while True:
-        for ticket in mozdef(running, "dead-letters", "list"):
+        for ticket in reversed(mozdef(running, "dead-letters", "list")):
             shown: dict[str, Any] = mozdef(running, "dead-letters", "show", ticket["id"])
             if any(one.get("id", "").partition("@")[0] == identifier for one in shown["events"]):
                 return shown

@@ -349,7 +349,15 @@ def test_the_state_says_that_the_job_is_alive_while_it_waits() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"position": 1}, {"counts": []}, {"counts": {"a": "b"}}, {"id": "../x"}, {"status": None}],
+    [
+        {"position": 1},
+        {"counts": []},
+        {"counts": {"a": "b"}},
+        {"id": "../x"},
+        {"status": None},
+        {"filter": []},
+        {"problems": ["x"]},
+    ],
 )
 def test_a_broken_state_is_one_clear_line(change: dict[str, Any]) -> None:
     bench = Bench()

@@ -131,6 +131,17 @@ def test_a_low_rate_sends_one_by_one() -> None:
     assert setup.kinesis.calls == 5
 
 
+def test_someone_who_wants_to_stop_does_not_wait_for_the_rate() -> None:
+    setup = Setup(events=0.01)
+    setup.add(2)
+    start = setup.clock.now
+    setup.pace.hurry = lambda: setup.clock.now - start > 1.0
+    setup.add(1, start=2)
+    setup.writer.flush()
+    assert setup.clock.now - start < 2.0
+    assert setup.kinesis.ids() == ids(3)
+
+
 def test_calls_stay_below_the_limits() -> None:
     setup = Setup()
     setup.add(40, size=900_000)
