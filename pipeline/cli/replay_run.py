@@ -18,9 +18,9 @@ from pipeline.replay.counts import MEANINGS, left_out
 from pipeline.replay.engine import Replayer
 from pipeline.replay.job import DONE, Job, JobStore
 from pipeline.replay.objects import Objects
-from pipeline.replay.pace import Pace
-from pipeline.replay.sending import StreamWriter
-from pipeline.replay.shards import SHARE, ShardMap, capacity
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import SHARE, ShardMap, capacity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,7 +24,7 @@ class DryRun:
         self.size = 0
         self._seen = 0
 
-    def add(self, event: ArchivedEvent, _key: str, data: bytes, /) -> bool:
+    def add(self, _key: str, data: bytes, event: ArchivedEvent, /) -> bool:
         """Count an event by kind, source, reason and hour."""
         hour = iso(event.arrived)[:13]
         group = (str(event.kind), event.source, event.reason or "-", hour)

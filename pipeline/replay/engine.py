@@ -37,7 +37,7 @@ _LONGEST_METADATA = 64 * 1024
 class Sink(Protocol):
     """Where a job's events go."""
 
-    def add(self, event: ArchivedEvent, key: str, data: bytes, /) -> bool:
+    def add(self, key: str, data: bytes, event: ArchivedEvent, /) -> bool:
         """Take an event; False when it is too large."""
 
     def flush(self) -> None:
@@ -202,7 +202,7 @@ class Replayer:
         request = (envelope.id, envelope.source, envelope.key, envelope.body)
         if request in self._recent:
             self.counts["repeated"] += 1
-        elif self._sink.add(event, partition_key(marked), data):
+        elif self._sink.add(partition_key(marked), data, event):
             self._recent.add(request)
             self.counts["sent"] += 1
             group = f"{event.kind}/{event.source}/{event.reason or '-'}"

@@ -13,9 +13,9 @@ from pipeline.replay.filters import Filter, filter_from_json
 from pipeline.replay.job import Job, JobStore, check_job_id
 from pipeline.replay.listing import may_hold
 from pipeline.replay.objects import ObjectRef, Objects
-from pipeline.replay.pace import Pace
-from pipeline.replay.sending import StreamWriter
-from pipeline.replay.shards import ShardMap
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import ShardMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

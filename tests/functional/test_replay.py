@@ -27,11 +27,11 @@ from pipeline.replay.filters import Filter
 from pipeline.replay.job import DONE, Job, JobStore, new_job_id
 from pipeline.replay.listing import Listing
 from pipeline.replay.objects import ObjectRef, Objects
-from pipeline.replay.pace import Pace
-from pipeline.replay.sending import StreamWriter
-from pipeline.replay.shards import ShardMap, capacity
 from pipeline.replay.summary import summarize
 from pipeline.retrying import Deadline
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import ShardMap, capacity
 from stream_processors import replay_worker
 from tests.functional.test_handlers import Context
 from tests.support.bench import aggregate, generic, github, record

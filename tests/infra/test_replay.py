@@ -11,8 +11,8 @@ import pytest
 from infra.replay_definition import DEFAULTS, replay_definition
 from pipeline.local.emulator import Emulator
 from pipeline.replay.objects import ArchiveReadError
-from pipeline.replay.sending import StreamUnreachableError
 from pipeline.replay.worker import Batch
+from pipeline.stream.sending import StreamUnreachableError
 from tests.infra.policies import written
 
 if TYPE_CHECKING:

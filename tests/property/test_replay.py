@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from pipeline.kpl import MAGIC
 from pipeline.records import read_events
-from pipeline.replay.aggregates import Packer, _varint
 from pipeline.replay.archived import Kind, LineError, read_line
 from pipeline.replay.failures import read_failure
 from pipeline.replay.reading import read_object
-from pipeline.replay.shards import ShardMap
 from pipeline.replay.unpacking import UnpackError, split_lines, unpack
+from pipeline.stream.aggregates import Packer, _varint
+from pipeline.stream.shards import ShardMap
 from tests.support.bench import record
 from tests.support.replay import FakeKinesis, line
 

@@ -18,9 +18,9 @@ from pipeline.replay.filters import Filter
 from pipeline.replay.job import Job, JobStore
 from pipeline.replay.listing import Listing
 from pipeline.replay.objects import ObjectRef, Objects
-from pipeline.replay.pace import Pace
-from pipeline.replay.sending import StreamWriter
-from pipeline.replay.shards import ShardMap
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import ShardMap
 from tests.support.bench import record
 from tests.support.fakes import FakeS3, client_error
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.replay.pace import Pace
-from pipeline.replay.sending import StreamUnreachableError, StreamWriter
-from pipeline.replay.shards import ShardMap, StreamError, capacity
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamUnreachableError, StreamWriter
+from pipeline.stream.shards import ShardMap, StreamError, capacity
 from tests.support.bench import generic
 from tests.support.fakes import client_error, out_of_reach
 from tests.support.replay import Clock, FakeKinesis
@@ -27,7 +27,7 @@ class Setup:
     def add(self, count: int, start: int = 0, size: int = 10) -> None:
         for number in range(start, start + count):
             data = generic(b"x" * size, request=f"r-{number}")
-            assert self.writer.add(None, f"key-{number}", data)  # type: ignore[arg-type]
+            assert self.writer.add(f"key-{number}", data)
 
 
 def ids(count: int) -> list[str]:
@@ -153,7 +153,7 @@ def test_calls_stay_below_the_limits() -> None:
 def test_an_event_that_no_record_can_hold() -> None:
     setup = Setup()
     data = generic(b"x" * 1_048_576, request="large")
-    assert not setup.writer.add(None, "key", data)  # type: ignore[arg-type]
+    assert not setup.writer.add("key", data)
     setup.writer.flush()
     assert setup.kinesis.calls == 0
 

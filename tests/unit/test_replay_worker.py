@@ -13,8 +13,8 @@ from pipeline.environment import SettingsError
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import JobError
-from pipeline.replay.sending import StreamUnreachableError
 from pipeline.replay.worker import Batch, BatchError, OutOfTimeError, ReplayWorker
+from pipeline.stream.sending import StreamUnreachableError
 from stream_processors.replay_worker import ReplayWorkerEnvironment
 from tests.support.fakes import out_of_reach
 from tests.support.replay import HOUR, JOB, FakeArchive, FakeKinesis, line

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.kpl import DIGEST_BYTES, MAGIC
 
 if TYPE_CHECKING:
-    from pipeline.replay.shards import Shard, ShardMap
+    from pipeline.stream.shards import Shard, ShardMap
 
 #: Amazon Kinesis Data Streams quotas: a record has 1 MiB unless the stream allows more.
 LARGEST_RECORD = 1_048_576

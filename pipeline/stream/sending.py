@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from pipeline.replay.aggregates import LARGEST_RECORD, Packed, Packer
-from pipeline.replay.shards import StreamError
+from pipeline.stream.aggregates import LARGEST_RECORD, Packed, Packer
+from pipeline.stream.shards import StreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pipeline.replay.archived import ArchivedEvent
-    from pipeline.replay.pace import Pace
-    from pipeline.replay.shards import ShardMap
+    from pipeline.stream.pace import Pace
+    from pipeline.stream.shards import ShardMap
 
 #: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
 MOST_RECORDS = 500
@@ -93,7 +92,7 @@ class StreamWriter:
         self.throttles = 0
         self.calls = 0
 
-    def add(self, _: ArchivedEvent, key: str, data: bytes, /) -> bool:
+    def add(self, key: str, data: bytes, _: object = None, /) -> bool:
         """Take an envelope; False when no record can hold it.
 
         Parameters

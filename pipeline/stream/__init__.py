@@ -1,0 +1,1 @@
+"""Puts envelopes on the stream: by shard, in aggregates, at a pace."""
