@@ -9,6 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from infra.functions import PipelineFunction, read_parameters
+from pipeline.sources.model import TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,10 +76,12 @@ class Authorizer(Construct):
             How it authenticates, and which networks it names.
         """
         identity = apigateway.IdentitySource
-        by_token = settings.authentication.type == "token"
-        by_address = not by_token or bool(settings.allowed_networks)
+        token = settings.authentication
+        header = token.header if isinstance(token, TokenAuthentication) else ""
+        by_address = not header or bool(settings.allowed_networks)
+        own = "" if header in {"", "Authorization"} else header.title().replace("-", "")
         sources = {
-            "Token": identity.header("Authorization") if by_token else "",
+            f"{own}Token": identity.header(header) if header else "",
             "Address": identity.context("identity.sourceIp") if by_address else "",
         }
         name = "".join(part for part, source in sources.items() if source)

@@ -175,8 +175,7 @@ class ApplicationStack(Stack):
         return FunctionPackage(code=lambda_.Code.from_asset(str(assets.code)), layer=layer)
 
     def _parameter(self, source: LoadedSource) -> str:
-        kind = source.settings.authentication.parameter
-        return self._deployment.parameter(source.name, kind)
+        return self._deployment.parameter(source.name, source.settings.parameter)
 
     def _parameter_arns(self, kind: str) -> list[str]:
         return [
@@ -184,7 +183,7 @@ class ApplicationStack(Stack):
                 service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]
             )
             for _, source in sorted(self._sources.items())
-            if source.settings.authentication.parameter == kind
+            if source.settings.parameter == kind
         ]
 
     def _describe_sources(self) -> dict[str, dict[str, object]]:

@@ -72,7 +72,7 @@ class Authorizer:
         return source
 
     def _has_token(self, source: CompiledSource, request: Mapping[str, Any]) -> bool:
-        given = _header(request, "authorization")
+        given = _header(request, source.token_header)
         if not given.startswith(source.token_prefix):
             return False
         token = given.removeprefix(source.token_prefix).encode(errors="replace")

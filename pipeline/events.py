@@ -20,6 +20,7 @@ class Kind(StrEnum):
     DELIVERED = "delivered"
     DUPLICATE = "duplicate"
     REJECTED = "rejected"
+    IGNORED = "ignored"
     UNSETTLED = "unsettled"
 
 
@@ -147,6 +148,11 @@ def delivered(event: Event) -> Outcome:
 def duplicate(event: Event, explanation: str) -> Outcome:
     """Say that the same was delivered before."""
     return Outcome(event, Kind.DUPLICATE, explanation=explanation)
+
+
+def ignored(event: Event) -> Outcome:
+    """Say that its source names its type as one that is not forwarded."""
+    return Outcome(event, Kind.IGNORED, explanation=f"type {event.event_type[:60]!r} is ignored")
 
 
 def rejected(event: Event, reason: Reason, explanation: str) -> Outcome:

@@ -12,9 +12,12 @@ _LONGEST_VALUE = 200
 
 
 def compile_path(text: str | None) -> FieldPath | None:
-    """Split a dotted path; '.' alone is the body itself, None stays None."""
-    if text is None:
-        return None
+    """Split a dotted path where there is one."""
+    return None if text is None else path_of(text)
+
+
+def path_of(text: str) -> FieldPath:
+    """Split a dotted path; '.' alone is the body itself."""
     return () if text == "." else tuple(text.split("."))
 
 

@@ -20,6 +20,7 @@ METRIC_NAMES: Mapping[Kind, str] = {
     Kind.DELIVERED: "Delivered",
     Kind.DUPLICATE: "Duplicate",
     Kind.REJECTED: "Rejected",
+    Kind.IGNORED: "Ignored",
 }
 
 

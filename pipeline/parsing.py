@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl
 import orjson
 
 from pipeline.envelope import EnvelopeError, decode_envelope
-from pipeline.events import Event, Outcome, Reason, rejected
+from pipeline.events import Event, Outcome, Reason, ignored, rejected
 from pipeline.fields import as_text, find
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.events import Outcomes
-    from pipeline.sources.compiled import Catalog
+    from pipeline.sources.compiled import Catalog, CompiledSource
 
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_KEY = 256
@@ -107,6 +107,24 @@ def _element(event: Event, number: int, value: Any) -> Event:
     )
 
 
+def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: Any) -> str:
+    """Give what the sender tells its events apart by; empty where it has nothing for it.
+
+    Parameters
+    ----------
+    source : CompiledSource
+        Whose settings say where it is.
+    headers : Mapping[str, str]
+        The request's headers by lower-case name.
+    body : Any
+        The parsed event.
+    """
+    if source.delivery_id_header:
+        return headers.get(source.delivery_id_header, "")
+    parts = [as_text(find(body, path)) for path in source.delivery_id_paths]
+    return "|".join(parts) if any(parts) else ""
+
+
 def identify(event: Event) -> Outcome | None:
     """Find the event's type and its deduplication key."""
     source, envelope = event.known_source, event.known_envelope
@@ -119,10 +137,9 @@ def identify(event: Event) -> Outcome | None:
         event.event_type = envelope.headers.get(source.event_type_header, "")
     elif source.event_type_path is not None:
         event.event_type = as_text(find(event.body, source.event_type_path))
-    if source.delivery_id_header:
-        event.delivery_id = envelope.headers.get(source.delivery_id_header, "")
-    elif source.delivery_id_path is not None:
-        event.delivery_id = as_text(find(event.body, source.delivery_id_path))
+    if event.event_type in source.ignored_types:
+        return ignored(event)
+    event.delivery_id = find_delivery_id(source, envelope.headers, event.body)
     key = event.delivery_id
     if not key:
         key = "sha256:" + hashlib.sha256(event.body_json).hexdigest()

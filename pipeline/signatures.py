@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hmac
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.events import Event, Outcome, Reason, rejected, unsettled
 from pipeline.secret_store import SecretError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled import Signature
+    from pipeline.sources.compiled import CompiledSource, Signature
+
+_HEADER = "header."
+
+
+def signing_key(settings: Signature, secret: bytes) -> bytes:
+    """Make the key from the secret as the sender shows it.
+
+    Parameters
+    ----------
+    settings : Signature
+        How the source signs.
+    secret : bytes
+        One value of the source's parameter.
+
+    Raises
+    ------
+    SecretError
+        When it is not in the form that the source names, or leaves an empty key.
+    """
+    secret = secret.removeprefix(settings.key_prefix.encode())
+    if settings.key_encoding == "base64":
+        try:
+            secret = base64.b64decode(secret, validate=True)
+        except binascii.Error:
+            raise SecretError(
+                "the signing secret is not base64; write it as the sender shows it"
+            ) from None
+    if not secret:
+        raise SecretError("the signing secret is empty; write it as the sender shows it")
+    return secret
 
 
 def sign(
@@ -26,79 +58,170 @@ def sign(
     settings : Signature
         How the source signs.
     secret : bytes
-        The shared secret.
+        The shared secret, as the sender shows it.
     body : bytes
         The body, byte for byte.
     headers : Mapping[str, str] | None
-        The request's headers by lower-case name, where a timestamp is signed too.
+        The request's headers by lower-case name, where more than the body is signed. A time that
+        is in the signature's own header stands there already, with its prefix.
+
+    Raises
+    ------
+    SecretError
+        When no key can be made from the secret.
     """
-    timestamp = (headers or {}).get(settings.timestamp_header or "", "")
-    before, _, after = settings.signed.partition("{body}")
-    signed = (
-        before.replace("{timestamp}", timestamp).encode()
-        + body
-        + after.replace("{timestamp}", timestamp).encode()
-    )
-    digest = hmac.digest(secret, signed, settings.algorithm)
-    text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
-    return settings.prefix + text
+    headers = headers or {}
+    value = _expected(settings, signing_key(settings, secret), body, headers)
+    return f"{headers[settings.header]}{settings.separator}{value}" if _shared(settings) else value
 
 
 def verify(event: Event, store: SecretStore) -> Outcome | None:
-    """Check the signature of an event; a source without one was checked by the authorizer.
+    """Check the signature of an event; a source without one was checked at the door.
 
     Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
     stale.
     """
-    source = event.known_source
+    envelope = event.known_envelope
+    try:
+        fault = find_fault(
+            event.known_source, store, envelope.headers, envelope.body, envelope.arrived_ms
+        )
+    except SecretError as error:
+        return unsettled(event, str(error))
+    return rejected(event, *fault) if fault else None
+
+
+def find_fault(
+    source: CompiledSource,
+    store: SecretStore,
+    headers: Mapping[str, str],
+    body: bytes,
+    arrived_ms: int,
+) -> tuple[Reason, str] | None:
+    """Tell why a request's signature is not valid; None where it is, or the source has none.
+
+    Parameters
+    ----------
+    source : CompiledSource
+        Whose signature it is.
+    store : SecretStore
+        Where the secrets are.
+    headers : Mapping[str, str]
+        By lower-case name.
+    body : bytes
+        Byte for byte.
+    arrived_ms : int
+        When the request came to the door, in milliseconds since the epoch.
+
+    Raises
+    ------
+    SecretError
+        When no secret can be read: nothing is decided.
+    """
     settings = source.signature
     if settings is None:
         return None
-    envelope = event.known_envelope
-    given = envelope.headers.get(settings.header, "")
-    if not given:
-        return rejected(event, Reason.BAD_SIGNATURE, f"header {settings.header} is missing")
-    matched = False
-    try:
-        for refresh in (False, True):
-            secrets = store.secrets(source.name, source.secret_kind, refresh=refresh)
-            matched = _matches(settings, secrets, envelope.body, envelope.headers, given)
-            if matched:
-                break
-    except SecretError as error:
-        return unsettled(event, str(error))
-    if not matched:
-        return rejected(
-            event,
-            Reason.BAD_SIGNATURE,
-            f"header {settings.header} fits neither the current nor the previous secret",
-        )
-    stale = _stale(settings, envelope.headers, envelope.arrived_ms)
-    return rejected(event, Reason.STALE_SIGNATURE, stale) if stale else None
+    if not headers.get(settings.header, ""):
+        return Reason.BAD_SIGNATURE, f"header {settings.header} is missing"
+    given = _given(settings, headers)
+    for refresh in (False, True):
+        secrets = store.secrets(source.name, source.secret_kind, refresh=refresh)
+        if _matches(settings, secrets, body, headers, given):
+            stale = _stale(settings, headers, arrived_ms)
+            return (Reason.STALE_SIGNATURE, stale) if stale else None
+    return (
+        Reason.BAD_SIGNATURE,
+        f"header {settings.header} fits neither the current nor the previous secret",
+    )
+
+
+def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
+    """Give the signatures in the header; there are several while a sender rotates its secret."""
+    value = headers.get(settings.header, "")
+    if settings.separator is None:
+        return [value.encode(errors="replace")]
+    values = [part.strip() for part in value.split(settings.separator)]
+    return [
+        part.encode(errors="replace")
+        for part in values
+        if part.startswith(settings.prefix) and part
+    ]
 
 
 def _matches(
     settings: Signature,
-    secrets: Iterable[bytes],
+    secrets: Sequence[bytes],
     body: bytes,
     headers: Mapping[str, str],
-    given: str,
+    given: Sequence[bytes],
 ) -> bool:
     # No early return: the time taken must not tell which secret it was.
     matched = False
-    value = given.encode(errors="replace")
     for secret in secrets:
-        matched |= hmac.compare_digest(sign(settings, secret, body, headers).encode(), value)
+        expected = _expected(settings, signing_key(settings, secret), body, headers).encode()
+        for value in given:
+            matched |= hmac.compare_digest(expected, value)
     return matched
+
+
+def _expected(settings: Signature, key: bytes, body: bytes, headers: Mapping[str, str]) -> str:
+    if settings.signed == "{body}":
+        signed = body
+    else:
+        parts = settings.parts
+        literals = [literal.encode() for literal in parts[0::2]]
+        values = [_filled_in(settings, name, body, headers) for name in parts[1::2]]
+        pairs = zip(values, literals[1:], strict=True)
+        signed = literals[0] + b"".join(value + literal for value, literal in pairs)
+    digest = hmac.digest(key, signed, settings.algorithm)
+    text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
+    return settings.prefix + text
+
+
+def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    if name == "body":
+        return body
+    if name == "timestamp":
+        return _timestamp(settings, headers).encode(errors="replace")
+    return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors="replace")
+
+
+def _shared(settings: Signature) -> bool:
+    return settings.timestamp_header == settings.header
+
+
+def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
+    value = headers.get(settings.timestamp_header or "", "")
+    if not _shared(settings):
+        return value
+    for part in value.split(settings.separator):
+        text = part.strip()
+        if text.startswith(settings.timestamp_prefix):
+            return text.removeprefix(settings.timestamp_prefix)
+    return ""
 
 
 def _stale(settings: Signature, headers: Mapping[str, str], arrived_ms: int) -> str:
     if settings.timestamp_header is None:
         return ""
-    text = headers.get(settings.timestamp_header, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= 14):
-        return f"header {settings.timestamp_header} is no time in seconds"
-    age = arrived_ms / 1000 - int(text)
+    signed_at = _epoch_seconds(_timestamp(settings, headers), settings.timestamp_unit)
+    if signed_at is None:
+        unit = settings.timestamp_unit
+        what = "ISO 8601 time with an offset" if unit == "iso8601" else f"time in {unit}"
+        return f"header {settings.timestamp_header} is no {what}"
+    age = arrived_ms / 1000 - signed_at
     if abs(age) > settings.tolerance_seconds:
         return f"signed {age:.0f} s before it arrived; {settings.tolerance_seconds} s are allowed"
     return ""
+
+
+def _epoch_seconds(text: str, unit: str) -> float | None:
+    if unit == "iso8601":
+        try:
+            when = datetime.fromisoformat(text)
+            return when.timestamp() if when.tzinfo else None
+        except (ValueError, OverflowError):
+            return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 14):
+        return None
+    return int(text) / 1000 if unit == "milliseconds" else int(text)

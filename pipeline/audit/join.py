@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-DELIVERED, DUPLICATE, REJECTED = "delivered", "duplicate", "rejected"
+DELIVERED, DUPLICATE, REJECTED, IGNORED = "delivered", "duplicate", "rejected", "ignored"
 FAILED, PENDING, MISSING = "failed", "pending", "missing"
-OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, FAILED, PENDING, MISSING)
+OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
 
 
 class Received(NamedTuple):

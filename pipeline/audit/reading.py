@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.replay.objects import Objects
 
 _UNREADABLE = (UnpackError, ObjectUnreadableError, LineError)
-_OUTCOMES = {"delivered", "duplicate", "rejected"}
+_OUTCOMES = {"delivered", "duplicate", "rejected", "ignored"}
 FAILURES = "aws/lambda/"
 
 

@@ -114,6 +114,7 @@ def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Coun
     for counter in counted.values():
         actual["delivered"] += counter["Delivered"]
         actual["duplicate"] += counter["Duplicate"]
+        actual["ignored"] += counter["Ignored"]
         for name, number in counter.items():
             if name.startswith("rejected:"):
                 actual[name.removeprefix("rejected:")] += number
@@ -122,12 +123,12 @@ def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Coun
 
 def _faults(answers: Sequence[Answer], totals: Counter[str], holdings: Holdings) -> list[str]:
     accepted = sum(answer.accepted for answer in answers)
-    settled = totals["Delivered"] + totals["Duplicate"] + totals["Rejected"]
+    settled = sum(totals[name] for name in ("Delivered", "Duplicate", "Rejected", "Ignored"))
     archived = sum(holdings.archived.values())
     checks = [
         (accepted, totals["Received"], "accepted by the front door, received by the fan-out"),
         (accepted, holdings.raw, "accepted by the front door, kept in raw/"),
-        (totals["Received"], settled, "received, delivered + duplicate + rejected"),
+        (totals["Received"], settled, "received, delivered + duplicate + rejected + ignored"),
         (totals["Delivered"], holdings.messages, "delivered, messages on the queues"),
         (totals["Delivered"], holdings.remembered, "delivered, remembered in the table"),
         (totals["Rejected"], archived, "rejected, kept in the archive"),

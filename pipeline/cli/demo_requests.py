@@ -77,11 +77,13 @@ def make_parts(
         proof = authenticate(sources[name], secret or secrets[name], body, now=now())
         return Outgoing(name, name, Request({**headers, **proof}, body))
 
-    real = [webhook(name, orjson.dumps(body)) for name, body in examples]
+    real = [webhook(name, orjson.dumps(body)) for name, body in examples if name != "ping"]
+    pings = [webhook(name, orjson.dumps(body)) for name, body in examples if name == "ping"]
     pushes = [(name, body) for name, body in examples if name in {"push", "issues", "repository"}]
     some = (pushes * 10)[: max(FORGED, BROKEN, WRONG_TYPE)]
     return [
-        Part(f"real payloads of {len({name for name, _ in examples})} types", "delivered", real),
+        Part(f"real payloads of {len({one.label for one in real})} types", "delivered", real),
+        Part("pings, which the source does not forward", "ignored", pings),
         Part(
             "events of the generic source",
             "delivered",

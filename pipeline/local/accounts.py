@@ -42,7 +42,8 @@ def counters(logs: Path) -> dict[str, Counter[str]]:
     Returns
     -------
     dict[str, Counter[str]]
-        Source to `Received`, `Delivered`, `Duplicate`, `Rejected` and `rejected:<reason>`.
+        Source to `Received`, `Delivered`, `Duplicate`, `Rejected`, `Ignored` and
+        `rejected:<reason>`.
     """
     result: dict[str, Counter[str]] = {}
     for log in sorted(logs.glob("*.log")):
@@ -51,7 +52,7 @@ def counters(logs: Path) -> dict[str, Counter[str]]:
             if not isinstance(source, str):
                 continue
             counter = result.setdefault(source, Counter())
-            for name in ("Received", "Delivered", "Duplicate", "Rejected"):
+            for name in ("Received", "Delivered", "Duplicate", "Rejected", "Ignored"):
                 counter[name] += _value(line, name)
             reason = line.get("reason")
             if isinstance(reason, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import secrets
@@ -72,12 +73,19 @@ def create_secrets(sources: Mapping[str, Mapping[str, Any]], ssm: Any) -> dict[s
         name = settings.get("parameter")
         if not name:
             continue
+        kind = name.rsplit("/", 1)[-1]
         with suppress(ClientError):
             # It fails where the parameter exists: then its value is kept.
-            ssm.put_parameter(Name=name, Value=secrets.token_urlsafe(32), Type="SecureString")
+            ssm.put_parameter(Name=name, Value=_random_secret(kind), Type="SecureString")
         found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-        values[source] = {name.rsplit("/", 1)[-1]: found}
+        values[source] = {kind: found}
     return values
+
+
+def _random_secret(kind: str) -> str:
+    """Give a secret that serves as text, as base64 and, for an API, as a pair."""
+    value = base64.b64encode(secrets.token_bytes(24)).decode()
+    return f"local:{value}" if kind == "api_credential" else value
 
 
 def _exists(cloudformation: Any, stack: str) -> bool:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.fields import FieldPath, SummaryTemplate, compile_path
+from pipeline.fields import FieldPath, SummaryTemplate, compile_path, path_of
+from pipeline.sources.compiled_poll import PollSettings, read_poll_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     Validator = Callable[[Any], Any]
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class CatalogError(PipelineError):
@@ -32,6 +37,26 @@ class Signature:
     signed: str
     timestamp_header: str | None
     tolerance_seconds: int
+    separator: str | None = None
+    timestamp_prefix: str = ""
+    timestamp_unit: str = "seconds"
+    key_prefix: str = ""
+    key_encoding: str = "text"
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The signed string in parts: literals, and names of what is filled in, by turns."""
+        return tuple(_PLACEHOLDER.split(self.signed))
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A POST that the receiver answers by itself, and how."""
+
+    path: FieldPath
+    equals: str
+    challenge: FieldPath
+    answer: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -58,13 +83,20 @@ class CompiledSource:
     name: str
     authentication: str
     secret_kind: str
+    token_header: str
     token_prefix: str
+    ingest: str
+    content_types: tuple[str, ...]
+    kept_headers: frozenset[str]
+    challenge: Challenge | None
+    poll: PollSettings | None
     signature: Signature | None
     form_field: str | None
     event_type_header: str | None
     event_type_path: FieldPath | None
     delivery_id_header: str | None
-    delivery_id_path: FieldPath | None
+    delivery_id_paths: tuple[FieldPath, ...]
+    ignored_types: frozenset[str]
     deduplication_seconds: int
     schema_modules: Mapping[str, str]
     default_schema_module: str | None
@@ -139,8 +171,12 @@ def _source(name: str, plain: Mapping[str, Any], package: str) -> CompiledSource
     mozdef["summary"] = SummaryTemplate(mozdef["summary"])
     mozdef["timestamp"] = compile_path(mozdef["timestamp"])
     signature = values.pop("signature")
-    for key in ("event_type_path", "delivery_id_path", "split"):
+    challenge, poll = values.pop("challenge"), values.pop("poll")
+    for key in ("event_type_path", "split"):
         values[key] = compile_path(values[key])
+    values["delivery_id_paths"] = tuple(map(path_of, values["delivery_id_paths"]))
+    for key in ("ignored_types", "kept_headers"):
+        values[key] = frozenset(values[key])
     values["schema_modules"] = {
         event_type: f"{package}.{schema}" for event_type, schema in values["schema_modules"].items()
     }
@@ -148,6 +184,17 @@ def _source(name: str, plain: Mapping[str, Any], package: str) -> CompiledSource
     return CompiledSource(
         name=name,
         signature=Signature(**signature) if signature else None,
+        challenge=_challenge(challenge) if challenge else None,
+        poll=read_poll_settings(poll) if poll else None,
         mozdef=MozdefSettings(**mozdef),
         **values,
+    )
+
+
+def _challenge(plain: Mapping[str, Any]) -> Challenge:
+    return Challenge(
+        path=path_of(plain["path"]),
+        equals=plain["equals"],
+        challenge=path_of(plain["challenge"]),
+        answer=plain["answer"],
     )

@@ -77,18 +77,27 @@ def _plain(source: LoadedSource, modules: Mapping[str | None, str]) -> dict[str,
     authentication = settings.authentication
     signature = signature_of(authentication)
     event_type, delivery_id = settings.event_type, settings.delivery_id
+    token = authentication if isinstance(authentication, TokenAuthentication) else None
+    challenge = settings.handshake.post if settings.handshake else None
     return {
-        "authentication": authentication.type,
-        "secret_kind": authentication.parameter,
-        "token_prefix": authentication.prefix
-        if isinstance(authentication, TokenAuthentication)
-        else "",
+        "authentication": authentication.type if authentication else "poll",
+        "secret_kind": settings.parameter,
+        "token_header": token.header.lower() if token else "",
+        "token_prefix": token.prefix if token else "",
+        "ingest": settings.ingest,
+        "content_types": settings.content_types,
+        "kept_headers": tuple(sorted(name.lower() for name in settings.headers.keep)),
+        "challenge": challenge.model_dump() if challenge else None,
+        "poll": settings.poll.model_dump(exclude={"base_url", "variables"})
+        if settings.poll
+        else None,
         "signature": asdict(signature) if signature else None,
         "form_field": settings.form_field,
         "event_type_header": _lower(event_type.header) if event_type else None,
         "event_type_path": event_type.path if event_type else None,
         "delivery_id_header": _lower(delivery_id.header) if delivery_id else None,
-        "delivery_id_path": delivery_id.path if delivery_id else None,
+        "delivery_id_paths": delivery_id.all_paths if delivery_id else (),
+        "ignored_types": tuple(sorted(set(settings.ignore_types))),
         "deduplication_seconds": settings.deduplication_hours * 3600,
         "schema_modules": {
             event_type: module for event_type, module in modules.items() if event_type is not None
@@ -120,9 +129,9 @@ def _mozdef(source: LoadedSource) -> dict[str, Any]:
 
 
 def signature_of(
-    authentication: TokenAuthentication | HmacAuthentication,
+    authentication: TokenAuthentication | HmacAuthentication | None,
 ) -> Signature | None:
-    """Give the compiled form of how a source signs; None for a source with a token."""
+    """Give the compiled form of how a source signs; None for one that does not."""
     if not isinstance(authentication, HmacAuthentication):
         return None
     timestamp = authentication.timestamp
@@ -134,6 +143,11 @@ def signature_of(
         signed=authentication.signed,
         timestamp_header=timestamp.header.lower() if timestamp else None,
         tolerance_seconds=timestamp.tolerance_seconds if timestamp else 0,
+        separator=authentication.separator,
+        timestamp_prefix=timestamp.prefix if timestamp else "",
+        timestamp_unit=timestamp.unit if timestamp else "seconds",
+        key_prefix=authentication.secret.prefix,
+        key_encoding=authentication.secret.encoding,
     )
 
 

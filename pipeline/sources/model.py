@@ -3,86 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-FieldPath = Annotated[str, Field(min_length=1, max_length=200)]
+from pipeline.sources.authentication import HmacAuthentication, TokenAuthentication
+from pipeline.sources.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
+from pipeline.sources.handshake import Handshake
+from pipeline.sources.polling import FEED_HEADER, Polling
+
+__all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
+
 MediaType = Annotated[str, Field(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
-
-SECRET_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-gitlab-token"}
-)
 SEVERITIES = Literal[
     "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"
 ]
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TokenAuthentication(_Model):
-    """A static token in the Authorization header, checked by the authorizer."""
-
-    type: Literal["token"]
-    header: Literal["Authorization"] = "Authorization"
-    prefix: str = Field(
-        default="", description="what stands before the token, such as 'Bearer '; may be empty"
-    )
-
-    @property
-    def parameter(self) -> Literal["auth_token"]:
-        """The last part of the name of the parameter that holds the secret."""
-        return "auth_token"
-
-
-class SignatureTimestamp(_Model):
-    """Where the sender puts the time of signing, and how old it may be."""
-
-    header: HeaderName
-    tolerance_seconds: int = Field(default=300, ge=1, le=86_400)
-
-
-class HmacAuthentication(_Model):
-    """An HMAC over the body (or a string made with it), checked by the processor."""
-
-    type: Literal["hmac"]
-    header: HeaderName
-    prefix: str = ""
-    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
-    signed: str = Field(
-        default="{body}",
-        description="the string that is signed; {body} and {timestamp} are filled in",
-    )
-    timestamp: SignatureTimestamp | None = None
-
-    @property
-    def parameter(self) -> Literal["signing_secret"]:
-        """The last part of the name of the parameter that holds the secret."""
-        return "signing_secret"
-
-    @model_validator(mode="after")
-    def _signed_string(self) -> HmacAuthentication:
-        names = _PLACEHOLDER.findall(self.signed)
-        if unknown := set(names) - {"body", "timestamp"}:
-            raise ValueError(
-                f"signed: {{{min(unknown)}}} is unknown; use {{body}} and {{timestamp}}"
-            )
-        if names.count("body") != 1:
-            raise ValueError("signed: must contain {body} exactly once")
-        if ("timestamp" in names) != (self.timestamp is not None):
-            raise ValueError("signed contains {timestamp} if and only if 'timestamp' is set")
-        return self
-
-
-class Headers(_Model):
+class Headers(Model):
     """Which headers of a request travel in the envelope, and which must be there."""
 
     keep: tuple[HeaderName, ...] = ()
@@ -97,7 +36,7 @@ class Headers(_Model):
         return keep
 
 
-class Locator(_Model):
+class Locator(Model):
     """A value in a header, or at a dotted path in the body."""
 
     header: HeaderName | None = None
@@ -110,7 +49,28 @@ class Locator(_Model):
         return self
 
 
-class Schemas(_Model):
+class DeliveryId(Model):
+    """What tells one event from another: a header, a path, or several paths taken together."""
+
+    header: HeaderName | None = None
+    path: FieldPath | None = None
+    paths: tuple[FieldPath, ...] = Field(
+        default=(), description="joined with '|'; a path without a value counts as empty"
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> DeliveryId:
+        if sum((self.header is not None, self.path is not None, bool(self.paths))) != 1:
+            raise ValueError("give either 'header', 'path' or 'paths'")
+        return self
+
+    @property
+    def all_paths(self) -> tuple[str, ...]:
+        """The paths, of which there may be one; empty for a header."""
+        return (self.path,) if self.path is not None else self.paths
+
+
+class Schemas(Model):
     """Which JSON Schema (draft 4, 6 or 7) an event of which type must satisfy."""
 
     types: dict[str, Path] = Field(default_factory=dict, description="event type: schema file")
@@ -123,13 +83,13 @@ class Schemas(_Model):
     )
 
 
-class Split(_Model):
+class Split(Model):
     """One request that carries many events: where the list of them is."""
 
     path: FieldPath = Field(description="dotted path to the list; '.' when the body is the list")
 
 
-class Queue(_Model):
+class Queue(Model):
     """The queue that MozDef reads; several sources may share one by its name."""
 
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$")
@@ -138,7 +98,7 @@ class Queue(_Model):
     )
 
 
-class MozdefMapping(_Model):
+class MozdefMapping(Model):
     """How an event becomes a MozDef event. Everything has a default but `category`'s name."""
 
     category: str | None = Field(default=None, description="default: the name of the source")
@@ -164,26 +124,46 @@ class MozdefMapping(_Model):
     )
 
 
-class Source(_Model):
+class Source(Model):
     """One kind of sender: `pipeline/catalog/<name>/source.yaml`."""
 
     version: Literal[1]
     title: str = Field(min_length=1, max_length=100)
     documentation: str | None = Field(default=None, description="where the sender documents this")
-    authentication: Annotated[TokenAuthentication | HmacAuthentication, Field(discriminator="type")]
+    ingest: Literal["direct", "receiver", "poll"] = Field(
+        default="direct",
+        description="'direct': API Gateway puts requests on the stream; 'receiver': a function "
+        "verifies and answers each request first; 'poll': events are fetched",
+    )
+    authentication: (
+        Annotated[TokenAuthentication | HmacAuthentication, Field(discriminator="type")] | None
+    ) = None
+    handshake: Handshake | None = None
+    poll: Polling | None = None
     content_types: tuple[MediaType, ...] = ("application/json",)
     form_field: str | None = Field(
         default=None, description="the form field that holds the JSON of a form-encoded delivery"
     )
     headers: Headers = Headers()
     event_type: Locator | None = None
-    delivery_id: Locator | None = Field(default=None, description="default: hash of the body")
+    ignore_types: tuple[str, ...] = Field(
+        default=(), description="types that are accepted and not forwarded, such as a ping"
+    )
+    delivery_id: DeliveryId | None = Field(default=None, description="default: hash of the body")
     deduplication_hours: int = Field(default=168, ge=1, le=24 * 365)
     schemas: Schemas = Schemas()
     split: Split | None = None
     allowed_networks: tuple[str, ...] = ()
     mozdef: MozdefMapping = MozdefMapping()
     queue: Queue = Queue()
+
+    @property
+    def parameter(self) -> str:
+        """The last part of the name of the parameter that holds the source's secret."""
+        owner = self.authentication or self.poll
+        if owner is None:
+            raise AssertionError("a source has an authentication or polls")
+        return owner.parameter
 
     @field_validator("allowed_networks")
     @classmethod
@@ -196,18 +176,39 @@ class Source(_Model):
         return networks
 
     @model_validator(mode="after")
+    def _one_way_in(self) -> Source:
+        polls = self.ingest == "poll"
+        if polls != (self.poll is not None):
+            raise ValueError("poll: is set if and only if ingest is 'poll'")
+        if polls == (self.authentication is not None):
+            raise ValueError("authentication: is set unless ingest is 'poll'")
+        if self.handshake and polls:
+            raise ValueError("handshake: nothing asks for one where events are fetched")
+        if self.handshake and self.handshake.post:
+            if self.ingest != "receiver":
+                raise ValueError("handshake.post: only the receiver can answer; ingest: receiver")
+            hmac = isinstance(self.authentication, HmacAuthentication)
+            if "$hmac" in self.handshake.post.answer.values() and not hmac:
+                raise ValueError("handshake.post.answer: $hmac needs authentication by hmac")
+        if self.ignore_types and self.event_type is None:
+            raise ValueError("ignore_types: set event_type, or no event can have a type")
+        return self
+
+    @model_validator(mode="after")
     def _headers_are_kept(self) -> Source:
         kept = {name.lower() for name in self.headers.keep}
         needed = {"event_type": self.event_type, "delivery_id": self.delivery_id}
         for key, locator in needed.items():
             if locator and locator.header and locator.header.lower() not in kept:
                 raise ValueError(f"{key}: header {locator.header} must be listed in headers.keep")
-        signed = self.authentication
-        if isinstance(signed, HmacAuthentication):
-            names = [signed.header, *([signed.timestamp.header] if signed.timestamp else [])]
-            for name in names:
+        if isinstance(self.authentication, HmacAuthentication):
+            for name in self.authentication.headers:
                 if name.lower() not in kept:
                     raise ValueError(f"authentication: header {name} must be in headers.keep")
+        elif self.authentication is not None and self.authentication.header.lower() in kept:
+            raise ValueError(f"headers.keep: {self.authentication.header} carries the token")
+        if self.poll is not None and kept - {FEED_HEADER.lower()}:
+            raise ValueError(f"headers.keep: a fetched event has one header, {FEED_HEADER}")
         form = "application/x-www-form-urlencoded"
         if (form in self.content_types) != (self.form_field is not None):
             raise ValueError(f"form_field is set if and only if content_types has {form}")

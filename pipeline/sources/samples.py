@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,12 +14,12 @@ from pipeline.events import Reason
 from pipeline.signatures import sign
 from pipeline.sources.compiler import signature_of
 from pipeline.sources.loader import LoadedSource, SourceError, explain, read_yaml
-from pipeline.sources.model import TokenAuthentication
+from pipeline.sources.model import HmacAuthentication, TokenAuthentication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-Signing = Literal["current", "previous", "wrong", "missing", "stale"]
+Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
 
 
 class Expectation(BaseModel):
@@ -26,9 +27,13 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    outcome: Literal["delivered", "rejected", "refused"]
+    outcome: Literal["delivered", "rejected", "refused", "ignored", "answered"]
     reason: Reason | None = None
     status: int | None = Field(default=None, ge=400, le=599)
+    events: int = Field(default=1, ge=1, description="how many events the request is split into")
+    answer: dict[str, str] = Field(
+        default_factory=dict, description="what the answer to a handshake must hold"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Expectation:
@@ -36,6 +41,8 @@ class Expectation(BaseModel):
             raise ValueError("'reason' is given if and only if the outcome is 'rejected'")
         if (self.outcome == "refused") != (self.status is not None):
             raise ValueError("'status' is given if and only if the outcome is 'refused'")
+        if self.answer and self.outcome != "answered":
+            raise ValueError("'answer' is given only if the outcome is 'answered'")
         return self
 
 
@@ -45,6 +52,7 @@ class Sample(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str = Field(min_length=1)
+    method: Literal["GET", "POST"] = "POST"
     headers: dict[str, str] = Field(default_factory=dict)
     content_type: str = "application/json"
     body: str | None = None
@@ -67,6 +75,7 @@ class Request:
 
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass(frozen=True)
@@ -93,13 +102,27 @@ class LoadedSample:
         if self.settings.sign == "wrong":
             secret = f"not {secret}"
         if self.settings.sign != "missing":
-            stale = self.settings.sign == "stale"
-            headers |= authenticate(self.source, secret, self.body, now=now, stale=stale)
-        return Request(headers, self.body)
+            headers |= authenticate(
+                self.source,
+                secret,
+                self.body,
+                now=now,
+                stale=self.settings.sign == "stale",
+                headers=headers,
+                also=f"not {secret}" if self.settings.sign == "several" else None,
+            )
+        return Request(headers, self.body, self.settings.method)
 
 
 def authenticate(
-    source: LoadedSource, secret: str, body: bytes, *, now: float, stale: bool = False
+    source: LoadedSource,
+    secret: str,
+    body: bytes,
+    *,
+    now: float,
+    stale: bool = False,
+    headers: Mapping[str, str] | None = None,
+    also: str | None = None,
 ) -> dict[str, str]:
     """Give the headers with which a sender proves who it is.
 
@@ -115,19 +138,47 @@ def authenticate(
         Epoch seconds.
     stale : bool
         Sign a time that is older than the source allows.
+    headers : Mapping[str, str] | None
+        The request's other headers, of which a scheme may sign some.
+    also : str | None
+        Another secret to sign with, as a sender does that rotates its own.
     """
     settings = source.settings.authentication
+    if settings is None:
+        return {}
     if isinstance(settings, TokenAuthentication):
         return {settings.header: settings.prefix + secret}
-    headers = {}
-    if settings.timestamp is not None:
-        age = settings.timestamp.tolerance_seconds + 60 if stale else 0
-        headers[settings.timestamp.header] = str(int(now - age))
+    proof = {}
+    when = settings.timestamp
+    if when is not None:
+        age = when.tolerance_seconds + 60 if stale else 0
+        proof[when.header] = when.prefix + _written(now - age, when.unit)
     signature = signature_of(settings)
     if signature is None:
         raise AssertionError("an HMAC source always has a signature")
-    lower = {name.lower(): value for name, value in headers.items()}
-    return {**headers, settings.header: sign(signature, secret.encode(), body, lower)}
+    lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
+    value = sign(signature, _shaped(settings, secret), body, lower)
+    if also is not None and settings.separator is not None:
+        other = sign(signature, _shaped(settings, also), body, lower)
+        value = f"{other}{settings.separator}{value}"
+    return {**proof, settings.header: value}
+
+
+def _written(seconds: float, unit: str) -> str:
+    if unit == "iso8601":
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return str(int(seconds * 1000 if unit == "milliseconds" else seconds))
+
+
+def _shaped(settings: HmacAuthentication, secret: str) -> bytes:
+    """Give a secret in the form of the source: a wrong one must be wrong by its value alone."""
+    form = settings.secret
+    if form.encoding == "base64":
+        try:
+            base64.b64decode(secret.removeprefix(form.prefix), validate=True)
+        except ValueError:
+            return form.prefix.encode() + base64.b64encode(secret.encode())
+    return secret.encode()
 
 
 def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:

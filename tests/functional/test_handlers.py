@@ -14,7 +14,7 @@ import pytest
 from ingest_lambdas import authorizer
 from pipeline.local.emulator import Emulator
 from stream_processors import fan_out
-from tests.support.bench import generic, github, record
+from tests.support.bench import SECRET, generic, github, record
 from tests.support.mozdef import assert_contract
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.sources.compiled import Catalog
 
-SSM = {"github/dev/signing_secret": "current secret", "generic/dev/auth_token": "t0ken"}
+SSM = {"github/dev/signing_secret": SECRET, "generic/dev/auth_token": "t0ken"}
 
 
 @dataclass

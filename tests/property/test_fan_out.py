@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.kpl import AggregatedRecord
 from pipeline.records import read_events
-from tests.support.bench import Bench, aggregate, generic, github, record, tally
+from tests.support.bench import SECRET, Bench, aggregate, generic, github, record, tally
 from tests.support.fakes import out_of_reach
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ENVELOPES = st.one_of(
         BODIES,
         event=st.sampled_from(["push", "fork", "new_type", "", "issues"]),
         delivery=st.sampled_from(["d-1", "d-2", "x" * 300, ""]),
-        secret=st.sampled_from(["current secret", "forged"]),
+        secret=st.sampled_from([SECRET, "forged"]),
         content_type=st.sampled_from(
             ["application/json", "application/x-www-form-urlencoded", "text/plain", ""]
         ),

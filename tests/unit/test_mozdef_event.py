@@ -118,5 +118,5 @@ def test_nothing_of_a_body_or_secret_is_logged(
     written = capsys.readouterr()
     text = written.out + written.err
     assert '"Rejected"' in text
-    for secret in ("hunter2", "current secret", "previous secret", "sha256="):
+    for secret in ("hunter2", "CurrentSecretKey", "PreviousSecret12", "sha256="):
         assert secret not in text

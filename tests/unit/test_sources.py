@@ -58,7 +58,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
         ),
         ({"event_type": {"header": "X-Other"}}, "event_type: header X-Other must be listed"),
         ({"event_type": {}}, "event_type: .*either 'header' or 'path'"),
-        ({"delivery_id": {"header": "X", "path": "y"}}, "either 'header' or 'path'"),
+        ({"delivery_id": {"header": "X", "path": "y"}}, "either 'header', 'path' or 'paths'"),
         ({"allowed_networks": ["10.0.0.1/8"]}, "allowed_networks: .*10.0.0.1/8.* is no network"),
         ({"content_types": ["application/x-www-form-urlencoded"]}, "form_field is set if and only"),
         ({"mozdef": {"severity": "LOUD"}}, "mozdef.severity: Input should be 'DEBUG'"),
