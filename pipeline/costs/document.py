@@ -34,7 +34,7 @@ are also among the smallest.
 _READING = """
 ## How to read it
 
-- The front door is the largest part in every design. An API Gateway REST API takes a webhook without
+- The front door is the largest part in every design. A REST API takes a webhook without
   compute, and has its price for each request.
 - The old framework is the cheapest of the designs, because it does less: it has no archive, drops
   no duplicates and writes no metrics. A function for each webhook that does what this project does
