@@ -13,6 +13,7 @@ os.environ.update(
     AWS_ACCESS_KEY_ID="local",
     AWS_SECRET_ACCESS_KEY="local",
     AWS_DEFAULT_REGION="us-west-2",
+    AWS_REGION="us-west-2",
     AWS_EC2_METADATA_DISABLED="true",
     AWS_CONFIG_FILE="/dev/null",
     AWS_SHARED_CREDENTIALS_FILE="/dev/null",
