@@ -36,9 +36,11 @@ def write_message(event: Event) -> Outcome | None:
     """
     settings = event.known_source.mozdef
     when = _event_time(event.body, settings.timestamp)
-    arrived = datetime.fromtimestamp(event.known_envelope.arrived_ms / 1000, UTC)
-    local = (when or arrived).isoformat(timespec="milliseconds")
-    utc = (when or arrived).astimezone(UTC).isoformat(timespec="milliseconds")
+    if when is None:
+        when = datetime.fromtimestamp(event.known_envelope.arrived_ms / 1000, UTC)
+    local = utc = when.isoformat(timespec="milliseconds")
+    if when.tzinfo is not UTC:
+        utc = when.astimezone(UTC).isoformat(timespec="milliseconds")
     severity = settings.severity_by_type.get(event.event_type, settings.severity)
     summary = settings.summary.render(event.known_source.name, event.event_type, event.body)
     message = b"".join(
@@ -52,7 +54,8 @@ def write_message(event: Event) -> Outcome | None:
             b"}",
         )
     )
-    if any(refused in message for refused in _REFUSED_BY_SQS):
+    # Most messages are ASCII, which is much faster to see than that two characters are not there.
+    if not message.isascii() and any(refused in message for refused in _REFUSED_BY_SQS):
         message = json.dumps(json.loads(message), ensure_ascii=True).encode()
     if len(message) > LARGEST_MESSAGE:
         return rejected(

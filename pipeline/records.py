@@ -7,11 +7,11 @@ silently when a key index is wrong; this one gives an account of every record.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+import pybase64
 from google.protobuf.message import DecodeError
 
 from pipeline.events import Event
@@ -49,7 +49,7 @@ def read_events(records: Iterable[Mapping[str, Any]]) -> list[Event]:
 
 def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:
     try:
-        data = base64.b64decode(encoded, validate=True)
+        data = pybase64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         yield encoded.encode(errors="replace"), "the record's data is not base64"
         return

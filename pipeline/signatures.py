@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from pipeline.sources.compiled import CompiledSource, Signature
 
 _HEADER = "header."
+#: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
+_BARE_PREFIX = b"whsec_"
+#: Every text has bytes of its own: two header values must not become the same bytes.
+_EXACT = "surrogatepass"
+#: The white space that HTTP allows around the values of a list (RFC 9110, section 5.6.1).
+_OPTIONAL_SPACE = " \t"
 
 
 def signing_key(settings: Signature, secret: bytes) -> bytes:
@@ -35,17 +41,19 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
     SecretError
         When it is not in the form that the source names, or leaves an empty key.
     """
-    secret = secret.removeprefix(settings.key_prefix.encode())
+    secret = secret.strip()
+    key = b"" if secret == _BARE_PREFIX else secret.removeprefix(settings.key_prefix.encode())
     if settings.key_encoding == "base64":
         try:
-            secret = base64.b64decode(secret, validate=True)
+            # Some senders leave the padding out, and their own libraries take it so.
+            key = base64.b64decode(key + b"=" * (-len(key) % 4), validate=True)
         except binascii.Error:
             raise SecretError(
                 "the signing secret is not base64; write it as the sender shows it"
             ) from None
-    if not secret:
+    if not key:
         raise SecretError("the signing secret is empty; write it as the sender shows it")
-    return secret
+    return key
 
 
 def sign(
@@ -116,7 +124,7 @@ def find_fault(
     Raises
     ------
     SecretError
-        When no secret can be read: nothing is decided.
+        When no secret can be read, or it makes no key: nothing is decided.
     """
     settings = source.signature
     if settings is None:
@@ -124,9 +132,18 @@ def find_fault(
     if not headers.get(settings.header, ""):
         return Reason.BAD_SIGNATURE, f"header {settings.header} is missing"
     given = _given(settings, headers)
+    if not given:
+        wanted = f"that starts with {settings.prefix}" if settings.prefix else "in it"
+        return Reason.BAD_SIGNATURE, f"header {settings.header} has no signature {wanted}"
     for refresh in (False, True):
         secrets = store.secrets(source.name, source.secret_kind, refresh=refresh)
-        if _matches(settings, secrets, body, headers, given):
+        try:
+            keys = [signing_key(settings, secret) for secret in secrets]
+        except SecretError as error:
+            if refresh:
+                raise SecretError(f"source {source.name}: {error}") from None
+            continue  # it may have been mended since it was read
+        if _matches(settings, keys, body, headers, given):
             stale = _stale(settings, headers, arrived_ms)
             return (Reason.STALE_SIGNATURE, stale) if stale else None
     return (
@@ -139,26 +156,24 @@ def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
     """Give the signatures in the header; there are several while a sender rotates its secret."""
     value = headers.get(settings.header, "")
     if settings.separator is None:
-        return [value.encode(errors="replace")]
-    values = [part.strip() for part in value.split(settings.separator)]
+        return [value.encode(errors=_EXACT)]
+    values = [part.strip(_OPTIONAL_SPACE) for part in value.split(settings.separator)]
     return [
-        part.encode(errors="replace")
-        for part in values
-        if part.startswith(settings.prefix) and part
+        part.encode(errors=_EXACT) for part in values if part.startswith(settings.prefix) and part
     ]
 
 
 def _matches(
     settings: Signature,
-    secrets: Sequence[bytes],
+    keys: Sequence[bytes],
     body: bytes,
     headers: Mapping[str, str],
     given: Sequence[bytes],
 ) -> bool:
     # No early return: the time taken must not tell which secret it was.
     matched = False
-    for secret in secrets:
-        expected = _expected(settings, signing_key(settings, secret), body, headers).encode()
+    for key in keys:
+        expected = _expected(settings, key, body, headers).encode()
         for value in given:
             matched |= hmac.compare_digest(expected, value)
     return matched
@@ -182,8 +197,8 @@ def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str
     if name == "body":
         return body
     if name == "timestamp":
-        return _timestamp(settings, headers).encode(errors="replace")
-    return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors="replace")
+        return _timestamp(settings, headers).encode(errors=_EXACT)
+    return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors=_EXACT)
 
 
 def _shared(settings: Signature) -> bool:
@@ -195,7 +210,7 @@ def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
     if not _shared(settings):
         return value
     for part in value.split(settings.separator):
-        text = part.strip()
+        text = part.strip(_OPTIONAL_SPACE)
         if text.startswith(settings.timestamp_prefix):
             return text.removeprefix(settings.timestamp_prefix)
     return ""

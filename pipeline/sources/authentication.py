@@ -98,6 +98,8 @@ class HmacAuthentication(Model):
             raise ValueError("signed: must contain {body} exactly once")
         if ("timestamp" in names) != (self.timestamp is not None):
             raise ValueError("signed contains {timestamp} if and only if 'timestamp' is set")
+        if f"{_HEADER}{self.header}".lower() in [name.lower() for name in names]:
+            raise ValueError("signed: a signature cannot be over its own header")
         return self
 
     @model_validator(mode="after")
@@ -110,6 +112,13 @@ class HmacAuthentication(Model):
             )
         if when is not None and when.prefix and not shared:
             raise ValueError("timestamp.prefix: only in the signature's own header")
-        if when is not None and shared and when.prefix == self.prefix:
-            raise ValueError("timestamp.prefix: must differ from the signature's")
+        if when is not None and shared and _overlap(when.prefix, self.prefix):
+            raise ValueError("timestamp.prefix: neither prefix may start with the other")
+        for prefix in (self.prefix, when.prefix if when else ""):
+            if self.separator and self.separator in prefix:
+                raise ValueError(f"separator: prefix {prefix!r} holds it, so no value can fit")
         return self
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)

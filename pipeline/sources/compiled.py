@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.fields import FieldPath, SummaryTemplate, compile_path, path_of
+from pipeline.fields import FieldPath, PathSet, SummaryTemplate, compile_path, path_of
 from pipeline.sources.compiled_poll import PollSettings, read_poll_settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class CompiledSource:
     event_type_header: str | None
     event_type_path: FieldPath | None
     delivery_id_header: str | None
-    delivery_id_paths: tuple[FieldPath, ...]
+    delivery_id_paths: PathSet
     ignored_types: frozenset[str]
     deduplication_seconds: int
     schema_modules: Mapping[str, str]
@@ -174,7 +174,7 @@ def _source(name: str, plain: Mapping[str, Any], package: str) -> CompiledSource
     challenge, poll = values.pop("challenge"), values.pop("poll")
     for key in ("event_type_path", "split"):
         values[key] = compile_path(values[key])
-    values["delivery_id_paths"] = tuple(map(path_of, values["delivery_id_paths"]))
+    values["delivery_id_paths"] = PathSet([path_of(path) for path in values["delivery_id_paths"]])
     for key in ("ignored_types", "kept_headers"):
         values[key] = frozenset(values[key])
     values["schema_modules"] = {

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.events import Reason
-from pipeline.signatures import sign
+from pipeline.secret_store import SecretError
+from pipeline.signatures import sign, signing_key
 from pipeline.sources.compiler import signature_of
 from pipeline.sources.loader import LoadedSource, SourceError, explain, read_yaml
 from pipeline.sources.model import HmacAuthentication, TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pipeline.sources.compiled import Signature
 
 Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
 
@@ -157,11 +160,14 @@ def authenticate(
     if signature is None:
         raise AssertionError("an HMAC source always has a signature")
     lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
-    value = sign(signature, _shaped(settings, secret), body, lower)
+    value = sign(signature, _shaped(signature, secret), body, lower)
     if also is not None and settings.separator is not None:
-        other = sign(signature, _shaped(settings, also), body, lower)
-        value = f"{other}{settings.separator}{value}"
-    return {**proof, settings.header: value}
+        other = sign(signature, _shaped(signature, also), body, lower)
+        # A time in the same header stands there once, before all of its signatures.
+        time = lower.get(signature.header, "") + settings.separator
+        value = other + settings.separator + value.removeprefix(time)
+    others = {name: text for name, text in proof.items() if name.lower() != signature.header}
+    return {**others, settings.header: value}
 
 
 def _written(seconds: float, unit: str) -> str:
@@ -170,15 +176,15 @@ def _written(seconds: float, unit: str) -> str:
     return str(int(seconds * 1000 if unit == "milliseconds" else seconds))
 
 
-def _shaped(settings: HmacAuthentication, secret: str) -> bytes:
+def _shaped(signature: Signature, secret: str) -> bytes:
     """Give a secret in the form of the source: a wrong one must be wrong by its value alone."""
-    form = settings.secret
-    if form.encoding == "base64":
+    raw = secret.encode()
+    if signature.key_encoding == "base64":
         try:
-            base64.b64decode(secret.removeprefix(form.prefix), validate=True)
-        except ValueError:
-            return form.prefix.encode() + base64.b64encode(secret.encode())
-    return secret.encode()
+            signing_key(signature, raw)
+        except SecretError:
+            return signature.key_prefix.encode() + base64.b64encode(raw)
+    return raw
 
 
 def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
@@ -194,7 +200,18 @@ def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
             settings = Sample.model_validate(read_yaml(path))
         except ValidationError as error:
             raise SourceError(f"{path}: {explain(error)}") from None
+        _check_signing(source, settings, path)
         yield LoadedSample(path.stem, source, settings, _body(settings, path))
+
+
+def _check_signing(source: LoadedSource, settings: Sample, path: Path) -> None:
+    # It would be signed as 'current', and the sample would show nothing of what it is there for.
+    scheme = source.settings.authentication
+    hmac = scheme if isinstance(scheme, HmacAuthentication) else None
+    if settings.sign == "stale" and (hmac is None or hmac.timestamp is None):
+        raise SourceError(f"{path}: sign: 'stale' needs authentication.timestamp in source.yaml")
+    if settings.sign == "several" and (hmac is None or hmac.separator is None):
+        raise SourceError(f"{path}: sign: 'several' needs authentication.separator in source.yaml")
 
 
 def _body(settings: Sample, path: Path) -> bytes:

@@ -109,6 +109,8 @@ def test_nothing_of_a_body_or_secret_is_logged(
     ]
 
     class Context:
+        aws_request_id = "1"
+
         @staticmethod
         def get_remaining_time_in_millis() -> int:
             return 5_050
