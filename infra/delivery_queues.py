@@ -18,7 +18,7 @@ MAXIMUM_RECEIVE_COUNT = 10
 QUEUE_NAME_LIMIT = 80
 """Amazon SQS Developer Guide, quotas: characters in the name of a queue."""
 
-_REDRIVE = "-redrive"
+REDRIVE = "-redrive"
 
 
 class DeliveryQueues(Construct):
@@ -56,8 +56,8 @@ class DeliveryQueues(Construct):
         _check_name(name, full_name)
         redrive = sqs.Queue(
             self,
-            f"{name}{_REDRIVE}",
-            queue_name=f"{full_name}{_REDRIVE}",
+            f"{name}{REDRIVE}",
+            queue_name=f"{full_name}{REDRIVE}",
             retention_period=Duration.days(14),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -80,11 +80,11 @@ class DeliveryQueues(Construct):
 
 
 def _check_name(name: str, full_name: str) -> None:
-    if name.endswith(_REDRIVE):
-        raise DeploymentError(f"queue {name}: a name that ends in {_REDRIVE} is kept for the pair")
-    length = len(full_name) + len(_REDRIVE)
+    if name.endswith(REDRIVE):
+        raise DeploymentError(f"queue {name}: a name that ends in {REDRIVE} is kept for the pair")
+    length = len(full_name) + len(REDRIVE)
     if length > QUEUE_NAME_LIMIT:
         raise DeploymentError(
-            f"queue {full_name}{_REDRIVE}: {length} characters, and SQS takes {QUEUE_NAME_LIMIT}; "
+            f"queue {full_name}{REDRIVE}: {length} characters, and SQS takes {QUEUE_NAME_LIMIT}; "
             "shorten the queue's name, or project, service or stage"
         )

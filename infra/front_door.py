@@ -1,4 +1,4 @@
-"""The REST API: one route for each source, straight into the stream."""
+"""The REST API: one route for each source, straight into the stream or by the receiver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from constructs import Construct
 from infra.checks import acknowledge
 from infra.functions import LOG_RETENTION
 from infra.gateway_responses import add_gateway_responses
-from infra.mapping_templates import accepted_response, put_record_request, refused_response
+from infra.routes import Routes, has_route
+from pipeline.deployment import DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kinesis as kinesis
 
     from infra.authorizer import Authorizer
+    from infra.receiver import Receiver
     from pipeline.deployment import Deployment
     from pipeline.sources.loader import LoadedSource
 
-TO_KINESIS = "'application/x-amz-json-1.1'"
 ACCESS_LOG = {
     "id": "$context.extendedRequestId",
     "request_id": "$context.requestId",
@@ -45,7 +46,7 @@ ACCESS_LOG = {
 
 
 class FrontDoor(Construct):
-    """API Gateway, which puts each request on the stream without a function in between.
+    """API Gateway, which puts each request on the stream, by a function only where a source asks.
 
     Parameters
     ----------
@@ -56,11 +57,13 @@ class FrontDoor(Construct):
     deployment : Deployment
         The stage and its throttle.
     sources : Mapping[str, LoadedSource]
-        A route for each.
+        A route for each that is not polled.
     stream : kinesis.Stream
         Where the envelopes go.
     authorizer : Authorizer
-        Who is asked before each of them.
+        Who is asked before each request that goes straight to the stream.
+    receiver : Receiver, optional
+        Who takes the requests of the sources that choose it; None where none does.
     """
 
     def __init__(
@@ -72,16 +75,27 @@ class FrontDoor(Construct):
         sources: Mapping[str, LoadedSource],
         stream: kinesis.Stream,
         authorizer: Authorizer,
+        receiver: Receiver | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._stream = stream
-        self._authorizer = authorizer
         self.api = self._api(deployment)
         add_gateway_responses(self.api)
-        self._role = self._integration_role()
-        self._validator = self._request_validator()
-        for name in sorted(sources):
-            self._route(sources[name])
+        routes = Routes(
+            self.api,
+            stream=stream,
+            role=self._integration_role(stream),
+            validator=self._request_validator(),
+            authorizer=authorizer,
+            receiver=receiver,
+        )
+        routed = [source for _, source in sorted(sources.items()) if has_route(source)]
+        if not routed:
+            raise DeploymentError(
+                "every source of this service is polled, and API Gateway has no API without a "
+                "route; poll them in a service that senders post to, too"
+            )
+        for source in routed:
+            routes.add(source)
         stack = Stack.of(self)
         self.url = (
             f"https://{self.api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}"
@@ -89,7 +103,7 @@ class FrontDoor(Construct):
         )
 
     def _api(self, deployment: Deployment) -> apigateway.RestApi:
-        log_group = logs.LogGroup(
+        log_group = self.access_logs = logs.LogGroup(
             self,
             "AccessLogs",
             retention=LOG_RETENTION,
@@ -111,6 +125,7 @@ class FrontDoor(Construct):
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
                 metrics_enabled=True,
+                tracing_enabled=True,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
@@ -122,10 +137,8 @@ class FrontDoor(Construct):
         _acknowledge_api(api)
         return api
 
-    def _integration_role(self) -> iam.Role:
-        put = iam.PolicyStatement(
-            actions=["kinesis:PutRecord"], resources=[self._stream.stream_arn]
-        )
+    def _integration_role(self, stream: kinesis.Stream) -> iam.Role:
+        put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
         return iam.Role(
             self,
             "PutRecordRole",
@@ -141,74 +154,6 @@ class FrontDoor(Construct):
             validate_request_parameters=True,
             validate_request_body=False,
         )
-
-    def _route(self, source: LoadedSource) -> None:
-        method = self.api.root.add_resource(source.name).add_method(
-            "POST",
-            self._integration(source),
-            authorizer=self._authorizer.for_source(source.settings),
-            # API Gateway is documented to process names of headers with their case. A source
-            # therefore names a required header as its sender writes it, and requires only what
-            # API Gateway is to answer 400 for; the function never depends on it.
-            request_parameters={
-                f"method.request.header.{header}": True
-                for header in source.settings.headers.require
-            },
-            request_validator=self._validator,
-            method_responses=[
-                apigateway.MethodResponse(status_code=status) for status in ("200", "413", "503")
-            ],
-        )
-        acknowledge(
-            method,
-            {"COG4": "Senders are machines: a Lambda authorizer checks their token or address."},
-        )
-
-    def _integration(self, source: LoadedSource) -> apigateway.AwsIntegration:
-        settings = source.settings
-        template = put_record_request(
-            source=source.name,
-            stream_name=self._stream.stream_name,
-            keep=settings.headers.keep,
-            delivery_id=settings.delivery_id.header if settings.delivery_id else None,
-        )
-        return apigateway.AwsIntegration(
-            service="kinesis",
-            action="PutRecord",
-            integration_http_method="POST",
-            options=apigateway.IntegrationOptions(
-                credentials_role=self._role,
-                # Anything else hands the sender's own body to Kinesis as the call.
-                passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-                content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-                request_parameters={"integration.request.header.Content-Type": TO_KINESIS},
-                request_templates=dict.fromkeys(settings.content_types, template),
-                integration_responses=_integration_responses(),
-            ),
-        )
-
-
-def _integration_responses() -> list[apigateway.IntegrationResponse]:
-    """Give the mapping of Kinesis's answers.
-
-    API Gateway matches the pattern with the HTTP status of Kinesis; the response without a
-    pattern takes everything else, so it must not be the 200. There can be one response for each
-    status that the sender sees (API reference, Integration: `integrationResponses` is a map by
-    status code), so 4xx and 5xx share the 503, whose template turns it into 413 where that fits.
-    """
-    return [
-        apigateway.IntegrationResponse(
-            status_code="200",
-            selection_pattern="200",
-            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-            response_templates={"application/json": accepted_response()},
-        ),
-        apigateway.IntegrationResponse(
-            status_code="503",
-            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-            response_templates={"application/json": refused_response()},
-        ),
-    ]
 
 
 def _acknowledge_api(api: apigateway.RestApi) -> None:

@@ -94,6 +94,8 @@ class PipelineFunction(Construct):
         )
         # The construct lets the function depend on its role twice over; cfn-lint notes it.
         resource = cast("lambda_.CfnFunction", self.function.node.default_child)
+        # Not the construct's own setting, which would give the role a second, separate policy.
+        resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
         acknowledge(
             self.function,
@@ -113,9 +115,12 @@ class PipelineFunction(Construct):
             actions=["logs:CreateLogStream", "logs:PutLogEvents"],
             resources=[log_group.log_group_arn],
         )
-        policies = {"Logs": [to_logs], **permissions}
+        traces = iam.PolicyStatement(
+            actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources=["*"]
+        )
+        policies = {"Logs": [to_logs], "Traces": [traces], **permissions}
         # Inline, so that the role is complete before the function and its mapping are created.
-        return iam.Role(
+        role = iam.Role(
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
@@ -125,6 +130,8 @@ class PipelineFunction(Construct):
                 if statements
             },
         )
+        acknowledge(role, {"IAM5[Resource::*]": "Traces: X-Ray's actions know no resource."})
+        return role
 
 
 def common_environment(*, project: str, service: str, stage: str) -> dict[str, str]:

@@ -136,6 +136,47 @@ def refused_response() -> str:
     )
 
 
+def handshake_response(*, header: str, field: str) -> str:
+    """Give the response template of a handshake by GET: a header's value in a JSON object.
+
+    Parameters
+    ----------
+    header : str
+        The header that carries the challenge, in any case.
+    field : str
+        The field of the answer.
+
+    Returns
+    -------
+    str
+        VTL.
+
+    Notes
+    -----
+    - The header is looked up as in `put_record_request`, and for the same reasons.
+    - `$util.escapeJavaScript` makes of a single quote what no JSON string may hold; what it adds is
+      taken away again as AWS documents it (API Gateway Developer Guide, mapping template
+      reference). A backslash of the sender's own is doubled before, so none is taken from it.
+    """
+    lines = [
+        '#set($challenge = "")',
+        "#set($headers = $input.params().header)",
+        "#foreach($name in $headers.keySet())",
+        f'#if($name.toLowerCase() == "{header.lower()}" && $challenge == "")',
+        "#set($challenge = $headers.get($name))",
+        "#end",
+        "#end",
+        '#if($challenge == "")',
+        "#set($context.responseOverride.status = 400)",
+        error_body("bad_request", f"The header {header} is missing."),
+        "#else",
+        r"""#set($value = $util.escapeJavaScript($challenge).replaceAll("\\'","'"))""",
+        f'{{"{field}":"$value"}}',
+        "#end",
+    ]
+    return "\n".join(lines)
+
+
 def error_body(error: str, message: str) -> str:
     """Give the JSON of an error that a sender sees.
 

@@ -13,12 +13,18 @@ from infra.archive_tables import ArchiveTables
 from infra.archiver import Archiver
 from infra.authorizer import Authorizer
 from infra.dedupe_table import DedupeTable
-from infra.delivery_queues import DeliveryQueues
+from infra.delivery_queues import REDRIVE, DeliveryQueues
 from infra.event_stream import EventStream
 from infra.fan_out import FanOut
 from infra.front_door import FrontDoor
 from infra.functions import ARCHITECTURE, RUNTIME, FunctionPackage, common_environment
+from infra.poll_targets import poll_targets
+from infra.poller import Poller
+from infra.receiver import Receiver
 from infra.replay import Replay
+from infra.routes import has_route
+from infra.watched import Watched, functions_of
+from infra.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +96,9 @@ class ApplicationStack(Stack):
         self._fan_out = self._process_events()
         self._archiver = self._keep_events()
         self._replay = self._replay_events()
+        self._poller = self._fetch_events()
         front_door = self._take_events()
+        Watching(self, "Watching", watched=self._watched(front_door))
         self._outputs(front_door)
 
     def _process_events(self) -> FanOut:
@@ -129,13 +137,28 @@ class ApplicationStack(Stack):
             bucket=self._archive.bucket,
         )
 
+    def _fetch_events(self) -> Poller | None:
+        targets = poll_targets(self._deployment, self._sources)
+        if not targets:
+            return None
+        return Poller(
+            self,
+            "Poller",
+            package=self._package,
+            environment=self._environment,
+            poll_targets=targets,
+            stream=self._stream,
+            bucket=self._archive.bucket,
+            parameter_arns=self._parameter_arns("api_credential"),
+        )
+
     def _take_events(self) -> FrontDoor:
         authorizer = Authorizer(
             self,
             "Authorizer",
             package=self._package,
             environment=self._environment,
-            parameter_arns=self._parameter_arns("auth_token"),
+            parameter_arns=self._parameter_arns("auth_token", ingest="direct"),
         )
         return FrontDoor(
             self,
@@ -144,6 +167,40 @@ class ApplicationStack(Stack):
             sources=self._sources,
             stream=self._stream,
             authorizer=authorizer,
+            receiver=self._receive_events(),
+        )
+
+    def _receive_events(self) -> Receiver | None:
+        if all(source.settings.ingest != "receiver" for source in self._sources.values()):
+            return None
+        return Receiver(
+            self,
+            "Receiver",
+            package=self._package,
+            environment=self._environment,
+            stream=self._stream,
+            parameter_arns=[
+                *self._parameter_arns("auth_token", ingest="receiver"),
+                *self._parameter_arns("signing_secret", ingest="receiver"),
+            ],
+        )
+
+    def _watched(self, front_door: FrontDoor) -> Watched:
+        prefix = self._deployment.stack_name
+        return Watched(
+            deployment=self._deployment,
+            sources=self._sources,
+            polls=poll_targets(self._deployment, self._sources),
+            functions=functions_of(self),
+            stream=self._stream.stream_name,
+            queues={name: f"{prefix}-{name}" for name in self._queues},
+            redrive_queues={name: f"{prefix}-{name}{REDRIVE}" for name in self._queues},
+            tickets=self._archive.dead_letters.queue_name,
+            tables={
+                "delivered": self._table.table_name,
+                **({"checkpoints": self._poller.table.table_name} if self._poller else {}),
+            },
+            access_logs=front_door.access_logs,
         )
 
     def _outputs(self, front_door: FrontDoor) -> None:
@@ -159,6 +216,7 @@ class ApplicationStack(Stack):
             "AthenaWorkgroup": self._tables.workgroup.ref,
             "GlueDatabase": self._tables.database.ref,
             "Sources": self.to_json_string(self._describe_sources()),
+            **({"CheckpointTableName": self._poller.table.table_name} if self._poller else {}),
         }
         for name, value in values.items():
             CfnOutput(self, name, value=value)
@@ -177,20 +235,22 @@ class ApplicationStack(Stack):
     def _parameter(self, source: LoadedSource) -> str:
         return self._deployment.parameter(source.name, source.settings.parameter)
 
-    def _parameter_arns(self, kind: str) -> list[str]:
+    def _parameter_arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
+        """Give the parameters of one kind: of all sources, or of those that come in one way."""
         return [
             self.format_arn(
                 service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]
             )
             for _, source in sorted(self._sources.items())
-            if source.settings.parameter == kind
+            if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
         ]
 
     def _describe_sources(self) -> dict[str, dict[str, object]]:
         urls = {name: queue.queue_url for name, queue in self._queues.items()}
         return {
             name: {
-                "route": f"/{name}",
+                "ingest": source.settings.ingest,
+                **({"route": f"/{name}"} if has_route(source) else {}),
                 "parameter": self._parameter(source),
                 "queues": {queue: urls[queue] for queue in source.queues},
                 "queue": urls[source.queue],

@@ -6,8 +6,6 @@ decide it answers with an error, which is a 500: senders such as Okta never retr
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -18,23 +16,26 @@ from aws_lambda_powertools import Logger
 from botocore.config import Config
 
 from pipeline.environment import AuthorizerEnvironment
-from pipeline.errors import PipelineError
+from pipeline.receiving.admission import (
+    UnknownRouteError,
+    from_allowed_network,
+    has_token,
+    source_of,
+)
 from pipeline.secret_store import SecretStore
-from pipeline.sources.compiled import Catalog, CompiledSource, load_catalog
+from pipeline.sources.compiled import Catalog, load_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+__all__ = ["Authorizer", "UnknownRouteError", "handler"]
+
 logger = Logger()
 CLIENT = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
 )
-
-
-class UnknownRouteError(PipelineError):
-    """The stack routed a request here for a source that the catalogue lacks."""
 
 
 @dataclass(frozen=True)
@@ -59,30 +60,12 @@ class Authorizer:
         UnknownRouteError
             When the route belongs to no source.
         """
-        source = self._source(request)
-        if not _from_allowed_network(source, request["requestContext"]["identity"]["sourceIp"]):
+        source = source_of(self.catalog, str(request["resource"]))
+        if not from_allowed_network(source, request["requestContext"]["identity"]["sourceIp"]):
             return False
-        return source.authentication != "token" or self._has_token(source, request)
-
-    def _source(self, request: Mapping[str, Any]) -> CompiledSource:
-        name = str(request["resource"]).strip("/")
-        source = self.catalog.get(name)
-        if source is None:
-            raise UnknownRouteError(f"route /{name}: no such source in the compiled catalogue")
-        return source
-
-    def _has_token(self, source: CompiledSource, request: Mapping[str, Any]) -> bool:
-        given = _header(request, source.token_header)
-        if not given.startswith(source.token_prefix):
-            return False
-        token = given.removeprefix(source.token_prefix).encode(errors="replace")
-        for refresh in (False, True):
-            secrets = self.secrets.secrets(source.name, source.secret_kind, refresh=refresh)
-            # Every secret is compared, so that the time taken does not tell which one it was.
-            matches = [hmac.compare_digest(token, secret) for secret in secrets]
-            if any(matches):
-                return True
-        return False
+        if source.authentication != "token":
+            return True
+        return has_token(source, self.secrets, _header(request, source.token_header))
 
 
 def _header(request: Mapping[str, Any], name: str) -> str:
@@ -91,13 +74,6 @@ def _header(request: Mapping[str, Any], name: str) -> str:
         if key.lower() == name:
             return str(value)
     return ""
-
-
-def _from_allowed_network(source: CompiledSource, address: str) -> bool:
-    if not source.allowed_networks:
-        return True
-    sender = ipaddress.ip_address(address)
-    return any(sender in ipaddress.ip_network(network) for network in source.allowed_networks)
 
 
 @cache

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.deployment_alarms import Alarms
+from pipeline.deployment_polling import Poller
 from pipeline.errors import PipelineError
 from pipeline.sources.model import SourceName
 
@@ -144,6 +146,8 @@ class Deployment(_Model):
     archiver: Archiver = Archiver()
     archive: Archive = Archive()
     throttle: Throttle = Throttle()
+    pollers: dict[SourceName, Poller] = Field(default_factory=dict)
+    alarms: Alarms = Alarms()
 
     @field_validator("sources")
     @classmethod
@@ -154,6 +158,20 @@ class Deployment(_Model):
         if twice:
             raise ValueError(f"{', '.join(twice)}: listed twice")
         return sources
+
+    @model_validator(mode="after")
+    def _pollers_have_sources(self) -> Deployment:
+        if strangers := sorted(set(self.pollers) - set(self.sources)):
+            raise ValueError(f"pollers: {', '.join(strangers)}: list it under 'sources', too")
+        return self
+
+    @model_validator(mode="after")
+    def _silence_is_of_sources(self) -> Deployment:
+        if strangers := sorted(set(self.alarms.silence_hours) - set(self.sources)):
+            raise ValueError(
+                f"alarms.silence_hours: {', '.join(strangers)}: list it under 'sources', too"
+            )
+        return self
 
     @property
     def stack_name(self) -> str:
@@ -173,7 +191,7 @@ class Deployment(_Model):
         source : str
             The source's name.
         kind : str
-            `auth_token` or `signing_secret`.
+            `auth_token`, `signing_secret` or `api_credential`.
         """
         return f"/{self.project}/{source}/{self.stage}/{kind}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
 
@@ -85,6 +85,66 @@ class ArchiverEnvironment:
             When a variable is missing.
         """
         return cls(archive_bucket=_required(environ, "ARCHIVE_BUCKET"))
+
+
+@dataclass(frozen=True)
+class ReceiverEnvironment:
+    """What the receiver is told by its deployment."""
+
+    project: str
+    stage: str
+    stream_name: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> ReceiverEnvironment:
+        """Read it.
+
+        Raises
+        ------
+        SettingsError
+            When a variable is missing.
+        """
+        return cls(
+            project=_required(environ, "PROJECT"),
+            stage=_required(environ, "STAGE"),
+            stream_name=_required(environ, "STREAM_NAME"),
+        )
+
+
+@dataclass(frozen=True)
+class PollerEnvironment:
+    """What the poller is told by its deployment; `targets` is the JSON of POLL_TARGETS."""
+
+    project: str
+    stage: str
+    stream: str
+    checkpoint_table: str
+    archive_bucket: str
+    targets: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> PollerEnvironment:
+        """Read it.
+
+        Raises
+        ------
+        SettingsError
+            When a variable is missing, or POLL_TARGETS is no JSON object.
+        """
+        try:
+            targets = json.loads(_required(environ, "POLL_TARGETS"))
+        except ValueError as error:
+            raise SettingsError(f"POLL_TARGETS: not JSON ({error})") from None
+        if not isinstance(targets, dict):
+            raise SettingsError("POLL_TARGETS: expected a JSON object, source to its target")
+        return cls(
+            project=_required(environ, "PROJECT"),
+            stage=_required(environ, "STAGE"),
+            stream=_required(environ, "STREAM_NAME"),
+            checkpoint_table=_required(environ, "CHECKPOINT_TABLE"),
+            archive_bucket=_required(environ, "ARCHIVE_BUCKET"),
+            targets=targets,
+        )
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

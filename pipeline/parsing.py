@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from pipeline.envelope import EnvelopeError, decode_envelope
+from pipeline.errors import PipelineError
 from pipeline.events import Event, Outcome, Reason, ignored, rejected
 from pipeline.fields import as_text, find
 
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from pipeline.sources.compiled import Catalog, CompiledSource
 
 _FORM = "application/x-www-form-urlencoded"
-_LONGEST_KEY = 256
+#: A delivery id with more characters is hashed.
+LONGEST_KEY = 256
+
+
+class BodyError(PipelineError):
+    """There is no JSON in a body."""
 
 
 def open_envelope(event: Event) -> Outcome | None:
@@ -48,20 +54,38 @@ def find_source(event: Event, catalog: Catalog) -> Outcome | None:
 
 def parse_body(event: Event) -> Outcome | None:
     """Parse the body: JSON, or the form field that holds the JSON."""
-    envelope, source = event.known_envelope, event.known_source
-    body = envelope.body
-    content_type = envelope.headers.get("content-type", "")
-    if source.form_field and content_type.partition(";")[0].strip().lower() == _FORM:
-        try:
-            body = _form_value(body, source.form_field)
-        except ValueError as error:
-            return rejected(event, Reason.INVALID_JSON, f"form: {error}")
+    envelope = event.known_envelope
     try:
-        event.body = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
+        event.body_json, event.body = read_body(event.known_source, envelope.headers, envelope.body)
+    except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
-    event.body_json = body
     return None
+
+
+def read_body(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
+    """Give the JSON in a body, as it was sent and parsed.
+
+    Parameters
+    ----------
+    source : CompiledSource
+        Whose settings say which form field holds it, where the body is a form.
+    headers : Mapping[str, str]
+        The request's headers by lower-case name.
+    body : bytes
+        The body, byte for byte.
+
+    Raises
+    ------
+    BodyError
+        When there is no JSON in it.
+    """
+    content_type = headers.get("content-type", "")
+    try:
+        if source.form_field and content_type.partition(";")[0].strip().lower() == _FORM:
+            body = _form_value(body, source.form_field)
+        return body, orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BodyError(str(error)) from None
 
 
 def _form_value(body: bytes, field: str) -> bytes:
@@ -70,10 +94,12 @@ def _form_value(body: bytes, field: str) -> bytes:
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=100
         )
     except UnicodeDecodeError:
-        raise ValueError("not ASCII, or its escapes are no UTF-8") from None
+        raise BodyError("form: not ASCII, or its escapes are no UTF-8") from None
+    except ValueError as error:
+        raise BodyError(f"form: {error}") from None
     values = [value for name, value in pairs if name == field]
     if len(values) != 1:
-        raise ValueError(f"{len(values)} fields named {field!r}, expected 1")
+        raise BodyError(f"form: {len(values)} fields named {field!r}, expected 1")
     return values[0].encode()
 
 
@@ -121,8 +147,13 @@ def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: A
     """
     if source.delivery_id_header:
         return headers.get(source.delivery_id_header, "")
-    parts = [as_text(find(body, path)) for path in source.delivery_id_paths]
+    parts = source.delivery_id_paths.texts(body)
     return "|".join(parts) if any(parts) else ""
+
+
+def digest(content: bytes) -> str:
+    """Give what stands for an event without a delivery id, or for an id that is too long."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def identify(event: Event) -> Outcome | None:
@@ -142,9 +173,9 @@ def identify(event: Event) -> Outcome | None:
     event.delivery_id = find_delivery_id(source, envelope.headers, event.body)
     key = event.delivery_id
     if not key:
-        key = "sha256:" + hashlib.sha256(event.body_json).hexdigest()
-    elif len(key) > _LONGEST_KEY:
-        key = "sha256:" + hashlib.sha256(key.encode(errors="replace")).hexdigest()
+        key = digest(event.body_json)
+    elif len(key) > LONGEST_KEY:
+        key = digest(key.encode(errors="replace"))
     elif source.split is not None and source.delivery_id_header:
         # The header names the request; its events are told apart by their place in it.
         key = f"{key}#{event.id.rpartition('#')[2]}"

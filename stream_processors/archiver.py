@@ -11,8 +11,10 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
+from pipeline import metrics
 from pipeline.archive import Archive
 from pipeline.environment import ArchiverEnvironment
+from pipeline.event_log import place
 from pipeline.events import Outcomes
 from pipeline.parsing import find_source, open_envelope
 from pipeline.records import read_events
@@ -63,7 +65,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     records = event["Records"]
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     written = archiver().process(records, deadline)
-    logger.info("archived" if written else "not archived", extra={"records": len(records)})
+    metrics.emit_batch("archiver", settled=written)
+    logger.info(
+        "archived" if written else "not archived",
+        extra={"request_id": context.aws_request_id, **place(records)},
+    )
     if written or not records:
         return {"batchItemFailures": []}
     first = min((record["kinesis"]["sequenceNumber"] for record in records), key=int)

@@ -5,28 +5,27 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from pipeline import metrics
 from pipeline.archive import Archive
+from pipeline.aws.account import Account
+from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
 from pipeline.delivery import SqsDelivery
 from pipeline.duplicates import DeduplicationTable, drop_duplicates
 from pipeline.environment import FanOutEnvironment
+from pipeline.event_log import log_events, place
 from pipeline.events import Event, Kind, Outcome, Outcomes, delivered
 from pipeline.mozdef_event import write_message
-from pipeline.parsing import find_source, identify, open_envelope, parse_body, split
 from pipeline.records import read_events
 from pipeline.retrying import Deadline
 from pipeline.secret_store import SecretStore
 from pipeline.settlement import Settlement, share_fate, unremembered_outcomes
-from pipeline.signatures import verify
 from pipeline.sources.compiled import Catalog, load_catalog
-from pipeline.validation import validate
+from pipeline.steps import examine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,10 +33,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-#: Two retries in the client for a broken connection; the rest is the deadline's.
-CLIENT = Config(
-    connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2}
-)
 #: How many events that were sent but not written into the table are kept in mind.
 MOST_UNWRITTEN = 10_000
 
@@ -57,14 +52,9 @@ class FanOut:
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> Settlement:
         """Take a batch the whole way; never raises for what a record holds."""
         outcomes = Outcomes()
-        events = outcomes.each(read_events(records), open_envelope)
-        events = outcomes.each(events, partial(find_source, catalog=self.catalog))
-        events = outcomes.each(events, partial(verify, store=self.secrets))
-        events = outcomes.each(events, parse_body)
-        events = split(events, outcomes)
+        # Envelope, signature, body, the events in it, their identity, schema.
+        events = examine(read_events(records), outcomes, self.catalog, self.secrets)
         received = len(events) + len(outcomes.all)
-        events = outcomes.each(events, identify)
-        events = outcomes.each(events, validate)
         events, known, copies = drop_duplicates(events, self.table, deadline)
         outcomes.add(known)
         events = outcomes.each(events, write_message)
@@ -99,16 +89,13 @@ class FanOut:
 def fan_out() -> FanOut:
     """Make the processor of this process, on its first invocation."""
     environment = FanOutEnvironment.read(os.environ)
-    session = boto3.Session()
-    ssm, dynamodb, sqs, s3 = (
-        session.client(service, config=CLIENT) for service in ("ssm", "dynamodb", "sqs", "s3")
-    )
+    account, bucket = Account.read(os.environ), environment.archive_bucket
     return FanOut(
         catalog=load_catalog(),
-        secrets=SecretStore(ssm, environment.project, environment.stage),
-        table=DeduplicationTable(dynamodb, environment.dedupe_table),
-        delivery=SqsDelivery(sqs, environment.queue_urls),
-        archive=Archive(s3, environment.archive_bucket),
+        secrets=SecretStore(Ssm(account), environment.project, environment.stage),
+        table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
+        delivery=SqsDelivery(Sqs(account), environment.queue_urls),
+        archive=Archive(S3(account, bucket), bucket),
     )
 
 
@@ -117,20 +104,22 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     records = event["Records"]
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
     settlement = fan_out().process(records, deadline)
-    report(settlement, records)
+    report(settlement, records, context.aws_request_id)
     return settlement.response()
 
 
-def report(settlement: Settlement, records: Sequence[Mapping[str, Any]]) -> None:
-    """Count the outcomes and log one line for the batch: no body, no header, no secret."""
+def report(settlement: Settlement, records: Sequence[Mapping[str, Any]], request_id: str) -> None:
+    """Count the outcomes, and log what became of the batch: no body, no header, no secret."""
     counts = metrics.count(settlement.settled)
     received = Counter(outcome.event.source_name for outcome in settlement.settled)
     metrics.emit(counts, received)
+    metrics.emit_batch("fan-out", settled=settlement.checkpoint is None)
+    log_events(logger, settlement.settled)
     logger.info(
         "batch",
         extra={
-            "shard": records[0].get("eventID", "").partition(":")[0] if records else "",
-            "records": len(records),
+            "request_id": request_id,
+            **place(records),
             "checkpoint": settlement.checkpoint,
             "outcomes": {source: dict(counter) for source, counter in counts.items()},
             "unsettled": settlement.explanations(Kind.UNSETTLED),

@@ -17,6 +17,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     AWS_CONFIG_FILE="/dev/null",
     AWS_SHARED_CREDENTIALS_FILE="/dev/null",
+    STAGE="dev",
     POWERTOOLS_SERVICE_NAME="ingest",
     POWERTOOLS_METRICS_NAMESPACE="MozDef-EF",
     POWERTOOLS_LOG_LEVEL="INFO",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,10 @@ import typer
 
 from pipeline.cli import demo_source
 from pipeline.cli.demo_accounts import look, report
+from pipeline.cli.demo_api import PORT, SystemLog
 from pipeline.cli.demo_requests import Part, make_parts, real_payloads
-from pipeline.cli.output import DOES_NOT_HOLD, console, progress_bar
+from pipeline.cli.demo_senders import handshakes, sender_parts
+from pipeline.cli.output import DOES_NOT_HOLD, console, print_table, progress_bar
 from pipeline.cli.sender import Answer, send_all
 from pipeline.cli.synth import REPOSITORY, synthesize
 from pipeline.local.accounts import counters
@@ -25,26 +28,33 @@ from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.local.endpoints import Endpoints
+    from pipeline.sources.loader import LoadedSource
 
 EXAMPLES = REPOSITORY / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 FOLDER = REPOSITORY / "build" / "demo"
+SOURCES = ("github", "generic", demo_source.NAME, *demo_source.SENDERS)
 SETTLE_SECONDS = 60.0
 
 
 def demo() -> None:
     """Start the pipeline, send 329 real GitHub webhooks and some bad ones, account for each.
 
-    Then mend the wrong schema of a source, replay what it had rejected, and audit it all.
+    Webhooks of other senders go along, and the events of an API are fetched. Then mend the wrong
+    schema of a source, replay what it had rejected, and audit it all.
 
     Exit status: 0 the accounts add up, 1 they do not.
     """
-    broken = _assembly("before", broken=True)
-    with tempfile.TemporaryDirectory(prefix="mozdef-ef-demo-") as folder:
-        state = Path(folder)
-        faults = _send_and_account(broken, state) or _mend_and_replay(state)
+    with (
+        tempfile.TemporaryDirectory(prefix="mozdef-ef-demo-") as folder,
+        SystemLog() as api,
+    ):
+        # The stack holds the API's address. With another one than usual it is not worth keeping.
+        stacks = _Stacks(FOLDER if api.port == PORT else Path(folder) / "build", api)
+        state = Path(folder) / "state"
+        faults = _send_and_account(stacks, state) or _mend_and_replay(stacks, state)
     for fault in faults:
         console.print(f"does not add up: {fault}", style="red", markup=False)
     if faults:
@@ -52,34 +62,63 @@ def demo() -> None:
     console.print("Every event is accounted for.", style="green")
 
 
-def _assembly(name: str, *, broken: bool) -> Path:
-    config = demo_source.write_config(FOLDER / name / "config", broken=broken)
-    assembly = FOLDER / name / "cdk.out"
-    with console.status("synthesizing the stack"):
-        synthesize(demo_source.STAGE, assembly, config)
-    return assembly
+@dataclass(frozen=True)
+class _Stacks:
+    """The demo's stacks: before and after the schema is mended."""
+
+    folder: Path
+    api: SystemLog
+
+    def sources(self) -> Path:
+        return self.folder / "before" / "config" / "sources"
+
+    def synthesize(self, name: str, *, broken: bool) -> Path:
+        config = self.folder / name / "config"
+        demo_source.write_config(config, broken=broken, api=self.api.base_url)
+        assembly = self.folder / name / "cdk.out"
+        with console.status("synthesizing the stack"):
+            synthesize(demo_source.STAGE, assembly, config)
+        return assembly
 
 
-def _send_and_account(assembly: Path, state: Path) -> list[str]:
+def _send_and_account(stacks: _Stacks, state: Path) -> list[str]:
+    assembly = stacks.synthesize("before", broken=True)
     with LocalRuntime(assembly, state=state, port=None) as runtime:
         where = runtime.endpoints
         console.print(f"The stack runs at {where.api}, on emulated AWS services.")
-        parts = _parts(where)
+        sources = load_sources(SOURCES, stacks.sources())
+        secrets = {name: _secret(where, name) for name in sources}
+        faults = _shake_hands(where, sources, secrets)
+        parts = [
+            *make_parts(sources, secrets, real_payloads(EXAMPLES), time.time),
+            *sender_parts(sources, secrets, time.time),
+        ]
         answers = _send(where, parts)
-        accepted = sum(answer.accepted for answer in answers)
-        counted = _wait_until_settled(state / "logs", accepted)
+        # Idle also means that the first poll is over.
         runtime.wait_until_idle(SETTLE_SECONDS)
+        accepted = sum(answer.accepted for answer in answers)
+        counted = _wait_until_settled(state / "logs", accepted + stacks.api.served)
         holdings = look(where)
-    return report(parts, answers, counted, holdings)
+    if stacks.api.tokens != {_secret(where, demo_source.POLLED)}:
+        faults.append("the System Log was asked with another token than the source's own")
+    return faults + report(parts, answers, counted, holdings, stacks.api)
 
 
-def _parts(where: Endpoints) -> list[Part]:
-    config = FOLDER / "before" / "config" / "sources"
-    sources = load_sources(["github", "generic", demo_source.NAME], config)
-    secrets = {
-        name: next(iter(where.parameters[name].values())).splitlines()[0] for name in sources
-    }
-    return make_parts(sources, secrets, real_payloads(EXAMPLES), time.time)
+def _secret(where: Endpoints, name: str) -> str:
+    return next(iter(where.parameters[name].values())).splitlines()[0]
+
+
+def _shake_hands(
+    where: Endpoints, sources: Mapping[str, LoadedSource], secrets: Mapping[str, str]
+) -> list[str]:
+    """Ask as senders do that want to see whose address it is."""
+    asked = handshakes(sources, secrets, time.time())
+    found = [(one, one.is_answered(where.api)) for one in asked]
+    rows = [(one.label, "answered" if good else "not answered") for one, good in found]
+    print_table("Handshakes", ("sender", "is"), rows)
+    return [
+        f"handshake of {one.label}: not answered as it must be" for one, good in found if not good
+    ]
 
 
 def _send(where: Endpoints, parts: Sequence[Part]) -> list[Answer]:
@@ -100,7 +139,7 @@ def _send(where: Endpoints, parts: Sequence[Part]) -> list[Answer]:
 
 
 def _wait_until_settled(logs: Path, accepted: int) -> dict[str, Counter[str]]:
-    """Wait until the processors have counted as many events as the door accepted."""
+    """Wait until the processors have counted as many events as were accepted and fetched."""
     end = time.monotonic() + SETTLE_SECONDS
     with console.status("waiting until every event has its outcome"):
         while True:
@@ -111,11 +150,11 @@ def _wait_until_settled(logs: Path, accepted: int) -> dict[str, Counter[str]]:
             time.sleep(0.2)
 
 
-def _mend_and_replay(state: Path) -> list[str]:
+def _mend_and_replay(stacks: _Stacks, state: Path) -> list[str]:
     """Deploy the mended schema, replay what the wrong one rejected, and audit everything."""
     name = demo_source.NAME
     console.print(f"\nNow the wrong schema of the source {name} is mended and deployed.")
-    mended = _assembly("after", broken=False)
+    mended = stacks.synthesize("after", broken=False)
     with LocalRuntime(mended, state=state, port=None) as runtime:
         _command(state, "replay", "--kind", "rejected", "--source", name)
         runtime.wait_until_idle(SETTLE_SECONDS)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline.cli.demo_api import COPIES, EVENTS
 from pipeline.cli.output import console, print_table
 from pipeline.cli.tail import client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.cli.demo_api import SystemLog
     from pipeline.cli.demo_requests import Part
     from pipeline.cli.sender import Answer
     from pipeline.local.endpoints import Endpoints
@@ -73,20 +75,27 @@ def report(
     answers: Sequence[Answer],
     counted: dict[str, Counter[str]],
     holdings: Holdings,
+    api: SystemLog,
 ) -> list[str]:
-    """Show what was sent and what became of it; give what does not add up."""
-    expected: Counter[str] = Counter()
+    """Show what was sent and fetched and what became of it; give what does not add up."""
+    expected = Counter({"delivered": EVENTS, "duplicate": COPIES})
     for part in parts:
-        expected[part.outcome] += len(part.requests)
+        expected[part.outcome] += part.events
     actual = _actual(answers, counted)
     totals: Counter[str] = sum(counted.values(), Counter())
     refused = sum(number for name, number in expected.items() if name.startswith("refused"))
     names = sorted(set(expected) | set(actual), key=lambda name: -expected[name])
     print_table(
-        "What was sent",
-        ("requests", "what", "must be"),
-        [(len(part.requests), part.label, part.outcome) for part in parts],
+        "What was sent and fetched",
+        ("events", "what", "must be"),
+        [
+            *((part.events, part.label, part.outcome) for part in parts),
+            (EVENTS, "events fetched from Okta's System Log", "delivered"),
+            (COPIES, "the same, which the API gave twice", "duplicate"),
+        ],
     )
+    asked = ", ".join(f"{what}: {number}" for what, number in sorted(api.answers.items()))
+    console.print(f"The System Log was asked {api.answers.total()} times; {asked}.", markup=False)
     print_table(
         "What became of it",
         ("outcome", "expected", "actual"),
@@ -97,7 +106,7 @@ def report(
     )
     _print_holdings(holdings)
     _print_events(holdings)
-    faults = _faults(answers, totals, holdings)
+    faults = _faults(sum(part.extra for part in parts), answers, totals, holdings, api.served)
     faults += [
         f"{name}: expected {expected[name]:,}, got {actual[name]:,}"
         for name in names
@@ -121,13 +130,17 @@ def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Coun
     return actual
 
 
-def _faults(answers: Sequence[Answer], totals: Counter[str], holdings: Holdings) -> list[str]:
+def _faults(
+    extra: int, answers: Sequence[Answer], totals: Counter[str], holdings: Holdings, fetched: int
+) -> list[str]:
     accepted = sum(answer.accepted for answer in answers)
+    taken = accepted + fetched
     settled = sum(totals[name] for name in ("Delivered", "Duplicate", "Rejected", "Ignored"))
     archived = sum(holdings.archived.values())
     checks = [
-        (accepted, totals["Received"], "accepted by the front door, received by the fan-out"),
-        (accepted, holdings.raw, "accepted by the front door, kept in raw/"),
+        (EVENTS + COPIES, fetched, "events that the System Log has to give, fetched"),
+        (taken + extra, totals["Received"], "accepted and fetched, received by the fan-out"),
+        (taken, holdings.raw, "accepted by the front door and fetched, kept in raw/"),
         (totals["Received"], settled, "received, delivered + duplicate + rejected + ignored"),
         (totals["Delivered"], holdings.messages, "delivered, messages on the queues"),
         (totals["Delivered"], holdings.remembered, "delivered, remembered in the table"),

@@ -30,11 +30,27 @@ class ExamplesError(PipelineError):
 
 @dataclass(frozen=True)
 class Part:
-    """Some requests that must all end in the same way."""
+    """Some requests that must all end in the same way.
+
+    Parameters
+    ----------
+    label, outcome : str
+        What they are, and how they must end.
+    requests : list[Outgoing]
+        The requests.
+    extra : int
+        How many more events than requests they are: some senders pack several into one.
+    """
 
     label: str
     outcome: str
     requests: list[Outgoing]
+    extra: int = 0
+
+    @property
+    def events(self) -> int:
+        """How many events they are."""
+        return len(self.requests) + self.extra
 
 
 def real_payloads(path: Path) -> list[tuple[str, Any]]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "helpdesk"
+POLLED = "okta-system-log"
+SENDERS = ("okta", "pagerduty", "slack", "stripe", "zoom")
+"""Of these, Slack and Zoom go through the receiver, and Okta packs events into one request."""
+
 STAGE = "demo"
 TICKETS = 20
 
@@ -34,7 +38,7 @@ def schema(*, broken: bool) -> dict[str, Any]:
     }
 
 
-def write_config(folder: Path, *, broken: bool) -> Path:
+def write_config(folder: Path, *, broken: bool, api: str) -> Path:
     """Write the demo's stage and its private source; files that are right stay untouched.
 
     Parameters
@@ -43,6 +47,8 @@ def write_config(folder: Path, *, broken: bool) -> Path:
         Where `demo.yaml` and `sources/` go.
     broken : bool
         Whether the help desk's schema is the wrong one.
+    api : str
+        Where the polled source is fetched from.
 
     Returns
     -------
@@ -53,7 +59,8 @@ def write_config(folder: Path, *, broken: bool) -> Path:
     source.mkdir(parents=True, exist_ok=True)
     stage = {
         "service": "ingest",
-        "sources": ["github", "generic", NAME],
+        "sources": ["github", "generic", NAME, *SENDERS, POLLED],
+        "pollers": {POLLED: {"base_url": api}},
         "archiver": {"batching_window_seconds": 1},
     }
     (folder / f"{STAGE}.yaml").write_text(yaml.safe_dump(stage), encoding="utf-8")

@@ -47,7 +47,9 @@ def up(
 def _announce(endpoints: Endpoints, state: Path) -> None:
     console.print("MozDef Event Framework, local. Ctrl-C stops it.")
     for source in sorted(endpoints.queues):
-        console.print(f"  POST {endpoints.api}/{source}", markup=False)
+        polled = "api_credential" in endpoints.parameters.get(source, {})
+        how = f"polled: {source}" if polled else f"POST {endpoints.api}/{source}"
+        console.print(f"  {how}", markup=False)
     console.print(f"  AWS services    {endpoints.aws_endpoint_url}", markup=False)
     console.print(f"  all addresses   {state}/endpoints.json", markup=False)
     console.print(f"  logs            {state}/logs/", markup=False)

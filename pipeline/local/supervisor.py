@@ -23,7 +23,10 @@ from pipeline.local.mapping.settings import read_mappings
 from pipeline.local.monitor import Monitor
 from pipeline.local.outputs import describe, sources
 from pipeline.local.processes import HOST, listen
+from pipeline.local.progress import Progress
 from pipeline.local.provision import create_secrets, provision
+from pipeline.local.schedule_settings import read_schedules
+from pipeline.local.schedules import Schedule, Schedules
 from pipeline.local.state import StateDirectory
 
 if TYPE_CHECKING:
@@ -86,6 +89,8 @@ class LocalRuntime:
         self._functions: Functions | None = None
         self._gateway: Child | None = None
         self._mappings = Mappings()
+        self._schedules = Schedules()
+        self._progress = Progress(self._mappings, self._schedules)
         self._monitor = Monitor(self._state.status, self.check, self.status)
         self._endpoints: Endpoints | None = None
         self.resumed = False
@@ -134,15 +139,18 @@ class LocalRuntime:
         self._emulator.check()
         if self._gateway:
             self._gateway.check()
-        self._mappings.check()
+        self._progress.check()
 
     def status(self) -> dict[str, Any]:
-        """Give how far the mappings are; also in `status.json`, several times a second."""
-        return self._mappings.status()
+        """Give how far mappings and schedules are; also in `status.json`, several times a second.
+
+        It is not idle before each schedule has run once.
+        """
+        return self._progress.status()
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until all that is on the streams by now is settled; False when it takes longer."""
-        return self._mappings.wait_until_idle(seconds)
+        return self._progress.wait_until_idle(seconds)
 
     def pids(self) -> list[int]:
         """Give the ids of the processes that this one started."""
@@ -198,8 +206,10 @@ class LocalRuntime:
             aws_endpoint_url=self._emulator.endpoint_url,
             secrets=create_secrets(sources(template), self._emulator.client("ssm")),
         )
-        self._start_mappings(template)
+        functions = self._start_functions(template)
+        self._start_mappings(template, functions)
         self._start_gateway(template, listener)
+        self._start_schedules(template, functions)
         self._endpoints = endpoints
         file = endpoints.write(self._state.path)
         parts.callback(file.unlink, missing_ok=True)
@@ -216,15 +226,18 @@ class LocalRuntime:
         provision(template, self._emulator)
         self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
 
-    def _start_mappings(self, template: Template) -> None:
+    def _start_functions(self, template: Template) -> Functions:
         services, watch = self._services, self._hooks.watch
         functions = Functions(
             template, self._assembly, endpoint_url=services, logs=self._state.logs, watch=watch
         )
         self._functions = functions
         self._parts.callback(functions.close)
+        return functions
+
+    def _start_mappings(self, template: Template, functions: Functions) -> None:
         self._parts.callback(self._mappings.stop)
-        clients = cache(partial(client, endpoint_url=services, region=self._region))
+        clients = cache(partial(client, endpoint_url=self._services, region=self._region))
         for settings in read_mappings(template):
             host = functions.host(settings.function)
             host.warm()
@@ -232,6 +245,13 @@ class LocalRuntime:
                 settings, invoke=host.invoke, clients=clients, checkpoints=self._state.checkpoints
             )
             self._mappings.start(mapping)
+
+    def _start_schedules(self, template: Template, functions: Functions) -> None:
+        self._parts.callback(self._schedules.stop)
+        # Their functions first: a schedule that cannot run stops the start before any has run.
+        read = [(each, functions.host(each.function)) for each in read_schedules(template)]
+        for settings, host in read:
+            self._schedules.start(Schedule(settings, host.invoke))
 
     def _start_gateway(self, template: Template, listener: socket.socket) -> None:
         config = GatewayConfig(

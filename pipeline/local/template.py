@@ -28,6 +28,7 @@ _ATTRIBUTES = {
     ("AWS::Lambda::Function", "Arn"): "arn:aws:lambda:{where}:function:{name}",
     ("AWS::StepFunctions::StateMachine", "Arn"): "arn:aws:states:{where}:stateMachine:{name}",
     ("AWS::StepFunctions::StateMachine", "Name"): "{name}",
+    ("AWS::Events::Rule", "Arn"): "arn:aws:events:{where}:rule/{name}",
     ("AWS::KMS::Key", "Arn"): "arn:aws:kms:{where}:key/{name}",
     ("AWS::IAM::Role", "Arn"): "arn:aws:iam::{account}:role/{name}",
     ("AWS::Logs::LogGroup", "Arn"): "arn:aws:logs:{where}:log-group:{name}:*",

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+#: The header of an envelope that names the feed of a pulled event.
+FEED_HEADER = "X-Poll-Feed"
+
+
 @dataclass(frozen=True)
 class CredentialSettings:
     """How requests prove who asks; fields as in `source.yaml`, empty where they do not apply."""

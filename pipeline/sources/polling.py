@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.sources.base import FieldPath, HeaderName, Model
+from pipeline.sources.compiled_poll import FEED_HEADER
+
+__all__ = ["FEED_HEADER", "Feed", "Polling"]
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _TIMES = {"since", "until"}
-#: The header of an envelope that names the feed of a pulled event.
-FEED_HEADER = "X-Poll-Feed"
 
 
 class HeaderCredential(Model):
@@ -125,6 +126,8 @@ class Feed(Model):
         for text in texts:
             if unknown := set(_PLACEHOLDER.findall(text)) - _TIMES:
                 raise ValueError(f"{{{min(unknown)}}} is unknown; use {{since}} and {{until}}")
+            if "{until}" in text and self.window is None:
+                raise ValueError("{until} is the end of a window; set 'window'")
         if (self.body or self.first_body) and self.method != "POST":
             raise ValueError("body: only with method POST")
         return self

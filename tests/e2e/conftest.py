@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
+from pipeline.cli.synth import synthesize
 from pipeline.local import endpoints
+from pipeline.sources.loader import available_sources, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,9 +106,21 @@ def alive(pids: list[int]) -> list[int]:
     return found
 
 
+def synthesized(folder: Path, **settings: object) -> tuple[str, ...]:
+    """Synthesize a stage of the tests' own; give the options with which `local up` runs it."""
+    stage = {"service": "ingest", "archiver": {"batching_window_seconds": 1}, **settings}
+    (folder / "e2e.yaml").write_text(yaml.safe_dump(stage))
+    synthesize("e2e", folder / "cdk.out", folder)
+    return ("--stage", "e2e", "--no-synth", "--assembly", str(folder / "cdk.out"))
+
+
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    runtime = Running(tmp_path_factory.mktemp("local") / "state")
+    """A stack with every source of the catalogue that has a route."""
+    folder = tmp_path_factory.mktemp("local")
+    sources = available_sources()
+    routed = [name for name in sorted(sources) if load_source(sources[name]).settings.poll is None]
+    runtime = Running(folder / "state", *synthesized(folder, sources=routed))
     try:
         runtime.wait()
         yield runtime

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.deployment import Deployment, DeploymentError, Stream, load_deployment
+from pipeline.deployment_polling import Poller
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -41,8 +42,18 @@ def test_extended_example_says_the_defaults() -> None:
 
 def test_extended_example_explains_every_option() -> None:
     text = (CONFIG / "extended-example.yaml").read_text()
-    words = {line.strip().removeprefix("# ").partition(":")[0] for line in text.splitlines()}
-    assert options(Deployment) - {"stage"} <= words
+    words = {line.strip(" #").partition(":")[0] for line in text.splitlines()}
+    assert (options(Deployment) | options(Poller)) - {"stage"} <= words
+
+
+def test_the_example_of_a_poller_can_be_used(tmp_path: Path) -> None:
+    text = (CONFIG / "extended-example.yaml").read_text()
+    head, separator, example = text.partition("pollers: {}\n")
+    assert separator
+    lines = [line.removeprefix("# ").removeprefix("#") for line in example.splitlines()]
+    head = head.replace("  - generic\n", "  - generic\n  - github-audit-log\n")
+    poller = load_deployment(write(tmp_path, head + "\n".join(lines))).pollers["github-audit-log"]
+    assert set(Poller.model_fields) == poller.model_fields_set
 
 
 def options(model: type[BaseModel]) -> set[str]:

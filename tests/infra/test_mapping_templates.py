@@ -13,6 +13,7 @@ import pytest
 from infra.mapping_templates import (
     accepted_response,
     error_body,
+    handshake_response,
     put_record_request,
     refused_response,
 )
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.local.gateway.exchange import Exchange
 
 RECORDED = json.loads((Path(__file__).parent / "velocity_vectors.json").read_bytes())
+HANDSHAKES = json.loads((Path(__file__).parent / "velocity_handshakes.json").read_bytes())
 
 
 def render(
@@ -160,3 +162,27 @@ def test_kinesis_without_an_answer_is_unavailable() -> None:
 def test_error_body_is_json_in_one_line() -> None:
     assert json.loads(error_body("e", 'a "message"'))["message"] == 'a "message"'
     assert "\n" not in error_body("e", "m")
+
+
+@pytest.mark.parametrize("vector", HANDSHAKES["vectors"], ids=range(len(HANDSHAKES["vectors"])))
+def test_handshake_renders_as_the_real_velocity_renders_it(vector: dict[str, Any]) -> None:
+    template = handshake_response(header=HANDSHAKES["header"], field=HANDSHAKES["field"])
+    text, context = render(template, "", vector["headers"])
+    assert json.loads(text) == vector["body"]
+    assert context["responseOverride"].get("status", 200) == vector["status"]
+
+
+@pytest.mark.parametrize("vector", HANDSHAKES["vectors"], ids=range(len(HANDSHAKES["vectors"])))
+def test_recorded_handshakes_give_the_header_back_or_400(vector: dict[str, Any]) -> None:
+    wanted = HANDSHAKES["header"].lower()
+    sent = [value for name, value in vector["headers"].items() if name.lower() == wanted and value]
+    if sent:
+        assert (vector["status"], vector["body"]) == (200, {HANDSHAKES["field"]: sent[0]})
+    else:
+        assert (vector["status"], vector["body"]["error"]) == (400, "bad_request")
+
+
+def test_a_handshake_looks_no_header_up_by_name() -> None:
+    template = handshake_response(header="A", field="f")
+    assert "params('" not in template
+    assert 'params("' not in template

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNTAGGED = re.compile(
     r"Policy$|Permission$|::Glue::|::ApiGateway::(?!RestApi$|Stage$)|LayerVersion$|CDK::Metadata$"
+    r"|::MetricFilter$|::QueryDefinition$|::Subscription$"
 )
 """Types that CloudFormation gives no tags, or that have none of their own."""
 
@@ -75,18 +76,21 @@ def test_sources_output_describes_each_source(stack: Synthesized) -> None:
     )
     assert described == {
         "github": {
+            "ingest": "direct",
             "route": "/github",
             "parameter": "/MozDef-EF/github/test/signing_secret",
             "queues": {"github": queues["github"]},
             "queue": queues["github"],
         },
         "generic": {
+            "ingest": "direct",
             "route": "/generic",
             "parameter": "/MozDef-EF/generic/test/auth_token",
             "queues": {"generic": queues["generic"]},
             "queue": queues["generic"],
         },
         "alarms": {
+            "ingest": "direct",
             "route": "/alarms",
             "parameter": "/MozDef-EF/alarms/test/auth_token",
             "queues": {"github": queues["github"], "urgent": queues["urgent"]},

@@ -157,3 +157,22 @@ class FakeS3(Faulty):
             if key.startswith(prefix)
             for line in gzip.decompress(content).splitlines()
         ]
+
+
+class FakeStream(Faulty):
+    """Takes records as Kinesis does, up to the default size of one."""
+
+    LARGEST = 1_048_576
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[dict[str, Any]] = []
+
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> dict[str, Any]:
+        self._call()
+        assert StreamName
+        assert 1 <= len(PartitionKey) <= 256, "a partition key has 1 to 256 characters"
+        if len(Data) + len(PartitionKey.encode()) > self.LARGEST:
+            raise client_error("ValidationException", "PutRecord")
+        self.records.append({"PartitionKey": PartitionKey, "Data": Data})
+        return {"ShardId": "shardId-000000000000", "SequenceNumber": str(len(self.records))}

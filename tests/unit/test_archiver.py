@@ -64,6 +64,8 @@ def test_a_part_that_fails_brings_the_whole_batch_back_to_the_same_keys(
     monkeypatch.setattr(module, "archiver", lambda: Archiver(catalog, Archive(s3, "b")))
 
     class Context:
+        aws_request_id = "1"
+
         @staticmethod
         def get_remaining_time_in_millis() -> int:
             return 4_000

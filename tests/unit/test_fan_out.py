@@ -301,13 +301,13 @@ def test_an_empty_secret_is_no_secret(bench: Bench) -> None:
 
 
 def test_a_bug_meets_one_event_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stream_processors import fan_out
+    from pipeline import steps
 
     def buggy(event: Any) -> None:
         if event.body == {"n": 1}:
             raise RuntimeError("a bug")
 
-    monkeypatch.setattr(fan_out, "validate", buggy)
+    monkeypatch.setattr(steps, "validate", buggy)
     batch = [record(generic({"n": n})) for n in range(3)]
     assert tally(bench.run(*batch).outcomes) == {"delivered": 2, "processing_error": 1}
     (line,) = bench.s3.lines("rejected/")

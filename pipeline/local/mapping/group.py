@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.local.mapping.event_source import EventSourceMapping
 
-_LOOK_SECONDS = 0.05
-
 
 class Mappings:
     """The running mappings of a stack."""
@@ -55,15 +53,3 @@ class Mappings:
                 for name, each in progress.items()
             },
         }
-
-    def wait_until_idle(self, seconds: float) -> bool:
-        """Wait until all that is on the streams by now is settled; False when it takes longer."""
-        since, deadline = time.time(), time.monotonic() + seconds
-        while True:
-            self.check()
-            status = self.status()
-            if status["idle"] and status["as_of"] > since:
-                return True
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,108 @@
+"""The receiver of the front door: verifies a request before it is taken, and answers handshakes.
+
+What it cannot decide it answers with 503: some senders never send again what was answered with 4xx.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from pipeline import metrics
+from pipeline.environment import ReceiverEnvironment
+from pipeline.receiving.acceptance import make_envelope, put_envelope
+from pipeline.receiving.admission import source_of
+from pipeline.receiving.answers import Answer, unavailable
+from pipeline.receiving.handshake import answer_handshake
+from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
+from pipeline.secret_store import SecretError, SecretStore
+from pipeline.sources.compiled import Catalog, load_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger()
+#: Zoom and Slack wait three seconds. A second attempt comes too late for them, but the event is
+#: then on the stream, and what they send again is a duplicate of it.
+CLIENT = Config(
+    connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 2}
+)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """The way of a request, with the services that it needs."""
+
+    catalog: Catalog
+    secrets: SecretStore
+    kinesis: Any
+    stream: str
+
+    def receive(self, event: Mapping[str, Any]) -> tuple[Request, Answer]:
+        """Take one request to the stream, or say why not.
+
+        Parameters
+        ----------
+        event : Mapping[str, Any]
+            The event of a Lambda proxy integration.
+
+        Raises
+        ------
+        UnknownRouteError
+            When the route belongs to no source.
+        """
+        request = read_request(event, source_of(self.catalog, event["resource"]))
+        try:
+            answer = (
+                refuse_stranger(request)
+                or refuse_forgery(request, self.secrets)
+                or answer_handshake(request, self.secrets)
+                or put_envelope(make_envelope(request), self.kinesis, self.stream)
+            )
+        except SecretError as error:
+            answer = unavailable(str(error))
+        return request, answer
+
+
+@cache
+def receiver() -> Receiver:
+    """Make the receiver of this process, on its first invocation."""
+    environment = ReceiverEnvironment.read(os.environ)
+    session = boto3.Session()
+    ssm, kinesis = (session.client(service, config=CLIENT) for service in ("ssm", "kinesis"))
+    return Receiver(
+        catalog=load_catalog(),
+        secrets=SecretStore(ssm, environment.project, environment.stage),
+        kinesis=kinesis,
+        stream=environment.stream_name,
+    )
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
+    """Answer one request."""
+    request, answer = receiver().receive(event)
+    report(request, answer)
+    return answer.response()
+
+
+def report(request: Request, answer: Answer) -> None:
+    """Count the request and log one line for it: no body, no header, no secret."""
+    metrics.emit_answer(request.source.name, answer.verdict, answer.reason)
+    logger.info(
+        answer.verdict.value,
+        extra={
+            "source": request.source.name,
+            "id": request.id,
+            "status": answer.status,
+            "reason": answer.reason,
+            "explanation": answer.explanation,
+        },
+    )

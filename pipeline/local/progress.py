@@ -1,0 +1,64 @@
+"""How far a running pipeline is: what was fetched and what was put on the streams, together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.schedules import describe
+
+if TYPE_CHECKING:
+    from pipeline.local.mapping.group import Mappings
+    from pipeline.local.schedules import Schedules
+
+_LOOK_SECONDS = 0.05
+
+
+class Progress:
+    """Looks at the parts of a stack that work by themselves.
+
+    Parameters
+    ----------
+    mappings : Mappings
+        The event source mappings.
+    schedules : Schedules
+        The schedules.
+    """
+
+    def __init__(self, mappings: Mappings, schedules: Schedules) -> None:
+        self._mappings = mappings
+        self._schedules = schedules
+
+    def check(self) -> None:
+        """Make sure that all of them work; PipelineError otherwise."""
+        self._mappings.check()
+        self._schedules.check()
+
+    def status(self) -> dict[str, Any]:
+        """Give how far they are.
+
+        `idle` with `as_of` T says: what was put on the streams before T is settled, each schedule
+        has run, none runs now, and what they put on the streams lies before T.
+        """
+        # Schedules first: what a run has put on a stream, the mappings have then seen or not.
+        scheduled = self._schedules.statuses()
+        status = self._mappings.status()
+        at_rest = all(each.idle for each in scheduled.values())
+        ended = max((each.last_run or 0.0 for each in scheduled.values()), default=0.0)
+        return {
+            **status,
+            "idle": bool(status["idle"] and at_rest and status["as_of"] > ended),
+            "schedules": describe(scheduled),
+        }
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until all that is on the streams by now is settled; False when it takes longer."""
+        since, deadline = time.time(), time.monotonic() + seconds
+        while True:
+            self.check()
+            status = self.status()
+            if status["idle"] and status["as_of"] > since:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_SECONDS)

@@ -1,0 +1,1 @@
+"""Fetches feeds of REST APIs and puts their events on the stream."""

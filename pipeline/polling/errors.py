@@ -1,0 +1,35 @@
+"""What can end a poll before its feed is drained."""
+
+from __future__ import annotations
+
+from pipeline.errors import PipelineError
+
+
+class PollError(PipelineError):
+    """The poll cannot go on; the next one begins at the last position that was written."""
+
+
+class ConnectionTroubleError(PollError):
+    """An exchange broke off, or its server had a fault: another try may do."""
+
+
+class LeaseLostError(PollError):
+    """Another poll of the feed has taken the lock, so this one may not write any more."""
+
+
+class OutOfTimeError(PollError):
+    """The invocation's time is up; nothing is wrong."""
+
+
+class PauseError(PollError):
+    """The sender asks for a pause that is longer than the invocation.
+
+    Parameters
+    ----------
+    seconds : float
+        How long, from now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the sender asks for a pause of {seconds:.0f} s")
+        self.seconds = seconds

@@ -1,0 +1,184 @@
+"""Which request fetches the page at a position, and which position follows a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from pipeline.fields import as_text, find
+from pipeline.polling.errors import PollError
+from pipeline.polling.http_client import Request
+from pipeline.polling.links import next_link
+from pipeline.polling.positions import Position
+from pipeline.polling.targets import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.polling.http_client import Answer
+    from pipeline.polling.pages import Page
+    from pipeline.polling.targets import Target
+    from pipeline.sources.compiled_poll import FeedSettings, PaginationSettings
+
+_LONGEST_CONTINUATION = 8_192
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a page leads to: the position after it, and whether the feed is drained for now."""
+
+    position: Position
+    drained: bool
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How one feed of one deployment is walked.
+
+    Parameters
+    ----------
+    feed : FeedSettings
+        How the API is described.
+    target : Target
+        Where it is.
+    headers : Mapping[str, str]
+        Sent with every request.
+    """
+
+    feed: FeedSettings
+    target: Target
+    headers: Mapping[str, str]
+
+    def begin(self, position: Position, now_ms: int) -> Position | None:
+        """Begin a walk over a window where none is under way; None where it would be empty."""
+        window = self.feed.window
+        if window is None or position.until is not None:
+            return position
+        # Whole seconds, as they are written for most APIs: nothing may lie between two windows.
+        until = (now_ms - window.settle_seconds * 1000) // 1000 * 1000
+        return replace(position, until=until, next=None) if until > position.complete else None
+
+    def request(self, position: Position) -> Request:
+        """Give the request for the page at a position.
+
+        Raises
+        ------
+        PollError
+            When its link leads to another host: the deployment's address has changed.
+        """
+        feed, page = self.feed, self.feed.pagination
+        if page.type == "link" and position.next is not None:
+            what = "the position's link"
+            url = follow(self.target.base_url, position.next, self.target.origin, what)
+            return self._request(url, self._filled(feed.body, position))
+        first = position.next is None
+        query = self._filled({**feed.query, **(feed.first_query if first else {})}, position)
+        body = self._filled({**feed.body, **(feed.first_body if first else {})}, position)
+        if position.next is not None:
+            carrier = query if page.send_in == "query" else body
+            if page.alone:
+                carrier.clear()
+            carrier[page.send_as] = position.next
+        url = self.target.url(feed.path)
+        if query:
+            url += "?" + urlencode(query, quote_via=quote, safe="")
+        return self._request(url, body)
+
+    def _request(self, url: str, body: Mapping[str, Any]) -> Request:
+        if self.feed.method != "POST":
+            return Request("GET", url, None, self.headers)
+        headers = {"Content-Type": "application/json", **self.headers}
+        return Request("POST", url, json.dumps(body).encode(), headers)
+
+    def _filled(self, values: Mapping[str, str | int], position: Position) -> dict[str, str | int]:
+        return {
+            name: self._fill(value, position) if isinstance(value, str) else value
+            for name, value in values.items()
+        }
+
+    def _fill(self, text: str, position: Position) -> str:
+        for name, when in (("{since}", position.since), ("{until}", position.until)):
+            if name in text:
+                text = text.replace(name, written(when or 0, self.feed.times))
+        return text
+
+    def after(self, position: Position, page: Page, answer: Answer, url: str, asked: int) -> Step:
+        """Tell what follows a page.
+
+        Parameters
+        ----------
+        position : Position
+            Of the page.
+        page : Page
+            What it held.
+        answer : Answer
+            For its headers.
+        url : str
+            What gave the answer.
+        asked : int
+            When it was asked for, in milliseconds since the epoch.
+
+        Raises
+        ------
+        PollError
+            When the API goes round in a circle, or its link leads to another host.
+        """
+        found = self._continuation(page, answer, url)
+        more = found is not None and self._more(page)
+        if more and found == position.next:
+            if page.events:
+                raise PollError("the API gives the same continuation again, with events")
+            # An empty last page that leads to itself.
+            more = False
+        if more:
+            return Step(replace(position, next=found), drained=False)
+        if self.feed.window is not None:
+            end = position.until or 0
+            since = max(end - self.feed.window.overlap_seconds * 1000, 0)
+            return Step(Position(since=since, complete=end), drained=True)
+        # Without a continuation, the last page is asked for again: more may be appended to it.
+        kept = found if found is not None else position.next
+        return Step(replace(position, next=kept, complete=asked), drained=True)
+
+    def _more(self, page: Page) -> bool:
+        more = self.feed.pagination.more
+        if more == "events":
+            return bool(page.events)
+        if more is None or isinstance(more, str):
+            return True
+        return find(page.document, more) is True
+
+    def _continuation(self, page: Page, answer: Answer, url: str) -> str | None:
+        settings = self.feed.pagination
+        if settings.type == "cursor":
+            found = _cursor(page, settings)
+        else:
+            found = next_link(answer.headers.get("link", "")) or ""
+            if found:
+                found = follow(url, found, self.target.origin, "the Link header's next")
+        if found and len(found) > _LONGEST_CONTINUATION:
+            raise PollError("the API gives a link or cursor that is too long to be kept")
+        return found or None
+
+
+def _cursor(page: Page, settings: PaginationSettings) -> str:
+    value = find(page.document, settings.cursor)
+    parts = value if isinstance(value, list) else [value]
+    text = ",".join(as_text(part) for part in parts)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PollError("the API gives a cursor that is no text") from None
+    return text
+
+
+def written(milliseconds: int, form: str) -> str:
+    """Write a time as an API wants it."""
+    if form == "milliseconds":
+        return str(milliseconds)
+    if form == "seconds":
+        return str(milliseconds // 1000)
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

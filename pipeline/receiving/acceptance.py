@@ -1,0 +1,83 @@
+"""Puts a request on the stream, in the envelope that the mapping template would have made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.envelope import Envelope, encode_envelope, partition_key
+from pipeline.parsing import LONGEST_KEY, digest, find_delivery_id
+from pipeline.receiving.answers import Answer, accepted, denied, unavailable
+
+if TYPE_CHECKING:
+    from pipeline.receiving.request import Request
+
+#: The Kinesis errors that a sender can cause. Stream name and partition key are always valid, so
+#: the length of the record, whose limit is a setting of the stream, is all that is left.
+TOO_LARGE_ERRORS = frozenset({"ValidationException", "InvalidArgumentException"})
+
+
+def make_envelope(request: Request) -> Envelope:
+    """Make the envelope of a request.
+
+    Parameters
+    ----------
+    request : Request
+        A request that passed the checks.
+    """
+    return Envelope(
+        id=request.id,
+        arrived_ms=request.arrived_ms,
+        source=request.source.name,
+        ip=request.ip,
+        body=request.body,
+        key=_key(request),
+        headers=request.kept,
+    )
+
+
+def _key(request: Request) -> str:
+    """Give what a sender's retry has in common with its first try, so that both meet in one shard.
+
+    An id at a path is the event's own. Where a request carries many events, none of them speaks
+    for the request.
+    """
+    source = request.source
+    if source.split is not None and not source.delivery_id_header:
+        return digest(request.body)
+    found = find_delivery_id(source, request.kept, request.content)
+    if not found:
+        return digest(request.body)
+    # API Gateway bounds the length of a header, and nothing bounds that of an id in a body.
+    too_long = len(found) > LONGEST_KEY and not source.delivery_id_header
+    return digest(found.encode()) if too_long else found
+
+
+def put_envelope(envelope: Envelope, kinesis: Any, stream: str) -> Answer:
+    """Put an envelope on the stream, and say whether it is there.
+
+    Parameters
+    ----------
+    envelope : Envelope
+        The envelope.
+    kinesis : Any
+        A boto3 Kinesis client.
+    stream : str
+        The stream's name.
+    """
+    try:
+        kinesis.put_record(
+            StreamName=stream,
+            PartitionKey=partition_key(envelope),
+            Data=encode_envelope(envelope),
+        )
+    except ClientError as error:
+        code = str(error.response["Error"]["Code"])
+        if code in TOO_LARGE_ERRORS:
+            message = "The event is larger than one record of the stream may be."
+            return denied(413, "too_large", message, code)
+        return unavailable(f"{stream}: {code}")
+    except BotoCoreError as error:
+        return unavailable(f"{stream}: {type(error).__name__}")
+    return accepted(envelope.id)

@@ -1,0 +1,104 @@
+"""What the receiver answers, in the form that API Gateway's own answers have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RETRY_AFTER_SECONDS = 1
+
+
+class Verdict(StrEnum):
+    """What became of a request at the receiver."""
+
+    ACCEPTED = "accepted"
+    HANDSHAKE = "handshake"
+    DENIED = "denied"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request.
+
+    Parameters
+    ----------
+    status : int
+        The HTTP status.
+    body : Mapping[str, str]
+        The JSON object that the sender gets.
+    verdict : Verdict
+        What became of the request.
+    reason : str
+        The word for it, where the request was not taken.
+    explanation : str
+        For the log alone: what an operator wants to know and a forger must not.
+    """
+
+    status: int
+    body: Mapping[str, str]
+    verdict: Verdict
+    reason: str = ""
+    explanation: str = ""
+
+    def response(self) -> dict[str, Any]:
+        """Give the response of a Lambda proxy integration."""
+        headers = {"Content-Type": "application/json"}
+        if self.verdict is Verdict.UNAVAILABLE:
+            headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return {
+            "statusCode": self.status,
+            "headers": headers,
+            "body": orjson.dumps(self.body).decode(),
+            "isBase64Encoded": False,
+        }
+
+
+def accepted(request_id: str) -> Answer:
+    """Say that the request is on the stream."""
+    return Answer(200, {"status": "accepted", "id": request_id}, Verdict.ACCEPTED)
+
+
+def shaken(body: Mapping[str, str]) -> Answer:
+    """Answer a handshake."""
+    return Answer(200, body, Verdict.HANDSHAKE)
+
+
+def denied(status: int, error: str, message: str, explanation: str = "") -> Answer:
+    """Turn a request away: the same request will not be taken later either.
+
+    Parameters
+    ----------
+    status : int
+        The HTTP status, 400 to 499.
+    error : str
+        A word for programs.
+    message : str
+        A sentence for people.
+    explanation : str
+        For the log alone.
+    """
+    return Answer(status, _error(error, message), Verdict.DENIED, error, explanation)
+
+
+def unavailable(explanation: str) -> Answer:
+    """Say that the fault is on this side; never with 4xx, after which some senders give up.
+
+    Parameters
+    ----------
+    explanation : str
+        For the log alone.
+    """
+    message = "The event was not taken. Send it again."
+    body = _error("unavailable", message)
+    return Answer(503, body, Verdict.UNAVAILABLE, "unavailable", explanation)
+
+
+def _error(error: str, message: str) -> dict[str, str]:
+    return {"status": "error", "error": error, "message": message}

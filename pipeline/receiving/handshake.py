@@ -1,0 +1,84 @@
+"""Answers a sender that asks whether this address is its owner's."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from pipeline.fields import as_text, find
+from pipeline.receiving.answers import Answer, denied, shaken
+from pipeline.secret_store import SecretError, SecretStore
+from pipeline.signatures import find_fault, signing_key
+
+if TYPE_CHECKING:
+    from pipeline.receiving.request import Request
+
+LONGEST_CHALLENGE = 200
+
+
+def answer_handshake(request: Request, secrets: SecretStore) -> Answer | None:
+    """Answer a handshake; None where the request is an event.
+
+    Parameters
+    ----------
+    request : Request
+        A request whose signature was checked: an HMAC for anyone who asks would sign forgeries.
+    secrets : SecretStore
+        Where the signing secrets are.
+
+    Raises
+    ------
+    SecretError
+        When no secret can be read.
+    """
+    settings = request.source.challenge
+    if settings is None or as_text(find(request.content, settings.path)) != settings.equals:
+        return None
+    challenge = find(request.content, settings.challenge)
+    if not _harmless(challenge):
+        return denied(
+            400,
+            "bad_challenge",
+            f"A challenge is 1 to {LONGEST_CHALLENGE} characters without a colon.",
+        )
+    values = {"$challenge": challenge}
+    if "$hmac" in settings.answer.values():
+        values["$hmac"] = _hmac(request, secrets, challenge)
+    return shaken({name: values[value] for name, value in settings.answer.items()})
+
+
+def _harmless(challenge: object) -> bool:
+    """Tell a random token from what could be a string to sign, such as `v0:1700000000:{}`."""
+    return (
+        isinstance(challenge, str)
+        and 1 <= len(challenge) <= LONGEST_CHALLENGE
+        and ":" not in challenge
+    )
+
+
+def _hmac(request: Request, secrets: SecretStore, challenge: str) -> str:
+    settings = request.source.signature
+    if settings is None:
+        raise AssertionError("the model lets only signed sources answer with an HMAC")
+    key = signing_key(settings, _secret_of(request, secrets))
+    return hmac.digest(key, challenge.encode(), "sha256").hex()
+
+
+class _OneSecret(SecretStore):
+    """Knows one secret, to tell which of two a request was signed with."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def secrets(self, source: str, kind: str, *, refresh: bool = False) -> tuple[bytes, ...]:  # noqa: ARG002
+        return (self._secret,)
+
+
+def _secret_of(request: Request, secrets: SecretStore) -> bytes:
+    """Give the secret that the request is signed with: while it rotates, the sender has but one."""
+    source = request.source
+    for secret in secrets.secrets(source.name, source.secret_kind):
+        known = _OneSecret(secret)
+        if find_fault(source, known, request.kept, request.body, request.arrived_ms) is None:
+            return secret
+    raise SecretError(f"{source.name}: the signing secret changed while a handshake was answered")

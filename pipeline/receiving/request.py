@@ -1,0 +1,151 @@
+"""A request as API Gateway hands it to the receiver, and the checks that it must pass."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipeline.events import Reason
+from pipeline.parsing import BodyError, read_body
+from pipeline.receiving.admission import from_allowed_network, has_token
+from pipeline.receiving.answers import Answer, denied
+from pipeline.signatures import find_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.secret_store import SecretStore
+    from pipeline.sources.compiled import CompiledSource
+
+_DEFAULT_TYPE = "application/json"
+_MESSAGES = {
+    Reason.BAD_SIGNATURE: "The signature is missing or does not fit.",
+    Reason.STALE_SIGNATURE: "The signature is too old, or its time is not.",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to a source.
+
+    Parameters
+    ----------
+    source : CompiledSource
+        Whose route it came to.
+    id : str
+        API Gateway's extended request id.
+    arrived_ms : int
+        When it came, in milliseconds since the epoch.
+    ip : str
+        The sender's address.
+    headers : Mapping[str, str]
+        All of them by lower-case name, the token included: never printed.
+    body : bytes
+        The body, byte for byte.
+    """
+
+    source: CompiledSource = field(repr=False)
+    id: str
+    arrived_ms: int
+    ip: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """The headers that travel in the envelope: also those that a signature covers."""
+        kept = self.source.kept_headers
+        return {name: value for name, value in self.headers.items() if name in kept}
+
+    @cached_property
+    def content(self) -> Any:
+        """The parsed body; None where there is no JSON in it, which is the fan-out's to reject."""
+        try:
+            return read_body(self.source, self.kept, self.body)[1]
+        except BodyError:
+            return None
+
+
+def read_request(event: Mapping[str, Any], source: CompiledSource) -> Request:
+    """Read the event of a Lambda proxy integration.
+
+    Parameters
+    ----------
+    event : Mapping[str, Any]
+        As API Gateway REST sends it.
+    source : CompiledSource
+        Whose route it came to.
+    """
+    context = event["requestContext"]
+    return Request(
+        source=source,
+        id=context["extendedRequestId"],
+        arrived_ms=int(context["requestTimeEpoch"]),
+        ip=context["identity"]["sourceIp"],
+        headers=_lower_case(event.get("headers") or {}),
+        body=_body(event),
+    )
+
+
+def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
+    """Give headers by lower-case name; the first of two that differ in case alone is taken.
+
+    The mapping template takes the first as well: otherwise the choice of the way in would say
+    which of two signatures counts.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers.items():
+        # What no UTF-8 can hold becomes a question mark, as in the template's URL-encoding.
+        found.setdefault(name.lower(), value.encode("utf-8", "replace").decode())
+    return found
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    return (
+        base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "replace")
+    )
+
+
+def refuse_stranger(request: Request) -> Answer | None:
+    """Check address and content type, which need no secret; None where they are as they must be."""
+    source = request.source
+    if not from_allowed_network(source, request.ip):
+        return denied(403, "forbidden", "The sender is not let in.", "address not allowed")
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower() or _DEFAULT_TYPE
+    if media_type not in source.content_types:
+        message = "The source does not send this Content-Type."
+        return denied(415, "unsupported_media_type", message)
+    return None
+
+
+def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
+    """Check token or signature; None where it is right.
+
+    Parameters
+    ----------
+    request : Request
+        The request, of whose body nothing was read yet.
+    secrets : SecretStore
+        Where token and signing secret are.
+
+    Raises
+    ------
+    SecretError
+        When no secret can be read: nothing is decided.
+    """
+    source = request.source
+    if source.authentication == "token":
+        given = request.headers.get(source.token_header, "")
+        if not given:
+            return denied(401, "unauthorized", "The token is missing.")
+        right = has_token(source, secrets, given)
+        return None if right else denied(403, "forbidden", "The sender is not let in.", "token")
+    fault = find_fault(source, secrets, request.kept, request.body, request.arrived_ms)
+    if fault is None:
+        return None
+    reason, explanation = fault
+    return denied(401, reason, _MESSAGES[reason], explanation)

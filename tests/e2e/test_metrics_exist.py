@@ -1,0 +1,103 @@
+"""Every metric of our own that an alarm or a dashboard names is written with these dimensions.
+
+The pipeline runs, gets events of every outcome, and its logs are read. An alarm on a metric that
+nobody writes is never on.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.accounts import metric_lines
+from pipeline.sources.loader import available_sources, load_source
+from pipeline.sources.samples import load_samples
+from tests.e2e.conftest import COMMAND, ROOT, Running
+from tests.e2e.test_local_pipeline import post
+from tests.support.watched import Named, in_alarms, in_dashboards
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoints import Endpoints
+
+NAMESPACE = "MozDef-EF"
+#: Written when AWS is out of reach only; `tests/infra/test_watching.py` has it, and the feeds'.
+NEEDS_A_FAULT = {"Unavailable"}
+
+
+def written(running: Running) -> dict[tuple[str, frozenset[str]], list[dict[str, Any]]]:
+    """The lines by the name and dimension names of each metric in them."""
+    found: dict[tuple[str, frozenset[str]], list[dict[str, Any]]] = {}
+    for log in sorted((running.state / "logs").glob("*.log")):
+        for line in metric_lines(log):
+            for block in line["_aws"]["CloudWatchMetrics"]:
+                assert block["Namespace"] == NAMESPACE
+                for names in block["Dimensions"]:
+                    for metric in block["Metrics"]:
+                        key = (metric["Name"], frozenset(names))
+                        found.setdefault(key, []).append(line)
+    return found
+
+
+def send_samples(where: Endpoints) -> None:
+    for source in sorted(where.queues):
+        (secret,) = (value.splitlines()[0] for value in where.parameters[source].values())
+        for sample in load_samples(load_source(available_sources()[source])):
+            if sample.settings.sign == "previous":
+                continue
+            request = sample.request((secret,), time.time())
+            post(where, source, request.body, request.headers, request.method)
+
+
+def test_each_metric_that_is_named_is_written(running: Running, where: Endpoints) -> None:
+    send_samples(where)
+    command = [COMMAND, "send", "github", "--count", "6", "--duplicate-every", "3"]
+    command += ["--corrupt-every", "5", "--state", str(running.state)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    running.settle()
+    emitted = written(running)
+    (template,) = (running.state.parent / "cdk.out").glob("*.template.json")
+    document = json.loads(template.read_text())
+    named = in_alarms(document) | in_dashboards(document)
+    own = {each for each in named if each.namespace == NAMESPACE}
+    own = {each for each in own if each.name not in NEEDS_A_FAULT}
+    assert {each.name for each in own} == {
+        "Accepted",
+        "Batches",
+        "Delivered",
+        "Denied",
+        "DeniedByReason",
+        "Duplicate",
+        "Handshakes",
+        "Ignored",
+        "Received",
+        "Rejected",
+        "RejectedByReason",
+        "UnsettledBatches",
+    }
+    # Each source has an alarm on counters of its own.
+    assert {dict(each.values).get("source") for each in own} >= set(where.queues)
+    for each in own:
+        lines = emitted.get((each.name, each.dimensions), [])
+        assert any(fits(each, line) for line in lines), (each, lines[:1])
+
+
+def fits(named: Named, line: dict[str, Any]) -> bool:
+    return all(line[name] == value for name, value in named.values)
+
+
+def test_status_of_the_running_pipeline(running: Running, where: Endpoints) -> None:
+    send_samples(where)
+    running.settle()
+    words = [COMMAND, "status", "--state", str(running.state), "--json"]
+    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+    found = json.loads(done.stdout)
+    assert set(found["sources"]) >= set(where.queues)
+    assert found["sources"]["github"]["received_per_minute"] > 0
+    assert set(found["iterator_age_seconds"]) == {"fan-out", "archiver"}
+    assert "MozDef-EF-ingest-e2e-github" in found["queues"]
+    # Samples that are rejected make tickets, so something is at risk.
+    assert found["tickets"]["waiting"] > 0
+    assert found["at_risk"]
+    assert done.returncode == 1, done.stderr
