@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
+from pipeline.aws.account import Account
+from pipeline.aws.clients import Ssm
 from pipeline.environment import AuthorizerEnvironment
 from pipeline.receiving.admission import (
     UnknownRouteError,
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Authorizer", "UnknownRouteError", "handler"]
 
 logger = Logger()
-CLIENT = Config(
-    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
-)
+#: A sender waits for the answer, some for three seconds.
+READ_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _header(request: Mapping[str, Any], name: str) -> str:
 def authorizer() -> Authorizer:
     """Make the authorizer of this process, on its first invocation."""
     environment = AuthorizerEnvironment.read(os.environ)
-    ssm = boto3.Session().client("ssm", config=CLIENT)
+    ssm = Ssm(Account.read(os.environ), READ_SECONDS)
     return Authorizer(load_catalog(), SecretStore(ssm, environment.project, environment.stage))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pipeline.events import Event, Outcome, Reason, rejected, unsettled
 from pipeline.mozdef_event import LARGEST_MESSAGE
@@ -26,7 +26,6 @@ _SENDER_FAULTS = frozenset(
     }
 )
 _TOO_LONG = ("BatchRequestTooLong", "MessageTooLong", "must be shorter", "too long")
-_PARALLEL_CALLS = 8
 
 
 class SqsDelivery:
@@ -35,7 +34,7 @@ class SqsDelivery:
     Parameters
     ----------
     sqs : Any
-        A boto3 SQS client.
+        A client with `send_message_batches`, as pipeline.aws.clients.Sqs has it.
     queue_urls : Mapping[str, str]
         Queue name to URL.
     """
@@ -43,7 +42,6 @@ class SqsDelivery:
     def __init__(self, sqs: Any, queue_urls: Mapping[str, str]) -> None:
         self._sqs = sqs
         self._queue_urls = queue_urls
-        self._pool = ThreadPoolExecutor(_PARALLEL_CALLS, thread_name_prefix="sqs")
 
     def deliver(
         self, events: Sequence[Event], deadline: Deadline
@@ -62,66 +60,80 @@ class SqsDelivery:
         tuple[list[Event], list[Outcome]]
             What SQS took, and the outcomes of the rest.
         """
-        taken: list[Event] = []
-        outcomes: list[Outcome] = []
-        results = self._pool.map(lambda batch: self._send(batch, deadline), pack(events))
-        for sent, refused in results:
-            taken += sent
-            outcomes += refused
-        return taken, outcomes
-
-    def _send(self, batch: list[Event], deadline: Deadline) -> tuple[list[Event], list[Outcome]]:
-        taken: list[Event] = []
-        outcomes: list[Outcome] = []
-        waiting = batch
-        explanation = "SQS did not take it"
+        work = _Work(list(pack(events)))
         for _ in deadline.attempts():
-            try:
-                answer = self._call(waiting)
-            except ClientError as error:
-                code = str(error.response.get("Error", {}).get("Code", ""))
-                if code in _SENDER_FAULTS:
-                    sent, refused = self._isolate(waiting, str(error), deadline)
-                    return taken + sent, outcomes + refused
-                explanation = f"SQS: {code}"
-                continue
-            except (BotoCoreError, KeyError) as error:
-                explanation = f"SQS: {type(error).__name__}"
-                continue
-            taken += [waiting[int(entry["Id"])] for entry in answer.get("Successful", [])]
-            again = []
-            for entry in answer.get("Failed", []):
-                event = waiting[int(entry["Id"])]
-                explanation = f"SQS: {entry.get('Code')}: {entry.get('Message', '')}"
-                if entry.get("SenderFault"):
-                    outcomes.append(_refused(event, explanation))
-                else:
-                    again.append(event)
-            waiting = again
-            if not waiting:
+            batches, work.waiting = work.waiting, []
+            calls = [self._call(batch) for batch in batches]
+            answers = self._sqs.send_message_batches(calls) if calls else []
+            for batch, answer in zip(batches, answers, strict=True):
+                work.settle(batch, answer)
+            if not work.waiting:
                 break
-        return taken, outcomes + [unsettled(event, explanation) for event in waiting]
+        return work.taken, work.outcomes + [
+            unsettled(event, work.explanation) for batch in work.waiting for event in batch
+        ]
 
-    def _isolate(
-        self, batch: list[Event], explanation: str, deadline: Deadline
-    ) -> tuple[list[Event], list[Outcome]]:
-        """Send one by one what SQS refused as a batch, to find the message at fault."""
-        if len(batch) == 1:
-            return [], [_refused(batch[0], explanation)]
-        parts = [self._send([event], deadline) for event in batch]
-        return (
-            [event for sent, _ in parts for event in sent],
-            [outcome for _, refused in parts for outcome in refused],
-        )
-
-    def _call(self, batch: Sequence[Event]) -> Any:
-        return self._sqs.send_message_batch(
-            QueueUrl=self._queue_urls[batch[0].queue],
-            Entries=[
+    def _call(self, batch: Sequence[Event]) -> dict[str, Any]:
+        return {
+            "QueueUrl": self._queue_urls[batch[0].queue],
+            "Entries": [
                 {"Id": str(number), "MessageBody": event.message.decode()}
                 for number, event in enumerate(batch)
             ],
-        )
+        }
+
+
+@dataclass
+class _Work:
+    """Batches on their way: what was taken, what was refused, and what is tried again."""
+
+    waiting: list[list[Event]]
+    taken: list[Event] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    explanation: str = "SQS did not take it"
+
+    def settle(self, batch: list[Event], answer: dict[str, Any] | Exception) -> None:
+        """Take the answer to one call."""
+        if isinstance(answer, ClientError):
+            self._settle_error(batch, answer)
+        elif isinstance(answer, Exception):
+            self._again(batch, f"SQS: {type(answer).__name__}")
+        else:
+            self._settle_entries(batch, answer)
+
+    def _settle_error(self, batch: list[Event], error: ClientError) -> None:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code not in _SENDER_FAULTS:
+            self._again(batch, f"SQS: {code}")
+        elif len(batch) == 1:
+            self.outcomes.append(_refused(batch[0], str(error)))
+        else:
+            # SQS refused the batch for one message: one by one, the message at fault is found.
+            self.waiting += [[event] for event in batch]
+
+    def _settle_entries(self, batch: list[Event], answer: dict[str, Any]) -> None:
+        taken = {str(entry["Id"]) for entry in answer.get("Successful", [])}
+        failed = {str(entry["Id"]): entry for entry in answer.get("Failed", [])}
+        again = []
+        for number, event in enumerate(batch):
+            entry = failed.get(str(number))
+            if str(number) in taken:
+                self.taken.append(event)
+            elif entry is not None and entry.get("SenderFault"):
+                self.outcomes.append(_refused(event, _explain(entry)))
+            else:
+                again.append(event)
+                self.explanation = _explain(entry or {"Code": "no answer for a message"})
+        if again:
+            self.waiting.append(again)
+
+    def _again(self, batch: list[Event], explanation: str) -> None:
+        self.explanation = explanation
+        self.waiting.append(batch)
+
+
+def _explain(entry: Mapping[str, Any]) -> str:
+    return f"SQS: {entry.get('Code')}: {entry.get('Message', '')}"
 
 
 def pack(events: Sequence[Event]) -> Iterator[list[Event]]:

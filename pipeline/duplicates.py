@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from pipeline.events import Event, Outcome, delivered, duplicate, unsettled
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ class DeduplicationTable:
     Parameters
     ----------
     dynamodb : Any
-        A boto3 DynamoDB client.
+        A client with `batch_get_items` and `batch_write_items`, as pipeline.aws.clients.DynamoDb.
     table : str
         The table's name.
     clock : Callable[[], float]
@@ -57,31 +55,28 @@ class DeduplicationTable:
         tuple[dict[str, str], set[str]]
             Key to the id of the event that was delivered; and the keys that could not be read.
         """
-        found: dict[str, str] = {}
-        unread: set[str] = set()
-        for chunk in _chunks(keys, KEYS_PER_READ):
-            missing = self._read(chunk, found, deadline)
-            unread |= missing
-        return found, unread
-
-    def _read(self, keys: Sequence[str], found: dict[str, str], deadline: Deadline) -> set[str]:
-        now = self._clock()
-        wanted = [{"pk": {"S": key}} for key in keys]
+        now, found = self._clock(), dict[str, str]()
+        waiting = [[{"pk": {"S": key}} for key in chunk] for chunk in _chunks(keys, KEYS_PER_READ)]
         for _ in deadline.attempts():
-            try:
-                answer = self._dynamodb.batch_get_item(
-                    RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
-                )
-            except (BotoCoreError, ClientError):
-                continue
-            for item in answer["Responses"].get(self._table, []):
-                # TTL deletes within days, not at once: an expired item is no longer there.
-                if float(item["expires"]["N"]) > now:
-                    found[item["pk"]["S"]] = item["id"]["S"]
-            wanted = answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", [])
-            if not wanted:
+            calls = [
+                {"RequestItems": {self._table: {"Keys": wanted, "ConsistentRead": True}}}
+                for wanted in waiting
+            ]
+            answers = self._dynamodb.batch_get_items(calls) if calls else []
+            again = []
+            for wanted, answer in zip(waiting, answers, strict=True):
+                if isinstance(answer, Exception):
+                    again.append(wanted)
+                    continue
+                for item in answer["Responses"].get(self._table, []):
+                    # TTL deletes within days, not at once: an expired item is no longer there.
+                    if float(item["expires"]["N"]) > now:
+                        found[item["pk"]["S"]] = item["id"]["S"]
+                again.append(answer.get("UnprocessedKeys", {}).get(self._table, {}).get("Keys", []))
+            waiting = [wanted for wanted in again if wanted]
+            if not waiting:
                 break
-        return {key["pk"]["S"] for key in wanted}
+        return found, {key["pk"]["S"] for wanted in waiting for key in wanted}
 
     def remember(self, events: Sequence[Event], deadline: Deadline) -> set[str]:
         """Write down what was delivered.
@@ -108,22 +103,23 @@ class DeduplicationTable:
             }
             for event in events
         }
-        unwritten: set[str] = set()
-        for chunk in _chunks(list(items), ITEMS_PER_WRITE):
-            unwritten |= self._write([items[key] for key in chunk], deadline)
-        return unwritten
-
-    def _write(self, items: Sequence[Any], deadline: Deadline) -> set[str]:
-        wanted = [{"PutRequest": {"Item": item}} for item in items]
+        waiting = [
+            [{"PutRequest": {"Item": items[key]}} for key in chunk]
+            for chunk in _chunks(list(items), ITEMS_PER_WRITE)
+        ]
         for _ in deadline.attempts():
-            try:
-                answer = self._dynamodb.batch_write_item(RequestItems={self._table: wanted})
-            except (BotoCoreError, ClientError):
-                continue
-            wanted = answer.get("UnprocessedItems", {}).get(self._table, [])
-            if not wanted:
+            calls = [{"RequestItems": {self._table: wanted}} for wanted in waiting]
+            answers = self._dynamodb.batch_write_items(calls) if calls else []
+            left = [
+                wanted
+                if isinstance(answer, Exception)
+                else answer.get("UnprocessedItems", {}).get(self._table, [])
+                for wanted, answer in zip(waiting, answers, strict=True)
+            ]
+            waiting = [wanted for wanted in left if wanted]
+            if not waiting:
                 break
-        return {request["PutRequest"]["Item"]["pk"]["S"] for request in wanted}
+        return {put["PutRequest"]["Item"]["pk"]["S"] for wanted in waiting for put in wanted}
 
 
 def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import quote_plus, unquote_to_bytes
 
 from pipeline.errors import PipelineError
 
@@ -109,8 +109,13 @@ def decode_envelope(data: bytes) -> Envelope:
         name, separator, value = pair.partition("=")
         if not separator or name in fields:
             raise EnvelopeError("the metadata line is no list of distinct fields")
-        fields[name] = unquote_plus(value) if "%" in value or "+" in value else value
+        fields[name] = _unquote(value) if "%" in value or "+" in value else value
     return _from_fields(fields, data[end + 1 :])
+
+
+def _unquote(value: str) -> str:
+    # As urllib's unquote_plus for ASCII, which this line is; without its search for other text.
+    return unquote_to_bytes(value.replace("+", " ")).decode(errors="replace")
 
 
 def partition_key(envelope: Envelope) -> str:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from pipeline import metrics
 from pipeline.archive import Archive
+from pipeline.aws.account import Account
+from pipeline.aws.clients import S3
 from pipeline.environment import ArchiverEnvironment
 from pipeline.event_log import place
 from pipeline.events import Outcomes
+from pipeline.garbage import without_collection
 from pipeline.parsing import find_source, open_envelope
 from pipeline.records import read_events
 from pipeline.retrying import Deadline
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-CLIENT = Config(
-    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2}
-)
+#: An object of a whole batch takes longer to write than a ledger does.
+READ_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,13 @@ class Archiver:
 def archiver() -> Archiver:
     """Make the archiver of this process, on its first invocation."""
     environment = ArchiverEnvironment.read(os.environ)
-    s3 = boto3.Session().client("s3", config=CLIENT)
-    return Archiver(load_catalog(), Archive(s3, environment.archive_bucket))
+    bucket = environment.archive_bucket
+    return Archiver(
+        load_catalog(), Archive(S3(Account.read(os.environ), bucket, READ_SECONDS), bucket)
+    )
 
 
+@without_collection
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Archive one batch.
 

@@ -19,6 +19,7 @@ from pipeline.duplicates import DeduplicationTable, drop_duplicates
 from pipeline.environment import FanOutEnvironment
 from pipeline.event_log import log_events, place
 from pipeline.events import Event, Kind, Outcome, Outcomes, delivered
+from pipeline.garbage import without_collection
 from pipeline.mozdef_event import write_message
 from pipeline.records import read_events
 from pipeline.retrying import Deadline
@@ -99,6 +100,7 @@ def fan_out() -> FanOut:
     )
 
 
+@without_collection
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch; name the first record that must be delivered again, if there is one."""
     records = event["Records"]

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from pipeline.aws.connections import Connections
+from pipeline.aws.connections import READ_SECONDS, Connections
 from pipeline.aws.signing import Signer
+from pipeline.aws.wire import request_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.aws.account import Account
+    from pipeline.aws.wire import Answer
+
+    #: What a call that did not work gives in the place of an answer.
+    Failure = ClientError | BotoCoreError
 
 _AGENT = "mozdef-ef"
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
@@ -41,10 +46,19 @@ class JsonService:
         What stands before the operation's name in X-Amz-Target.
     version : str
         Of the protocol, `1.0` or `1.1`.
+    read_seconds : float
+        How long to wait for each part of an answer.
     """
 
-    def __init__(self, account: Account, service: str, target: str, version: str) -> None:
-        self._connections = Connections(account.endpoint(service))
+    def __init__(
+        self,
+        account: Account,
+        service: str,
+        target: str,
+        version: str,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._connections = Connections(account.endpoint(service), read_seconds=read_seconds)
         self._signer = Signer(account, service)
         self._target = target
         self._type = f"application/x-amz-json-{version}"
@@ -59,6 +73,36 @@ class JsonService:
         BotoCoreError
             When it does not answer.
         """
+        answer = self._connections.send(*self._signed(operation, parameters))
+        return _document(operation, answer)
+
+    def call_each(
+        self, operation: str, calls: Iterable[Mapping[str, Any]]
+    ) -> list[dict[str, Any] | Failure]:
+        """Call an operation several times, with a few calls under way at once.
+
+        Parameters
+        ----------
+        operation : str
+            Its name.
+        calls : Iterable[Mapping[str, Any]]
+            The parameters of each.
+
+        Returns
+        -------
+        list[dict[str, Any] | Failure]
+            For each call its answer, or the error that `call` would raise, in their order.
+        """
+        # Made one by one as they are sent: the bodies of a batch need not be held all at once.
+        requests = (request_bytes(*self._signed(operation, call)) for call in calls)
+        return [
+            one if isinstance(one, BotoCoreError) else _outcome(operation, one)
+            for one in self._connections.send_each(requests)
+        ]
+
+    def _signed(
+        self, operation: str, parameters: Mapping[str, Any]
+    ) -> tuple[str, str, bytes, dict[str, str]]:
         body = orjson.dumps(parameters)
         headers = self._signer.headers(
             "POST",
@@ -68,13 +112,7 @@ class JsonService:
             {"content-type": self._type, "x-amz-target": f"{self._target}.{operation}"},
         )
         headers["user-agent"] = _AGENT
-        answer = self._connections.send("POST", "/", body, headers)
-        document = _object(answer.body)
-        if answer.status != 200:
-            raise _json_error(operation, answer.status, document or {})
-        if document is None:
-            raise HTTPClientError(error=f"{operation}: the answer is no JSON object")
-        return document
+        return "POST", "/", body, headers
 
 
 class Sqs:
@@ -92,6 +130,12 @@ class Sqs:
         """Send up to ten messages."""
         return self._service.call("SendMessageBatch", {"QueueUrl": QueueUrl, "Entries": Entries})
 
+    def send_message_batches(
+        self, calls: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any] | Failure]:
+        """Make several such calls at once; an error stands in the place of its answer."""
+        return self._service.call_each("SendMessageBatch", calls)
+
 
 class DynamoDb:
     """Amazon DynamoDB."""
@@ -103,16 +147,26 @@ class DynamoDb:
         """Read up to 100 items."""
         return self._service.call("BatchGetItem", {"RequestItems": RequestItems})
 
+    def batch_get_items(self, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Failure]:
+        """Make several such calls at once; an error stands in the place of its answer."""
+        return self._service.call_each("BatchGetItem", calls)
+
     def batch_write_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
         """Write up to 25 items."""
         return self._service.call("BatchWriteItem", {"RequestItems": RequestItems})
+
+    def batch_write_items(
+        self, calls: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any] | Failure]:
+        """Make several such calls at once; an error stands in the place of its answer."""
+        return self._service.call_each("BatchWriteItem", calls)
 
 
 class Ssm:
     """AWS Systems Manager Parameter Store."""
 
-    def __init__(self, account: Account) -> None:
-        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1")
+    def __init__(self, account: Account, read_seconds: float = READ_SECONDS) -> None:
+        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1", read_seconds)
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:
         """Read one parameter."""
@@ -129,14 +183,17 @@ class S3:
         the host's name.
     bucket : str
         The one bucket that is written to. Its name has no dots, which TLS would not take.
+    read_seconds : float
+        How long to wait for each part of an answer.
     """
 
-    def __init__(self, account: Account, bucket: str) -> None:
+    def __init__(self, account: Account, bucket: str, read_seconds: float = READ_SECONDS) -> None:
         endpoint, in_path = account.endpoint("s3"), bool(account.endpoint_url)
         self._bucket = bucket
         self._prefix = f"/{bucket}" if in_path else ""
         self._connections = Connections(
-            endpoint if in_path else endpoint.replace("https://", f"https://{bucket}.", 1)
+            endpoint if in_path else endpoint.replace("https://", f"https://{bucket}.", 1),
+            read_seconds=read_seconds,
         )
         self._signer = Signer(account, "s3")
 
@@ -170,6 +227,22 @@ class S3:
         if answer.status != 200:
             raise _xml_error("PutObject", answer.status, answer.body)
         return {}
+
+
+def _document(operation: str, answer: Answer) -> dict[str, Any]:
+    document = _object(answer.body)
+    if answer.status != 200:
+        raise _json_error(operation, answer.status, document or {})
+    if document is None:
+        raise HTTPClientError(error=f"{operation}: the answer is no JSON object")
+    return document
+
+
+def _outcome(operation: str, answer: Answer) -> dict[str, Any] | Failure:
+    try:
+        return _document(operation, answer)
+    except (ClientError, BotoCoreError) as error:
+        return error
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

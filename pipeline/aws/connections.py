@@ -5,21 +5,32 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httptools
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from pipeline.aws.wire import Answer, AnswerReader, request_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 5.0
 #: No answer of the calls that are made here comes near it; a peer must not fill the memory.
 LARGEST_ANSWER = 64 * 1024 * 1024
+#: More calls at once would only fill the socket buffers sooner.
+MOST_UNDER_WAY = 8
+#: How long the calls wait that were under way while another one waited in vain.
+HURRY_SECONDS = 0.2
+_SILENCE = (ReadTimeoutError, EndpointConnectionError)
 _CHUNK = 256 * 1024
 
 
@@ -27,38 +38,6 @@ _CHUNK = 256 * 1024
 def _tls() -> ssl.SSLContext:
     # It reads the machine's certificates, which takes some 10 ms: once for all services.
     return ssl.create_default_context()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a request."""
-
-    status: int
-    body: bytes
-
-
-class _Reader:
-    """Takes one answer from the parser, piece by piece."""
-
-    def __init__(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.status = 0
-        self.kept = False
-        self.complete = False
-
-    def on_headers_complete(self) -> None:
-        # Asked here, because the parser forgets it with the end of the message.
-        self.status = self.parser.get_status_code()
-        self.kept = self.parser.should_keep_alive()
-
-    def on_body(self, part: bytes) -> None:
-        self.parts.append(part)
-        self.size += len(part)
-
-    def on_message_complete(self) -> None:
-        self.complete = True
 
 
 class Connections:
@@ -110,9 +89,50 @@ class Connections:
         EndpointConnectionError, ConnectionClosedError, ReadTimeoutError
             Subclasses of botocore's BotoCoreError, as its own clients raise them.
         """
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
-        request = head.encode() + body
+        return self._send(request_bytes(method, path, body, headers))
+
+    def send_each(self, requests: Iterable[bytes]) -> list[Answer | BotoCoreError]:
+        """Send several requests, of which a few are under way at the same time.
+
+        One thread does it: it writes a request to the next connection, and reads the answer before
+        it uses that connection again. Threads would take as long again as the calls themselves.
+
+        Parameters
+        ----------
+        requests : Iterable[bytes]
+            Made by `request_bytes`.
+
+        Returns
+        -------
+        list[Answer | BotoCoreError]
+            For each request its answer, or what went wrong with it, in their order.
+        """
+        answers: list[Answer | BotoCoreError] = []
+        under_way: deque[tuple[socket.socket | None, bytes]] = deque()
+        trouble: BotoCoreError | None = None
+
+        def finish() -> None:
+            nonlocal trouble
+            answer = self._finish(*under_way.popleft(), trouble)
+            if isinstance(answer, _SILENCE):
+                trouble = answer
+            answers.append(answer)
+
+        for request in requests:
+            if len(under_way) == MOST_UNDER_WAY:
+                finish()
+            if trouble is not None:
+                # Nobody answers: waiting again for each of many calls would use up the time.
+                while under_way:
+                    finish()
+                answers.append(trouble)
+                continue
+            under_way.append((self._begin(request), request))
+        while under_way:
+            finish()
+        return answers
+
+    def _send(self, request: bytes) -> Answer:
         while True:
             try:
                 connection = self._idle.pop()
@@ -123,6 +143,33 @@ class Connections:
             except ConnectionClosedError:
                 # It may be one of many that the other side closed: try the next.
                 continue
+
+    def _begin(self, request: bytes) -> socket.socket | None:
+        """Write a request to a connection; None where that did not work."""
+        try:
+            connection = self._idle.pop() if self._idle else self._connect()
+        except (IndexError, BotoCoreError):
+            return None
+        try:
+            connection.sendall(request)
+        except OSError:
+            connection.close()
+            return None
+        return connection
+
+    def _finish(
+        self, connection: socket.socket | None, request: bytes, trouble: BotoCoreError | None
+    ) -> Answer | BotoCoreError:
+        """Read the answer; a request that no connection took is sent once more, by itself."""
+        try:
+            if connection is None:
+                return trouble or self._send(request)
+            try:
+                return self._read(connection, HURRY_SECONDS if trouble else self._read_seconds)
+            except ConnectionClosedError:
+                return trouble or self._send(request)
+        except BotoCoreError as error:
+            return error
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -141,9 +188,21 @@ class Connections:
         return connection
 
     def _exchange(self, connection: socket.socket, request: bytes) -> Answer:
-        reader = _Reader()
         try:
             connection.sendall(request)
+        except TimeoutError as error:
+            connection.close()
+            raise ReadTimeoutError(endpoint_url=self.endpoint, error=error) from error
+        except OSError as error:
+            connection.close()
+            raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
+        return self._read(connection, self._read_seconds)
+
+    def _read(self, connection: socket.socket, seconds: float) -> Answer:
+        reader = AnswerReader()
+        if connection.gettimeout() != seconds:
+            connection.settimeout(seconds)
+        try:
             while not reader.complete:
                 part = connection.recv(_CHUNK)
                 if not part or reader.size > LARGEST_ANSWER:

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 import orjson
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 
 def client_error(code: str, operation: str = "Operation", status: int = 400) -> ClientError:
@@ -51,6 +51,17 @@ class FakeSsm(Faulty):
         return {"Parameter": {"Name": Name, "Value": self.parameters[Name]}}
 
 
+def in_turn(method: Any, calls: list[dict[str, Any]]) -> list[Any]:
+    """Make several calls one after the other; an error stands in the place of its answer."""
+    answers: list[Any] = []
+    for call in calls:
+        try:
+            answers.append(method(**call))
+        except (BotoCoreError, ClientError) as error:
+            answers.append(error)
+    return answers
+
+
 class FakeDynamoDb(Faulty):
     """Keeps items by key; can leave keys and items unprocessed."""
 
@@ -62,6 +73,12 @@ class FakeDynamoDb(Faulty):
         self.write_sizes: list[int] = []
         self.write_faults: deque[Exception] = deque()
         self.writes_broken = False
+
+    def batch_get_items(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return in_turn(self.batch_get_item, calls)
+
+    def batch_write_items(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return in_turn(self.batch_write_item, calls)
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         self._call()
@@ -110,6 +127,9 @@ class FakeSqs(Faulty):
         self.batch_sizes: list[int] = []
         #: Given the message, an error code and whether it is the sender's fault; else None.
         self.fail_entry: Any = lambda _body: None
+
+    def send_message_batches(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return in_turn(self.send_message_batch, calls)
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
         self._call()

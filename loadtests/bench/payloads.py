@@ -1,0 +1,169 @@
+"""The events of the benchmarks: 325 real GitHub payloads, and small ones like Zoom's."""
+
+from __future__ import annotations
+
+import base64
+import time
+import uuid
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+from pipeline.cli.demo import EXAMPLES
+from pipeline.cli.demo_requests import real_payloads
+from pipeline.envelope import Envelope, encode_envelope
+from pipeline.sources.samples import authenticate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.sources.loader import LoadedSource
+
+SECRET = "a secret of the benchmarks"  # noqa: S105 - of no deployment
+SMALL_BYTES = 1_024
+_places = count()
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One webhook: headers as sent, and the body's bytes."""
+
+    source: str
+    event_type: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def github_deliveries(source: LoadedSource) -> list[Delivery]:
+    """Give the real payloads, signed; pings, which are not forwarded, are left out."""
+    found = []
+    for name, example in real_payloads(EXAMPLES):
+        if name == "ping":
+            continue
+        body = orjson.dumps(example)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "GitHub-Hookshot/0123456",
+            "X-GitHub-Event": name,
+            "X-GitHub-Delivery": "",
+            "X-GitHub-Hook-ID": "292430182",
+        }
+        proof = authenticate(source, SECRET, body, now=time.time())
+        found.append(Delivery("github", name, {**headers, **proof}, body))
+    return found
+
+
+def small_deliveries(source: LoadedSource, number: int = 325) -> list[Delivery]:
+    """Give Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls."""
+    first = next(_places) * number
+    found = []
+    for place in range(first, first + number):
+        body = _meeting(place)
+        headers = {"Content-Type": "application/json"}
+        proof = authenticate(source, SECRET, body, now=time.time())
+        event_type = "meeting.participant_joined"
+        found.append(Delivery("zoom", event_type, {**headers, **proof}, body))
+    return found
+
+
+def _meeting(place: int) -> bytes:
+    document: dict[str, Any] = {
+        "event": "meeting.participant_joined",
+        "event_ts": int(time.time() * 1000) + place,
+        "payload": {
+            "account_id": "AAAAAABBBB",
+            "object": {
+                "id": f"{1_234_567_890 + place}",
+                "uuid": f"4444AAAiAAAAAiAiAiiAii{place:04d}==",
+                "host_id": "x1yCzABCDEfg23HiJKl4mN",
+                "topic": "Weekly review",
+                "type": 8,
+                "start_time": "2026-11-23T10:08:23Z",
+                "timezone": "America/Los_Angeles",
+                "duration": 60,
+                "participant": {
+                    "user_id": f"{16_778_240 + place}",
+                    "user_name": "Alice Example",
+                    "id": "iFxeBPYun6SAiWUzBcEkX",
+                    "participant_uuid": "55555AAAiAAAAAiAiAiiAii",
+                    "date_time": "2026-11-23T10:09:03Z",
+                    "email": "alice@example.com",
+                    "note": "",
+                },
+            },
+        },
+    }
+    room = SMALL_BYTES - len(orjson.dumps(document))
+    document["payload"]["object"]["participant"]["note"] = "n" * room
+    return orjson.dumps(document)
+
+
+def envelopes(deliveries: Sequence[Delivery], sources: dict[str, LoadedSource]) -> list[bytes]:
+    """Give envelopes as the front door makes them, each a delivery of its own.
+
+    Parameters
+    ----------
+    deliveries : Sequence[Delivery]
+        What was sent.
+    sources : dict[str, LoadedSource]
+        Whose headers are kept.
+    """
+    return [_envelope(one, sources[one.source]) for one in deliveries]
+
+
+def _envelope(delivery: Delivery, source: LoadedSource) -> bytes:
+    keep = {name.lower() for name in source.settings.headers.keep}
+    headers = {name.lower(): value for name, value in delivery.headers.items()}
+    key = ""
+    locator = source.settings.delivery_id
+    if locator is not None and locator.header is not None:
+        key = headers[locator.header.lower()] = str(uuid.uuid4())
+    return encode_envelope(
+        Envelope(
+            id=f"{uuid.uuid4().hex[:14]}=",
+            arrived_ms=int(time.time() * 1000),
+            source=delivery.source,
+            ip="192.0.2.1",
+            body=delivery.body,
+            key=key,
+            headers={name: value for name, value in headers.items() if name in keep},
+        )
+    )
+
+
+def records(data: Sequence[bytes], *, start: int = 0) -> list[dict[str, Any]]:
+    """Give records as an event source mapping hands them over."""
+    return [
+        {
+            "kinesis": {
+                "kinesisSchemaVersion": "1.0",
+                "partitionKey": str(number),
+                "sequenceNumber": str(49_590_338_271_490_256_608_559_692_538_361_571_095 + number),
+                "data": base64.b64encode(one).decode(),
+                "approximateArrivalTimestamp": time.time(),
+            },
+            "eventSource": "aws:kinesis",
+            "eventVersion": "1.0",
+            "eventID": f"shardId-000000000000:{number}",
+            "eventName": "aws:kinesis:record",
+            "awsRegion": "us-west-2",
+            "eventSourceARN": "arn:aws:kinesis:us-west-2:000000000000:stream/bench",
+        }
+        for number, one in enumerate(data, start)
+    ]
+
+
+def aggregated(data: Sequence[bytes], in_each: int = 20) -> list[bytes]:
+    """Give KPL aggregates of the envelopes, as a poller or a replay makes them."""
+    result = []
+    for start in range(0, len(data), in_each):
+        aggregator = RecordAggregator()
+        for number, one in enumerate(data[start : start + in_each]):
+            if aggregator.add_user_record(str(start + number), one) is not None:
+                raise AssertionError("an aggregate of the benchmarks is too large")
+        _, _, content = aggregator.clear_and_get().get_contents()
+        result.append(bytes(content))
+    return result

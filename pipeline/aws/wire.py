@@ -1,0 +1,65 @@
+"""HTTP/1.1 as it goes over the wire: a request as bytes, and the reader of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httptools
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request."""
+
+    status: int
+    body: bytes
+
+
+def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Give a request as it goes over the wire.
+
+    Parameters
+    ----------
+    method : str
+        Such as `POST`.
+    path : str
+        URL-encoded.
+    body : bytes
+        What is sent.
+    headers : Mapping[str, str]
+        All but the length of the body; none may hold a line break.
+    """
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+class AnswerReader:
+    """Takes one answer from the parser, piece by piece."""
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.status = 0
+        self.kept = False
+        self.complete = False
+
+    def on_headers_complete(self) -> None:
+        """Take what the head of the answer says."""
+        # Asked here, because the parser forgets it with the end of the message.
+        self.status = self.parser.get_status_code()
+        self.kept = self.parser.should_keep_alive()
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body."""
+        self.parts.append(part)
+        self.size += len(part)
+
+    def on_message_complete(self) -> None:
+        """See that all of it is there."""
+        self.complete = True
