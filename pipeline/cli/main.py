@@ -8,12 +8,20 @@ import typer
 
 from pipeline.cli import (
     audit,
+    cdk,
+    config,
     dead_letters,
     demo,
     local,
     replay,
     replay_jobs,
+    secret,
     send,
+    source_check,
+    source_new,
+    source_show,
+    source_try,
+    status,
     synth,
     tail,
 )
@@ -46,10 +54,39 @@ dead_letters_app.command("show")(dead_letters.show_ticket)
 dead_letters_app.command("replay")(dead_letters.replay_some)
 dead_letters_app.command("dismiss")(dead_letters.dismiss)
 app.add_typer(dead_letters_app, name="dead-letters")
+config_app = typer.Typer(
+    help="The settings of stages and of the delivery pipeline.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+config_app.command("check")(config.check)
+app.add_typer(config_app, name="config")
+app.command("cdk", context_settings=cdk.CONTEXT)(cdk.cdk)
+source_app = typer.Typer(
+    help="The kinds of senders: make one, check it, look at it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+source_app.command("new")(source_new.new)
+source_app.command("check")(source_check.check)
+source_app.command("list")(source_show.list_sources)
+source_app.command("show")(source_show.show)
+source_app.command("try")(source_try.try_file)
+app.add_typer(source_app, name="source")
+secret_app = typer.Typer(
+    help="The secrets that sources share with their senders.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+secret_app.command("set")(secret.set_secret)
+secret_app.command("rotate")(secret.rotate)
+secret_app.command("retire")(secret.retire)
+app.add_typer(secret_app, name="secret")
 app.command("synth")(synth.synth)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("audit")(audit.audit)
+app.command("status")(status.status)
 app.command("demo")(demo.demo)
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 import uuid
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pipeline.cli.sender import Outgoing
+from pipeline.fields import find, path_of
 from pipeline.sources.loader import LoadedSource, SourceError
 from pipeline.sources.samples import Request, authenticate, load_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pipeline.sources.model import DeliveryId
 
 
 def payloads(
@@ -28,6 +31,8 @@ def payloads(
     SourceError
         When a file cannot be read, or the source has no sample that can be delivered.
     """
+    if source.settings.ingest == "poll":
+        raise SourceError(f"{source.name}: its events are fetched, so there is nothing to send")
     if not files:
         found = [
             (
@@ -95,7 +100,11 @@ def make_requests(
         corrupt = bool(corrupt_every) and number % corrupt_every == 0
         fresh = _make_fresh(source, body, base, number)
         proof = authenticate(
-            source, f"not {secret}" if corrupt else secret, fresh.body, now=time.time()
+            source,
+            f"not {secret}" if corrupt else secret,
+            fresh.body,
+            now=time.time(),
+            headers=fresh.headers,
         )
         outgoing = Outgoing(
             source.name,
@@ -112,12 +121,33 @@ def _make_fresh(source: LoadedSource, body: bytes, headers: dict[str, str], numb
     locator = source.settings.delivery_id
     if locator is not None and locator.header is not None:
         return Request({**headers, locator.header: str(uuid.uuid4())}, body)
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return Request(headers, body)
+    changed = False
+    for event in _events(source, document):
+        changed |= _mark(event, locator, f"{number}-{uuid.uuid4()}")
+    return Request(headers, orjson.dumps(document) if changed else body)
+
+
+def _events(source: LoadedSource, document: Any) -> list[dict[str, Any]]:
+    """Give the events in a body: itself, or the elements that the source splits it into."""
+    split = source.settings.split
+    found = [document] if split is None else find(document, path_of(split.path))
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _mark(event: dict[str, Any], locator: DeliveryId | None, mark: str) -> bool:
+    """Make one event unlike any other: by the text that is its id, or by its hash."""
     if locator is None:
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            return Request(headers, body)
-        if isinstance(document, dict):
-            document["sent"] = f"{number}-{uuid.uuid4()}"
-            return Request(headers, orjson.dumps(document))
-    return Request(headers, body)
+        event["sent"] = mark
+        return True
+    if locator.path is None:
+        return False
+    *parents, last = path_of(locator.path)
+    holder = find(event, tuple(parents))
+    if not isinstance(holder, dict) or not isinstance(holder.get(last), str):
+        return False
+    holder[last] = mark
+    return True

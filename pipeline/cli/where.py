@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.local import emulator, endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
 Stack = Annotated[
@@ -52,6 +53,8 @@ class Deployment:
         The ARN of the replay's workflow; empty where there is none.
     client : Callable[[str], Any]
         Gives a boto3 client of one of its services.
+    parameters : Mapping[str, str]
+        Source to the name of the SSM parameter that holds its secret.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Deployment:
     dead_letter_queue: str
     replay_state_machine: str
     client: Callable[[str], Any]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def who(self) -> dict[str, str]:
         """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
@@ -110,7 +114,24 @@ def _local(state: Path) -> Deployment:
         dead_letter_queue=where.dead_letter_queue,
         replay_state_machine="",
         client=client,
+        parameters=_local_parameters(client("ssm"), where),
     )
+
+
+def _local_parameters(ssm: Any, where: endpoints.Endpoints) -> dict[str, str]:
+    """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources."""
+    kinds = {source: set(values) for source, values in where.parameters.items()}
+    found = {}
+    try:
+        pages = ssm.get_paginator("describe_parameters").paginate()
+        names = [str(one["Name"]) for page in pages for one in page["Parameters"]]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
+    for name in names:
+        parts = name.split("/")
+        if len(parts) == 5 and parts[4] in kinds.get(parts[2], set()):
+            found[parts[2]] = name
+    return found
 
 
 def _deployed(stack: str) -> Deployment:
@@ -142,4 +163,12 @@ def _deployed(stack: str) -> Deployment:
         dead_letter_queue=output("DeadLetterQueueUrl"),
         replay_state_machine=outputs.get("ReplayStateMachineArn", ""),
         client=client,
+        parameters=_parameters(stack, outputs.get("Sources", "{}")),
     )
+
+
+def _parameters(stack: str, described: str) -> dict[str, str]:
+    try:
+        return {name: str(one["parameter"]) for name, one in json.loads(described).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DeploymentError(f"{stack}: output Sources cannot be read: {error!r}") from None

@@ -7,6 +7,7 @@ nobody writes is never on.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from tests.e2e.test_local_pipeline import post
 from tests.support.watched import Named, in_alarms, in_dashboards
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.local.endpoints import Endpoints
 
 NAMESPACE = "MozDef-EF"
@@ -52,7 +55,15 @@ def send_samples(where: Endpoints) -> None:
 
 def test_each_metric_that_is_named_is_written(running: Running, where: Endpoints) -> None:
     send_samples(where)
-    command = [COMMAND, "send", "github", "--count", "6", "--duplicate-every", "3"]
+    command: list[str | Path] = [
+        COMMAND,
+        "send",
+        "github",
+        "--count",
+        "6",
+        "--duplicate-every",
+        "3",
+    ]
     command += ["--corrupt-every", "5", "--state", str(running.state)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     running.settle()
@@ -90,7 +101,7 @@ def fits(named: Named, line: dict[str, Any]) -> bool:
 def test_status_of_the_running_pipeline(running: Running, where: Endpoints) -> None:
     send_samples(where)
     running.settle()
-    words = [COMMAND, "status", "--state", str(running.state), "--json"]
+    words: list[str | Path] = [COMMAND, "status", "--state", str(running.state), "--json"]
     done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
     found = json.loads(done.stdout)
     assert set(found["sources"]) >= set(where.queues)
@@ -101,3 +112,20 @@ def test_status_of_the_running_pipeline(running: Running, where: Endpoints) -> N
     assert found["tickets"]["waiting"] > 0
     assert found["at_risk"]
     assert done.returncode == 1, done.stderr
+
+
+def test_watching_the_running_pipeline_until_ctrl_c(running: Running, where: Endpoints) -> None:
+    assert where.queues
+    words: list[str | Path] = [COMMAND, "status", "--state", str(running.state)]
+    with subprocess.Popen(
+        [*words, "--watch", "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(20) == 0
+    assert looks[0]["as_of"] < looks[1]["as_of"]
+    plain = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert plain.returncode in {0, 1}, plain.stderr
+    for heading in ("events a minute, over 5 minutes", "iterator age", "tickets"):
+        assert heading in plain.stdout

@@ -1,0 +1,127 @@
+"""Reads and writes the SSM parameter of a source: the current value, and the previous one.
+
+No error here holds a value: what SSM says about a value that it refuses can quote it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class ParameterError(PipelineError):
+    """A parameter cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a parameter holds.
+
+    Parameters
+    ----------
+    values : tuple[str, ...]
+        The current value, and the previous one after it; never printed.
+    modified : datetime
+        When it was last written.
+    key_id : str
+        The KMS key that it is encrypted with; empty for the account's own.
+    """
+
+    values: tuple[str, ...]
+    modified: datetime
+    key_id: str
+
+    def __repr__(self) -> str:
+        return f"Held({len(self.values)} values, modified={self.modified})"
+
+
+class Parameter:
+    """One parameter.
+
+    Parameters
+    ----------
+    ssm : Any
+        A boto3 SSM client.
+    name : str
+        Its name.
+    """
+
+    def __init__(self, ssm: Any, name: str) -> None:
+        self._ssm = ssm
+        self.name = name
+
+    def read(self) -> Held | None:
+        """Read it; None where there is none.
+
+        Raises
+        ------
+        ParameterError
+            When SSM refuses, or cannot be reached.
+        """
+        try:
+            found = self._ssm.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
+            described = self._ssm.describe_parameters(
+                ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [self.name]}]
+            )["Parameters"]
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "ParameterNotFound":
+                return None
+            raise ParameterError(f"{self.name}: cannot be read ({_code(error)})") from None
+        lines = [line.strip() for line in str(found["Value"]).splitlines()]
+        key_id = str(described[0].get("KeyId", "")) if described else ""
+        values = tuple(line for line in lines if line)[:2]
+        return Held(values, found["LastModifiedDate"], key_id)
+
+    def create(self, value: str) -> bool:
+        """Write the first value; False where there is a parameter already.
+
+        Raises
+        ------
+        ParameterError
+            When SSM refuses, or cannot be reached.
+        """
+        try:
+            self._put([value], overwrite=False, key_id="")
+        except ParameterError as error:
+            if "ParameterAlreadyExists" in str(error):
+                return False
+            raise
+        return True
+
+    def write(self, values: list[str], held: Held) -> None:
+        """Write values in the place of those that it holds, under the same key.
+
+        Raises
+        ------
+        ParameterError
+            When SSM refuses, or cannot be reached.
+        """
+        self._put(values, overwrite=True, key_id=held.key_id)
+
+    def _put(self, values: list[str], *, overwrite: bool, key_id: str) -> None:
+        request: dict[str, Any] = {
+            "Name": self.name,
+            "Value": "\n".join(values),
+            "Type": "SecureString",
+            "Overwrite": overwrite,
+        }
+        if key_id:
+            # Without it, SSM would change to the account's own key.
+            request["KeyId"] = key_id
+        try:
+            self._ssm.put_parameter(**request)
+        except (BotoCoreError, ClientError) as error:
+            raise ParameterError(f"{self.name}: cannot be written ({_code(error)})") from None
+
+
+def _code(error: BotoCoreError | ClientError) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "unknown"))
+    return type(error).__name__

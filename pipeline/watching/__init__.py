@@ -1,0 +1,1 @@
+"""How a deployment is at this moment: what `mozdef-ef status` shows."""
