@@ -1,4 +1,8 @@
-"""Synthesizes the cloud assembly of a stage: `python -m infra.app --stage dev`."""
+"""Synthesizes a cloud assembly: of a stage (`--stage dev`), or of the delivery pipeline.
+
+`cdk` calls it with neither, unless `STAGE` is set: it is then the pipeline where the configuration
+has a `delivery.yaml`, else the stage `dev`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import inputs
+from pipeline.delivery_loading import FILE, load_delivery, plan_stages
 from pipeline.deployment import load_deployment
 from pipeline.errors import PipelineError
 from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from aws_cdk import App
+
+    from pipeline.delivery_loading import StagePlan
+    from pipeline.delivery_settings import Delivery
     from pipeline.deployment import Deployment
     from pipeline.sources.loader import LoadedSource
 
@@ -59,32 +68,96 @@ def synthesize(
         When the settings do not fit together, a rule is broken or the layer cannot be built.
     """
     # The CDK starts a Node process when it is imported: not before there is something to do.
-    from aws_cdk import App
-
-    from infra.checks import add_checks
     from infra.code import write_code
     from infra.layer import build_layer
     from infra.stack import ApplicationStack, FunctionAssets
 
-    output.mkdir(parents=True, exist_ok=True)
-    (output / inputs.FILE).unlink(missing_ok=True)
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder) / "code"
         write_code(ROOT, sources, code)
-        app = App(outdir=str(output), context=context, analytics_reporting=False)
+        app = _new_app(output)
         ApplicationStack(
             app,
             deployment=deployment,
             sources=sources,
             assets=FunctionAssets(code=code, layer=layer or build_layer(ROOT, ROOT / "build")),
         )
-        add_checks(app)
-        try:
-            app.synth()
-        except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
-            raise SynthesisError(f"{deployment.stack_name}: {error}") from error
+        _write(app, deployment.stack_name)
     return template_path(deployment, output)
+
+
+def synthesize_delivery(
+    delivery: Delivery,
+    plans: Sequence[StagePlan],
+    output: Path,
+    *,
+    layer: Path | None = None,
+) -> Path:
+    """Write the cloud assembly of the delivery pipeline, and in it those of its stages.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The pipeline's settings.
+    plans : Sequence[StagePlan]
+        Its stages.
+    output : Path
+        The folder of the assembly.
+    layer : Path, optional
+        The folder of the functions' layer; by default it is built from the lock.
+
+    Returns
+    -------
+    Path
+        The pipeline's own template, in `output`.
+
+    Raises
+    ------
+    PipelineError
+        As `synthesize` does.
+    """
+    from infra.code import write_code
+    from infra.delivery import DeliveryStack, StackParts
+    from infra.layer import build_layer
+    from infra.stack import FunctionAssets
+
+    layer = layer or build_layer(ROOT, ROOT / "build")
+    with tempfile.TemporaryDirectory() as folder:
+        stages = []
+        for plan in plans:
+            parts = []
+            for planned in plan.stacks:
+                deployment = planned.deployment
+                sources = load_sources(deployment.sources, deployment.source_directory)
+                code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
+                write_code(ROOT, sources, code)
+                parts.append(StackParts(planned, sources, FunctionAssets(code=code, layer=layer)))
+            stages.append((plan, parts))
+        app = _new_app(output)
+        packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+        cli_version = packages["devDependencies"]["aws-cdk"]
+        DeliveryStack(app, delivery=delivery, stages=stages, cli_version=cli_version)
+        _write(app, delivery.stack_name)
+    return output / f"{delivery.stack_name}.template.json"
+
+
+def _new_app(output: Path) -> App:
+    from aws_cdk import App
+
+    output.mkdir(parents=True, exist_ok=True)
+    (output / inputs.FILE).unlink(missing_ok=True)
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return App(outdir=str(output), context=context, analytics_reporting=False)
+
+
+def _write(app: App, name: str) -> None:
+    from infra.checks import add_checks
+
+    add_checks(app)
+    try:
+        app.synth()
+    except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
+        raise SynthesisError(f"{name}: {error}") from error
 
 
 def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
@@ -126,17 +199,27 @@ def template_path(deployment: Deployment, output: Path) -> Path:
 
 
 def main() -> int:
-    """Synthesize the stage that the command line names, as the `cdk` command does."""
-    parser = argparse.ArgumentParser(description="Synthesize the cloud assembly of a stage.")
-    parser.add_argument("--stage", default="dev", help="a file in the configuration folder")
+    """Synthesize what the command line names, as the `cdk` command does."""
+    parser = argparse.ArgumentParser(description="Synthesize a cloud assembly.")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stage", help="a stage alone: a file in the configuration folder")
+    what.add_argument(
+        "--delivery", action="store_true", help=f"the delivery pipeline: {FILE} in that folder"
+    )
     parser.add_argument("--config", type=Path, default=ROOT / "config", help="that folder")
     parser.add_argument(
         "--output", type=Path, default=Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
     )
     arguments = parser.parse_args()
+    settings = arguments.config / FILE
     try:
-        deployment = load_deployment(arguments.config / f"{arguments.stage}.yaml")
-        print(synthesize_if_needed(deployment, arguments.output))
+        if arguments.delivery or (arguments.stage is None and settings.is_file()):
+            delivery = load_delivery(settings)
+            plans = plan_stages(delivery, settings)
+            print(synthesize_delivery(delivery, plans, arguments.output))
+        else:
+            deployment = load_deployment(arguments.config / f"{arguments.stage or 'dev'}.yaml")
+            print(synthesize_if_needed(deployment, arguments.output))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 2

@@ -24,6 +24,9 @@ WITHOUT_RESOURCE = {
 }
 """Actions for which AWS knows no resource; Step Functions needs them to log and to trace."""
 
+TRACES = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
+"""What every function may do besides its own work."""
+
 
 def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for statement in document["Statement"]:

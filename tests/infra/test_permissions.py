@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.infra.policies import ROLE, WITHOUT_RESOURCE, granted, statements
+from tests.infra.policies import ROLE, TRACES, WITHOUT_RESOURCE, granted, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.infra.conftest import Synthesized
-
-TRACES = {("xray:PutTelemetryRecords", "*"), ("xray:PutTraceSegments", "*")}
-"""X-Ray's actions know no resource."""
 
 
 def parameter(name: str) -> str:

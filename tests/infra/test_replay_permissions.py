@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.infra.policies import ROLE, WITHOUT_RESOURCE, granted, statements
+from tests.infra.policies import ROLE, TRACES, WITHOUT_RESOURCE, granted, statements
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
@@ -19,6 +19,7 @@ def test_replay_worker_may_do_what_it_does_alone(stack: Synthesized) -> None:
     assert granted(role) == {
         ("logs:CreateLogStream", logs),
         ("logs:PutLogEvents", logs),
+        *TRACES,
         ("kinesis:ListShards", stream),
         ("kinesis:PutRecords", stream),
         *(("s3:GetObject", f"{bucket}/{prefix}/*") for prefix in (*replayable, "jobs/replay")),

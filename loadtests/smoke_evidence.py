@@ -1,0 +1,131 @@
+"""What the archive and the deduplication table say about the events of a smoke test."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.audit.join import Entry, Received, base_id
+from pipeline.audit.known import TableCheck
+from pipeline.audit.listing import Listing, hour_prefix, hours
+from pipeline.audit.reading import ArchiveReader
+from pipeline.replay.objects import Objects
+from pipeline.sources.compiled import load_catalog
+from pipeline.sources.compiler import write_compiled_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from loadtests.target import Target
+    from pipeline.audit.listing import ArchiveObject
+    from pipeline.sources.compiled import Catalog
+
+#: How far the clocks of this machine and of AWS may be apart.
+_CLOCKS = timedelta(minutes=5)
+
+
+class Evidence:
+    """Gathers what is known of some events; each object of the archive is read once.
+
+    Parameters
+    ----------
+    target : Target
+        The pipeline.
+    ids : frozenset[str]
+        The ids that the front door gave the events.
+    start : float
+        When the first was sent, in epoch seconds.
+    """
+
+    def __init__(self, target: Target, ids: frozenset[str], start: float) -> None:
+        s3 = target.client("s3")
+        self._ids = ids
+        self._start = datetime.fromtimestamp(start, UTC) - _CLOCKS
+        self._sources = sorted(target.sources)
+        self._listing = Listing(s3, target.archive_bucket)
+        self.unreadable: list[str] = []
+        self._reader = ArchiveReader(Objects(s3, target.archive_bucket), self.unreadable.append)
+        self._table = TableCheck(
+            target.client("dynamodb"),
+            target.dedupe_table,
+            compiled_catalog(target),
+            self._reader.event,
+        )
+        self._seen: set[tuple[str, int]] = set()
+        self._received: dict[str, Received] = {}
+        self._entries: dict[str, dict[str, Entry]] = {}
+
+    def look(self) -> None:
+        """Read what is new in the archive since the last look."""
+        hour_prefixes = [
+            hour_prefix(hour) for hour in hours(self._start, datetime.now(UTC) + _CLOCKS)
+        ]
+        for prefix in hour_prefixes:
+            for item in self._new(f"ledger/{prefix}"):
+                for entry in self._reader.entries(item):
+                    if base_id(entry.id) in self._ids:
+                        self._entries.setdefault(base_id(entry.id), {})[entry.id] = entry
+            for source in self._sources:
+                for item in self._new(f"raw/source={source}/{prefix}"):
+                    for event in self._reader.received(item):
+                        if event.id in self._ids:
+                            self._received[event.id] = event
+
+    def complete(self, event_id: str, events: int) -> bool:
+        """Tell whether an event is in `raw/`, and each of its parts in the ledger."""
+        return event_id in self._received and len(self._entries.get(event_id, {})) >= events
+
+    def fault(self, event_id: str, outcomes: tuple[str, ...], events: int) -> str:
+        """Say what is wrong with an event; nothing where it ended as it should.
+
+        Parameters
+        ----------
+        event_id : str
+            The id that the front door gave it.
+        outcomes : tuple[str, ...]
+            How it may end: an outcome, with its reason after a colon where it has one.
+        events : int
+            How many events are in it.
+        """
+        entries = self._entries.get(event_id, {})
+        if not entries:
+            failed = event_id in set(self._reader.failed(self._listing, self._start))
+            return f"{event_id}: {'its batch failed' if failed else 'not in the ledger in time'}"
+        ended = sorted({_written(entry) for entry in entries.values()})
+        if not set(ended) <= set(outcomes):
+            return f"{event_id}: ended as {', '.join(ended)}, expected {' or '.join(outcomes)}"
+        if len(entries) != events:
+            return f"{event_id}: {len(entries)} events in the ledger, expected {events}"
+        received = self._received.get(event_id)
+        if received is None:
+            return f"{event_id}: not in raw/ in time; see the archiver"
+        if ended == ["delivered"] and not self._table.delivered(received):
+            return f"{event_id}: delivered by the ledger, unknown to the deduplication table"
+        return ""
+
+    def _new(self, prefix: str) -> Iterator[ArchiveObject]:
+        for items in self._listing.by_shard(prefix).values():
+            for item in items:
+                # A batch that was tried again may have written its object again, longer.
+                if (item.key, item.size) not in self._seen:
+                    self._seen.add((item.key, item.size))
+                    yield item
+
+
+def _written(entry: Entry) -> str:
+    return f"{entry.outcome}:{entry.reason}" if entry.reason else entry.outcome
+
+
+def compiled_catalog(target: Target) -> Catalog:
+    """Compile the target's sources, as the build does, and load them."""
+    with tempfile.TemporaryDirectory(prefix="mozdef-ef-smoke-") as name:
+        package = f"compiled_catalog_{Path(name).name.replace('-', '_')}"
+        write_compiled_catalog(target.sources, Path(name), package)
+        sys.path.insert(0, name)
+        try:
+            return load_catalog(package)
+        finally:
+            sys.path.remove(name)

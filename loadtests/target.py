@@ -1,0 +1,191 @@
+"""What a test is sent to: a stack on AWS, or the pipeline that runs on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.errors import PipelineError
+from pipeline.local import emulator, endpoints
+from pipeline.sources.loader import load_sources
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pipeline.sources.loader import LoadedSource
+
+_CLIENT = Config(
+    connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}
+)
+
+
+class TargetError(PipelineError):
+    """The pipeline that is to be tested cannot be found, or lacks something."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A running pipeline.
+
+    Parameters
+    ----------
+    name : str
+        How to speak of it.
+    api : str
+        Base URL of its front door.
+    sources : Mapping[str, LoadedSource]
+        Its sources that take requests, by name.
+    secrets : Mapping[str, str]
+        The current secret of each of them.
+    archive_bucket, dedupe_table : str
+        Where it says what became of an event.
+    client : Callable[[str], Any]
+        Gives a boto3 client.
+    """
+
+    name: str
+    api: str
+    sources: Mapping[str, LoadedSource]
+    secrets: Mapping[str, str]
+    archive_bucket: str
+    dedupe_table: str
+    client: Callable[[str], Any]
+
+
+def add_options(parser: argparse.ArgumentParser, default: Path) -> None:
+    """Add the options that name a target.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser of a test's command line.
+    default : Path
+        The directory of private sources where none is named.
+    """
+    where = parser.add_argument_group("what is tested")
+    where.add_argument("--state", default=".local", help="state directory of a local pipeline")
+    where.add_argument("--stack", default="", help="a deployed stack, in the place of that")
+    where.add_argument("--aws-region", default="", help="the stack's region")
+    where.add_argument("--role-arn", default="", help="a role to take on first")
+    where.add_argument(
+        "--private-sources", default=str(default), help="directory of private sources"
+    )
+
+
+def find_target(
+    *, state: Path, stack: str, region: str, role_arn: str, private_sources: Path
+) -> Target:
+    """Find what the options name.
+
+    Parameters
+    ----------
+    state : Path
+        The state directory of a local pipeline, for when there is no stack.
+    stack : str
+        The name of a CloudFormation stack, or nothing.
+    region : str
+        Its region, or nothing for the one that boto3 is set to.
+    role_arn : str
+        A role to take on, or nothing.
+    private_sources : Path
+        Where the sources are that the catalogue does not have.
+
+    Raises
+    ------
+    PipelineError
+        When it is not there, or a secret is missing.
+    """
+    if stack:
+        return _deployed(stack, _session(region, role_arn), private_sources)
+    return _local(state, private_sources)
+
+
+def _local(state: Path, private_sources: Path) -> Target:
+    where = endpoints.read(state)
+
+    def client(service: str) -> Any:
+        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+    sources = _routed(list(where.queues), private_sources)
+    return Target(
+        name=f"the local pipeline in {state}",
+        api=where.api,
+        sources=sources,
+        secrets={name: _first(next(iter(where.parameters[name].values()))) for name in sources},
+        archive_bucket=where.archive_bucket,
+        dedupe_table=where.dedupe_table,
+        client=client,
+    )
+
+
+def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Target:
+    def client(service: Any) -> Any:
+        return session.client(service, config=_CLIENT)
+
+    try:
+        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise TargetError(f"{stack}: cannot be described: {error}") from None
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    try:
+        described = json.loads(outputs["Sources"])
+        sources = _routed(list(described), private_sources)
+        parameters = {name: str(described[name]["parameter"]) for name in sources}
+        ssm = client("ssm")
+        return Target(
+            name=f"stack {stack}",
+            api=outputs["ApiUrl"].rstrip("/"),
+            sources=sources,
+            secrets={name: _secret(ssm, parameters[name]) for name in sources},
+            archive_bucket=outputs["ArchiveBucketName"],
+            dedupe_table=outputs["DedupeTableName"],
+            client=client,
+        )
+    except KeyError as error:
+        raise TargetError(f"{stack}: no output {error}; deploy this version of it") from None
+
+
+def _session(region: str, role_arn: str) -> boto3.Session:
+    session = boto3.Session(region_name=region or None)
+    if not role_arn:
+        return session
+    try:
+        answer = session.client("sts", config=_CLIENT).assume_role(
+            RoleArn=role_arn, RoleSessionName="mozdef-ef-test"
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise TargetError(f"{role_arn}: cannot be taken on: {error}") from None
+    keys = answer["Credentials"]
+    return boto3.Session(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+        region_name=region or None,
+    )
+
+
+def _routed(names: list[str], private_sources: Path) -> dict[str, LoadedSource]:
+    loaded = load_sources(sorted(names), private_sources)
+    return {name: one for name, one in loaded.items() if one.settings.ingest != "poll"}
+
+
+def _secret(ssm: Any, parameter: str) -> str:
+    try:
+        answer = ssm.get_parameter(Name=parameter, WithDecryption=True)
+    except (BotoCoreError, ClientError) as error:
+        kind = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+        raise TargetError(
+            f"{parameter}: cannot be read ({kind}); write the source's secret into it first"
+        ) from None
+    return _first(str(answer["Parameter"]["Value"]))
+
+
+def _first(value: str) -> str:
+    return value.splitlines()[0].strip() if value.strip() else ""

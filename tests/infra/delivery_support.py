@@ -1,0 +1,107 @@
+"""Delivery pipelines to synthesize, and what their assemblies say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONNECTION = (
+    "arn:aws:codeconnections:us-west-2:111111111111:connection/00000000-0000-4000-8000-000000000000"
+)
+PIPELINE_ACCOUNT, STAGING_ACCOUNT, PRODUCTION_ACCOUNT = "1" * 12, "2" * 12, "3" * 12
+
+SOURCES: dict[str, dict[str, Any]] = {
+    "connection": {"mode": "github", "repository": "example/code", "connection_arn": CONNECTION},
+    "token": {"mode": "github", "repository": "example/code", "token_secret": "github-token"},
+    "codecommit": {"mode": "codecommit", "repository": "code", "branch": "trunk"},
+    "both": {
+        "mode": "both",
+        "framework": {
+            "provider": "github",
+            "repository": "example/code",
+            "connection_arn": CONNECTION,
+        },
+        "configuration": {"provider": "codecommit", "repository": "settings"},
+    },
+}
+SAME_ACCOUNT: list[dict[str, Any]] = [
+    {"name": "dev"},
+    {"name": "staging", "smoke_test": True, "load_test": {"shape": "spike", "p95_ms": 321}},
+    {"name": "production", "approval": True},
+]
+THREE_ACCOUNTS: list[dict[str, Any]] = [
+    {"name": "dev", "account": STAGING_ACCOUNT},
+    {"name": "staging", "account": STAGING_ACCOUNT, "smoke_test": True, "load_test": {}},
+    {
+        "name": "production",
+        "account": PRODUCTION_ACCOUNT,
+        "region": "eu-west-1",
+        "approval": True,
+    },
+]
+
+
+def settings(source: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "account": PIPELINE_ACCOUNT,
+        "region": "us-west-2",
+        "source": SOURCES[source],
+        "stages": stages,
+    }
+
+
+@dataclass(frozen=True)
+class DeliveryAssembly:
+    """The cloud assembly of a delivery pipeline."""
+
+    folder: Path
+    template: Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.template.read_text())
+        return document
+
+    def all(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        return {
+            name: resource["Properties"]
+            for name, resource in self.document["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    @property
+    def pipeline(self) -> dict[str, Any]:
+        (found,) = self.all("AWS::CodePipeline::Pipeline").values()
+        return found
+
+    def actions(self, stage: str) -> list[list[str]]:
+        """Give the names of a stage's actions, in the order in which they run."""
+        (found,) = [one for one in self.pipeline["Stages"] if one["Name"] == stage]
+        order: dict[int, list[str]] = {}
+        for action in found["Actions"]:
+            order.setdefault(action["RunOrder"], []).append(action["Name"])
+        return [sorted(order[number]) for number in sorted(order)]
+
+    def build_spec(self, containing: str) -> dict[str, Any]:
+        """Give what a CodeBuild project runs."""
+        (found,) = [
+            project
+            for name, project in self.all("AWS::CodeBuild::Project").items()
+            if containing in name
+        ]
+        spec: dict[str, Any] = json.loads(found["Source"]["BuildSpec"])
+        return spec
+
+    def commands(self, containing: str) -> list[str]:
+        phases = self.build_spec(containing)["phases"]
+        return [*phases["install"]["commands"], *phases["build"]["commands"]]
+
+    def role(self, containing: str) -> tuple[str, dict[str, Any]]:
+        (found,) = [item for item in self.all("AWS::IAM::Role").items() if containing in item[0]]
+        return found
+
+    def stage_templates(self, stage: str) -> list[Path]:
+        folder = self.folder / f"assembly-MozDef-EF-delivery-{stage}"
+        return sorted(folder.glob("*.template.json"))

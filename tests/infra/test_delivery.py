@@ -1,0 +1,488 @@
+"""The delivery pipeline: every source mode with one and with many sources, and who may do what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+
+from infra.app import ROOT, synthesize_delivery
+from infra.delivery import CDK_ASSETS_VERSION
+from pipeline.delivery_loading import load_delivery, plan_stages
+from tests.infra.delivery_support import (
+    CONNECTION,
+    PIPELINE_ACCOUNT,
+    PRODUCTION_ACCOUNT,
+    SAME_ACCOUNT,
+    SOURCES,
+    STAGING_ACCOUNT,
+    THREE_ACCOUNTS,
+    DeliveryAssembly,
+    settings,
+)
+from tests.infra.policies import statements, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Make = Callable[[str, bool], DeliveryAssembly]
+
+COMBINATIONS = [(mode, many) for mode in SOURCES for many in (False, True)]
+# What the CDK writes itself, and no setting changes: a DependsOn that is one too many, and
+# Fn::Join where the linter would have Fn::Sub.
+OF_THE_CDK = {"W3005", "E3703"}
+
+
+@pytest.fixture(scope="session")
+def make_delivery(
+    layer: Path, private_sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Make:
+    """Synthesize a pipeline of three stages; one that was made before is given again.
+
+    With many sources, the stages are in three accounts and two regions.
+    """
+    known: dict[tuple[str, bool], DeliveryAssembly] = {}
+
+    def make(mode: str, many: bool) -> DeliveryAssembly:
+        if (mode, many) not in known:
+            config = tmp_path_factory.mktemp("config")
+            stages = THREE_ACCOUNTS if many else SAME_ACCOUNT
+            (config / "sources").symlink_to(private_sources)
+            (config / "delivery.yaml").write_text(yaml.safe_dump(settings(mode, stages)))
+            for stage in stages:
+                names = "[github, generic, alarms]" if many else "[github]"
+                text = f"service: ingest\nsources: {names}\n"
+                (config / f"{stage['name']}.yaml").write_text(text)
+            known[mode, many] = synthesize_config(config, layer, config / "cdk.out")
+        return known[mode, many]
+
+    return make
+
+
+def synthesize_config(config: Path, layer: Path, output: Path) -> DeliveryAssembly:
+    path = config / "delivery.yaml"
+    delivery = load_delivery(path)
+    template = synthesize_delivery(delivery, plan_stages(delivery, path), output, layer=layer)
+    return DeliveryAssembly(output, template)
+
+
+@pytest.fixture(scope="session")
+def delivery(make_delivery: Make) -> DeliveryAssembly:
+    """The pipeline that most tests look at: two repositories, three accounts, many sources."""
+    return make_delivery("both", True)
+
+
+@pytest.mark.parametrize(("mode", "many"), COMBINATIONS)
+def test_each_combination_goes_from_source_to_guarded_production(
+    make_delivery: Make, mode: str, many: bool
+) -> None:
+    made = make_delivery(mode, many)
+    assert made.pipeline["PipelineType"] == "V2"
+    assert made.pipeline["ExecutionMode"] == "SUPERSEDED"
+    names = [stage["Name"] for stage in made.pipeline["Stages"]]
+    assert names == ["Source", "Build", "UpdatePipeline", "Assets", "dev", "staging", "production"]
+    assert made.actions("dev")[-1] == ["Deploy"]
+    stack = "MozDef-EF-ingest-{}"
+    assert made.actions("staging") == [
+        [f"{stack.format('staging')}.Prepare"],
+        [f"{stack.format('staging')}.Deploy"],
+        ["staging-SmokeTest"],
+        ["staging-LoadTest"],
+    ]
+    assert made.actions("production") == [
+        ["Approve-production"],
+        [f"{stack.format('production')}.Prepare"],
+        [f"{stack.format('production')}.Deploy"],
+    ]
+
+
+@pytest.mark.parametrize(("mode", "many"), COMBINATIONS)
+def test_each_combination_passes_cdk_nag_and_cfn_lint(
+    make_delivery: Make, mode: str, many: bool
+) -> None:
+    made = make_delivery(mode, many)
+    report = json.loads((made.folder / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
+    assert {match.rule.id for match in lint_file(made.template)} <= OF_THE_CDK
+    for template in made.stage_templates("staging"):
+        assert [str(match) for match in lint_file(template)] == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (
+            "connection",
+            [
+                (
+                    "CodeStarSourceConnection",
+                    {
+                        "ConnectionArn": CONNECTION,
+                        "FullRepositoryId": "example/code",
+                        "BranchName": "main",
+                    },
+                )
+            ],
+        ),
+        (
+            "token",
+            [
+                (
+                    "GitHub",
+                    {
+                        "Owner": "example",
+                        "Repo": "code",
+                        "Branch": "main",
+                        "OAuthToken": "{{resolve:secretsmanager:github-token:SecretString:::}}",
+                        "PollForSourceChanges": False,
+                    },
+                )
+            ],
+        ),
+        (
+            "codecommit",
+            [
+                (
+                    "CodeCommit",
+                    {
+                        "RepositoryName": "code",
+                        "BranchName": "trunk",
+                        "PollForSourceChanges": False,
+                    },
+                )
+            ],
+        ),
+        (
+            "both",
+            [
+                (
+                    "CodeStarSourceConnection",
+                    {
+                        "ConnectionArn": CONNECTION,
+                        "FullRepositoryId": "example/code",
+                        "BranchName": "main",
+                    },
+                ),
+                (
+                    "CodeCommit",
+                    {
+                        "RepositoryName": "settings",
+                        "BranchName": "main",
+                        "PollForSourceChanges": False,
+                    },
+                ),
+            ],
+        ),
+    ],
+)
+def test_the_source_actions_are_those_of_the_mode(
+    make_delivery: Make, mode: str, expected: list[tuple[str, dict[str, Any]]]
+) -> None:
+    source = make_delivery(mode, True).pipeline["Stages"][0]
+    found = [
+        (action["ActionTypeId"]["Provider"], action["Configuration"])
+        for action in source["Actions"]
+    ]
+    assert found == expected
+
+
+def test_everything_is_checked_before_a_stage_is_touched(make_delivery: Make) -> None:
+    made = make_delivery("connection", False)
+    check = ".venv/bin/mozdef-ef source check --sources config/sources"
+    assert made.commands("Synth") == [
+        "make setup",
+        "make lint test",
+        ".venv/bin/mozdef-ef config check --config config",
+        f"if [ -d config/sources ]; then {check}; fi",
+        ".venv/bin/python -m infra.app --delivery --config config --output cdk.out",
+    ]
+    assert made.build_spec("Synth")["artifacts"]["base-directory"] == "cdk.out"
+
+
+def test_the_private_configuration_takes_the_folders_place(delivery: DeliveryAssembly) -> None:
+    linked, *commands = delivery.commands("Synth")
+    assert linked.endswith('ln -s -- "$CODEBUILD_SRC_DIR_settings_Source" "private-config"')
+    merge = ["rm -rf config", "cp -RL private-config config"]
+    assert commands[:4] == ["make setup", "make lint test", *merge], "the tests are on the shipped"
+    assert commands[4].startswith(".venv/bin/mozdef-ef config check")
+    for check in ("SmokeTest", "LoadTest"):
+        linked, *commands = delivery.commands(check)
+        assert linked.endswith('"private-config"')
+        assert commands[:3] == ["make setup", *merge]
+
+
+def test_the_merge_commands_do_what_they_say(delivery: DeliveryAssembly, tmp_path: Path) -> None:
+    import subprocess
+
+    artifact, build = tmp_path / "artifact", tmp_path / "build"
+    (artifact / "sources" / "alarms").mkdir(parents=True)
+    (artifact / "delivery.yaml").write_text("private")
+    (build / "config").mkdir(parents=True)
+    (build / "config" / "dev.yaml").write_text("shipped")
+    linked, _, _, *merge = delivery.commands("Synth")[:5]
+    subprocess.run(
+        ["sh", "-ec", "\n".join([linked, *merge])],
+        cwd=build,
+        env={"CODEBUILD_SRC_DIR_settings_Source": str(artifact), "PATH": "/usr/bin:/bin"},
+        check=True,
+    )
+    config = build / "config"
+    assert not config.is_symlink()
+    assert sorted(path.name for path in config.iterdir()) == ["delivery.yaml", "sources"]
+
+
+def test_the_checks_name_the_stack_and_the_thresholds(make_delivery: Make) -> None:
+    made = make_delivery("connection", False)
+    role = f"arn:aws:iam::{PIPELINE_ACCOUNT}:role/MozDef-EF-ingest-staging"
+    target = (
+        f"--stack MozDef-EF-ingest-staging --role-arn {role}-{{}} --aws-region us-west-2 "
+        "--private-sources config/sources"
+    )
+    (smoke,) = made.commands("SmokeTest")[1:]
+    assert smoke == f".venv/bin/python -m loadtests.smoke {target.format('smoke')}"
+    (load,) = made.commands("LoadTest")[1:]
+    assert load.startswith(".venv/bin/locust -f loadtests/locustfile.py --headless")
+    assert load.endswith(target.format("load"))
+    assert "--shape spike" in load
+    assert "--p95-ms 321 --p99-ms 1500 " in load
+    assert "--max-error-rate 0.001 " in load
+
+
+def test_stages_are_deployed_to_their_accounts_and_regions(delivery: DeliveryAssembly) -> None:
+    places = {}
+    for stage in delivery.pipeline["Stages"]:
+        for action in stage["Actions"]:
+            if action["Name"].endswith("Deploy"):
+                account = written(action["RoleArn"]).split(":iam::")[1].split(":")[0]
+                places[stage["Name"]] = (account, action.get("Region", "us-west-2"))
+    assert places == {
+        "dev": (STAGING_ACCOUNT, "us-west-2"),
+        "staging": (STAGING_ACCOUNT, "us-west-2"),
+        "production": (PRODUCTION_ACCOUNT, "eu-west-1"),
+    }
+
+
+def test_a_key_is_paid_for_only_where_accounts_differ(
+    make_delivery: Make, delivery: DeliveryAssembly
+) -> None:
+    assert not make_delivery("connection", False).all("AWS::KMS::Key")
+    (key,) = delivery.all("AWS::KMS::Key").values()
+    assert key["EnableKeyRotation"] is True
+    for made in (make_delivery("connection", False), delivery):
+        (bucket,) = made.all("AWS::S3::Bucket").values()
+        assert bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == 30
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+
+
+def test_no_build_uses_docker_and_each_has_its_runtimes(delivery: DeliveryAssembly) -> None:
+    projects = delivery.all("AWS::CodeBuild::Project")
+    assert len(projects) == 5
+    for project in projects.values():
+        assert project["Environment"]["Image"] == "aws/codebuild/standard:7.0"
+        assert project["Environment"]["PrivilegedMode"] is False
+    for name in ("Synth", "SelfMutation", "SmokeTest", "LoadTest"):
+        versions = delivery.build_spec(name)["phases"]["install"]["runtime-versions"]
+        assert versions == {"python": "3.11", "nodejs": "22"}
+
+
+def test_the_pipeline_deploys_itself_with_the_locked_command_line(
+    delivery: DeliveryAssembly,
+) -> None:
+    version = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
+    locked = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    assert locked["node_modules/aws-cdk"]["version"] == version
+    install, deploy = delivery.commands("SelfMutation")
+    assert install == f"npm install -g aws-cdk@{version}"
+    assert deploy.startswith("cdk -a . deploy MozDef-EF-delivery --require-approval=never")
+    publish = "".join(path.read_text() for path in delivery.folder.glob("buildspec-*.yaml"))
+    assert f"cdk-assets@{CDK_ASSETS_VERSION}" in publish
+
+
+def test_the_stages_share_their_assets_and_each_is_small(
+    make_delivery: Make, delivery: DeliveryAssembly
+) -> None:
+    assets = sorted(path.name for path in delivery.folder.glob("asset.*"))
+    assert len(assets) == 2, "one code asset and one layer for three stages of the same sources"
+    again = make_delivery("token", True)
+    assert assets == sorted(path.name for path in again.folder.glob("asset.*"))
+    assert not list(delivery.folder.glob("assembly-*/asset.*"))
+
+
+def granted(policy: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    for statement in statements(policy):
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                yield action, resource, statement.get("Condition", {})
+
+
+@pytest.mark.parametrize("check", ["SmokeTest", "LoadTest"])
+def test_a_check_may_take_on_its_role_in_the_stage_and_no_more(
+    delivery: DeliveryAssembly, check: str
+) -> None:
+    name, role = delivery.role(f"staging{check}Role")
+    (inline,) = role["Policies"]
+    suffix = check.removesuffix("Test").lower()
+    target = f"arn:aws:iam::{STAGING_ACCOUNT}:role/MozDef-EF-ingest-staging-{suffix}"
+    assert list(granted(inline["PolicyDocument"])) == [("sts:AssumeRole", target, {})]
+    assert "ManagedPolicyArns" not in role
+    services = set()
+    for policy in delivery.all("AWS::IAM::Policy").values():
+        if {"Ref": name} in policy["Roles"]:
+            services |= {action.split(":")[0] for action, _, _ in granted(policy["PolicyDocument"])}
+    assert services == {"logs", "codebuild", "s3", "kms"}, "logs, report, artifacts and their key"
+
+
+def test_the_smoke_test_may_read_what_it_looks_at(delivery: DeliveryAssembly) -> None:
+    role, allowed = target_role(delivery, "SmokeTestRole")
+    builder = f"arn:aws:iam::{PIPELINE_ACCOUNT}:role/MozDef-EF-delivery-staging-smoke"
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"ArnEquals": {"aws:PrincipalArn": builder}}
+    assert written(trust["Principal"]["AWS"]).endswith(f":iam::{PIPELINE_ACCOUNT}:root")
+    assert {(action, kind(resource)) for action, resource in allowed} == {
+        ("cloudformation:DescribeStacks", "the stack"),
+        ("ssm:GetParameter", "alarms/auth_token"),
+        ("ssm:GetParameter", "generic/auth_token"),
+        ("ssm:GetParameter", "github/signing_secret"),
+        ("kms:Decrypt", "a key of the account"),
+        ("s3:ListBucket", "the archive"),
+        ("s3:GetObject", "the archive/raw/*"),
+        ("s3:GetObject", "the archive/ledger/*"),
+        ("s3:GetObject", "the archive/aws/lambda/*"),
+        ("dynamodb:GetItem", "the table"),
+        *({("kms:Decrypt", "the stack's key")} & {(a, kind(r)) for a, r in allowed}),
+    }
+
+
+def test_the_load_test_may_read_the_secrets_alone(delivery: DeliveryAssembly) -> None:
+    _, allowed = target_role(delivery, "LoadTestRole")
+    assert {action for action, _ in allowed} == {
+        "cloudformation:DescribeStacks",
+        "ssm:GetParameter",
+        "kms:Decrypt",
+    }
+
+
+def test_a_key_is_used_for_these_parameters_through_ssm_alone(delivery: DeliveryAssembly) -> None:
+    for name in ("SmokeTestRole", "LoadTestRole"):
+        role, _ = target_role(delivery, name)
+        (conditions,) = [
+            condition["StringEquals"]
+            for action, resource, condition in granted(role["Policies"][0]["PolicyDocument"])
+            if action == "kms:Decrypt" and kind(written(resource)) == "a key of the account"
+        ]
+        assert conditions["kms:ViaService"] == "ssm.us-west-2.amazonaws.com"
+        names = [written(one) for one in conditions["kms:EncryptionContext:PARAMETER_ARN"]]
+        assert len(names) == 3
+        assert all(":parameter/MozDef-EF/" in one and "*" not in one for one in names)
+
+
+def test_a_stage_that_is_not_checked_has_no_role_for_it(delivery: DeliveryAssembly) -> None:
+    for stage in ("dev", "production"):
+        (template,) = delivery.stage_templates(stage)
+        roles = json.loads(template.read_text())["Resources"]
+        assert not [name for name in roles if "TestRole" in name]
+
+
+def target_role(
+    made: DeliveryAssembly, containing: str
+) -> tuple[dict[str, Any], set[tuple[str, str]]]:
+    (template,) = made.stage_templates("staging")
+    resources = json.loads(template.read_text())["Resources"]
+    (role,) = [one["Properties"] for name, one in resources.items() if containing in name]
+    (policy,) = role["Policies"]
+    return role, {
+        (action, written(resource)) for action, resource, _ in granted(policy["PolicyDocument"])
+    }
+
+
+def kind(resource: str) -> str:
+    if resource == "<AWS::StackId>":
+        return "the stack"
+    if ":parameter/MozDef-EF/" in resource:
+        return resource.split(":parameter/MozDef-EF/")[1].replace("/staging/", "/")
+    if resource.endswith(":key/*"):
+        return "a key of the account"
+    if resource.startswith("ArchiveBucket"):
+        return "the archive" + (resource[resource.index("/") :] if "/" in resource else "")
+    if resource.startswith("DeliveredTable"):
+        return "the table"
+    return "the stack's key" if "Key" in resource else resource
+
+
+def test_no_policy_of_the_pipeline_allows_every_action(delivery: DeliveryAssembly) -> None:
+    everything = []
+    seen = 0
+    for policy in policies(delivery):
+        for action, resource, condition in granted(policy):
+            seen += 1
+            service, _, verb = action.partition(":")
+            assert service != "*"
+            assert verb != "*"
+            if resource == "*":
+                everything.append(action)
+            if action == "sts:AssumeRole" and "*" in json.dumps(resource):
+                assert "ForAnyValue:StringEquals" in condition
+    assert seen > 50
+    # What CDK Pipelines writes without a resource; infra/delivery_findings.py has the reasons.
+    assert {action for action in everything if not action.startswith("kms:")} == {
+        "cloudformation:DescribeStacks",
+        "codebuild:BatchGetBuilds",
+        "codebuild:StartBuild",
+        "codebuild:StopBuild",
+        "s3:ListBucket",
+    }
+
+
+def policies(made: DeliveryAssembly) -> Iterator[dict[str, Any]]:
+    for policy in made.all("AWS::IAM::Policy").values():
+        yield policy["PolicyDocument"]
+    for role in made.all("AWS::IAM::Role").values():
+        for policy in role.get("Policies", []):
+            yield policy["PolicyDocument"]
+
+
+def test_cdk_nag_looks_into_the_stages(tmp_path: Path) -> None:
+    from aws_cdk import App, Stack, Stage
+    from aws_cdk import aws_sqs as sqs
+
+    from infra.checks import add_checks
+
+    app = App(outdir=str(tmp_path), analytics_reporting=False)
+    sqs.Queue(Stack(Stage(Stack(app, "Pipeline"), "staging"), "Careless"), "Queue")
+    add_checks(app)
+    with pytest.raises(RuntimeError, match=r"Validation ?[Ff]ailed"):
+        app.synth()
+
+
+def test_nothing_of_this_machine_is_in_the_templates(delivery: DeliveryAssembly) -> None:
+    for template in (delivery.template, *delivery.folder.glob("assembly-*/*.template.json")):
+        text = template.read_text()
+        assert str(delivery.folder) not in text
+        assert "/tmp" not in text
+
+
+def test_a_stage_with_several_stacks_has_each_checked(layer: Path, tmp_path: Path) -> None:
+    stage = {
+        "name": "staging",
+        "smoke_test": True,
+        "settings": ["chat/staging.yaml", "code/staging.yaml"],
+    }
+    (tmp_path / "delivery.yaml").write_text(yaml.safe_dump(settings("codecommit", [stage])))
+    for service in ("chat", "code"):
+        (tmp_path / service).mkdir()
+        (tmp_path / service / "staging.yaml").write_text(f"service: {service}\nsources: [github]\n")
+    made = synthesize_config(tmp_path, layer, tmp_path / "cdk.out")
+    smoke = made.commands("SmokeTest")[1:]
+    assert [command.split("--stack ")[1].split()[0] for command in smoke] == [
+        "MozDef-EF-chat-staging",
+        "MozDef-EF-code-staging",
+    ]
+    assert "--private-sources config/chat/sources" in smoke[0]
+    _, role = made.role("stagingSmokeTestRole")
+    targets = {resource for _, resource, _ in granted(role["Policies"][0]["PolicyDocument"])}
+    assert len(targets) == 2
+    assert len(made.stage_templates("staging")) == 2
