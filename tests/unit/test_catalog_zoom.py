@@ -92,7 +92,9 @@ def test_a_signature_that_does_not_fit(bench: Bench, headers: dict[str, str], bo
         (-5_400_001, Reason.STALE_SIGNATURE),
     ],
 )
-def test_the_span_of_all_tries_is_allowed(bench: Bench, later_ms: int, expected: Reason | None) -> None:
+def test_the_span_of_all_tries_is_allowed(
+    bench: Bench, later_ms: int, expected: Reason | None
+) -> None:
     assert fault(bench, signed(), at=1_795_464_000_000 + later_ms) is expected
 
 
