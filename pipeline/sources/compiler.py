@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pprint
 import re
+import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -59,13 +60,15 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
         schemas[None] = source.default_schema
     # Several types may share one schema file: equal schemas become one module.
     written: dict[str, str] = {}
+    # Names such as `a-b` and `a--b` would else give one module.
+    mark = f"{zlib.crc32(source.name.encode()):08x}"
     for number, (event_type, schema) in enumerate(schemas.items()):
         code = fastjsonschema.compile_to_code(
             dict(schema), use_default=False, use_formats=source.settings.schemas.formats
         )
         if code not in written:
             label = _NO_IDENTIFIER.sub("_", (event_type or "default").lower())
-            module = f"{_NO_IDENTIFIER.sub('_', source.name)}_{number}_{label}"
+            module = f"{_NO_IDENTIFIER.sub('_', source.name)}_{mark}_{number}_{label}"
             (package / f"{module}.py").write_text(code, encoding="utf-8")
             written[code] = module
         modules[event_type] = written[code]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from fastjsonschema import JsonSchemaValueException
 
 from pipeline.sources.compiled import CatalogError, load_catalog
 from pipeline.sources.compiler import write_compiled_catalog
@@ -137,6 +138,24 @@ def test_compiling_is_deterministic(sources: dict[str, LoadedSource], tmp_path: 
         contents.append({file.relative_to(tmp_path / run): file.read_bytes() for file in files})
     assert contents[0] == contents[1]
     assert len(contents[0]) > 10
+
+
+def test_sources_with_like_names_keep_their_own_schemas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, kind in (("a-b", "string"), ("a--b", "integer")):
+        source = folder(tmp_path, GOOD | {"schemas": {"default": "event.json"}}, name)
+        schema = {"type": "object", "properties": {"n": {"type": kind}}}
+        (source / "event.json").write_text(json.dumps(schema))
+    write_compiled_catalog(load_sources(["a-b", "a--b"], tmp_path), tmp_path, "like_names")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sources = load_catalog("like_names").sources
+    for name, good, bad in (("a-b", "text", 1), ("a--b", 1, "text")):
+        validate = sources[name].validator("")
+        assert validate is not None
+        validate({"n": good})
+        with pytest.raises(JsonSchemaValueException):
+            validate({"n": bad})
 
 
 def test_a_catalogue_that_was_not_built_is_said() -> None:
