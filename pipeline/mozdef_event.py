@@ -17,7 +17,7 @@ from pipeline.events import Event, Outcome, Reason, rejected
 from pipeline.fields import find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.fields import FieldPath
 
@@ -35,7 +35,7 @@ def write_message(event: Event) -> Outcome | None:
     The sender's JSON is put in as it is, so its numbers, key order and escapes stay.
     """
     settings = event.known_source.mozdef
-    when = _event_time(event.body, settings.timestamp)
+    when = _event_time(event.body, settings.timestamps)
     if when is None:
         when = datetime.fromtimestamp(event.known_envelope.arrived_ms / 1000, UTC)
     local = utc = when.isoformat(timespec="milliseconds")
@@ -87,9 +87,16 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
-def _event_time(body: Any, path: FieldPath | None) -> datetime | None:
+def _event_time(body: Any, paths: Iterable[FieldPath]) -> datetime | None:
     """Give the sender's time of an event; None where it has none that can be understood."""
-    value = find(body, path) if path is not None else None
+    for path in paths:
+        when = _read_time(find(body, path))
+        if when is not None:
+            return when
+    return None
+
+
+def _read_time(value: Any) -> datetime | None:
     try:
         if isinstance(value, str) and value.isascii() and value.isdigit():
             value = int(value)

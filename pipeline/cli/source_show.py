@@ -145,10 +145,11 @@ def _identity(settings: Source) -> list[str]:
 
 def _mapping(source: LoadedSource) -> list[str]:
     mapping = source.settings.mozdef
+    times = " or ".join(mapping.timestamps) or "of the arrival"
     return [
         f"category {mapping.category or source.name}, tags {list(mapping.tags or [source.name])}",
         f"summary {mapping.summary}",
-        f"timestamp {mapping.timestamp or 'of the arrival'}, severity {mapping.severity}",
+        f"timestamp {times}, severity {mapping.severity}",
         *(f"severity of {name}: {level}" for name, level in mapping.severity_by_type.items()),
     ]
 

@@ -123,10 +123,12 @@ class EventWriter:
 
 def newest_time(events: Sequence[PageEvent], source: CompiledSource) -> int:
     """Give the newest time of a page's events in milliseconds since the epoch; 0 for none."""
-    path = source.mozdef.timestamp
-    return (
-        max((_milliseconds(find(event.value, path)) for event in events), default=0) if path else 0
+    times = (
+        _milliseconds(find(event.value, path))
+        for event in events
+        for path in source.mozdef.timestamps
     )
+    return max(times, default=0)
 
 
 def _milliseconds(value: Any) -> int:

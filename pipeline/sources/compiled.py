@@ -71,7 +71,7 @@ class MozdefSettings:
     severity: str
     severity_by_type: Mapping[str, str]
     summary: SummaryTemplate
-    timestamp: FieldPath | None
+    timestamps: tuple[FieldPath, ...]
     details: Mapping[str, str] | None
     head: bytes
 
@@ -169,7 +169,7 @@ def _source(name: str, plain: Mapping[str, Any], package: str) -> CompiledSource
     shared = {key: mozdef[key] for key in ("category", "hostname", "processname", "source", "tags")}
     mozdef["head"] = orjson.dumps({**shared, "processid": "0"})[:-1]
     mozdef["summary"] = SummaryTemplate(mozdef["summary"])
-    mozdef["timestamp"] = compile_path(mozdef["timestamp"])
+    mozdef["timestamps"] = tuple(path_of(path) for path in mozdef["timestamps"])
     signature = values.pop("signature")
     challenge, poll = values.pop("challenge"), values.pop("poll")
     for key in ("event_type_path", "split"):

@@ -126,7 +126,7 @@ def _mozdef(source: LoadedSource) -> dict[str, Any]:
         "severity": mapping.severity,
         "severity_by_type": dict(mapping.severity_by_type),
         "summary": mapping.summary,
-        "timestamp": mapping.timestamp,
+        "timestamps": mapping.timestamps,
         "details": None if isinstance(mapping.details, str) else dict(mapping.details),
     }
 

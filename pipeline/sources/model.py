@@ -112,8 +112,10 @@ class MozdefMapping(Model):
         default="{source} {type}",
         description="text with {source}, {type} and {dotted.paths} of the body",
     )
-    timestamp: FieldPath | None = Field(
-        default=None, description="path of an ISO 8601 time or an epoch; default: the arrival"
+    timestamp: FieldPath | tuple[FieldPath, ...] = Field(
+        default=(),
+        description="path of an ISO 8601 time or an epoch, or several of which the first that an "
+        "event has is taken; default: the arrival",
     )
     details: Literal["body"] | dict[str, str] = Field(
         default="body",
@@ -122,6 +124,11 @@ class MozdefMapping(Model):
             "$delivery_id, $header.<name> or a dotted path of the body"
         ),
     )
+
+    @property
+    def timestamps(self) -> tuple[str, ...]:
+        """The paths of an event's time, in the order in which they are tried."""
+        return (self.timestamp,) if isinstance(self.timestamp, str) else self.timestamp
 
 
 class Source(Model):
