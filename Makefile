@@ -24,8 +24,8 @@ demo: setup ## Send real webhooks through the local pipeline and account for eac
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
 
-test: setup ## Run every test
-	$(BIN)/pytest
+test: setup ## Run every test, a file at a time on each core
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: setup ## Check format, lint and types
 	$(BIN)/ruff format --check $(PYTHON_CODE)

@@ -80,8 +80,11 @@ def build_layer(root: Path, build: Path) -> Path:
         unfinished = Path(name) / "layer"
         _install(requirements, unfinished / "python")
         _prune(unfinished / "python")
-        if not layer.is_dir():
+        try:
             unfinished.rename(layer)
+        except OSError:
+            if not layer.is_dir():  # else another process was first, with the same content
+                raise
     return layer
 
 
