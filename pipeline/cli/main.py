@@ -10,6 +10,7 @@ from pipeline.cli import (
     audit,
     cdk,
     config,
+    cost,
     dead_letters,
     demo,
     local,
@@ -86,6 +87,7 @@ app.command("synth")(synth.synth)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("audit")(audit.audit)
+app.command("cost")(cost.cost)
 app.command("status")(status.status)
 app.command("demo")(demo.demo)
 
