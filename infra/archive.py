@@ -11,8 +11,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.checks import acknowledge
+from infra.delivery_queues import queue_encryption
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
     from pipeline import deployment
 
 RAW_PREFIX = "raw/"
@@ -52,12 +55,20 @@ class Archive(Construct):
         The name within it.
     settings : deployment.Archive
         How long what is kept.
+    key : kms.IKey, optional
+        Encrypts both; without one, the keys that AWS manages do.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: deployment.Archive
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: deployment.Archive,
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         self.dead_letters = self._dead_letters()
         self.bucket = self._bucket(settings)
         self._notify()
@@ -67,7 +78,7 @@ class Archive(Construct):
             self,
             "DeadLetters",
             retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **queue_encryption(self._key),
             enforce_ssl=True,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
@@ -98,7 +109,10 @@ class Archive(Construct):
             versioned=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            # One call to KMS for many objects; without it, each write and read is one.
+            bucket_key_enabled=self._key is not None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
@@ -12,6 +12,8 @@ from pipeline.deployment import DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from aws_cdk import aws_kms as kms
 
 MAXIMUM_MESSAGE_BYTES = 1_048_576
 MAXIMUM_RECEIVE_COUNT = 10
@@ -38,6 +40,8 @@ class DeliveryQueues(Construct):
         What stands before each queue's name, without the hyphen.
     names : Iterable[str]
         The names of the queues.
+    key : kms.IKey, optional
+        Encrypts them; without one, the key that AWS manages does.
 
     Raises
     ------
@@ -46,9 +50,16 @@ class DeliveryQueues(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, prefix: str, names: Iterable[str]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        prefix: str,
+        names: Iterable[str],
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._key = key
         self.queues = {name: self._pair(prefix, name) for name in sorted(set(names))}
 
     def _pair(self, prefix: str, name: str) -> sqs.Queue:
@@ -59,7 +70,7 @@ class DeliveryQueues(Construct):
             f"{name}{REDRIVE}",
             queue_name=f"{full_name}{REDRIVE}",
             retention_period=Duration.days(14),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **queue_encryption(self._key),
             enforce_ssl=True,
             max_message_size_bytes=MAXIMUM_MESSAGE_BYTES,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
@@ -69,7 +80,7 @@ class DeliveryQueues(Construct):
             name,
             queue_name=full_name,
             retention_period=Duration.days(7),
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            **queue_encryption(self._key),
             enforce_ssl=True,
             max_message_size_bytes=MAXIMUM_MESSAGE_BYTES,
             dead_letter_queue=sqs.DeadLetterQueue(
@@ -77,6 +88,32 @@ class DeliveryQueues(Construct):
             ),
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
+
+
+class QueueEncryption(TypedDict, total=False):
+    """The parameters of a queue that say how it is encrypted."""
+
+    encryption: sqs.QueueEncryption
+    encryption_master_key: kms.IKey
+    data_key_reuse: Duration
+
+
+def queue_encryption(key: kms.IKey | None) -> QueueEncryption:
+    """Say how a queue is encrypted.
+
+    Parameters
+    ----------
+    key : kms.IKey or None
+        The stack's key, if it has one. SQS then asks for a new data key once an hour: with its
+        default of five minutes, the calls to KMS could cost more than the queue.
+    """
+    if key is None:
+        return {"encryption": sqs.QueueEncryption.SQS_MANAGED}
+    return {
+        "encryption": sqs.QueueEncryption.KMS,
+        "encryption_master_key": key,
+        "data_key_reuse": Duration.hours(1),
+    }
 
 
 def _check_name(name: str, full_name: str) -> None:

@@ -12,7 +12,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.checks import acknowledge
-from infra.functions import LOG_RETENTION
+from infra.front_door_guards import add_domain, add_web_acl
+from infra.functions import RETENTIONS
 from infra.gateway_responses import add_gateway_responses
 from infra.routes import Routes, has_route
 from pipeline.deployment import DeploymentError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_kms as kms
 
     from infra.authorizer import Authorizer
     from infra.receiver import Receiver
@@ -64,6 +66,8 @@ class FrontDoor(Construct):
         Who is asked before each request that goes straight to the stream.
     receiver : Receiver, optional
         Who takes the requests of the sources that choose it; None where none does.
+    key : kms.IKey, optional
+        Encrypts the access log; without one, the key that AWS manages does.
     """
 
     def __init__(
@@ -76,9 +80,16 @@ class FrontDoor(Construct):
         stream: kinesis.Stream,
         authorizer: Authorizer,
         receiver: Receiver | None = None,
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.api = self._api(deployment)
+        routed = [source for _, source in sorted(sources.items()) if has_route(source)]
+        if not routed:
+            raise DeploymentError(
+                "every source of this service is polled, and API Gateway has no API without a "
+                "route; poll them in a service that senders post to, too"
+            )
+        self.api = self._api(deployment, key)
         add_gateway_responses(self.api)
         routes = Routes(
             self.api,
@@ -88,25 +99,28 @@ class FrontDoor(Construct):
             authorizer=authorizer,
             receiver=receiver,
         )
-        routed = [source for _, source in sorted(sources.items()) if has_route(source)]
-        if not routed:
-            raise DeploymentError(
-                "every source of this service is polled, and API Gateway has no API without a "
-                "route; poll them in a service that senders post to, too"
-            )
         for source in routed:
             routes.add(source)
+        if deployment.web_acl:
+            add_web_acl(self, self.api.deployment_stage, deployment.stack_name)
+        self.url = self._url(deployment)
+
+    def _url(self, deployment: Deployment) -> str:
+        """Give the address that senders use; with a domain, API Gateway's own is closed."""
+        if deployment.domain is not None:
+            return add_domain(self, self.api, deployment.domain)
         stack = Stack.of(self)
-        self.url = (
+        return (
             f"https://{self.api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}"
             f"/{deployment.stage}"
         )
 
-    def _api(self, deployment: Deployment) -> apigateway.RestApi:
+    def _api(self, deployment: Deployment, key: kms.IKey | None) -> apigateway.RestApi:
         log_group = self.access_logs = logs.LogGroup(
             self,
             "AccessLogs",
-            retention=LOG_RETENTION,
+            retention=RETENTIONS[deployment.log_retention_days],
+            encryption_key=key,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         api = apigateway.RestApi(
@@ -115,6 +129,7 @@ class FrontDoor(Construct):
             rest_api_name=deployment.stack_name,
             description="Takes webhooks and puts them on the stream",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            disable_execute_api_endpoint=True if deployment.domain else None,
             # Every body is binary: only so does the template see the base64 of the exact bytes.
             binary_media_types=["*/*"],
             # API Gateway writes logs with the one role that an account has for it.
@@ -124,6 +139,12 @@ class FrontDoor(Construct):
                 stage_name=deployment.stage,
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
+                method_options={
+                    f"/{name}/POST": apigateway.MethodDeploymentOptions(
+                        throttling_rate_limit=limit.rate, throttling_burst_limit=limit.burst
+                    )
+                    for name, limit in sorted(deployment.throttle.by_source.items())
+                },
                 metrics_enabled=True,
                 tracing_enabled=True,
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
@@ -134,7 +155,7 @@ class FrontDoor(Construct):
         )
         # The construct's own output; the stack has an output of its own, with the stage's path.
         api.node.try_remove_child("Endpoint")
-        _acknowledge_api(api)
+        _acknowledge_api(api, guarded=deployment.web_acl)
         return api
 
     def _integration_role(self, stream: kinesis.Stream) -> iam.Role:
@@ -156,7 +177,7 @@ class FrontDoor(Construct):
         )
 
 
-def _acknowledge_api(api: apigateway.RestApi) -> None:
+def _acknowledge_api(api: apigateway.RestApi, *, guarded: bool) -> None:
     acknowledge(
         api,
         {
@@ -164,13 +185,14 @@ def _acknowledge_api(api: apigateway.RestApi) -> None:
             "archived with its reason by the processor, and not turned away unseen.",
         },
     )
-    acknowledge(
-        api.deployment_stage,
-        {
-            "APIG3": "Each route has an authorizer and the stage a throttle. A web ACL would read "
-            "bodies that are somebody else's security events, and block some for what they report.",
-        },
-    )
+    if not guarded:
+        acknowledge(
+            api.deployment_stage,
+            {
+                "APIG3": "Each route checks its sender and the stage has a throttle. A web ACL is "
+                "a setting (web_acl), because it is billed for each request."
+            },
+        )
     acknowledge(
         api.node.find_child("CloudWatchRole"),
         {

@@ -16,17 +16,40 @@ from infra.checks import acknowledge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import aws_kms as kms
+
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
 LOG_RETENTION = logs.RetentionDays.ONE_MONTH
+RETENTIONS = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+"""By the days of the settings."""
 
 
 @dataclass(frozen=True)
 class FunctionPackage:
-    """What every function of the stack runs: the code asset and the layer under it."""
+    """What every function of the stack runs: the code asset and the layer under it.
+
+    `key` encrypts their logs; without one, the key that AWS manages does. `log_retention` says how
+    long these are kept.
+    """
 
     code: lambda_.Code
     layer: lambda_.ILayerVersion
+    key: kms.IKey | None = None
+    log_retention: logs.RetentionDays = LOG_RETENTION
 
 
 class PipelineFunction(Construct):
@@ -72,7 +95,8 @@ class PipelineFunction(Construct):
         log_group = logs.LogGroup(
             self,
             "Logs",
-            retention=LOG_RETENTION,
+            retention=package.log_retention,
+            encryption_key=package.key,
             # They outlive the stack, and go by themselves when the retention is over.
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )

@@ -85,7 +85,7 @@ class Poller(Construct):
         parameter_arns: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.table = CheckpointTable(self, "Checkpoints").table
+        self.table = CheckpointTable(self, "Checkpoints", key=package.key).table
         function = PipelineFunction(
             self,
             "Poller",

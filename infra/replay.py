@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.archive_access import acknowledge_prefixes, list_objects, read_objects
 from infra.checks import acknowledge, wildcard
-from infra.functions import LOG_RETENTION, PipelineFunction
+from infra.functions import PipelineFunction
 from infra.replay_definition import (
     INTEGRATIONS,
     MAP_LABEL,
@@ -91,6 +91,7 @@ class Replay(Construct):
         super().__init__(scope, construct_id)
         self._name = name
         self._bucket = bucket
+        self._package = package
         self._worker = self._replay_worker(package, environment, stream)
         self.state_machine = self._state_machine()
 
@@ -134,7 +135,8 @@ class Replay(Construct):
         log_group = logs.LogGroup(
             self,
             "Logs",
-            retention=LOG_RETENTION,
+            retention=self._package.log_retention,
+            encryption_key=self._package.key,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         destination = stepfunctions.CfnStateMachine.LogDestinationProperty(

@@ -14,10 +14,11 @@ from infra.archiver import Archiver
 from infra.authorizer import Authorizer
 from infra.dedupe_table import DedupeTable
 from infra.delivery_queues import REDRIVE, DeliveryQueues
+from infra.encryption import StackKey
 from infra.event_stream import EventStream
 from infra.fan_out import FanOut
 from infra.front_door import FrontDoor
-from infra.functions import ARCHITECTURE, RUNTIME, FunctionPackage, common_environment
+from infra.functions import ARCHITECTURE, RETENTIONS, RUNTIME, FunctionPackage, common_environment
 from infra.poll_targets import poll_targets
 from infra.poller import Poller
 from infra.receiver import Receiver
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
     from pipeline.deployment import Deployment
@@ -77,21 +79,23 @@ class ApplicationStack(Stack):
         Tags.of(self).add("Project", deployment.project_tag)
         self._deployment = deployment
         self._sources = sources
+        self._key = self._own_key()
         self._package = self._function_package(assets)
         self._environment = common_environment(
             project=deployment.project, service=deployment.service, stage=deployment.stage
         )
-        self._stream = EventStream(self, "Events", settings=deployment.stream).stream
-        self._archive = Archive(self, "Archive", settings=deployment.archive)
+        self._stream = EventStream(self, "Events", settings=deployment.stream, key=self._key).stream
+        self._archive = Archive(self, "Archive", settings=deployment.archive, key=self._key)
         self._tables = ArchiveTables(
             self, "Queries", deployment=deployment, bucket=self._archive.bucket
         )
-        self._table = DedupeTable(self, "Delivered").table
+        self._table = DedupeTable(self, "Delivered", key=self._key).table
         self._queues = DeliveryQueues(
             self,
             "Delivery",
             prefix=deployment.stack_name,
             names=(queue for source in sources.values() for queue in source.queues),
+            key=self._key,
         ).queues
         self._fan_out = self._process_events()
         self._archiver = self._keep_events()
@@ -168,6 +172,7 @@ class ApplicationStack(Stack):
             stream=self._stream,
             authorizer=authorizer,
             receiver=self._receive_events(),
+            key=self._key,
         )
 
     def _receive_events(self) -> Receiver | None:
@@ -217,6 +222,7 @@ class ApplicationStack(Stack):
             "GlueDatabase": self._tables.database.ref,
             "Sources": self.to_json_string(self._describe_sources()),
             **({"CheckpointTableName": self._poller.table.table_name} if self._poller else {}),
+            **({"KeyArn": self._key.key_arn} if self._key else {}),
         }
         for name, value in values.items():
             CfnOutput(self, name, value=value)
@@ -230,7 +236,17 @@ class ApplicationStack(Stack):
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )
-        return FunctionPackage(code=lambda_.Code.from_asset(str(assets.code)), layer=layer)
+        return FunctionPackage(
+            code=lambda_.Code.from_asset(str(assets.code)),
+            layer=layer,
+            key=self._key,
+            log_retention=RETENTIONS[self._deployment.log_retention_days],
+        )
+
+    def _own_key(self) -> kms.Key | None:
+        if self._deployment.encryption == "aws_managed":
+            return None
+        return StackKey(self, "Encryption").key
 
     def _parameter(self, source: LoadedSource) -> str:
         return self._deployment.parameter(source.name, source.settings.parameter)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.deployment_alarms import Alarms
 from pipeline.deployment_polling import Poller
+from pipeline.deployment_protection import Domain, Encryption, LogDays, Throttle
 from pipeline.errors import PipelineError
 from pipeline.sources.model import SourceName
 
@@ -125,13 +126,6 @@ class Archive(_Model):
         return self
 
 
-class Throttle(_Model):
-    """The most that the API takes, over all sources, before it answers 429."""
-
-    rate: int = Field(default=5_000, ge=1, description="requests a second")
-    burst: int = Field(default=2_500, ge=1, description="requests at once")
-
-
 class Deployment(_Model):
     """One stage of one service."""
 
@@ -146,6 +140,10 @@ class Deployment(_Model):
     archiver: Archiver = Archiver()
     archive: Archive = Archive()
     throttle: Throttle = Throttle()
+    encryption: Encryption = "customer_managed"
+    log_retention_days: LogDays = 30
+    web_acl: bool = False
+    domain: Domain | None = None
     pollers: dict[SourceName, Poller] = Field(default_factory=dict)
     alarms: Alarms = Alarms()
 
@@ -170,6 +168,14 @@ class Deployment(_Model):
         if strangers := sorted(set(self.alarms.silence_hours) - set(self.sources)):
             raise ValueError(
                 f"alarms.silence_hours: {', '.join(strangers)}: list it under 'sources', too"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _throttles_are_of_sources(self) -> Deployment:
+        if strangers := sorted(set(self.throttle.by_source) - set(self.sources)):
+            raise ValueError(
+                f"throttle.by_source: {', '.join(strangers)}: list it under 'sources', too"
             )
         return self
 

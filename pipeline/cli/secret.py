@@ -65,7 +65,7 @@ def set_secret(
     value = obtain(loaded, stdin=stdin, generated=generated)
     if held is not None:
         parameter.write([value], held)
-    elif not parameter.create(value):
+    elif not parameter.create(value, where.key_arn):
         _refuse_second(parameter)
     _remember_locally(where, state, loaded, [value])
     console.print(f"{parameter.name}: written to {where.name}", markup=False)

@@ -79,8 +79,15 @@ class Parameter:
         values = tuple(line for line in lines if line)[:2]
         return Held(values, found["LastModifiedDate"], key_id)
 
-    def create(self, value: str) -> bool:
+    def create(self, value: str, key_id: str = "") -> bool:
         """Write the first value; False where there is a parameter already.
+
+        Parameters
+        ----------
+        value : str
+            The secret.
+        key_id : str
+            The KMS key to encrypt it with; empty for the account's own.
 
         Raises
         ------
@@ -88,7 +95,7 @@ class Parameter:
             When SSM refuses, or cannot be reached.
         """
         try:
-            self._put([value], overwrite=False, key_id="")
+            self._put([value], overwrite=False, key_id=key_id)
         except ParameterError as error:
             if "ParameterAlreadyExists" in str(error):
                 return False

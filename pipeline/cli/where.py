@@ -55,6 +55,8 @@ class Deployment:
         Gives a boto3 client of one of its services.
     parameters : Mapping[str, str]
         Source to the name of the SSM parameter that holds its secret.
+    key_arn : str
+        The stack's KMS key; empty where it uses those that AWS manages.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Deployment:
     replay_state_machine: str
     client: Callable[[str], Any]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    key_arn: str = ""
 
     def who(self) -> dict[str, str]:
         """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
@@ -164,6 +167,7 @@ def _deployed(stack: str) -> Deployment:
         replay_state_machine=outputs.get("ReplayStateMachineArn", ""),
         client=client,
         parameters=_parameters(stack, outputs.get("Sources", "{}")),
+        key_arn=outputs.get("KeyArn", ""),
     )
 
 

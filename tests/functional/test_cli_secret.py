@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 GOOD = "a-good-long-secret-value"
 OTHER = "another-good-long-secret"
 STACK = "P-ingest-dev"
+KEY = "arn:aws:kms:us-west-2:000000000000:key/00000000-0000-4000-8000-000000000000"
 SOURCES = ("github", "generic", "zoom", "standard-webhooks", "duo-admin", "okta-system-log")
 
 
@@ -60,6 +61,7 @@ def names(emulator: Emulator) -> dict[str, str]:
         "DedupeTableName": "t",
         "DeadLetterQueueUrl": "q",
         "Sources": json.dumps(described),
+        "KeyArn": KEY,
     }
     stream = {"Name": "stack-stream", "ShardCount": 1, "RetentionPeriodHours": 48}
     template = {
@@ -398,3 +400,20 @@ def test_times_in_words() -> None:
         "2 h",
         "1 d 1 h",
     ]
+
+
+def test_the_first_value_is_encrypted_with_the_key_of_the_stack(
+    run: Callable[..., Done], ssm: Any, names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulator takes a key and does not tell it again, so the request is looked at."""
+    requests: list[dict[str, Any]] = []
+    create = Parameter.create
+
+    def watched(self: Parameter, value: str, key_id: str = "") -> bool:
+        requests.append({"name": self.name, "key": key_id})
+        return create(self, value, key_id)
+
+    monkeypatch.setattr(Parameter, "create", watched)
+    assert run("secret", "set", "github", "--stack", STACK, "--stdin", stdin=GOOD).status == 0
+    assert requests == [{"name": names["github"], "key": KEY}]
+    assert value_of(ssm, names["github"]) == GOOD

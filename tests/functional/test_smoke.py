@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -284,3 +285,15 @@ def test_nothing_that_runs_is_wrong_usage(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "nothing runs" in done.stderr
+
+
+def test_each_asset_is_small_enough_for_a_cold_start(
+    running: Running, private_sources: Path, tmp_path: Path
+) -> None:
+    assets = [
+        path for path in (private_sources.parent / "cdk.out").glob("asset.*") if path.is_dir()
+    ]
+    assert len(assets) == 2, "the code, and the layer"
+    for asset in assets:
+        archive = shutil.make_archive(str(tmp_path / asset.name), "zip", asset)
+        assert Path(archive).stat().st_size < 15_000_000

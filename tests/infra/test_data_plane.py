@@ -139,7 +139,7 @@ def test_each_delivery_queue_has_its_own_redrive_queue(stack: Synthesized) -> No
         targets.append(target)
     assert len(set(targets)) == len(delivery) == 3
     for name, queue in queues.items():
-        assert queue["SqsManagedSseEnabled"] is True, name
+        assert queue["KmsMasterKeyId"], name
         assert queue.get("MaximumMessageSize", 1_048_576) == 1_048_576, name
 
 

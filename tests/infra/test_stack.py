@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 UNTAGGED = re.compile(
     r"Policy$|Permission$|::Glue::|::ApiGateway::(?!RestApi$|Stage$)|LayerVersion$|CDK::Metadata$"
-    r"|::MetricFilter$|::QueryDefinition$|::Subscription$"
+    r"|::MetricFilter$|::QueryDefinition$|::Subscription$|KMS::Alias$"
 )
 """Types that CloudFormation gives no tags, or that have none of their own."""
 
@@ -47,6 +47,7 @@ def test_outputs_are_the_documented_ones(stack: Synthesized) -> None:
         "AthenaWorkgroup",
         "GlueDatabase",
         "Sources",
+        "KeyArn",
     }
     assert outputs["ApiUrl"]["Value"]["Fn::Join"][1][-1] == "/test"
     assert outputs["StreamName"]["Value"] == {"Ref": stack.one("AWS::Kinesis::Stream")[0]}

@@ -218,7 +218,7 @@ def test_the_topic_is_encrypted_and_takes_messages_of_this_stacks_alarms_over_tl
     every_way: Synthesized,
 ) -> None:
     topic_id, topic = every_way.one("AWS::SNS::Topic")
-    key_id, key = every_way.one("AWS::KMS::Key")
+    key_id, key = every_way.one("AWS::KMS::Key", "Watching")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
     assert key["EnableKeyRotation"] is True
     _, policy = every_way.one("AWS::SNS::TopicPolicy")
