@@ -11,7 +11,7 @@ STAGE ?= dev
 DURATION ?= 180
 PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
 
-.PHONY: help setup demo soak test lint format synth lock up clean
+.PHONY: help setup demo soak bench test lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ demo: setup ## Send real webhooks through the local pipeline and account for eac
 
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
+
+bench: setup ## Measure CPU time for an event, beside other designs (ROUNDS=9)
+	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test: setup ## Run every test, a file at a time on each core
 	$(BIN)/pytest -n auto --dist loadfile
