@@ -226,7 +226,8 @@ def on_stack(
 def test_the_load_test_ends_well_within_its_thresholds(
     running: Running, private_sources: Path, tmp_path: Path
 ) -> None:
-    words = ["--shape", "spike", "--duplicates", "0.2", "--bad-requests", "0.2"]
+    words = ["--shape", "spike", "--duplicates", "0.3", "--bad-requests", "0.3"]
+    words += ["--mix", "github=1"]
     report = ["--html", str(tmp_path / "load.html"), "--csv", str(tmp_path / "load")]
     done = locust(running, private_sources, *words, *report)
     assert done.returncode == 0, done.stdout + done.stderr

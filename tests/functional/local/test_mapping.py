@@ -40,7 +40,7 @@ def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_p
 
 
 def test_the_window_gathers_records(shared_emulator: Emulator, tmp_path: Path) -> None:
-    settings, handler = mapping_settings(shared_emulator, window=1.5), Handler()
+    settings, handler = mapping_settings(shared_emulator, window=5.0), Handler()
 
     with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
         for number in range(6):
