@@ -9,9 +9,11 @@ STAMP := $(VENV)/.installed
 NODE_STAMP := node_modules/.installed
 STAGE ?= dev
 DURATION ?= 180
+RATE ?= 50
+LENGTH ?= 60
 PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
 
-.PHONY: help setup demo soak bench test lint format synth lock up clean
+.PHONY: help setup demo soak smoke load bench test lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,6 +28,13 @@ soak: setup ## Send while faults strike, then account for each event (DURATION=1
 
 bench: setup ## Measure CPU time for an event, beside other designs (ROUNDS=9)
 	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS))
+
+smoke: setup ## Send each source's webhooks to what runs (make up), and look for them (STACK=name)
+	$(BIN)/python -m loadtests.smoke $(if $(STACK),--stack $(STACK))
+
+load: setup ## Load what runs; thresholds decide (RATE=50 a second, LENGTH=60 seconds, STACK=name)
+	$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --users 20 \
+	  --request-rate $(RATE) --seconds $(LENGTH) $(if $(STACK),--stack $(STACK))
 
 test: setup ## Run every test, a file at a time on each core
 	$(BIN)/pytest -n auto --dist loadfile

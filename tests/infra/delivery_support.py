@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from infra.app import synthesize_delivery
+from pipeline.delivery_loading import load_delivery, plan_stages
+from tests.infra.policies import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 CONNECTION = (
     "arn:aws:codeconnections:us-west-2:111111111111:connection/00000000-0000-4000-8000-000000000000"
@@ -105,3 +114,32 @@ class DeliveryAssembly:
     def stage_templates(self, stage: str) -> list[Path]:
         folder = self.folder / f"assembly-MozDef-EF-delivery-{stage}"
         return sorted(folder.glob("*.template.json"))
+
+
+def write_config(folder: Path, mode: str, *, many: bool, private_sources: Path) -> None:
+    """Write the settings of a pipeline of three stages.
+
+    With many sources, the stages are in three accounts and two regions.
+    """
+    stages = THREE_ACCOUNTS if many else SAME_ACCOUNT
+    (folder / "sources").symlink_to(private_sources)
+    (folder / "delivery.yaml").write_text(yaml.safe_dump(settings(mode, stages)))
+    for stage in stages:
+        names = "[github, generic, alarms]" if many else "[github]"
+        (folder / f"{stage['name']}.yaml").write_text(f"service: ingest\nsources: {names}\n")
+
+
+def synthesize_config(config: Path, layer: Path) -> DeliveryAssembly:
+    path = config / "delivery.yaml"
+    delivery = load_delivery(path)
+    output = config / "cdk.out"
+    template = synthesize_delivery(delivery, plan_stages(delivery, path), output, layer=layer)
+    return DeliveryAssembly(output, template)
+
+
+def granted(policy: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Give each action with its resource and the conditions."""
+    for statement in statements(policy):
+        for action in statement["Action"]:
+            for resource in statement["Resource"]:
+                yield action, resource, statement.get("Condition", {})
