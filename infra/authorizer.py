@@ -39,6 +39,8 @@ class Authorizer(Construct):
         The function's variables.
     parameter_arns : Sequence[str]
         The parameters that hold the tokens of its sources.
+    reserved_concurrency : int, optional
+        The most invocations at once, kept free for it.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Authorizer(Construct):
         package: FunctionPackage,
         environment: Mapping[str, str],
         parameter_arns: Sequence[str],
+        reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.function = PipelineFunction(
@@ -61,6 +64,7 @@ class Authorizer(Construct):
             permissions={"ReadTokens": read_parameters(parameter_arns)},
             memory_mb=512,
             timeout_seconds=10,
+            reserved_concurrency=reserved_concurrency,
         ).function
         self._made: dict[str, apigateway.RequestAuthorizer] = {}
 
@@ -79,7 +83,8 @@ class Authorizer(Construct):
         token = settings.authentication
         header = token.header if isinstance(token, TokenAuthentication) else ""
         by_address = not header or bool(settings.allowed_networks)
-        own = "" if header in {"", "Authorization"} else header.title().replace("-", "")
+        # With its hyphens: X-1-2 and X-12 are not one header.
+        own = "" if header in {"", "Authorization"} else f"{header.title()}-"
         sources = {
             f"{own}Token": identity.header(header) if header else "",
             "Address": identity.context("identity.sourceIp") if by_address else "",

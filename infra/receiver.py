@@ -44,6 +44,8 @@ class Receiver(Construct):
         Where the envelopes go.
     parameter_arns : Sequence[str]
         The parameters that hold the tokens and signing secrets of its sources.
+    reserved_concurrency : int, optional
+        The most invocations at once, kept free for it.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Receiver(Construct):
         environment: Mapping[str, str],
         stream: kinesis.Stream,
         parameter_arns: Sequence[str],
+        reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
@@ -68,6 +71,7 @@ class Receiver(Construct):
             permissions={"ReadSecrets": read_parameters(parameter_arns), "PutRecord": [put]},
             memory_mb=MEMORY_MB,
             timeout_seconds=TIMEOUT_SECONDS,
+            reserved_concurrency=reserved_concurrency,
         ).function
 
     def integration(self) -> apigateway.LambdaIntegration:

@@ -163,6 +163,7 @@ class ApplicationStack(Stack):
             package=self._package,
             environment=self._environment,
             parameter_arns=self._parameter_arns("auth_token", ingest="direct"),
+            reserved_concurrency=self._deployment.authorizer.reserved_concurrency,
         )
         return FrontDoor(
             self,
@@ -188,6 +189,7 @@ class ApplicationStack(Stack):
                 *self._parameter_arns("auth_token", ingest="receiver"),
                 *self._parameter_arns("signing_secret", ingest="receiver"),
             ],
+            reserved_concurrency=self._deployment.receiver.reserved_concurrency,
         )
 
     def _watched(self, front_door: FrontDoor) -> Watched:

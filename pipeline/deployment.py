@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.deployment_alarms import Alarms
 from pipeline.deployment_polling import Poller
-from pipeline.deployment_protection import Domain, Encryption, LogDays, Throttle
+from pipeline.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, Throttle
 from pipeline.errors import PipelineError
 from pipeline.sources.model import SourceName
 
@@ -140,6 +140,8 @@ class Deployment(_Model):
     archiver: Archiver = Archiver()
     archive: Archive = Archive()
     throttle: Throttle = Throttle()
+    authorizer: AtTheDoor = AtTheDoor()
+    receiver: AtTheDoor = AtTheDoor()
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30
     web_acl: bool = False

@@ -28,6 +28,14 @@ class Throttle(Model):
     by_source: dict[SourceName, Limit] = Field(default_factory=dict)
 
 
+class AtTheDoor(Model):
+    """A function that senders wait for: the authorizer, or the receiver."""
+
+    reserved_concurrency: int | None = Field(
+        default=None, ge=1, le=10_000, description="the most invocations at once"
+    )
+
+
 class Domain(Model):
     """A domain name of one's own in front of the API."""
 

@@ -11,6 +11,8 @@ import pytest
 
 from infra.app import synthesize
 from pipeline.deployment import Deployment
+from pipeline.deployment_polling import Poller
+from pipeline.deployment_protection import AtTheDoor, Domain
 from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
@@ -113,3 +115,29 @@ def deployment(private_sources: Path) -> Deployment:
 def stack(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
     """The stack that most tests look at."""
     return synthesized(deployment)
+
+
+@pytest.fixture(scope="session")
+def everything(
+    synthesized: Callable[[Deployment], Synthesized], private_sources: Path
+) -> Synthesized:
+    """All ways in, and all that guards them."""
+    return synthesized(
+        Deployment(
+            stage="prod",
+            service="all",
+            sources=("github", "generic", "slack", "okta-system-log", "duo-admin", "alarms"),
+            source_directory=private_sources,
+            pollers={
+                "okta-system-log": Poller(variables={"domain": "example.okta.com"}),
+                "duo-admin": Poller(variables={"host": "api-00000000.duosecurity.com"}),
+            },
+            authorizer=AtTheDoor(reserved_concurrency=50),
+            receiver=AtTheDoor(reserved_concurrency=200),
+            web_acl=True,
+            domain=Domain(
+                name="hooks.example.com",
+                certificate_arn="arn:aws:acm:us-west-2:111111111111:certificate/1",
+            ),
+        )
+    )
