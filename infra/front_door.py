@@ -16,6 +16,7 @@ from infra.front_door_guards import add_domain, add_web_acl
 from infra.functions import RETENTIONS
 from infra.gateway_responses import add_gateway_responses
 from infra.routes import Routes, has_route
+from infra.tracing import add_sampling
 from pipeline.deployment import DeploymentError
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class FrontDoor(Construct):
         )
         for source in routed:
             routes.add(source)
+        add_sampling(self, self.api.deployment_stage)
         if deployment.web_acl:
             add_web_acl(self, self.api.deployment_stage, deployment.stack_name)
         self.url = self._url(deployment)

@@ -284,9 +284,13 @@ def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[L
     )
     access = workload.events * prices.assume("access_log_bytes")
     own = batches * SECONDS_A_MONTH * prices.assume("batch_log_bytes")
+    own += workload.events * prices.assume("event_log_bytes")
+    traces = prices.assume("traces_per_second") * SECONDS_A_MONTH
+    traced = traces / MILLION * prices.price("traces_million")
     return [
         _logs("access log", access, prices),
         _logs("function logs", own, prices),
+        Line("traces", traces, "traces", traced),
         *_fixed(prices),
     ]
 

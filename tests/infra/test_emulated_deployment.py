@@ -30,6 +30,7 @@ LEFT_OUT = {
     "AWS::Logs::MetricFilter",
     "AWS::Logs::QueryDefinition",
     "AWS::WAFv2::WebACLAssociation",
+    "AWS::XRay::SamplingRule",
 }
 """What the emulator does not know; docs/local.md lists it."""
 

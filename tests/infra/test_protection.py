@@ -182,6 +182,16 @@ def test_limits_of_the_stage_and_of_a_source(guarded: dict[str, Any]) -> None:
     assert len(limits) == 2
 
 
+def test_one_request_a_second_is_traced_and_no_share_of_the_rest(plain: dict[str, Any]) -> None:
+    (resource,) = of(plain, "AWS::XRay::SamplingRule").values()
+    rule = resource["Properties"]["SamplingRule"]
+    assert (rule["ReservoirSize"], rule["FixedRate"]) == (1, 0)
+    assert rule["Priority"] < 10_000, "before the default rule"
+    assert len(rule["RuleName"]) <= 32
+    (stage,) = of(plain, "AWS::ApiGateway::Stage")
+    assert stage in json.dumps(rule["ResourceARN"])
+
+
 def test_the_web_acl_looks_at_addresses_alone(
     guarded: dict[str, Any], plain: dict[str, Any]
 ) -> None:

@@ -60,6 +60,8 @@ def physical_names(stack: Synthesized) -> Iterator[tuple[str, str]]:
         for key in NAMES.get(resource["Type"], ()):
             if key in properties:
                 yield resource["Type"], written(properties[key])
+        if resource["Type"] == "AWS::XRay::SamplingRule":
+            yield resource["Type"], written(properties["SamplingRule"]["RuleName"])
         if resource["Type"] == "AWS::Glue::Database":
             yield resource["Type"], written(properties["DatabaseInput"]["Name"])
 
