@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 import gzip
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.events import QUARANTINED, Event, Outcome, unsettled
+from pipeline.times import hour_folder, iso_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -140,7 +140,7 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "shard_id": event.shard_id,
         "sequence_number": event.sequence_number,
-        "arrived": _iso(event.arrived),
+        "arrived": iso_milliseconds(event.arrived),
     }
 
 
@@ -153,7 +153,7 @@ def describe(event: Event) -> dict[str, Any]:
         "event_type": event.event_type,
         "shard_id": event.shard_id,
         "sequence_number": event.sequence_number,
-        "arrived": _iso(event.arrived),
+        "arrived": iso_milliseconds(event.arrived),
     }
     if envelope is None:
         line["record_base64"] = base64.b64encode(event.data).decode()
@@ -201,16 +201,8 @@ def _folder_of_rejection(outcome: Outcome) -> str:
 
 
 def _folder_of_entry(outcome: Outcome) -> str:
-    return f"ledger/{_hour(outcome.event)}"
+    return f"ledger/{hour_folder(outcome.event.arrived)}"
 
 
 def _folder(prefix: str, event: Event) -> str:
-    return f"{prefix}/source={event.source_name}/{_hour(event)}"
-
-
-def _hour(event: Event) -> str:
-    return f"{datetime.fromtimestamp(event.arrived, UTC):dt=%Y-%m-%d/hr=%H}"
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return f"{prefix}/source={event.source_name}/{hour_folder(event.arrived)}"

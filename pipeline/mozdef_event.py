@@ -15,6 +15,7 @@ import orjson
 
 from pipeline.events import Event, Outcome, Reason, rejected
 from pipeline.fields import find
+from pipeline.times import iso_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,12 +36,7 @@ def write_message(event: Event) -> Outcome | None:
     The sender's JSON is put in as it is, so its numbers, key order and escapes stay.
     """
     settings = event.known_source.mozdef
-    when = _event_time(event.body, settings.timestamps)
-    if when is None:
-        when = datetime.fromtimestamp(event.known_envelope.arrived_ms / 1000, UTC)
-    local = utc = when.isoformat(timespec="milliseconds")
-    if when.tzinfo is not UTC:
-        utc = when.astimezone(UTC).isoformat(timespec="milliseconds")
+    local, utc = _times(event, settings.timestamps)
     severity = settings.severity_by_type.get(event.event_type, settings.severity)
     summary = settings.summary.render(event.known_source.name, event.event_type, event.body)
     message = b"".join(
@@ -85,6 +81,18 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
             value = orjson.dumps(find(event.body, tuple(what.split("."))))
         parts.append(orjson.dumps(key) + b":" + value)
     return b"{" + b",".join(parts) + b"}"
+
+
+def _times(event: Event, paths: Iterable[FieldPath]) -> tuple[str, str]:
+    """Give the sender's time of an event, or that of its arrival: as it was said, and in UTC."""
+    when = _event_time(event.body, paths)
+    if when is None:
+        utc = iso_milliseconds(event.known_envelope.arrived_ms / 1000)
+        return utc, utc
+    said = when.isoformat(timespec="milliseconds")
+    if when.tzinfo is UTC:
+        return said, said
+    return said, when.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _event_time(body: Any, paths: Iterable[FieldPath]) -> datetime | None:

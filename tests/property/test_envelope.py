@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,13 @@ def test_round_trip(
     assert len(prefix) % 3 == 0
     # What the mapping template relies on: two base64 strings can be joined.
     assert base64.b64encode(prefix) + base64.b64encode(body) == base64.b64encode(data)
+
+
+@given(st.lists(st.text("%+0123456789ABCDEFabcdef~", max_size=30), min_size=1, max_size=6))
+def test_escapes_are_read_as_in_a_form(values: list[str]) -> None:
+    line = "&".join(f"h.x{place}={value}" for place, value in enumerate(values))
+    envelope = decode_envelope(f"v=1&id=a&ts=1&source=s&{line}\n".encode())
+    assert list(envelope.headers.values()) == [unquote_plus(value) for value in values]
 
 
 @given(st.binary(max_size=300))

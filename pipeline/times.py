@@ -1,0 +1,48 @@
+"""Times as text. The date is the costly part, and the events of a batch share it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_MICRO = 1_000_000
+
+
+def iso_milliseconds(seconds: float) -> str:
+    """Give a time in ISO 8601 with milliseconds, in UTC.
+
+    Parameters
+    ----------
+    seconds : float
+        Since the epoch. What is below a millisecond is cut off.
+    """
+    whole, micro = _split(seconds)
+    return f"{_to_the_second(whole)}.{micro // 1_000:03d}+00:00"
+
+
+def hour_folder(seconds: float) -> str:
+    """Give the part of an archive key that says day and hour, `dt=YYYY-MM-DD/hr=HH`.
+
+    Parameters
+    ----------
+    seconds : float
+        Since the epoch.
+    """
+    return _folder(_split(seconds)[0] // 3_600)
+
+
+def _split(seconds: float) -> tuple[int, int]:
+    """Part seconds from microseconds, rounded as `datetime.fromtimestamp` does it."""
+    whole = int(seconds)
+    micro = round((seconds - whole) * _MICRO)
+    return (whole + 1, 0) if micro == _MICRO else (whole, micro)
+
+
+@lru_cache(maxsize=1_024)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:-6]
+
+
+@lru_cache(maxsize=64)
+def _folder(hours: int) -> str:
+    return f"{datetime.fromtimestamp(hours * 3_600, UTC):dt=%Y-%m-%d/hr=%H}"
