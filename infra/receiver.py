@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from infra.functions import FunctionPackage
 
 MEMORY_MB = 1_024
-"""Lambda gives processor time by memory, and a cold start is all processor: boto3 is imported and
-two TLS connections are made while a sender waits, of whom some have three seconds of patience."""
+"""Lambda gives processor time by memory, and a cold start is all processor: imports, and two TLS
+connections, while a sender waits, of whom some have three seconds of patience."""
 
 TIMEOUT_SECONDS = 15
 """The worst that the clients' own limits allow, so that the sender gets an answer and not the
 error of a function that was cut off: two attempts at SSM and two at Kinesis, 2.5 s each, and up to
-a second of waiting between attempts."""
+a second of pauses between attempts."""
 
 
 class Receiver(Construct):

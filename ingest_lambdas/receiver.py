@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from pipeline import metrics
+from pipeline.aws.account import Account
+from pipeline.aws.clients import Kinesis, Ssm
+from pipeline.aws.connections import Patience
 from pipeline.environment import ReceiverEnvironment
 from pipeline.receiving.acceptance import make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
@@ -32,9 +33,7 @@ if TYPE_CHECKING:
 logger = Logger()
 #: Zoom and Slack wait three seconds. A second attempt comes too late for them, but the event is
 #: then on the stream, and what they send again is a duplicate of it.
-CLIENT = Config(
-    connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 2}
-)
+PATIENCE = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,11 @@ class Receiver:
 def receiver() -> Receiver:
     """Make the receiver of this process, on its first invocation."""
     environment = ReceiverEnvironment.read(os.environ)
-    session = boto3.Session()
-    ssm, kinesis = (session.client(service, config=CLIENT) for service in ("ssm", "kinesis"))
+    account = Account.read(os.environ)
     return Receiver(
         catalog=load_catalog(),
-        secrets=SecretStore(ssm, environment.project, environment.stage),
-        kinesis=kinesis,
+        secrets=SecretStore(Ssm(account, PATIENCE), environment.project, environment.stage),
+        kinesis=Kinesis(account, PATIENCE),
         stream=environment.stream_name,
     )
 

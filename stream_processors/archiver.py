@@ -13,6 +13,7 @@ from pipeline import metrics
 from pipeline.archive import Archive
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3
+from pipeline.aws.connections import Patience
 from pipeline.environment import ArchiverEnvironment
 from pipeline.event_log import place
 from pipeline.events import Outcomes
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 #: An object of a whole batch takes longer to write than a ledger does.
-READ_SECONDS = 10.0
+PATIENCE = Patience(read_seconds=10.0)
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,7 @@ def archiver() -> Archiver:
     """Make the archiver of this process, on its first invocation."""
     environment = ArchiverEnvironment.read(os.environ)
     bucket = environment.archive_bucket
-    return Archiver(
-        load_catalog(), Archive(S3(Account.read(os.environ), bucket, READ_SECONDS), bucket)
-    )
+    return Archiver(load_catalog(), Archive(S3(Account.read(os.environ), bucket, PATIENCE), bucket))
 
 
 @without_collection

@@ -2,20 +2,23 @@
 
 What takes the time in boto3 is not the network: each call validates its parameters against the
 service's model, serializes them in several passes, fires a dozen hooks, resolves the endpoint and
-checks MD5 sums. The four services here speak JSON, so a call is one `orjson.dumps`, one signature
+checks MD5 sums. All services here but S3 speak JSON, so a call is one `orjson.dumps`, one signature
 and one `orjson.loads`. Errors are botocore's own, so that callers know them.
 """
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
+import pybase64
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from pipeline.aws.connections import READ_SECONDS, Connections
+from pipeline.aws.connections import DEFAULT_PATIENCE, Connections, Patience
 from pipeline.aws.signing import Signer
 from pipeline.aws.wire import request_bytes
 
@@ -29,6 +32,16 @@ if TYPE_CHECKING:
     Failure = ClientError | BotoCoreError
 
 _AGENT = "mozdef-ef"
+LONGEST_PAUSE = 0.2
+"""Seconds before a call is made again."""
+_THROTTLED = frozenset(
+    {
+        "KMSThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+    }
+)
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
 
@@ -46,8 +59,8 @@ class JsonService:
         What stands before the operation's name in X-Amz-Target.
     version : str
         Of the protocol, `1.0` or `1.1`.
-    read_seconds : float
-        How long to wait for each part of an answer.
+    patience : Patience
+        How long to wait, and how often to try.
     """
 
     def __init__(
@@ -56,9 +69,10 @@ class JsonService:
         service: str,
         target: str,
         version: str,
-        read_seconds: float = READ_SECONDS,
+        patience: Patience = DEFAULT_PATIENCE,
     ) -> None:
-        self._connections = Connections(account.endpoint(service), read_seconds=read_seconds)
+        self._connections = Connections(account.endpoint(service), patience)
+        self._attempts = patience.attempts
         self._signer = Signer(account, service)
         self._target = target
         self._type = f"application/x-amz-json-{version}"
@@ -73,6 +87,16 @@ class JsonService:
         BotoCoreError
             When it does not answer.
         """
+        for _ in range(1, self._attempts):
+            try:
+                return self._call(operation, parameters)
+            except (ClientError, BotoCoreError) as error:
+                if not may_pass(error):
+                    raise
+            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - jitter, no secret
+        return self._call(operation, parameters)
+
+    def _call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._connections.send(*self._signed(operation, parameters))
         return _document(operation, answer)
 
@@ -165,12 +189,30 @@ class DynamoDb:
 class Ssm:
     """AWS Systems Manager Parameter Store."""
 
-    def __init__(self, account: Account, read_seconds: float = READ_SECONDS) -> None:
-        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1", read_seconds)
+    def __init__(self, account: Account, patience: Patience = DEFAULT_PATIENCE) -> None:
+        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1", patience)
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:
         """Read one parameter."""
         return self._service.call("GetParameter", {"Name": Name, "WithDecryption": WithDecryption})
+
+
+class Kinesis:
+    """Amazon Kinesis Data Streams."""
+
+    def __init__(self, account: Account, patience: Patience = DEFAULT_PATIENCE) -> None:
+        self._service = JsonService(account, "kinesis", "Kinesis_20131202", "1.1", patience)
+
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> dict[str, Any]:
+        """Put one record on the stream."""
+        return self._service.call(
+            "PutRecord",
+            {
+                "StreamName": StreamName,
+                "PartitionKey": PartitionKey,
+                "Data": pybase64.b64encode_as_string(Data),
+            },
+        )
 
 
 class S3:
@@ -183,17 +225,19 @@ class S3:
         the host's name.
     bucket : str
         The one bucket that is written to. Its name has no dots, which TLS would not take.
-    read_seconds : float
-        How long to wait for each part of an answer.
+    patience : Patience
+        How long to wait. A call is made once: who writes has a deadline, and attempts of his own.
     """
 
-    def __init__(self, account: Account, bucket: str, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, account: Account, bucket: str, patience: Patience = DEFAULT_PATIENCE
+    ) -> None:
         endpoint, in_path = account.endpoint("s3"), bool(account.endpoint_url)
         self._bucket = bucket
         self._prefix = f"/{bucket}" if in_path else ""
         self._connections = Connections(
             endpoint if in_path else endpoint.replace("https://", f"https://{bucket}.", 1),
-            read_seconds=read_seconds,
+            patience,
         )
         self._signer = Signer(account, "s3")
 
@@ -227,6 +271,20 @@ class S3:
         if answer.status != 200:
             raise _xml_error("PutObject", answer.status, answer.body)
         return {}
+
+
+def may_pass(error: Failure) -> bool:
+    """Tell whether the same call may work a moment later.
+
+    Parameters
+    ----------
+    error : ClientError | BotoCoreError
+        What a call ended with.
+    """
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        return error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or code in _THROTTLED
+    return True
 
 
 def _document(operation: str, answer: Answer) -> dict[str, Any]:

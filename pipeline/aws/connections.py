@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -34,6 +35,26 @@ _SILENCE = (ReadTimeoutError, EndpointConnectionError)
 _CHUNK = 256 * 1024
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a client waits, and how often it tries.
+
+    Parameters
+    ----------
+    connect_seconds, read_seconds : float
+        For a connection, and for each part of an answer.
+    attempts : int
+        How often a single call is made, as long as another one may help.
+    """
+
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = READ_SECONDS
+    attempts: int = 1
+
+
+DEFAULT_PATIENCE = Patience()
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     # It reads the machine's certificates, which takes some 10 ms: once for all services.
@@ -47,24 +68,18 @@ class Connections:
     ----------
     endpoint : str
         Scheme, host and port.
-    connect_seconds, read_seconds : float
+    patience : Patience
         How long to wait for a connection, and for each part of an answer.
     """
 
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        connect_seconds: float = CONNECT_SECONDS,
-        read_seconds: float = READ_SECONDS,
-    ) -> None:
+    def __init__(self, endpoint: str, patience: Patience = DEFAULT_PATIENCE) -> None:
         parts = urlsplit(endpoint)
         self.endpoint = endpoint
         self.host = parts.netloc
         self._secure = parts.scheme == "https"
         self._address = (parts.hostname or "", parts.port or (443 if self._secure else 80))
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
+        self._connect_seconds = patience.connect_seconds
+        self._read_seconds = patience.read_seconds
         self._idle: deque[socket.socket] = deque()
 
     def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:

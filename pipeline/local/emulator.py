@@ -7,11 +7,13 @@ import importlib.util
 import logging
 import os
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.utils import parse_timestamp
 
 from pipeline.local.emulator_process import COMPLETE
 from pipeline.local.processes import HOST, Child, ProcessFailedError, listen
@@ -149,6 +151,7 @@ def client(service: Any, *, endpoint_url: str, region: str) -> Any:
             "credentials_file": (None, None, os.devnull, None),
         }
     )
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return boto3.Session(botocore_session=session).client(
         service,
         endpoint_url=endpoint_url,
@@ -164,6 +167,13 @@ def client(service: Any, *, endpoint_url: str, region: str) -> Any:
             s3={"addressing_style": "path"},
         ),
     )
+
+
+def _time(value: Any) -> datetime:
+    """Read a time of an answer; botocore looks up the machine's time zone for each."""
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    return parse_timestamp(value)
 
 
 def _answers(port: int) -> bool:

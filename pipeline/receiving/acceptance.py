@@ -62,7 +62,7 @@ def put_envelope(envelope: Envelope, kinesis: Any, stream: str) -> Answer:
     envelope : Envelope
         The envelope.
     kinesis : Any
-        A boto3 Kinesis client.
+        A client with `put_record`, as pipeline.aws.clients.Kinesis has it.
     stream : str
         The stream's name.
     """

@@ -20,8 +20,8 @@ from botocore.exceptions import (
 )
 
 from pipeline.aws.account import Account
-from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
-from pipeline.aws.connections import Connections
+from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm
+from pipeline.aws.connections import Connections, Patience
 from pipeline.local.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -82,6 +82,24 @@ def test_parameters(emulator: Emulator, account: Account) -> None:
     with pytest.raises(ClientError) as caught:
         Ssm(account).get_parameter(Name="/a/c", WithDecryption=True)
     assert caught.value.response["Error"]["Code"] == "ParameterNotFound"
+
+
+def test_records(emulator: Emulator, account: Account) -> None:
+    kinesis = emulator.client("kinesis")
+    kinesis.create_stream(StreamName="lean", ShardCount=1)
+    lean, sent = Kinesis(account), []
+    for number, content in enumerate((bytes(range(256)), TEXT.encode() * 1_000)):
+        put = lean.put_record(StreamName="lean", PartitionKey=f"{number}{TEXT}", Data=content)
+        sent.append((put["SequenceNumber"], f"{number}{TEXT}", content))
+    with pytest.raises(ClientError) as caught:
+        lean.put_record(StreamName="absent", PartitionKey="k", Data=b"1")
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    (shard,) = kinesis.list_shards(StreamName="lean")["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName="lean", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert sent == [(one["SequenceNumber"], one["PartitionKey"], one["Data"]) for one in records]
 
 
 def test_objects(emulator: Emulator, account: Account) -> None:
@@ -197,7 +215,7 @@ def test_a_fresh_connection_that_is_closed_is_an_error() -> None:
 
 def test_a_silent_server_is_an_error() -> None:
     with server(b"", linger=1.0) as (url, _), pytest.raises(ReadTimeoutError):
-        Connections(url, read_seconds=0.1).send("POST", "/", b"body", {})
+        Connections(url, Patience(read_seconds=0.1)).send("POST", "/", b"body", {})
 
 
 def test_nobody_there_is_an_error() -> None:
@@ -230,6 +248,29 @@ def test_errors_are_named(body: bytes, code: str) -> None:
         with pytest.raises(ClientError) as caught:
             Sqs(account).send_message_batch(QueueUrl="u", Entries=[])
         assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("first", "requests"),
+    [
+        (answer(b"busy", "503 Service Unavailable"), 2),
+        (answer(b'{"__type":"ThrottlingException"}', "400 Bad Request"), 2),
+        (b"", 2),
+        (answer(b'{"__type":"ResourceNotFoundException"}', "400 Bad Request"), 1),
+    ],
+)
+def test_a_call_is_made_again_where_that_may_help(first: bytes, requests: int) -> None:
+    second = [answer(b'{"SequenceNumber":"1"}')] if requests == 2 else []
+    with server(first, *second) as (url, received):
+        account = Account("us-west-2", "test", "test", endpoint_url=url)
+        client = Kinesis(account, Patience(attempts=2))
+        if requests == 1:
+            with pytest.raises(ClientError):
+                client.put_record(StreamName="s", PartitionKey="k", Data=b"d")
+        else:
+            put = client.put_record(StreamName="s", PartitionKey="k", Data=b"d")
+            assert put == {"SequenceNumber": "1"}
+        assert len(received) == requests
 
 
 def test_every_error_is_one_that_callers_know() -> None:

@@ -51,7 +51,8 @@ class Gateway:
         Gives the SDK's client for a service, for integrations with AWS services. Called at once
         for Kinesis where a route puts records.
     record_gather_ms : float
-        How long a PutRecord call may wait for others to go along in a PutRecords; 0 for never.
+        How long a PutRecord call may wait, under load, for others to go along in a
+        PutRecords; 0 for never.
 
     Raises
     ------
@@ -65,7 +66,7 @@ class Gateway:
         *,
         invoke: InvokeFunction,
         clients: Callable[[str], Any],
-        record_gather_ms: float = 3.0,
+        record_gather_ms: float = 10.0,
     ) -> None:
         self._api = read_api(template)
         self._router = Router(self._api.routes)

@@ -43,15 +43,18 @@ class _Stream:
     waiting: deque[_Pending] = field(default_factory=deque)
     size: int = 0
     in_flight: int = 0
+    flushed: float = 0.0
+    last_count: int = 0
     timer: asyncio.Handle | None = None
 
 
 class RecordGatherer:
     """Puts single records, gathered while earlier calls are on their way.
 
-    A record that comes while nothing is on its way is sent at once. The others wait until the call
-    before them is back, or until the window has passed, or until a call is full. Records that could
-    fail a whole call (too large, a partition key that is no good) are put on their own.
+    A record that comes while nothing is on its way is sent at once, if the call before it held no
+    more than one, too: a lone sender does not wait. Under load a call is sent once the window has
+    passed since the last, or when it is full. Records that could fail a whole call (too large, a
+    partition key that is no good) are put on their own.
 
     Parameters
     ----------
@@ -101,11 +104,13 @@ class RecordGatherer:
         if len(stream.waiting) >= MAX_RECORDS or stream.size >= MAX_CALL_BYTES:
             self._flush(loop, stream)
         elif stream.timer is None:
-            if stream.in_flight == 0:
+            due = stream.flushed + self._window
+            lonely = stream.in_flight == 0 and stream.last_count <= 1
+            if lonely or due <= loop.time():
                 # Not at once: whatever else is ready in this turn of the loop goes along.
                 stream.timer = loop.call_soon(self._on_timer, loop, stream)
             else:
-                stream.timer = loop.call_later(self._window, self._on_timer, loop, stream)
+                stream.timer = loop.call_at(due, self._on_timer, loop, stream)
 
     def _on_timer(self, loop: asyncio.AbstractEventLoop, stream: _Stream) -> None:
         stream.timer = None
@@ -117,6 +122,7 @@ class RecordGatherer:
         if not batch:
             return
         stream.in_flight += 1
+        stream.flushed, stream.last_count = loop.time(), len(batch)
         call = loop.run_in_executor(self._executor, self._send, stream.outer, batch)
         done: asyncio.Future[None] = asyncio.ensure_future(_settle(call, batch))
         self._calls.add(done)
@@ -127,9 +133,7 @@ class RecordGatherer:
     ) -> None:
         self._calls.discard(finished)
         stream.in_flight -= 1
-        if stream.waiting and stream.in_flight == 0:
-            self._flush(loop, stream)
-        elif stream.waiting:
+        if stream.waiting:
             self._schedule(loop, stream)
 
     def _send(self, outer: dict[str, Any], batch: list[_Pending]) -> list[BackendAnswer]:
