@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.envelope import Envelope, EnvelopeError, decode_envelope, encode_envelope
+from pipeline.envelope import (
+    Envelope,
+    EnvelopeError,
+    decode_envelope,
+    encode_envelope,
+    partition_key,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 NAMES = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
@@ -46,6 +52,21 @@ def test_round_trip(
     assert len(prefix) % 3 == 0
     # What the mapping template relies on: two base64 strings can be joined.
     assert base64.b64encode(prefix) + base64.b64encode(body) == base64.b64encode(data)
+
+
+@given(st.text(max_size=60) | st.text(st.characters(max_codepoint=127), max_size=60))
+def test_values_are_escaped_as_in_a_form(value: str) -> None:
+    expected = quote_plus(value.encode(errors="replace"))
+    value = value.encode(errors="replace").decode()
+    data = encode_envelope(Envelope("a", 1, "s", value, b""))
+    assert f"&ip={expected}".encode() == data.rstrip(b" \n")[len(b"v=1&id=a&ts=1&source=s") :]
+
+
+@given(st.text(max_size=60))
+def test_the_partition_key_is_what_the_front_door_makes_of_it(key: str) -> None:
+    made = partition_key(Envelope("a", 1, "s", "", b"", key))
+    escaped = quote_plus(key.encode(errors="replace"), safe="*").replace("~", "%7E")
+    assert made == (escaped if 1 <= len(escaped) <= 256 else "a")
 
 
 @given(st.lists(st.text("%+0123456789ABCDEFabcdef~", max_size=30), min_size=1, max_size=6))
