@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.mapping_templates import accepted_response, refused_response
+from pipeline.cli.secret_times import AUTHORIZER_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,8 @@ def test_authorizer_fits_the_source(stack: Synthesized, source: str, identity: s
     authorizer = stack.all("AWS::ApiGateway::Authorizer")[method["AuthorizerId"]["Ref"]]
     assert authorizer["Type"] == "REQUEST"
     assert authorizer["IdentitySource"] == identity
-    assert authorizer["AuthorizerResultTtlInSeconds"] == 300
+    # What `secret retire` waits for.
+    assert authorizer["AuthorizerResultTtlInSeconds"] == AUTHORIZER_SECONDS
 
 
 def test_an_authorizer_that_no_source_needs_is_not_made(
