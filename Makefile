@@ -13,7 +13,7 @@ RATE ?= 50
 LENGTH ?= 60
 PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
 
-.PHONY: help setup demo soak smoke load bench test lint format synth lock up clean
+.PHONY: help setup demo soak smoke load bench bench-check test lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,15 +26,20 @@ demo: setup ## Send real webhooks through the local pipeline and account for eac
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
 
-bench: setup ## Measure CPU time for an event, beside other designs (ROUNDS=9)
-	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS))
+bench: setup ## Measure every part, beside other designs (ROUNDS=7, ONLY=part, GRAPHS=folder)
+	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \
+	  $(if $(GRAPHS),--graphs $(GRAPHS))
+
+bench-check: setup ## Say what became slower than loadtests/baseline.json (ROUNDS=5, ONLY=part, UPDATE=1)
+	$(BIN)/python -m loadtests.bench.check $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(UPDATE),--update)
 
 smoke: setup ## Send each source's webhooks to what runs (make up), and look for them (STACK=name)
 	$(BIN)/python -m loadtests.smoke $(if $(STACK),--stack $(STACK))
 
-load: setup ## Load what runs; thresholds decide (RATE=50 a second, LENGTH=60 seconds, STACK=name)
-	$(BIN)/locust -f loadtests/locustfile.py --headless --only-summary --users 20 \
-	  --request-rate $(RATE) --seconds $(LENGTH) $(if $(STACK),--stack $(STACK))
+load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, PROCESSES, STACK=name)
+	$(BIN)/python -m loadtests.load --rate $(RATE) --seconds $(LENGTH) $(if $(MIX),--mix $(MIX)) \
+	  $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(STACK),--stack $(STACK))
 
 test: setup ## Run every test, a file at a time on each core
 	$(BIN)/pytest -n auto --dist loadfile

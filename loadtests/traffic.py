@@ -8,16 +8,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from loadtests.fresh import deliverable, fresh_request
+from loadtests.load.makers import CONTENTS, maker_of
 from loadtests.target import TargetError
 from pipeline.sources.model import TokenAuthentication
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from loadtests.fresh import Fresh
     from loadtests.target import Target
     from pipeline.sources.loader import LoadedSource
-    from pipeline.sources.samples import LoadedSample, Request
+    from pipeline.sources.samples import Request
 
 Kind = Literal["event", "copy", "bad"]
 _COPIES_OF_LATEST = 100
@@ -25,12 +26,14 @@ _COPIES_OF_LATEST = 100
 
 @dataclass(frozen=True)
 class Sent:
-    """A request, and what the front door has to answer."""
+    """A request, and what the front door has to answer; token and events are those of `Fresh`."""
 
     source: str
     kind: Kind
     request: Request
     statuses: tuple[int, ...]
+    token: str = ""
+    events: int = 1
 
     @property
     def label(self) -> str:
@@ -39,7 +42,10 @@ class Sent:
 
 
 def parse_mix(text: str, known: Sequence[str]) -> dict[str, float]:
-    """Read the mix of sources, `github=3,generic=1`; nothing means the same of each.
+    """Read the mix, `github=3,generic=1`; nothing means the same of each source.
+
+    A source's requests are made of its samples, unless a colon and a word say otherwise:
+    `github:real`, `zoom:small`; see `loadtests.load.makers`.
 
     Parameters
     ----------
@@ -58,8 +64,11 @@ def parse_mix(text: str, known: Sequence[str]) -> dict[str, float]:
     mix = {}
     for part in text.split(","):
         name, _, weight = part.strip().partition("=")
-        if name not in known:
-            raise TargetError(f"--mix: {name!r}: no such source; there are {', '.join(known)}")
+        source, _, contents = name.partition(":")
+        if source not in known:
+            raise TargetError(f"--mix: {source!r}: no such source; there are {', '.join(known)}")
+        if contents and contents not in CONTENTS:
+            raise TargetError(f"--mix: {part!r}: expected one of {', '.join(CONTENTS)} after ':'")
         try:
             mix[name] = float(weight or 1)
         except ValueError:
@@ -77,7 +86,7 @@ class Traffic:
     target : Target
         Where they are sent.
     mix : Mapping[str, float]
-        Source to weight.
+        What `parse_mix` gives.
     duplicates, bad_requests : float
         The shares of copies, and of requests with a wrong signature or token.
     """
@@ -86,11 +95,12 @@ class Traffic:
         self, target: Target, mix: Mapping[str, float], *, duplicates: float, bad_requests: float
     ) -> None:
         self._target = target
-        self._names, self._weights = list(mix), list(mix.values())
-        self._samples: dict[str, Iterator[LoadedSample]] = {
-            name: itertools.cycle(deliverable(target.sources[name])) for name in mix
+        self._names, self._limits = list(mix), list(itertools.accumulate(mix.values()))
+        self._makers = {
+            name: maker_of(name, target.sources, target.secrets[name.partition(":")[0]])
+            for name in mix
         }
-        self._latest: dict[str, deque[Request]] = {
+        self._latest: dict[str, deque[Fresh]] = {
             name: deque(maxlen=_COPIES_OF_LATEST) for name in mix
         }
         self._duplicates, self._bad = duplicates, bad_requests
@@ -99,18 +109,20 @@ class Traffic:
 
     def next(self) -> Sent:
         """Give the next request, signed now."""
-        (name,) = self._random.choices(self._names, self._weights)
+        (name,) = self._random.choices(self._names, cum_weights=self._limits)
         dice = self._random.random()
-        source = self._target.sources[name]
+        source = self._target.sources[name.partition(":")[0]]
         if dice < self._duplicates and self._latest[name]:
             copy = self._random.choice(self._latest[name])
-            return Sent(name, "copy", copy, _taken(source))
+            return Sent(source.name, "copy", copy.request, _taken(source), copy.token, copy.events)
         bad = dice >= 1 - self._bad
-        fresh = fresh_request(next(self._samples[name]), self._target.secrets[name], forged=bad)
+        fresh = self._makers[name].make(forged=bad)
+        request, token, events = fresh.request, fresh.token, fresh.events
         if bad:
-            return Sent(name, "bad", fresh.request, _refused(source))
-        self._latest[name].append(fresh.request)
-        return Sent(name, "event", fresh.request, _taken(source))
+            return Sent(source.name, "bad", request, _refused(source), token, events)
+        if self._duplicates:
+            self._latest[name].append(fresh)
+        return Sent(source.name, "event", request, _taken(source), token, events)
 
 
 def _taken(source: LoadedSource) -> tuple[int, ...]:

@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from loadtests.bench import cold_start, fan_out, report
-from loadtests.bench.arena import arena
-from pipeline.cli.output import console, errors
+from loadtests.bench import end_to_end, parts, report
+from pipeline.cli.output import WRONG_USAGE, console, errors
+from pipeline.errors import PipelineError
 
 
 def main() -> None:
-    """Measure, print a table, and write `build/bench.json`."""
+    """Measure, print tables, and write `build/bench.json`."""
+    arguments = _arguments()
+    start = time.monotonic()
+    figures: dict[str, Any] = {"machine": report.machine(), "rounds": arguments.rounds}
+    try:
+        figures |= parts.run(arguments.only, arguments.rounds)
+        figures |= end_to_end.read()
+    except PipelineError as error:
+        errors.print(str(error), style="red", markup=False)
+        sys.exit(WRONG_USAGE)
+    report.write(figures, arguments.output)
+    report.show(figures)
+    console.print(f"figures: {arguments.output}, after {time.monotonic() - start:.0f} s")
+    if arguments.graphs:
+        from loadtests.bench import graphs
+
+        for file in graphs.draw(figures, arguments.graphs):
+            console.print(f"graph: {file}")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="CPU time for an event, beside the floor and other designs, in one run.",
         epilog="The machine is shared: compare figures of one run, not of two.",
     )
-    parser.add_argument("--rounds", type=int, default=9, help="how often each is measured")
+    parser.add_argument("--rounds", type=rounds, default=7, help="how often each is measured")
+    parser.add_argument("--only", type=chosen, default=parts.PARTS, help=", ".join(parts.PARTS))
     parser.add_argument("--output", type=Path, default=report.FILE, help="where figures go")
-    arguments = parser.parse_args()
-    if arguments.rounds < 1:
-        parser.error("--rounds: 1 or more")
-    figures: dict[str, Any] = {"machine": report.machine(), "rounds": arguments.rounds}
-    with errors.status("importing each handler in fresh interpreters"):
-        figures["cold_start_ms"] = cold_start.run(arguments.rounds)
-    with (
-        errors.status("measuring the fan-out and its contenders"),
-        tempfile.TemporaryDirectory(prefix="mozdef-ef-bench-") as folder,
-        arena(Path(folder)) as place,
-    ):
-        figures |= fan_out.run(place, arguments.rounds)
-    report.write(figures, arguments.output)
-    report.show(figures)
-    console.print(f"figures: {arguments.output}")
+    parser.add_argument("--graphs", type=Path, help="write graphs into this folder")
+    return parser.parse_args()
+
+
+def rounds(text: str) -> int:
+    """Read a number of rounds."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError("1 or more")
+    return int(text)
+
+
+def chosen(text: str) -> tuple[str, ...]:
+    """Read the names of some parts."""
+    names = tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in parts.PARTS]
+    if unknown:
+        known = ", ".join(parts.PARTS)
+        raise argparse.ArgumentTypeError(f"no part {unknown[0]!r}; there are {known}")
+    return names
 
 
 if __name__ == "__main__":

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from pipeline.sources.loader import LoadedSource
 
 PROJECT, STAGE, TABLE, BUCKET, STREAM = "Bench", "bench", "dedupe", "archive", "events"
+CHECKPOINTS = "checkpoints"
 REGION = "us-west-2"
+#: A source that is fetched, and its feed.
+POLLED, FEED = "okta-system-log", "logs"
+SOURCES = ("github", "zoom", "generic", POLLED)
 
 
 class Arena:
@@ -34,14 +38,23 @@ class Arena:
         The catalogue of the run.
     queues : dict[str, str]
         Queue name to URL.
+    folder : Path
+        Holds the compiled catalogue, and whatever a part of the benchmarks puts there.
     """
 
     def __init__(
-        self, emulator: Emulator, sources: dict[str, LoadedSource], queues: dict[str, str]
+        self,
+        emulator: Emulator,
+        sources: dict[str, LoadedSource],
+        queues: dict[str, str],
+        folder: Path,
     ) -> None:
         self.emulator = emulator
         self.sources = sources
         self.queues = queues
+        self.folder = folder
+        #: What Lambda would tell the handlers.
+        self.environment = _environment(emulator, queues)
 
     def empty(self) -> None:
         """Forget what was delivered, so that the services do the same work in each round."""
@@ -51,8 +64,8 @@ class Arena:
 
 
 @contextmanager
-def arena(folder: Path, names: Sequence[str] = ("github", "zoom", "generic")) -> Iterator[Arena]:
-    """Start the services, and set this process's environment as Lambda would.
+def arena(folder: Path, names: Sequence[str] = SOURCES) -> Iterator[Arena]:
+    """Start the services, and set this process's environment as Lambda would, until the end.
 
     Parameters
     ----------
@@ -63,11 +76,17 @@ def arena(folder: Path, names: Sequence[str] = ("github", "zoom", "generic")) ->
     """
     sources = load_sources(names)
     write_compiled_catalog(sources, folder)
+    before = dict(os.environ)
     sys.path.insert(0, str(folder))
-    with Emulator(folder / "state", region=REGION) as emulator:
-        queues = _create(emulator, sources)
-        os.environ.update(_environment(emulator, queues))
-        yield Arena(emulator, sources, queues)
+    try:
+        with Emulator(folder / "state", region=REGION) as emulator:
+            place = Arena(emulator, sources, _create(emulator, sources), folder)
+            os.environ.update(place.environment)
+            yield place
+    finally:
+        sys.path.remove(str(folder))
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _create(emulator: Emulator, sources: dict[str, LoadedSource]) -> dict[str, str]:
@@ -80,12 +99,14 @@ def _create(emulator: Emulator, sources: dict[str, LoadedSource]) -> dict[str, s
     for name, source in sources.items():
         parameter = f"/{PROJECT}/{name}/{STAGE}/{source.settings.parameter}"
         ssm.put_parameter(Name=parameter, Value=SECRET, Type="SecureString")
-    emulator.client("dynamodb").create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    for table in (TABLE, CHECKPOINTS):
+        emulator.client("dynamodb").create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    emulator.client("kinesis").create_stream(StreamName=STREAM, ShardCount=2)
     emulator.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
@@ -108,6 +129,8 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
         "QUEUE_URLS": json.dumps(queues),
         "DEDUPE_TABLE": TABLE,
         "ARCHIVE_BUCKET": BUCKET,
+        "STREAM_NAME": STREAM,
+        "CHECKPOINT_TABLE": CHECKPOINTS,
     }
 
 

@@ -24,6 +24,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 
+from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import SECRET
 from pipeline.envelope import decode_envelope
 
@@ -140,12 +141,14 @@ def powertools(arena: Arena, batch: list[dict[str, Any]], context: Context) -> C
         sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
     def work() -> int:
-        process_partial_response(
+        answer = process_partial_response(
             event={"Records": batch},
             record_handler=record_handler,
             processor=processor,
             context=context,  # type: ignore[arg-type]
         )
+        if answer["batchItemFailures"]:
+            raise WorkError("powertools: a batch of the benchmarks was not settled")
         return len(batch)
 
     return work

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import base64
-import statistics
-from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.arena import BUCKET, PROJECT, STAGE, TABLE, Arena, Context, no_op_services
 from loadtests.bench.contenders import floor, old_design, powertools
-from loadtests.bench.measuring import (
-    MICRO,
-    Contender,
-    Sample,
-    Stopwatch,
-    compare,
-    no_output,
-)
+from loadtests.bench.measuring import Contender, Sample, WorkError, compare, no_output
 from loadtests.bench.payloads import (
     SECRET,
     Delivery,
     aggregated,
     envelopes,
-    github_deliveries,
+    kinds,
     records,
-    small_deliveries,
 )
+from loadtests.bench.steps import split_by_step
 from pipeline.archive import Archive
 from pipeline.delivery import SqsDelivery
-from pipeline.duplicates import DeduplicationTable, drop_duplicates
-from pipeline.events import Outcomes, delivered
-from pipeline.mozdef_event import write_message
-from pipeline.records import read_events
+from pipeline.duplicates import DeduplicationTable
+from pipeline.garbage import without_collection
 from pipeline.retrying import Deadline
 from pipeline.secret_store import SecretStore
-from pipeline.settlement import Settlement
 from pipeline.sources.compiled import Catalog, load_catalog
-from pipeline.steps import examine
 from stream_processors import fan_out
 
 if TYPE_CHECKING:
@@ -45,19 +32,6 @@ if TYPE_CHECKING:
 BATCHES = (10, 100, 500)
 OTHERS = 100  # events in a round of the slower designs
 _CONTEXT = Context()
-
-
-def kinds(arena: Arena) -> dict[str, Callable[[int], list[Delivery]]]:
-    """Give what makes the two kinds of events: real ones of 10 KB, and small ones of 1 KB."""
-    real = github_deliveries(arena.sources["github"])
-
-    def real_ones(number: int) -> list[Delivery]:
-        return list(islice(cycle(real), number))
-
-    def small_ones(number: int) -> list[Delivery]:
-        return small_deliveries(arena.sources["zoom"], number)
-
-    return {"github_10kb": real_ones, "small_1kb": small_ones}
 
 
 def run(arena: Arena, rounds: int) -> dict[str, Any]:
@@ -69,7 +43,7 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
         For each kind of event: `fan_out_us`, `floor_us`, `old_design_us`, `powertools_us`, the
         batch sizes, the no-op figure and the steps, all in microseconds of CPU an event.
     """
-    return {kind: _measure(arena, make, rounds) for kind, make in kinds(arena).items()}
+    return {kind: _measure(arena, make, rounds) for kind, make in kinds(arena.sources).items()}
 
 
 def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -> dict[str, Any]:
@@ -120,10 +94,17 @@ def _handler(
 
     def work() -> int:
         while batches:
-            fan_out.handler({"Records": batches.pop()}, _CONTEXT)  # type: ignore[arg-type]
+            invoke(batches.pop())
         return 500
 
     return Contender(work, prepare, arena.empty)
+
+
+def invoke(batch: list[dict[str, Any]]) -> None:
+    """Call the handler as Lambda does; WorkError when a part of the batch was not settled."""
+    answer = fan_out.handler({"Records": batch}, _CONTEXT)  # type: ignore[arg-type]
+    if answer["batchItemFailures"]:
+        raise WorkError("fan-out: a batch of the benchmarks was not settled")
 
 
 def _without_services(arena: Arena, make: Callable[[int], list[Delivery]]) -> Callable[[], int]:
@@ -131,6 +112,7 @@ def _without_services(arena: Arena, make: Callable[[int], list[Delivery]]) -> Ca
     processor = processor_on_no_op_services(arena)
     deadline = Deadline(lambda: 60.0)
 
+    @without_collection
     def work() -> int:
         fan_out.report(processor.process(batch, deadline), batch, "bench")
         return len(batch)
@@ -160,26 +142,10 @@ def processor_on_no_op_services(arena: Arena, catalog: Catalog | None = None) ->
 
 def _steps(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -> dict[str, float]:
     """Split a batch of 500 by step, against the emulator."""
-    taken: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        batch = records(envelopes(make(500), arena.sources))
-        for name, seconds in _steps_of_one(batch).items():
-            taken.setdefault(name, []).append(seconds / len(batch) * MICRO)
-        arena.empty()
-    return {name: round(statistics.median(values), 1) for name, values in taken.items()}
-
-
-def _steps_of_one(batch: list[dict[str, Any]]) -> dict[str, float]:
-    processor, deadline = fan_out.fan_out(), Deadline(lambda: 60.0)
-    watch, outcomes = Stopwatch(), Outcomes()
-    read = watch("read", lambda: read_events(batch))
-    valid = watch("examine", lambda: examine(read, outcomes, processor.catalog, processor.secrets))
-    new, _, _ = watch("look up", lambda: drop_duplicates(valid, processor.table, deadline))
-    written = watch("write message", lambda: outcomes.each(new, write_message))
-    sent, _ = watch("deliver", lambda: processor.delivery.deliver(written, deadline))
-    watch("remember", lambda: processor.table.remember(sent, deadline))
-    outcomes.add(delivered(event) for event in sent)
-    settlement = Settlement.of(outcomes.all, len(outcomes.all))
-    watch("ledger", lambda: settlement.recorded(processor.archive, deadline))
-    watch("report", lambda: fan_out.report(settlement, batch, "bench"))
-    return watch.steps
+    return split_by_step(
+        fan_out.fan_out(),
+        lambda: records(envelopes(make(500), arena.sources)),
+        Deadline(lambda: 60.0),
+        rounds,
+        arena.empty,
+    )

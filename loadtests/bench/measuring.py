@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
 MICRO = 1e6
+
+
+class WorkError(PipelineError):
+    """A part did not do what is measured: its figure would mean nothing."""
 
 
 @dataclass
@@ -62,11 +68,6 @@ def cpu_seconds() -> float:
     """Give user and system time of this process and its threads, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
-
-
-def peak_memory_mb() -> float:
-    """Give the most memory that this process ever held, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @contextmanager

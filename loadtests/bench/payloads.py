@@ -6,7 +6,7 @@ import base64
 import time
 import uuid
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +18,7 @@ from pipeline.envelope import Envelope, encode_envelope
 from pipeline.sources.samples import authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.sources.loader import LoadedSource
 
@@ -37,7 +37,7 @@ class Delivery:
     body: bytes
 
 
-def github_deliveries(source: LoadedSource) -> list[Delivery]:
+def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Delivery]:
     """Give the real payloads, signed; pings, which are not forwarded, are left out."""
     found = []
     for name, example in real_payloads(EXAMPLES):
@@ -51,17 +51,28 @@ def github_deliveries(source: LoadedSource) -> list[Delivery]:
             "X-GitHub-Delivery": "",
             "X-GitHub-Hook-ID": "292430182",
         }
-        proof = authenticate(source, SECRET, body, now=time.time())
+        proof = authenticate(source, secret, body, now=time.time())
         found.append(Delivery("github", name, {**headers, **proof}, body))
     return found
 
 
-def small_deliveries(source: LoadedSource, number: int = 325) -> list[Delivery]:
-    """Give Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls."""
-    first = next(_places) * number
+def small_deliveries(
+    source: LoadedSource, number: int = 325, size: int = SMALL_BYTES
+) -> list[Delivery]:
+    """Give Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        Zoom.
+    number : int
+        How many.
+    size : int
+        Bytes of a body; a larger one lists further participants.
+    """
     found = []
-    for place in range(first, first + number):
-        body = _meeting(place)
+    for place in islice(_places, number):
+        body = _meeting(place, size)
         headers = {"Content-Type": "application/json"}
         proof = authenticate(source, SECRET, body, now=time.time())
         event_type = "meeting.participant_joined"
@@ -69,7 +80,17 @@ def small_deliveries(source: LoadedSource, number: int = 325) -> list[Delivery]:
     return found
 
 
-def _meeting(place: int) -> bytes:
+def plain_deliveries(source: LoadedSource, secret: str, number: int = 325) -> list[Delivery]:
+    """Give the same events to the source that takes any JSON and a token."""
+    proof = authenticate(source, secret, b"", now=time.time())
+    headers = {"Content-Type": "application/json", **proof}
+    return [
+        Delivery(source.name, "", headers, _meeting(place, SMALL_BYTES))
+        for place in islice(_places, number)
+    ]
+
+
+def _meeting(place: int, size: int) -> bytes:
     document: dict[str, Any] = {
         "event": "meeting.participant_joined",
         "event_ts": int(time.time() * 1000) + place,
@@ -96,9 +117,36 @@ def _meeting(place: int) -> bytes:
             },
         },
     }
-    room = SMALL_BYTES - len(orjson.dumps(document))
-    document["payload"]["object"]["participant"]["note"] = "n" * room
+    meeting = document["payload"]["object"]
+    room = size - len(orjson.dumps(document))
+    others = max(room - SMALL_BYTES, 0) // (len(orjson.dumps(_OTHER)) + 1)
+    if others:
+        meeting["others"] = [_OTHER] * others
+        room = size - len(orjson.dumps(document))
+    meeting["participant"]["note"] = "n" * room
     return orjson.dumps(document)
+
+
+_OTHER = {
+    "user_id": "16778240",
+    "user_name": "Bob Example",
+    "email": "bob@example.com",
+    "seconds": 61,
+    "muted": False,
+}
+
+
+def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[Delivery]]]:
+    """Give what makes the two kinds of events: real ones of 10 KB, and small ones of 1 KB."""
+    real = github_deliveries(sources["github"])
+
+    def real_ones(number: int) -> list[Delivery]:
+        return list(islice(cycle(real), number))
+
+    def small_ones(number: int) -> list[Delivery]:
+        return small_deliveries(sources["zoom"], number)
+
+    return {"github_10kb": real_ones, "small_1kb": small_ones}
 
 
 def envelopes(deliveries: Sequence[Delivery], sources: dict[str, LoadedSource]) -> list[bytes]:

@@ -12,6 +12,17 @@ import orjson
 from pipeline.cli.output import console, print_table
 
 FILE = Path("build") / "bench.json"
+KINDS = ("github_10kb", "small_1kb")
+#: What is varied, and in what its cost is given.
+GROWTH = {
+    "batch_size_us": "us an event by records of a batch",
+    "event_kb_us": "us an event by its KB",
+    "event_kb_us_per_kb": "us a KB by the event's KB",
+    "event_kb_floor_us": "the floor, us an event by its KB",
+    "sources_us": "us an event by sources in the catalogue",
+    "duplicates_percent_us": "us an event by percent of duplicates",
+    "floor_us": "the floor of the events whose size is not varied",
+}
 
 
 def machine() -> dict[str, Any]:
@@ -39,22 +50,89 @@ def write(figures: dict[str, Any], file: Path = FILE) -> None:
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print the figures for people.
+    """Print the figures for people; a part that was not run is left out.
 
     Parameters
     ----------
     figures : dict[str, Any]
         By part.
     """
-    for kind in ("github_10kb", "small_1kb"):
+    for kind in KINDS:
         if kind in figures:
             _show_kind(kind, figures[kind])
+    for name, points in figures.get("growth", {}).items():
+        _show_growth(name, points)
+    for part in ("archiver", "replay", "audit"):
+        if part in figures:
+            _show_archive(part, figures[part])
+    _show_door(figures)
     if "cold_start_ms" in figures:
-        print_table(
-            "Import of a handler in a fresh interpreter, milliseconds of CPU",
-            ("handler", "ms"),
-            sorted(figures["cold_start_ms"].items()),
+        _show_cold_start(figures)
+    if "replay_memory" in figures:
+        _show_memory(figures["replay_memory"])
+    if "end_to_end" in figures:
+        found = figures["end_to_end"]
+        title = f"End to end, by the load test of {found['measured']}"
+        rows = [(name, value) for name, value in found.items() if name != "measured"]
+        print_table(title, ("what", "figure"), rows)
+
+
+def _show_growth(name: str, points: dict[str, float]) -> None:
+    print_table(f"growth: {GROWTH[name]}", ("at", "us"), list(points.items()))
+
+
+def _show_archive(part: str, kinds: dict[str, Any]) -> None:
+    print_table(
+        f"{part}, on services that answer at once",
+        ("events", "us an event", "events/s of CPU", "MB/s of bodies"),
+        [
+            (kind, one["us"], one["events_per_second"], one["mb_per_second"])
+            for kind, one in kinds.items()
+        ],
+    )
+
+
+def _show_door(figures: dict[str, Any]) -> None:
+    rows = [
+        (what, figures[name])
+        for name, what in (
+            ("authorizer_us", "authorizer, warm"),
+            ("receiver_us", "receiver, event of 1 KB, against the emulator"),
         )
+        if name in figures
+    ]
+    for name, what in (
+        ("template_us", "mapping template rendered locally"),
+        ("gateway_us", "the local gateway's process"),
+    ):
+        rows += [(f"{what}, {kind}", us) for kind, us in figures.get(name, {}).items()]
+    if rows:
+        print_table("Front door: microseconds of CPU for a request", ("what", "us"), rows)
+
+
+def _show_cold_start(figures: dict[str, Any]) -> None:
+    first, memory = figures["first_invocation_ms"], figures["peak_memory_mb"]
+    print_table(
+        "A handler in a fresh interpreter: milliseconds of CPU, and memory at the most",
+        ("handler", "import ms", "first invocation ms", "MB"),
+        [
+            (name, ms, first[name], memory[name])
+            for name, ms in sorted(figures["cold_start_ms"].items())
+        ],
+    )
+    console.print(
+        f"The fan-out with batches of 500 events of 10 KB: {memory['fan_out_500']} MB. "
+        f"For comparison, the import of boto3 alone: {figures['import_boto3_ms']} ms."
+    )
+
+
+def _show_memory(found: dict[str, Any]) -> None:
+    print_table(
+        f"Memory of a replay of {found['read_mb']:,} MB, {found['events']:,} events",
+        ("read", "MB"),
+        list(found["samples_mb"].items()),
+    )
+    console.print(f"It grew by {found['growth_mb']} MB after the first tenth.")
 
 
 def _show_kind(kind: str, found: dict[str, Any]) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+from pipeline.local.emulator_http import serve
 
 # Written last, so that a state without it is known to be incomplete.
 COMPLETE = "complete"
@@ -70,21 +73,14 @@ def _expire_seldom() -> None:
 
 
 async def _serve(descriptor: str) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
     from ministack import app
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _leave)
     threading.Thread(target=_watch, args=(loop,), daemon=True).start()
     _expire_seldom()
-    config = Config()
-    config.bind = [f"fd://{descriptor}"]
-    config.keep_alive_timeout = 75
-    config.loglevel = "WARNING"
-    # It never fires: the only way out is `_leave`.
-    forever = asyncio.Event()
-    await serve(app.app, config, shutdown_trigger=forever.wait)
+    # It never returns: the only way out is `_leave`.
+    await serve(app.app, socket.socket(fileno=int(descriptor)))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from loadtests.fresh import deliverable, fresh_request
+from loadtests.fresh import TOKEN, deliverable, fresh_request
+from loadtests.load.makers import maker_of
 from loadtests.shapes import Shape, users_at
-from loadtests.target import Target
+from loadtests.target import Target, TargetError
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
 from pipeline.fields import find, path_of
+from pipeline.sources.samples import authenticate
 
 if TYPE_CHECKING:
     from pipeline.sources.loader import LoadedSource
@@ -103,3 +105,45 @@ def test_traffic_keeps_to_its_mix_and_shares(routed: dict[str, LoadedSource]) ->
 def test_no_mix_is_the_same_of_each() -> None:
     assert parse_mix("", ["a", "b"]) == {"a": 1.0, "b": 1.0}
     assert parse_mix("a", ["a", "b"]) == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("entry", "sizes"), [("github:real", range(500, 100_000)), ("zoom:small", range(1_024, 1_025))]
+)
+def test_real_payloads_and_small_events_are_signed_and_each_its_own(
+    routed: dict[str, LoadedSource], entry: str, sizes: range
+) -> None:
+    source = routed[entry.partition(":")[0]]
+    scheme = source.settings.authentication
+    assert scheme is not None
+    maker = maker_of(entry, routed, "a-secret")
+    tokens = set()
+    for forged in (False, True, False):
+        made = maker.make(forged=forged)
+        headers, body = made.request.headers, made.request.body
+        lower = {name.lower(): value for name, value in headers.items()}
+        clock = lower.get("x-zm-request-timestamp", "0")
+        proof = authenticate(source, "a-secret", body, now=float(clock), headers=headers)
+        assert (headers[scheme.header] == proof[scheme.header]) is not forged
+        assert len(body) in sizes
+        found = TOKEN.findall(body + str(headers).encode())
+        assert {one.decode().replace("-", "") for one in found} == {made.token}
+        tokens.add(made.token)
+    assert len(tokens) == 3
+
+
+@pytest.mark.parametrize(
+    ("mix", "said"),
+    [("github:unreal", "expected one of samples, real, small after"), ("absent:real", "no such")],
+)
+def test_contents_that_are_not_known_are_told(mix: str, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        parse_mix(mix, ["github"])
+
+
+@pytest.mark.parametrize("entry", ["zoom:real", "github:small"])
+def test_a_source_without_such_contents_is_told(
+    routed: dict[str, LoadedSource], entry: str
+) -> None:
+    with pytest.raises(TargetError, match=f"--mix: {entry}: "):
+        maker_of(entry, routed, "a-secret")

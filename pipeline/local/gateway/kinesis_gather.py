@@ -47,6 +47,11 @@ class _Stream:
     last_count: int = 0
     timer: asyncio.Handle | None = None
 
+    @property
+    def lonely(self) -> bool:
+        """Whether records come one by one, so that waiting would bring no company."""
+        return self.in_flight == 0 and self.last_count <= 1
+
 
 class RecordGatherer:
     """Puts single records, gathered while earlier calls are on their way.
@@ -105,8 +110,7 @@ class RecordGatherer:
             self._flush(loop, stream)
         elif stream.timer is None:
             due = stream.flushed + self._window
-            lonely = stream.in_flight == 0 and stream.last_count <= 1
-            if lonely or due <= loop.time():
+            if stream.lonely or due <= loop.time():
                 # Not at once: whatever else is ready in this turn of the loop goes along.
                 stream.timer = loop.call_soon(self._on_timer, loop, stream)
             else:
@@ -133,6 +137,9 @@ class RecordGatherer:
     ) -> None:
         self._calls.discard(finished)
         stream.in_flight -= 1
+        if stream.timer and stream.lonely:
+            stream.timer.cancel()
+            stream.timer = None
         if stream.waiting:
             self._schedule(loop, stream)
 

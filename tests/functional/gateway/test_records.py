@@ -153,3 +153,40 @@ def test_sender_that_hangs_up_spoils_nothing() -> None:
     assert isinstance(results[4], asyncio.CancelledError)
     assert sum(isinstance(result, BackendAnswer) for result in results) == 9
     assert len(stream.data) == 10
+
+
+def test_under_load_calls_are_a_window_apart() -> None:
+    stream = FakeKinesis()
+
+    async def scenario() -> None:
+        with ThreadPoolExecutor(8) as executor:
+            gatherer = RecordGatherer(stream, executor, 500.0)
+
+            def put(data: bytes) -> asyncio.Future[BackendAnswer]:
+                return asyncio.ensure_future(
+                    gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data})
+                )
+
+            await asyncio.gather(put(b"1"), put(b"2"))
+            third = put(b"3")
+            await asyncio.sleep(0.02)
+            await asyncio.gather(third, put(b"4"))
+
+    asyncio.run(scenario())
+    assert [[record["Data"] for record in call] for call in stream.calls] == [
+        [b"1", b"2"],
+        [b"3", b"4"],
+    ]
+
+
+def test_a_lone_sender_never_waits_for_others() -> None:
+    stream = FakeKinesis()
+
+    async def scenario() -> None:
+        with ThreadPoolExecutor(8) as executor:
+            gatherer = RecordGatherer(stream, executor, 3_600_000)
+            for data in numbers(3):
+                await gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data})
+
+    asyncio.run(scenario())
+    assert [len(call) for call in stream.calls] == [1, 1, 1]

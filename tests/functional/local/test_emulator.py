@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,23 @@ def test_a_long_stream_does_not_slow_the_emulator_down(tmp_path: Path) -> None:
             kinesis.put_record(StreamName="events", Data=b"x", PartitionKey="k")
 
     assert (time.perf_counter() - start) / 100 < 0.02
+
+
+def test_times_of_answers_are_in_utc(tmp_path: Path) -> None:
+    with Emulator(tmp_path, region="us-west-2") as emulator:
+        kinesis, s3 = emulator.client("kinesis"), emulator.client("s3")
+        kinesis.create_stream(StreamName="events", ShardCount=1)
+        stream = kinesis.describe_stream_summary(StreamName="events")["StreamDescriptionSummary"]
+        s3.create_bucket(
+            Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+        )
+        s3.put_object(Bucket="objects", Key="a b", Body=b"x" * 2_000_000)
+        (item,) = s3.list_objects_v2(Bucket="objects")["Contents"]
+        assert s3.get_object(Bucket="objects", Key="a b")["Body"].read() == b"x" * 2_000_000
+        assert s3.head_object(Bucket="objects", Key="a b")["ContentLength"] == 2_000_000
+    for when in (stream["StreamCreationTimestamp"], item["LastModified"]):
+        assert when.utcoffset() == timedelta(0)
+        assert abs(datetime.now(UTC) - when) < timedelta(minutes=5)
 
 
 def test_ports_are_the_loopback_interfaces_alone(tmp_path: Path) -> None:

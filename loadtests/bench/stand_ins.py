@@ -1,0 +1,103 @@
+"""Services that answer at once, out of memory: what is left is the time of the code under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHARDS = 4
+_WIDTH = 2**128 // SHARDS
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of an answer."""
+
+    data: bytes
+
+    def read(self) -> bytes:
+        """Give all of it."""
+        return self.data
+
+
+def ranged(data: bytes, wanted: str) -> dict[str, Any]:
+    """Give the answer to a request for a range of an object's bytes."""
+    first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
+    part = data[first : last + 1]
+    content_range = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
+    return {"Body": Body(part), "ContentRange": content_range, "ETag": "1"}
+
+
+class MemoryS3:
+    """A bucket in memory."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:  # noqa: N803
+        """Keep an object."""
+        self.objects[Key] = Body
+        return {}
+
+    def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        """Give a range of an object."""
+        return ranged(self.objects[Key], Range)
+
+    def get_paginator(self, _: str) -> MemoryS3:
+        """Give what lists objects."""
+        return self
+
+    def paginate(
+        self,
+        *,
+        Prefix: str,  # noqa: N803
+        Delimiter: str = "",  # noqa: N803
+        **_: Any,
+    ) -> Iterator[dict[str, Any]]:
+        """List the objects below a prefix, or the folders there."""
+        keys = sorted(key for key in self.objects if key.startswith(Prefix))
+        if Delimiter:
+            ends = {key[: key.index(Delimiter, len(Prefix)) + 1] for key in keys}
+            yield {"CommonPrefixes": [{"Prefix": end} for end in sorted(ends)]}
+            return
+        now = datetime.now(UTC)
+        yield {
+            "Contents": [
+                {"Key": key, "Size": len(self.objects[key]), "LastModified": now} for key in keys
+            ]
+        }
+
+
+class NoKinesis:
+    """A stream that takes everything and keeps nothing."""
+
+    def list_shards(self, **_: Any) -> dict[str, Any]:
+        """Give shards of equal ranges."""
+        return {
+            "Shards": [
+                {
+                    "ShardId": _shard(number),
+                    "HashKeyRange": {
+                        "StartingHashKey": str(number * _WIDTH),
+                        "EndingHashKey": str((number + 1) * _WIDTH - 1),
+                    },
+                    "SequenceNumberRange": {"StartingSequenceNumber": "1"},
+                }
+                for number in range(SHARDS)
+            ]
+        }
+
+    def put_records(self, *, Records: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
+        """Say that all records are on the shards that they named."""
+        results = [
+            {"ShardId": _shard(int(one.get("ExplicitHashKey", "0")) // _WIDTH)} for one in Records
+        ]
+        return {"FailedRecordCount": 0, "Records": results}
+
+
+def _shard(number: int) -> str:
+    return f"shardId-{number:012d}"

@@ -1,0 +1,149 @@
+"""The fan-out of one batch, step by step: the same functions as in the handler, each timed."""
+
+from __future__ import annotations
+
+import statistics
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
+from pipeline.duplicates import drop_duplicates
+from pipeline.events import Kind, Outcomes, delivered
+from pipeline.garbage import without_collection
+from pipeline.mozdef_event import write_message
+from pipeline.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.records import read_events
+from pipeline.settlement import Settlement
+from pipeline.signatures import verify
+from pipeline.validation import validate
+from stream_processors import fan_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pipeline.events import Event
+    from pipeline.retrying import Deadline
+    from pipeline.secret_store import SecretStore
+    from pipeline.sources.compiled import Catalog
+
+#: `ledger` writes what became of each event into the archive, `report` counts and logs it.
+STEPS = (
+    "decode",
+    "verify",
+    "parse",
+    "validate",
+    "dedupe",
+    "transform",
+    "deliver",
+    "remember",
+    "ledger",
+    "report",
+)
+
+
+def examine_by_step(
+    events: Iterable[Event],
+    outcomes: Outcomes,
+    catalog: Catalog,
+    secrets: SecretStore,
+    watch: Stopwatch,
+) -> list[Event]:
+    """Do what `pipeline.steps.examine` does, with a stopwatch; a test compares the two.
+
+    Parameters
+    ----------
+    events : Iterable[Event]
+        User records as they were on the stream.
+    outcomes : Outcomes
+        Takes the outcome of each event that does not go on.
+    catalog : Catalog
+        The sources.
+    secrets : SecretStore
+        Their secrets.
+    watch : Stopwatch
+        Takes the time of `decode`, `verify`, `parse` and `validate`.
+    """
+
+    def decode() -> list[Event]:
+        opened = outcomes.each(events, open_envelope)
+        return outcomes.each(opened, partial(find_source, catalog=catalog))
+
+    def parse() -> list[Event]:
+        return outcomes.each(split(outcomes.each(verified, parse_body), outcomes), identify)
+
+    decoded = watch("decode", decode)
+    verified = watch("verify", lambda: outcomes.each(decoded, partial(verify, store=secrets)))
+    parsed = watch("parse", parse)
+    return watch("validate", lambda: outcomes.each(parsed, validate))
+
+
+@without_collection
+def process_by_step(
+    processor: fan_out.FanOut, batch: Sequence[dict[str, Any]], deadline: Deadline, watch: Stopwatch
+) -> Settlement:
+    """Take a batch of sound, new events the whole way.
+
+    Parameters
+    ----------
+    processor : FanOut
+        The fan-out, with its services.
+    batch : Sequence[dict[str, Any]]
+        Records as an event source mapping hands them over.
+    deadline : Deadline
+        Bounds the retries.
+    watch : Stopwatch
+        Takes the time of each of `STEPS`.
+    """
+    outcomes = Outcomes()
+    read = watch("decode", lambda: read_events(batch))
+    valid = examine_by_step(read, outcomes, processor.catalog, processor.secrets, watch)
+    new, known, _ = watch("dedupe", lambda: drop_duplicates(valid, processor.table, deadline))
+    outcomes.add(known)
+    written = watch("transform", lambda: outcomes.each(new, write_message))
+    sent, refused = watch("deliver", lambda: processor.delivery.deliver(written, deadline))
+    outcomes.add(refused)
+    watch("remember", lambda: processor.table.remember(sent, deadline))
+    outcomes.add(delivered(event) for event in sent)
+    settlement = Settlement.of(outcomes.all, len(outcomes.all))
+    settlement = watch("ledger", lambda: settlement.recorded(processor.archive, deadline))
+    watch("report", lambda: fan_out.report(settlement, batch, "bench"))
+    return settlement
+
+
+def split_by_step(
+    processor: fan_out.FanOut,
+    make: Callable[[], list[dict[str, Any]]],
+    deadline: Deadline,
+    rounds: int,
+    clean_up: Callable[[], None],
+) -> dict[str, float]:
+    """Split a batch by step.
+
+    Parameters
+    ----------
+    processor : FanOut
+        The fan-out, with its services.
+    make : Callable[[], list[dict[str, Any]]]
+        Makes a batch of new events.
+    deadline : Deadline
+        Bounds the retries.
+    rounds : int
+        How many batches.
+    clean_up : Callable[[], None]
+        Called after each.
+
+    Returns
+    -------
+    dict[str, float]
+        Step to microseconds of CPU an event, the median.
+    """
+    taken: dict[str, list[float]] = {step: [] for step in STEPS}
+    for _ in range(rounds):
+        batch, watch = make(), Stopwatch()
+        settlement = process_by_step(processor, batch, deadline, watch)
+        if {outcome.kind for outcome in settlement.settled} != {Kind.DELIVERED}:
+            raise WorkError("steps: an event of the benchmarks was not delivered")
+        clean_up()
+        for name, seconds in watch.steps.items():
+            taken[name].append(seconds / len(batch) * MICRO)
+    return {name: round(statistics.median(values), 1) for name, values in taken.items()}

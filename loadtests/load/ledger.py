@@ -1,0 +1,97 @@
+"""Reads how events ended: the ledger, and the failure records of batches that were given up."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from loadtests.load.proof import Ends
+from pipeline.audit.join import FAILED, base_id
+from pipeline.audit.listing import ArchiveObject, Listing, hour_prefix, hours
+from pipeline.audit.reading import ArchiveReader
+from pipeline.replay.objects import Objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from loadtests.target import Target
+
+#: How far the clocks of this machine and of AWS may be apart.
+_CLOCKS = timedelta(minutes=5)
+_LOOK_SECONDS = 2.0
+
+
+class Ledger:
+    """What the archive says of the events since a time.
+
+    Parameters
+    ----------
+    target : Target
+        The pipeline.
+    start : float
+        When the first request was sent, in epoch seconds.
+    ids : Mapping[str, int] | None
+        The ids of the requests that are asked for, with how many events each has; None for all.
+    """
+
+    def __init__(self, target: Target, start: float, ids: Mapping[str, int] | None) -> None:
+        s3 = target.client("s3")
+        self.ends = Ends()
+        self._ids = ids
+        self._open = sum(ids.values()) if ids else 0
+        self._start = datetime.fromtimestamp(start, UTC) - _CLOCKS
+        self._listing = Listing(s3, target.archive_bucket)
+        objects = Objects(s3, target.archive_bucket)
+        self._reader = ArchiveReader(objects, self.ends.unreadable.append)
+        self._seen: set[tuple[str, int]] = set()
+
+    def read(self) -> Ends:
+        """Read what is new."""
+        for hour in hours(self._start, datetime.now(UTC) + _CLOCKS):
+            for item, written in self._new(f"ledger/{hour_prefix(hour)}"):
+                for entry in self._reader.entries(item):
+                    if self._take(entry.id, _word(entry.outcome, entry.reason)):
+                        self.ends.written.append(written - entry.arrived)
+        for event_id in self._reader.failed(self._listing, self._start):
+            # A batch that was given up may have been settled in part by an earlier try.
+            if event_id not in self.ends.by_event:
+                self._take(event_id, FAILED)
+        return self.ends
+
+    def wait(self, seconds: float, told: Callable[[str], None]) -> Ends:
+        """Read until each event that is asked for has its outcome, or the time is over.
+
+        Parameters
+        ----------
+        seconds : float
+            The time.
+        told : Callable[[str], None]
+            Is told how many are still open.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            self.read()
+            if self._open <= 0 or time.monotonic() > end:
+                return self.ends
+            told(f"{self._open:,} events have no outcome yet")
+            time.sleep(_LOOK_SECONDS)
+
+    def _take(self, event_id: str, outcome: str) -> bool:
+        if self._ids is not None and base_id(event_id) not in self._ids:
+            return False
+        if new := event_id not in self.ends.by_event:
+            self._open -= 1
+        self.ends.add(event_id, outcome)
+        return new
+
+    def _new(self, prefix: str) -> Iterator[tuple[ArchiveObject, float]]:
+        for key, size, written in self._listing.keys(prefix):
+            # A batch that was tried again may have written its object again, longer.
+            if key.endswith(".jsonl.gz") and (key, size) not in self._seen:
+                self._seen.add((key, size))
+                yield ArchiveObject(0, key, size), written.timestamp()
+
+
+def _word(outcome: str, reason: str | None) -> str:
+    return f"{outcome}:{reason}" if reason else outcome

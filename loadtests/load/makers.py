@@ -1,0 +1,132 @@
+"""What the requests of a load test hold: samples, real GitHub payloads, events of 1 KB."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import orjson
+
+from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
+from loadtests.target import TargetError
+from pipeline.cli.demo import EXAMPLES
+from pipeline.cli.demo_requests import real_payloads
+from pipeline.sources.samples import Request, authenticate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.sources.loader import LoadedSource
+
+SMALL_BYTES = 1_024
+_TYPE = {"Content-Type": "application/json"}
+_SMALL_EVENT = "meeting.participant_joined"
+
+
+class Maker(Protocol):
+    """Makes requests of one kind."""
+
+    def make(self, *, forged: bool) -> Fresh:
+        """Make the next one, signed; with another secret where it is to be forged."""
+
+
+class Samples:
+    """The source's samples in turn, each made an event of its own."""
+
+    def __init__(self, source: LoadedSource, secret: str) -> None:
+        self._samples = itertools.cycle(deliverable(source))
+        self._secret = secret
+
+    def make(self, *, forged: bool) -> Fresh:
+        """Make the next request."""
+        return fresh_request(next(self._samples), self._secret, forged=forged)
+
+
+class RealPayloads:
+    """The payloads of @octokit/webhooks-examples in turn; pings, which are ignored, left out.
+
+    GitHub signs the body alone, so a signature is made once for each body.
+    """
+
+    def __init__(self, source: LoadedSource, secret: str) -> None:
+        if source.name != "github":
+            raise TargetError(f"--mix: {source.name}:real: there are real payloads of github alone")
+        bodies = [(name, orjson.dumps(one)) for name, one in real_payloads(EXAMPLES)]
+        self._signed = {
+            forged: itertools.cycle([
+                (self._headers(source, key, name, body), body)
+                for name, body in bodies
+                if name != "ping"
+            ])
+            for forged, key in ((False, secret), (True, f"not {secret}"))
+        }  # fmt: skip
+
+    @staticmethod
+    def _headers(source: LoadedSource, secret: str, name: str, body: bytes) -> dict[str, str]:
+        proof = authenticate(source, secret, body, now=time.time())
+        return {**_TYPE, "User-Agent": "GitHub-Hookshot/load", "X-GitHub-Event": name, **proof}
+
+    def make(self, *, forged: bool) -> Fresh:
+        """Make the next request."""
+        headers, body = next(self._signed[forged])
+        token = new_token()
+        request = Request({**headers, "X-GitHub-Delivery": str(token)}, body)
+        return Fresh(request, renewed=True, events=1, token=token.hex)
+
+
+class Small:
+    """Zoom's event of a participant who joined, with as much text as makes it 1 KB."""
+
+    def __init__(self, source: LoadedSource, secret: str) -> None:
+        bodies = [
+            sample.body
+            for sample in deliverable(source)
+            if sample.body.startswith(b"{") and _SMALL_EVENT.encode() in sample.body
+        ]
+        if not bodies:
+            raise TargetError(f"--mix: {source.name}:small: no sample of {_SMALL_EVENT}")
+        self._source, self._secret = source, secret
+        mark = new_token().hex
+        document = orjson.loads(bodies[0])
+        participant = document["payload"]["object"]["participant"]
+        participant |= {"id": mark, "note": ""}
+        participant["note"] = "n" * (SMALL_BYTES - len(orjson.dumps(document)))
+        self._before, self._after = orjson.dumps(document).split(mark.encode())
+
+    def make(self, *, forged: bool) -> Fresh:
+        """Make the next request."""
+        token = new_token().hex
+        body = b"".join((self._before, token.encode(), self._after))
+        secret = f"not {self._secret}" if forged else self._secret
+        proof = authenticate(self._source, secret, body, now=time.time())
+        return Fresh(Request({**_TYPE, **proof}, body), renewed=True, events=1, token=token)
+
+
+CONTENTS: dict[str, type[Samples | RealPayloads | Small]] = {
+    "samples": Samples,
+    "real": RealPayloads,
+    "small": Small,
+}
+"""What may stand after a source's name in the mix."""
+
+
+def maker_of(entry: str, sources: Mapping[str, LoadedSource], secret: str) -> Maker:
+    """Give the maker of an entry of the mix.
+
+    Parameters
+    ----------
+    entry : str
+        The source's name, and after a colon what its requests hold: one of `CONTENTS`.
+    sources : Mapping[str, LoadedSource]
+        By name.
+    secret : str
+        The source's.
+
+    Raises
+    ------
+    PipelineError
+        When the source has nothing of this kind.
+    """
+    name, _, contents = entry.partition(":")
+    return CONTENTS[contents or "samples"](sources[name], secret)

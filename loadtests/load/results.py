@@ -1,0 +1,156 @@
+"""What a load test came to: figures for programs, tables for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.cli.output import console, print_table
+from pipeline.local.files import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from loadtests.load.journal import Accepted
+    from loadtests.load.proof import Proof
+    from loadtests.load.sending import Plan, Watched
+
+_WINDOW_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Result:
+    """A load test that came to its end.
+
+    Parameters
+    ----------
+    target : str
+        What was tested.
+    plan : Plan
+        What was to be sent.
+    watched : Watched
+        What was seen meanwhile.
+    answers : dict[str, float]
+        What locust measured.
+    rates : dict[str, float]
+        Of the accepted events.
+    delivery : dict[str, float]
+        Latencies from the answer on.
+    drained_seconds : float | None
+        How long the rest took after the last answer.
+    proof : Proof
+        What became of each event.
+    exceeded : Sequence[str]
+        Which thresholds do not hold.
+    """
+
+    target: str
+    plan: Plan
+    watched: Watched
+    answers: dict[str, float]
+    rates: dict[str, float]
+    delivery: dict[str, float]
+    drained_seconds: float | None
+    proof: Proof
+    exceeded: Sequence[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the thresholds hold, and every event is accounted for."""
+        return not self.exceeded and not self.proof.faults
+
+    def figures(self) -> dict[str, Any]:
+        """Give the figures, as the file has them."""
+        proof, watched = self.proof, self.watched
+        return {
+            "target": self.target,
+            "accepted": proof.accepted,
+            "events": proof.events,
+            **self.rates,
+            "p50_ms": self.answers.get("p50_ms", 0.0),
+            "p95_ms": self.answers.get("p95_ms", 0.0),
+            "p99_ms": self.answers.get("p99_ms", 0.0),
+            **self.delivery,
+            "requests": int(self.answers.get("requests", 0)),
+            "errors": int(self.answers.get("errors", 0)),
+            "backlog_max": watched.backlog_max,
+            "drained_seconds": self.drained_seconds,
+            "outcomes": dict(sorted(proof.outcomes.items())),
+            "lost": proof.lost,
+            "unknown": proof.unknown,
+            "messages": proof.messages,
+            "cpu_us_per_event": watched.microseconds,
+            "machine": watched.machine,
+            "plan": asdict(self.plan),
+            "exceeded": list(self.exceeded),
+            "faults": list(proof.faults),
+        }
+
+
+def rates(accepted: Sequence[Accepted]) -> dict[str, float]:
+    """Give the events a second over the whole time, and in its slowest ten seconds.
+
+    Parameters
+    ----------
+    accepted : Sequence[Accepted]
+        What was accepted.
+    """
+    if len(accepted) < 2:
+        return {"events_per_second": 0.0, "seconds": 0.0}
+    times = sorted((one.answered, one.events) for one in accepted)
+    start, seconds = times[0][0], times[-1][0] - times[0][0]
+    figures = {
+        "events_per_second": round(sum(events for _, events in times) / max(seconds, 0.001), 1),
+        "seconds": round(seconds, 1),
+    }
+    windows = [0] * int(seconds / _WINDOW_SECONDS)
+    for at, events in times:
+        place = int((at - start) / _WINDOW_SECONDS)
+        if place < len(windows):
+            windows[place] += events
+    if windows:
+        figures["events_per_second_slowest_10_s"] = min(windows) / _WINDOW_SECONDS
+    return figures
+
+
+def write_result(result: Result, file: Path) -> None:
+    """Write the figures."""
+    text = orjson.dumps(result.figures(), option=orjson.OPT_INDENT_2).decode()
+    write_atomically(file, text + "\n")
+
+
+def print_result(result: Result) -> None:
+    """Print what was measured, and what became of the events."""
+    figures = result.figures()
+    names: tuple[str, ...] = (
+        "events_per_second",
+        "events_per_second_slowest_10_s",
+        "p50_ms",
+        "p95_ms",
+        "p99_ms",
+    )
+    names += ("requests", "errors", "backlog_max", "drained_seconds", *result.delivery)
+    print_table(
+        f"Load test of {result.target}",
+        ("", ""),
+        [(name, f"{figures[name]:,}") for name in names if figures.get(name) is not None],
+    )
+    print_table(
+        "Accepted events",
+        ("events", ""),
+        [(result.proof.events, "accepted")]
+        + [(count, f"= {name}") for name, count in figures["outcomes"].items()]
+        + [(result.proof.lost, "lost")]
+        + ([] if result.proof.messages is None else [(result.proof.messages, "messages in SQS")]),
+    )
+    if result.watched.microseconds:
+        rows = [(f"{used:,.0f}", name) for name, used in result.watched.microseconds.items()]
+        rows.append((f"{sum(result.watched.microseconds.values()):,.0f}", "together"))
+        print_table("Processor time of a request", ("µs", "process"), rows)
+    for what in result.exceeded:
+        console.print(f"threshold exceeded: {what}", style="red", markup=False)
+    for what in result.proof.faults:
+        console.print(f"does not add up: {what}", style="red", markup=False)

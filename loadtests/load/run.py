@@ -1,0 +1,184 @@
+"""The two phases of a load test: requests are sent, then each accepted one is accounted for."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from loadtests.load.consumer import Consumer, Queues
+from loadtests.load.figures import delivery_seconds, spread
+from loadtests.load.journal import read_journals
+from loadtests.load.ledger import Ledger
+from loadtests.load.proof import prove, with_messages
+from loadtests.load.results import Result, rates
+from loadtests.load.runtime import OwnPipeline
+from loadtests.load.sending import send
+from loadtests.load.stage import private_sources, write_stage
+from loadtests.target import find_target
+from pipeline.cli.output import console
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from loadtests.load.sending import Folder, Plan, Watched
+    from loadtests.target import Target
+
+_EXCEEDED = re.compile(r"threshold exceeded: (.*)")
+
+
+class LoadTestError(PipelineError):
+    """Locust did not run."""
+
+
+def load_own(
+    stage: Path, state: Path, plan: Plan, folder: Folder, *, drain: float, mix: str
+) -> Result:
+    """Test a pipeline that is started for it.
+
+    Parameters
+    ----------
+    stage : Path
+        The folder of its settings and its cloud assembly, which are written once.
+    state : Path
+        A folder that is not there yet, for its state.
+    plan : Plan
+        What is sent.
+    folder : Folder
+        Where the results go.
+    drain : float
+        How many seconds the backlog may take afterwards.
+    mix : str
+        The mix where the plan has none.
+
+    Raises
+    ------
+    PipelineError
+        When a part of the test cannot run.
+    """
+    with console.status("synthesizing the stack"):
+        assembly = write_stage(stage)
+    plan = replace(plan, mix=plan.mix or mix)
+    sources = private_sources(stage)
+    try:
+        return _load_own(OwnPipeline(assembly, state), sources, plan, folder, drain)
+    except PipelineError:
+        shutil.copytree(state / "logs", folder.path / "logs", dirs_exist_ok=True)
+        raise
+
+
+def _load_own(
+    pipeline: OwnPipeline, sources: Path, plan: Plan, folder: Folder, drain: float
+) -> Result:
+    words = [*plan.options(), "--state", str(pipeline.state), "--private-sources", str(sources)]
+    with ExitStack() as parts:
+        with console.status("starting the pipeline"):
+            parts.enter_context(pipeline)
+        where = pipeline.endpoints
+        target = find_target(
+            state=pipeline.state, stack="", region="", role_arn="", private_sources=sources
+        )
+        urls = sorted(set(where.queues.values()))
+        file = folder.path / "messages.txt"
+        queues = Queues(where.aws_endpoint_url, where.region, urls, str(file))
+        consumer = Consumer(queues, folder.path / "consumer.txt")
+        parts.callback(consumer.stop)
+
+        def check() -> None:
+            pipeline.check()
+            consumer.check()
+
+        console.print("The pipeline runs; requests are sent.")
+        watched = send(words, folder, settled=pipeline.settled, check=check)
+        _check_locust(watched, folder)
+        console.print("Sent; waiting until every event has its outcome.")
+        drained = pipeline.wait_until_drained(drain)
+        ends = Ledger(target, watched.start, None).read()
+        consumer.stop()
+    accepted, messages = list(read_journals(folder.journals)), list(consumer.messages())
+    answers = folder.answers()
+    proof = prove(accepted, ends, unanswered=int(answers.get("errors", 0)))
+    proof = with_messages(proof, accepted, ends, messages)
+    exceeded = _exceeded(folder)
+    if drained is None:
+        exceeded.append(f"backlog: not processed after {drain:.0f} seconds")
+    if watched.backlog_max > plan.max_backlog:
+        exceeded.append(f"backlog: {watched.backlog_max:,}, at most {plan.max_backlog:,}")
+    return Result(
+        target="a pipeline of its own on this machine",
+        plan=plan,
+        watched=watched,
+        answers=answers,
+        rates=rates(accepted),
+        delivery=spread(delivery_seconds(accepted, messages, ends.by_event), "delivery_"),
+        drained_seconds=None if drained is None else round(drained, 1),
+        proof=proof,
+        exceeded=exceeded,
+    )
+
+
+def load_deployed(
+    target: Target, plan: Plan, folder: Folder, words: list[str], drain: float
+) -> Result:
+    """Test what runs already: a stack, or a local pipeline that somebody started.
+
+    Its messages are left to whom they are for. The ledger is written once SQS has taken them, so
+    the time from arrival to ledger is the most that a delivery took. On AWS both are AWS's clock;
+    S3 gives full seconds.
+
+    Parameters
+    ----------
+    target : Target
+        What is tested.
+    plan : Plan
+        What is sent.
+    folder : Folder
+        Where the results go.
+    words : list[str]
+        The options that name the target.
+    drain : float
+        How many seconds the outcomes may take afterwards.
+
+    Raises
+    ------
+    PipelineError
+        When a part of the test cannot run.
+    """
+    console.print(f"Load test of {target.name}; requests are sent.", markup=False)
+    named = [word for pair in zip(words[::2], words[1::2], strict=True) if pair[1] for word in pair]
+    watched = send([*plan.options(), *named], folder, settled=None, check=lambda: None)
+    _check_locust(watched, folder)
+    console.print("Sent; waiting until every event has its outcome.")
+    accepted = list(read_journals(folder.journals))
+    ledger = Ledger(target, watched.start, {one.id: one.events for one in accepted})
+    ends = ledger.wait(drain, lambda line: console.print(line, markup=False))
+    answers = folder.answers()
+    return Result(
+        target=target.name,
+        plan=plan,
+        watched=watched,
+        answers=answers,
+        rates=rates(accepted),
+        delivery=spread(ends.written, "ledger_"),
+        drained_seconds=None,
+        proof=prove(accepted, ends, unanswered=int(answers.get("errors", 0)), alone=False),
+        exceeded=_exceeded(folder),
+    )
+
+
+def _exceeded(folder: Folder) -> list[str]:
+    return _EXCEEDED.findall(folder.log.read_text(errors="replace"))
+
+
+def _check_locust(watched: Watched, folder: Folder) -> None:
+    """See that locust ran: its status is 1 for a threshold, which it then names."""
+    if watched.status == 0 or (watched.status == 1 and _exceeded(folder)):
+        return
+    said = folder.log.read_text(errors="replace").strip().splitlines()
+    raise LoadTestError(
+        f"locust ended with {watched.status}: {said[-1] if said else 'nothing said'}; "
+        f"see {folder.log}"
+    )
