@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from loadtests.fresh import TOKEN
 from pipeline.aws.account import Account
-from pipeline.aws.clients import JsonService
 from pipeline.aws.connections import Patience
+from pipeline.aws.json_service import JsonService
 from pipeline.errors import PipelineError
 from pipeline.local.processes import Child, ProcessFailedError
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.soak_evidence import Entry, Evidence, read_calls
-from loadtests.soak_oracle import Verdict, judge
-from loadtests.soak_plan import Strike, make_plan
-from loadtests.soak_requests import Kind, Sent
-from loadtests.soak_senders import Journal
+from loadtests.soak.evidence import Entry, Evidence, read_calls
+from loadtests.soak.oracle import Verdict, judge
+from loadtests.soak.plan import Strike, make_plan
+from loadtests.soak.requests import Kind, Sent
+from loadtests.soak.senders import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

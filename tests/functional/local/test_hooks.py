@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadtests.soak_faults import FaultControl
-from loadtests.soak_proxy import ADDRESS, proxied
+from loadtests.soak.faults import FaultControl
+from loadtests.soak.proxy import ADDRESS, proxied
 from pipeline.local.hooks import Hooks
 from pipeline.local.supervisor import LocalRuntime
 from tests.functional.local.small_stack import messages, post
@@ -86,7 +86,7 @@ def test_every_part_goes_through_what_stands_between(assembly: Path, state: Path
 
 def test_the_proxy_leaves_with_a_killed_parent(tmp_path: Path) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from loadtests.soak_proxy import proxied\n"
+        "import sys, time; from pathlib import Path; from loadtests.soak.proxy import proxied\n"
         f"with proxied('http://127.0.0.1:9', state=Path({str(tmp_path)!r}), seed=1) as url:\n"
         "    print(url, flush=True); time.sleep(60)\n"
     )

@@ -6,15 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from loadtests.soak_faults import SENT_TWICE
-from loadtests.soak_requests import Kind
+from loadtests.soak.faults import SENT_TWICE
+from loadtests.soak.requests import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from loadtests.soak_evidence import Evidence
-    from loadtests.soak_requests import Sent
-    from loadtests.soak_senders import Journal
+    from loadtests.soak.evidence import Evidence
+    from loadtests.soak.requests import Sent
+    from loadtests.soak.senders import Journal
 
 DELIVERED, DUPLICATE, REJECTED, FAILED, LOST = (
     "delivered",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from loadtests.soak_saboteur import HANG, POISON
+from loadtests.soak.saboteur import HANG, POISON
 from pipeline.sources.samples import authenticate
 
 if TYPE_CHECKING:

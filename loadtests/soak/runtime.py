@@ -1,6 +1,6 @@
 """The local pipeline under test, in a process that the soak run can kill.
 
-Run as `python -m loadtests.soak_runtime <settings as JSON>`. It leaves when its standard input is
+Run as `python -m loadtests.soak.runtime <settings as JSON>`. It leaves when its standard input is
 closed: then the soak run stops it, or was killed.
 """
 
@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loadtests.soak_proxy import proxied
-from loadtests.soak_saboteur import Saboteur
+from loadtests.soak.proxy import proxied
+from loadtests.soak.saboteur import Saboteur
 from pipeline.errors import PipelineError
 from pipeline.local.hooks import Hooks
 from pipeline.local.supervisor import LocalRuntime

@@ -14,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadtests.soak_requests import Kind, Requests, Sent
+    from loadtests.soak.requests import Kind, Requests, Sent
 
 _SENDERS = 24
 #: Senders of webhooks wait for some seconds, then they hang up.

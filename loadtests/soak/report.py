@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from loadtests.soak_oracle import DELIVERED, DUPLICATE, FAILED, LOST, REJECTED
+from loadtests.soak.oracle import DELIVERED, DUPLICATE, FAILED, LOST, REJECTED
 from pipeline.cli.output import console, print_table
 from pipeline.local.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtests.soak_oracle import Verdict
-    from loadtests.soak_senders import Journal
+    from loadtests.soak.oracle import Verdict
+    from loadtests.soak.senders import Journal
 
 _MOST_PRINTED = 20
 

@@ -11,9 +11,9 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from loadtests.soak_requests import TOKEN
-from loadtests.soak_runtime import CALLS
-from loadtests.soak_saboteur import FAN_OUT
+from loadtests.soak.requests import TOKEN
+from loadtests.soak.runtime import CALLS
+from loadtests.soak.saboteur import FAN_OUT
 from pipeline.envelope import decode_envelope
 from pipeline.local.assembly import find_template
 from pipeline.local.mapping.settings import read_mappings
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from loadtests.soak_arena import Arena
+    from loadtests.soak.arena import Arena
     from pipeline.local.endpoints import Endpoints
 
 _READING_SECONDS = 900

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loadtests.soak_faults import FAULTS
+from loadtests.soak.faults import FAULTS
 
 _CALM_AT_START = 1.0
 _SHORTEST_WITH_OUTAGE = 60.0

@@ -16,29 +16,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtests.soak_arena import Arena
-from loadtests.soak_evidence import gather
-from loadtests.soak_faults import FaultControl
-from loadtests.soak_oracle import judge
-from loadtests.soak_plan import make_plan
-from loadtests.soak_report import Run, print_run, write_run
-from loadtests.soak_requests import Kind, Requests
-from loadtests.soak_runtime import CALM, RuntimeSettings
-from loadtests.soak_senders import Senders
-from loadtests.soak_storm import Storm
+from loadtests.soak.arena import Arena
+from loadtests.soak.evidence import gather
+from loadtests.soak.faults import FaultControl
+from loadtests.soak.oracle import judge
+from loadtests.soak.plan import make_plan
+from loadtests.soak.report import Run, print_run, write_run
+from loadtests.soak.requests import Kind, Requests
+from loadtests.soak.runtime import CALM, RuntimeSettings
+from loadtests.soak.senders import Senders
+from loadtests.soak.storm import Storm
 from pipeline.cli.output import DOES_NOT_HOLD, console, errors
 from pipeline.errors import PipelineError
 from pipeline.local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
-    from loadtests.soak_senders import Journal
+    from loadtests.soak.senders import Journal
     from pipeline.local.endpoints import Endpoints
     from pipeline.sources.loader import LoadedSource
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
-CONFIG = Path(__file__).parent / "config"
+CONFIG = Path(__file__).parents[1] / "config"
 _LARGEST_SEED = 1_000_000
 
 

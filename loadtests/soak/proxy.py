@@ -1,6 +1,6 @@
 """The proxy that injects faults (microburst), in a process of its own.
 
-Run as `python -m loadtests.soak_proxy <fd of the listening socket> <upstream> <seed>`. It leaves
+Run as `python -m loadtests.soak.proxy <fd of the listening socket> <upstream> <seed>`. It leaves
 when its standard input is closed: then its parent stops it, or was killed.
 """
 
@@ -46,7 +46,7 @@ def proxied(upstream: str, *, state: Path, seed: int) -> Iterator[str]:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
         proxy = Child(
             "the fault proxy",
-            "loadtests.soak_proxy",
+            "loadtests.soak.proxy",
             arguments=[str(descriptor), upstream, str(seed)],
             log=state / "logs" / "proxy.txt",
             inherited=[descriptor],

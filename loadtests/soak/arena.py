@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from loadtests.soak_proxy import ADDRESS
+from loadtests.soak.proxy import ADDRESS
 from pipeline.local import emulator, endpoints
 from pipeline.local.endpoints import NotRunningError
 from pipeline.local.processes import Child
 
 if TYPE_CHECKING:
-    from loadtests.soak_runtime import RuntimeSettings
+    from loadtests.soak.runtime import RuntimeSettings
     from pipeline.local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
@@ -62,7 +62,7 @@ class Arena:
         """Start the pipeline and wait until all of it answers; PipelineError when it does not."""
         self._child = Child(
             "the pipeline under test",
-            "loadtests.soak_runtime",
+            "loadtests.soak.runtime",
             arguments=[self._settings.to_json()],
             log=self.state / "logs" / "soak.txt",
         )

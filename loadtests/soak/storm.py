@@ -6,16 +6,16 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from loadtests.soak_plan import Strike
-from loadtests.soak_requests import Kind
+from loadtests.soak.plan import Strike
+from loadtests.soak.requests import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtests.soak_arena import Arena
-    from loadtests.soak_faults import FaultControl
-    from loadtests.soak_plan import Planned
-    from loadtests.soak_senders import Senders
+    from loadtests.soak.arena import Arena
+    from loadtests.soak.faults import FaultControl
+    from loadtests.soak.plan import Planned
+    from loadtests.soak.senders import Senders
 
 _COLLECT_SECONDS = 0.5
 _RECORDS = {Strike.POISON: Kind.POISON, Strike.HANG: Kind.HANG}
