@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from loadtests.bench import end_to_end, parts, report
+from loadtests.bench import parts, report
 from pipeline.cli.output import WRONG_USAGE, console, errors
 from pipeline.errors import PipelineError
 
@@ -20,7 +20,6 @@ def main() -> None:
     figures: dict[str, Any] = {"machine": report.machine(), "rounds": arguments.rounds}
     try:
         figures |= parts.run(arguments.only, arguments.rounds)
-        figures |= end_to_end.read()
     except PipelineError as error:
         errors.print(str(error), style="red", markup=False)
         sys.exit(WRONG_USAGE)

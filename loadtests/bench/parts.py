@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench import archives, cold_start, fan_out, front_door, gateway, growth
+from loadtests.bench import archives, cold_start, end_to_end, fan_out, front_door, gateway, growth
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
 from pipeline.cli.output import errors
@@ -29,6 +29,7 @@ _IN_ARENA: dict[str, tuple[str, Callable[[Arena, int], dict[str, Any]]]] = {
 _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
     "gateway": ("measuring the local gateway", gateway.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
+    "end_to_end": ("sending for a minute and a half", lambda folder, _: end_to_end.run(folder)),
 }
 PARTS = (*_IN_ARENA, *_ALONE)
 

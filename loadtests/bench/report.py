@@ -71,10 +71,15 @@ def show(figures: dict[str, Any]) -> None:
     if "replay_memory" in figures:
         _show_memory(figures["replay_memory"])
     if "end_to_end" in figures:
-        found = figures["end_to_end"]
-        title = f"End to end, by the load test of {found['measured']}"
-        rows = [(name, value) for name, value in found.items() if name != "measured"]
-        print_table(title, ("what", "figure"), rows)
+        _show_end_to_end(figures["end_to_end"]["at_rate"])
+
+
+def _show_end_to_end(found: dict[str, dict[str, float]]) -> None:
+    print_table(
+        "End to end on this machine, events of 1 KB, each accounted for",
+        ("", *(f"{int(rate):,} a second" for rate in found)),
+        [(name, *(one[name] for one in found.values())) for name in next(iter(found.values()))],
+    )
 
 
 def _show_growth(name: str, points: dict[str, float]) -> None:
