@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 BATCHES = (10, 100, 500)
 OTHERS = 100  # events in a round of the slower designs
-_CONTEXT = Context()
 
 
 def run(arena: Arena, rounds: int) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -
     contenders["no_op_services"] = Contender(_without_services(arena, make))
     contenders["old_design"] = Contender(old_design(arena, make(OTHERS)), clean_up=arena.empty)
     fresh = records(envelopes(make(OTHERS), arena.sources))
-    usual = powertools(arena, fresh, _CONTEXT)
+    usual = powertools(arena, fresh, Context())
     contenders["powertools"] = Contender(usual, clean_up=arena.empty)
     with no_output():
         found = compare(contenders, rounds)
@@ -102,7 +101,7 @@ def _handler(
 
 def invoke(batch: list[dict[str, Any]]) -> None:
     """Call the handler as Lambda does; WorkError when a part of the batch was not settled."""
-    answer = fan_out.handler({"Records": batch}, _CONTEXT)  # type: ignore[arg-type]
+    answer = fan_out.handler({"Records": batch}, Context())  # type: ignore[arg-type]
     if answer["batchItemFailures"]:
         raise WorkError("fan-out: a batch of the benchmarks was not settled")
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from pipeline.sources.loader import LoadedSource
 
 CALLS = {"authorizer": 500, "receiver": 100, "template": 325}
-_CONTEXT: Any = Context()
+
+
+def _context() -> Any:
+    return Context()
 
 
 def run(arena: Arena, rounds: int) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def _authorizer(arena: Arena) -> Contender:
 
     def work() -> int:
         for _ in range(CALLS["authorizer"]):
-            answer = authorizer.handler(event, _CONTEXT)
+            answer = authorizer.handler(event, _context())
             if answer["policyDocument"]["Statement"][0]["Effect"] != "Allow":
                 raise WorkError("the authorizer refused the benchmark's token")
         return CALLS["authorizer"]
@@ -78,7 +81,7 @@ def _receiver(arena: Arena) -> Contender:
 
     def work() -> int:
         while waiting:
-            answer = receiver.handler(waiting.pop(), _CONTEXT)
+            answer = receiver.handler(waiting.pop(), _context())
             if answer["statusCode"] != 200:
                 raise WorkError(f"the receiver answered {answer['statusCode']}")
         return CALLS["receiver"]

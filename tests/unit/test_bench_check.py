@@ -8,7 +8,15 @@ import orjson
 import pytest
 
 from loadtests.bench import check as guard
-from loadtests.bench.check import BaselineError, Change, check, judge, read_baseline
+from loadtests.bench.check import (
+    BaselineError,
+    Change,
+    MeasurementError,
+    check,
+    judge,
+    measure_ratios,
+    read_baseline,
+)
 from loadtests.bench.ratios import Ratio, part_of, ratios
 from loadtests.bench.steps import STEPS
 from tests.support.figures import bench_figures
@@ -194,3 +202,14 @@ def test_the_exit_status_and_the_words(
 
 def test_the_committed_baseline_has_exactly_the_ratios_of_a_run() -> None:
     assert set(read_baseline()) == set(ratios(bench_figures()))
+
+
+def test_what_looks_slower_can_be_measured_again() -> None:
+    first, second = (measure_ratios(("front_door",), 1) for _ in range(2))
+    assert set(first) == set(second)
+    assert {part_of(name) for name in first} == {"front_door"}
+
+
+def test_a_measurement_that_fails_is_an_error() -> None:
+    with pytest.raises(MeasurementError, match="nothing: measuring failed"):
+        measure_ratios(("nothing",), 1)
