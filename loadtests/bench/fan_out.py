@@ -49,7 +49,7 @@ def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -
     contenders = {"floor": Contender(floor([base64.b64encode(one.body) for one in make(500)]))}
     for size in BATCHES:
         contenders[f"batch_{size}"] = _handler(arena, make, size)
-    contenders["aggregated_500"] = _handler(arena, make, 500, in_aggregates=True)
+        contenders[f"aggregated_{size}"] = _handler(arena, make, size, in_aggregates=True)
     contenders["no_op_services"] = Contender(_without_services(arena, make))
     contenders["old_design"] = Contender(old_design(arena, make(OTHERS)), clean_up=arena.empty)
     fresh = records(envelopes(make(OTHERS), arena.sources))
@@ -71,7 +71,7 @@ def _figures(found: dict[str, Sample]) -> dict[str, Any]:
         "old_design_us": us("old_design"),
         "powertools_us": us("powertools"),
         "by_batch_us": {str(size): us(f"batch_{size}") for size in BATCHES},
-        "aggregated_500_us": us("aggregated_500"),
+        "aggregated_by_batch_us": {str(size): us(f"aggregated_{size}") for size in BATCHES},
         "no_op_services_us": us("no_op_services"),
         "spread_us": {
             name: [round(value, 1) for value in sample.spread] for name, sample in found.items()

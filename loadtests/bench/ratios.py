@@ -67,7 +67,7 @@ def _fan_out(kind: str, found: Mapping[str, Any]) -> Iterator[Ratio]:
     yield Ratio(f"{where}.whole/old_design", ours / found["old_design_us"])
     yield Ratio(f"{where}.whole/powertools", ours / found["powertools_us"])
     yield Ratio(f"{where}.without_services/floor", found["no_op_services_us"] / floor)
-    yield Ratio(f"{where}.aggregated/floor", found["aggregated_500_us"] / floor)
+    yield Ratio(f"{where}.aggregated/floor", found["aggregated_by_batch_us"]["500"] / floor)
     yield Ratio(f"{where}.batch_of_10/floor", found["by_batch_us"]["10"] / floor)
     for step, us in found["steps_us"].items():
         yield Ratio(f"{where}.step_{step}/floor", us / floor, LEAST_SHARE * ours / floor)

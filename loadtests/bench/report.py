@@ -144,7 +144,10 @@ def _show_kind(kind: str, found: dict[str, Any]) -> None:
     ours = found["fan_out_us"]
     taken = {
         **{f"fan-out, batch of {size}": us for size, us in found["by_batch_us"].items()},
-        "fan-out, 500 in aggregates": found["aggregated_500_us"],
+        **{
+            f"fan-out, {size} in aggregates": us
+            for size, us in found["aggregated_by_batch_us"].items()
+        },
         "fan-out, services that answer at once": found["no_op_services_us"],
         "the floor": found["floor_us"],
         "one call for each event, the old way": found["old_design_us"],

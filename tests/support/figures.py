@@ -20,7 +20,7 @@ def _kind(scale: float) -> dict[str, Any]:
         "old_design_us": 1000.5 * scale,
         "powertools_us": 1200.5 * scale,
         "by_batch_us": {"10": 200.5, "100": 120.5, "500": 110.0},
-        "aggregated_500_us": 112.5,
+        "aggregated_by_batch_us": {"10": 190.0, "100": 110.0, "500": 112.5},
         "no_op_services_us": 75.5,
         "steps_us": {step: 10.25 + number for number, step in enumerate(STEPS)},
     }
