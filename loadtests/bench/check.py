@@ -8,6 +8,7 @@ the rounds, and only what looks slower both times is called so.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -250,6 +251,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except PipelineError as error:
         errors.print(str(error), style="red", markup=False)
         sys.exit(WRONG_USAGE)
+    if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
+        console.print("The machine does other things, too: what is called slower may be noise.")
     show(verdict, sum(part_of(name) in given.only for name in baseline))
     if not verdict.holds:
         sys.exit(DOES_NOT_HOLD)

@@ -115,7 +115,7 @@ def growth(figures: Mapping[str, Any]) -> Figure:
     _curve(duplicates, found["duplicates_percent_us"], "the fan-out")
     duplicates.set(xlabel="percent of duplicates", title="duplicates", ylabel=CPU)
     for place in (batch, size, sources, duplicates):
-        place.set_ylim(bottom=0)
+        place.set_ylim(0, 1.1 * place.dataLim.y1)
         _plain(place)
     return figure
 
@@ -127,7 +127,7 @@ def replay_memory(figures: Mapping[str, Any]) -> Figure:
     place = figure.subplots()
     samples = {name.rstrip("%"): held for name, held in found["samples_mb"].items()}
     _curve(place, samples, "memory")
-    place.set_ylim(bottom=0)
+    place.set_ylim(0, 1.1 * place.dataLim.y1)
     place.set(
         xlabel=f"percent read of {found['read_mb']:,} MB, {found['events']:,} events", ylabel="MB"
     )
