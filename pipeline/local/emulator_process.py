@@ -14,13 +14,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
+from pipeline.local import emulator_patches
 from pipeline.local.emulator_http import serve
 
 # Written last, so that a state without it is known to be incomplete.
 COMPLETE = "complete"
-_EXPIRY_SECONDS = 60.0
 _LEAVE_SECONDS = 25.0
 
 
@@ -52,33 +51,13 @@ def _watch(loop: asyncio.AbstractEventLoop) -> None:
     os._exit(1)
 
 
-def _expire_seldom() -> None:
-    """Look for expired stream records once a minute.
-
-    The emulator looks through a whole stream at each call, so that every call takes longer the more
-    records there are; nothing expires within the hours that a local run lasts.
-    """
-    from ministack.services import kinesis
-
-    every_time = kinesis._expire_records
-    looked: dict[str, float] = {}
-
-    def expire(stream: dict[str, Any]) -> None:
-        now = time.monotonic()
-        if now - looked.get(stream["StreamARN"], -_EXPIRY_SECONDS) >= _EXPIRY_SECONDS:
-            looked[stream["StreamARN"]] = now
-            every_time(stream)
-
-    kinesis._expire_records = expire
-
-
 async def _serve(descriptor: str) -> None:
     from ministack import app
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, _leave)
     threading.Thread(target=_watch, args=(loop,), daemon=True).start()
-    _expire_seldom()
+    emulator_patches.apply()
     # It never returns: the only way out is `_leave`.
     await serve(app.app, socket.socket(fileno=int(descriptor)))
 
