@@ -28,6 +28,7 @@ from loadtests.soak.senders import Senders
 from loadtests.soak.storm import Storm
 from pipeline.cli.output import DOES_NOT_HOLD, console, errors
 from pipeline.errors import PipelineError
+from pipeline.local.leaving import end_in_order
 from pipeline.local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.sources.loader import load_sources
 
@@ -70,6 +71,7 @@ def soak(
 
     Exit status: 0 that holds, 1 an event is lost, or unknown, or anything else does not hold.
     """
+    end_in_order()
     seed = random.randrange(_LARGEST_SEED) if seed is None else seed  # noqa: S311 - no secret
     console.print(f"seed {seed}, {seconds:.0f} seconds, {rate:.0f} requests a second")
     try:

@@ -66,7 +66,11 @@ class Arena:
             arguments=[self._settings.to_json()],
             log=self.state / "logs" / "soak.txt",
         )
-        self._child.wait_for(self._answers, seconds=_START_SECONDS)
+        try:
+            self._child.wait_for(self._answers, seconds=_START_SECONDS)
+        except BaseException:
+            self._child.stop()
+            raise
         self._settings = replace(self._settings, goes_on=True)
 
     def kill_and_restart(self) -> None:

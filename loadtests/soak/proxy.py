@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import http.client
 import logging
-import os
 import random
 import socket
 import sys
-import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.local.files import write_atomically
+from pipeline.local.leaving import leave_with_parent
 from pipeline.local.processes import HOST, Child, listen
 
 if TYPE_CHECKING:
@@ -71,12 +70,6 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
-def _leave_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os._exit(0)
-
-
 async def _serve(descriptor: int, upstream: str) -> None:
     from aiohttp import web
     from microburst.app import make_app
@@ -90,9 +83,9 @@ async def _serve(descriptor: int, upstream: str) -> None:
 
 def main() -> None:
     """Serve until standard input is closed."""
+    leave_with_parent()
     logging.basicConfig(level=logging.WARNING)
     descriptor, upstream, seed = sys.argv[1:]
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
     random.seed(int(seed))  # microburst draws from the module's own generator
     asyncio.run(_serve(int(descriptor), upstream))
 

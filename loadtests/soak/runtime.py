@@ -7,10 +7,7 @@ closed: then the soak run stops it, or was killed.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +17,7 @@ from loadtests.soak.proxy import proxied
 from loadtests.soak.saboteur import Saboteur
 from pipeline.errors import PipelineError
 from pipeline.local.hooks import Hooks
+from pipeline.local.leaving import leave_with_parent
 from pipeline.local.supervisor import LocalRuntime
 
 if TYPE_CHECKING:
@@ -56,14 +54,9 @@ class RuntimeSettings:
         return json.dumps(asdict(self))
 
 
-def _leave_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def main() -> None:
     """Run the pipeline until standard input is closed."""
+    leave_with_parent()
     settings = RuntimeSettings(**json.loads(sys.argv[1]))
     state = Path(settings.state)
     saboteur = Saboteur(state / CALLS, calm=state / CALM, seed=settings.seed)
@@ -77,7 +70,6 @@ def main() -> None:
     def on_ready(_: Endpoints) -> None:
         if settings.goes_on and not runtime.resumed:
             raise PipelineError("the killed runtime's state was not kept")
-        threading.Thread(target=_leave_with_parent, daemon=True).start()
 
     runtime.run_until_stopped(on_ready)
 

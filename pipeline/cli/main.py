@@ -28,6 +28,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.output import DONE, WRONG_USAGE, errors
 from pipeline.errors import PipelineError
+from pipeline.local.leaving import end_in_order
 
 app = typer.Typer(
     name="mozdef-ef",
@@ -94,6 +95,7 @@ app.command("demo")(demo.demo)
 
 def run() -> None:
     """Run the command line; a known error is one line, not a stack trace."""
+    end_in_order()
     try:
         app(standalone_mode=True)
     except PipelineError as error:

@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from pipeline.local.leaving import Lifeline
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -59,12 +61,13 @@ class Sandbox:
         paths = sysconfig.get_paths()
         packages = dict.fromkeys((paths["purelib"], paths["platlib"]))
         worker = (str(_WORKER), str(theirs.fileno()), handler, str(code), *packages)
+        self._lifeline = Lifeline(signal.SIGKILL)
         with theirs, log.open("ab") as output:
             # Isolated and without site: no path file may add this repository to the imports. In
             # a session of its own: the terminal's Ctrl-C is for the parent, which ends it in order.
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", *worker],
-                stdin=subprocess.PIPE,
+                stdin=self._lifeline.stdin,
                 stdout=output,
                 stderr=output,
                 env=dict(environment),
@@ -73,6 +76,7 @@ class Sandbox:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        self._lifeline.hold(self.pid)
         self._ready = False
         self._killed = False
 
@@ -131,9 +135,7 @@ class Sandbox:
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._channel.close()
-        if self._process.stdin:
-            with suppress(OSError):
-                self._process.stdin.close()
+        self._lifeline.close()
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], bytes]:
         head = json.loads(self._frame(deadline))

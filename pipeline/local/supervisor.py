@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import threading
+import time
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import PipelineError
 from pipeline.local.assembly import find_template
+from pipeline.local.changes import Changes
 from pipeline.local.dataplane import data_plane, fingerprint
 from pipeline.local.emulator import Emulator, client
 from pipeline.local.endpoints import FILE_NAME
@@ -90,8 +91,9 @@ class LocalRuntime:
         self._gateway: Child | None = None
         self._mappings = Mappings()
         self._schedules = Schedules()
-        self._progress = Progress(self._mappings, self._schedules)
-        self._monitor = Monitor(self._state.status, self.check, self.status)
+        self._changes = Changes()
+        self._progress = Progress(self._mappings, self._schedules, self._changes)
+        self._monitor = Monitor(self._state.status, self.check, self.status, self._changes)
         self._endpoints: Endpoints | None = None
         self.resumed = False
 
@@ -171,11 +173,12 @@ class LocalRuntime:
         PipelineError
             When something cannot start, or ends by itself.
         """
-        stop = threading.Event()
-        ready = False
+        # Plain flags: what a handler locks, as an event does, the main thread may hold.
+        ready = stopped = False
 
         def on_signal(*_: object) -> None:
-            stop.set()
+            nonlocal stopped
+            stopped = True
             if not ready:
                 raise KeyboardInterrupt
 
@@ -184,8 +187,9 @@ class LocalRuntime:
             with self:
                 ready = True
                 on_ready(self.endpoints)
-                while not stop.wait(_CHECK_SECONDS):
+                while not stopped:
                     self._monitor.raise_failure()
+                    time.sleep(_CHECK_SECONDS)
         except KeyboardInterrupt:
             _log.info("interrupted while starting")
         finally:
@@ -242,7 +246,11 @@ class LocalRuntime:
             host = functions.host(settings.function)
             host.warm()
             mapping = EventSourceMapping(
-                settings, invoke=host.invoke, clients=clients, checkpoints=self._state.checkpoints
+                settings,
+                invoke=host.invoke,
+                clients=clients,
+                checkpoints=self._state.checkpoints,
+                changes=self._changes,
             )
             self._mappings.start(mapping)
 
@@ -251,7 +259,7 @@ class LocalRuntime:
         # Their functions first: a schedule that cannot run stops the start before any has run.
         read = [(each, functions.host(each.function)) for each in read_schedules(template)]
         for settings, host in read:
-            self._schedules.start(Schedule(settings, host.invoke))
+            self._schedules.start(Schedule(settings, host.invoke, self._changes))
 
     def _start_gateway(self, template: Template, listener: socket.socket) -> None:
         config = GatewayConfig(

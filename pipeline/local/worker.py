@@ -53,15 +53,34 @@ class CodeLoader(importlib.machinery.SourceFileLoader):
         """Keep nothing."""
 
 
-def die_with_parent() -> None:
-    """Have the kernel end this process once the parent has closed, or lost, its end of stdin.
+def signal_when_closed(descriptor: int, leader: int, number: int) -> None:
+    """Have the kernel signal a process group once the other end of a pipe is closed, or lost.
 
-    A signal whose default action ends the process, and no thread: it works also while a handler
-    holds the interpreter, in a regular expression that never ends for example.
+    No thread and no code of the process: SIGKILL ends it also while it is stopped, and while a
+    handler holds the interpreter, in a regular expression that never ends for example. The pipe
+    must be empty and stay so: what arrives in it is signalled too. Where the platform cannot
+    choose the signal, it is SIGIO.
+
+    Parameters
+    ----------
+    descriptor : int
+        The end that is read from. The kernel keeps this with the pipe, not with the descriptor:
+        who starts a process can set it for that one.
+    leader : int
+        The process whose group it is.
+    number : int
+        The signal.
     """
-    fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(0, fcntl.F_SETFL, fcntl.fcntl(0, fcntl.F_GETFL) | os.O_ASYNC)
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, -leader)
+    if hasattr(fcntl, "F_SETSIG"):  # Linux has it (fcntl(2)), macOS does not
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, number)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+def die_with_parent() -> None:
+    """End this process once its parent's end of stdin is closed, also where it is already."""
     signal.signal(signal.SIGIO, signal.SIG_DFL)
+    signal_when_closed(0, os.getpgrp(), signal.SIGKILL)
     if select.select([0], [], [], 0)[0]:  # it was closed before this was armed
         os._exit(0)
 

@@ -28,7 +28,7 @@ REGION = "us-west-2"
 QUICK = Backoff(first=0.01, longest=0.02)
 ERROR = Invocation({"errorType": "KeyError", "errorMessage": "no"}, "Unhandled")
 CODE = """
-import json, os, re, sys, time
+import json, os, re, signal, subprocess, sys, time
 
 def echo(event, context):
     print(json.dumps({"_aws": "line", "n": event.get("n")}))
@@ -47,6 +47,12 @@ def die(event, context):
 
 def hang(event, context):
     re.match(r"(a+)+$", "a" * 64 + "b")
+
+def stop(event, context):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+def spawn(event, context):
+    subprocess.run(["sleep", "600"])
 
 def odd(event, context):
     return {"set": {1}}

@@ -7,19 +7,23 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from pipeline.local.functions import FunctionHost, FunctionUnavailableError
 from pipeline.local.lambdas import configure, find_function
 from pipeline.local.template import TemplateError
-from tests.functional.local.support import function_config, function_template, runs
+from tests.functional.local.support import function_config, function_template, wait_until_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from pipeline.local.invocation import Invocation
 
 
 @pytest.fixture
@@ -122,8 +126,24 @@ def test_an_event_above_the_limit_never_reaches_the_handler(
         host.invoke({"text": "x" * (6 * 1024 * 1024)})
 
 
+@dataclass
+class Told:
+    """Tells that a process is being called."""
+
+    called: threading.Event
+
+    def before(self, function: str, event: Any, pid: int) -> None:
+        del function, event, pid
+        self.called.set()
+
+    def after(self, function: str, event: Any, outcome: Invocation) -> None:
+        """Not of interest."""
+
+
 def test_closing_ends_a_call_in_progress(tmp_path: Path, hosts: list[FunctionHost]) -> None:
-    host = _host(tmp_path, hosts, "handlers.hang")
+    called = threading.Event()
+    host = FunctionHost(function_config(tmp_path, "handlers.hang", Timeout=600), watch=Told(called))
+    hosts.append(host)
     raised: list[BaseException] = []
 
     def call() -> None:
@@ -134,40 +154,81 @@ def test_closing_ends_a_call_in_progress(tmp_path: Path, hosts: list[FunctionHos
 
     thread = threading.Thread(target=call)
     thread.start()
-    time.sleep(0.5)
+    assert called.wait(60)
     host.close()
-    thread.join(5)
+    thread.join(60)
 
     assert [str(error) for error in raised] == ["Function: the runtime is stopping"]
 
 
-def test_a_hanging_handler_does_not_survive_its_parent(tmp_path: Path) -> None:
-    """Not even where it holds the interpreter, and the parent was killed."""
-    function_config(tmp_path, "handlers.hang")
+@pytest.mark.parametrize("handler", ["handlers.hang", "handlers.stop", "handlers.spawn"])
+def test_no_handler_survives_its_killed_parent(tmp_path: Path, handler: str) -> None:
+    """Not where it holds the interpreter, nor where it is stopped, nor what it has started."""
+    function_config(tmp_path, handler)
     script = f"""
         import threading, time
         from pathlib import Path
         from pipeline.local.functions import FunctionHost
         from tests.functional.local.support import function_config
-        host = FunctionHost(function_config(Path({str(tmp_path)!r}), "handlers.hang", Timeout=60))
-        threading.Thread(target=host.invoke, args=({{}},)).start()
-        time.sleep(1.5)
-        print(*host.pids(), flush=True)
-        time.sleep(60)
+        class Tell:
+            def before(self, function, event, pid):
+                print(pid, flush=True)
+        config = function_config(Path({str(tmp_path)!r}), {handler!r}, Timeout=600)
+        threading.Thread(target=FunctionHost(config, watch=Tell()).invoke, args=({{}},)).start()
     """
     parent = subprocess.Popen(
         [sys.executable, "-c", dedent(script)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
     with parent, parent.stdout:
-        pid = int(parent.stdout.readline())
-        assert runs(pid)
+        process = psutil.Process(int(parent.stdout.readline()))
+        _wait_for(
+            {
+                "handlers.hang": lambda: process.cpu_times().user > 0.05,
+                "handlers.stop": lambda: process.status() == psutil.STATUS_STOPPED,
+                "handlers.spawn": process.children,
+            }[handler]
+        )
+        started = [each.pid for each in (process, *process.children())]
         parent.send_signal(signal.SIGKILL)
 
-    deadline = time.monotonic() + 2
-    while runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not runs(pid)
+    wait_until_gone(started, 60)
+
+
+def test_a_handler_that_is_stopped_at_its_first_moment_does_not_survive_its_parent(
+    tmp_path: Path,
+) -> None:
+    """Before any of its own code has run, so that the parent must have taken care of it."""
+    function_config(tmp_path, "handlers.echo")
+    script = f"""
+        import os, signal, sys
+        from pathlib import Path
+        from pipeline.local import sandbox
+        from tests.functional.local.support import function_config
+        sandbox._WORKER = Path({str(tmp_path / "stop.py")!r})
+        config = function_config(Path({str(tmp_path)!r}), "handlers.echo")
+        sandbox = sandbox.Sandbox(config.handler, config.code, config.environment, config.log)
+        print(sandbox.pid, flush=True)
+        signal.pause()
+    """
+    (tmp_path / "stop.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", dedent(script)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    with parent, parent.stdout:
+        process = psutil.Process(int(parent.stdout.readline()))
+        _wait_for(lambda: process.status() == psutil.STATUS_STOPPED)
+        parent.send_signal(signal.SIGKILL)
+
+    wait_until_gone([process.pid], 60)
+
+
+def _wait_for(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_code_that_is_not_there_says_so(tmp_path: Path) -> None:
