@@ -23,6 +23,7 @@ from locust import FastHttpUser, LoadTestShape, constant_throughput, events, tas
 from locust.runners import MasterRunner, WorkerRunner
 
 from loadtests.load.journal import Accepted, Journal
+from loadtests.load.standstill import Standstill
 from loadtests.shapes import users_at
 from loadtests.target import add_options, find_target
 from loadtests.thresholds import Measured, Thresholds
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 PRIVATE_SOURCES = Path("config/sources")
 _FLUSH_SECONDS = 0.5
 _FIGURES_SECONDS = 2.0
+#: Longer than a request may take: users that make none at all would be waited for without end.
+_STANDSTILL_SECONDS = 60.0
+_ALMOST_ALL = 0.999
 _log = logging.getLogger(__name__)
 
 
@@ -100,16 +104,20 @@ class Sender(FastHttpUser):
 
 
 class Course(LoadTestShape):
-    """The course that the options name."""
+    """The course that the options name; its end waits until enough requests were answered."""
 
     use_common_options = True
+    _still = Standstill(_STANDSTILL_SECONDS)
 
     def tick(self) -> tuple[int, float] | None:
         """Give the number of users, and how fast to come to it."""
         assert self.runner is not None  # noqa: S101 - locust sets it before the first tick
         options = self.runner.environment.parsed_options
         assert options is not None  # noqa: S101
-        elapsed: float = self.get_run_time()  # type: ignore[no-untyped-call]
+        answered: int = self.runner.stats.total.num_requests
+        elapsed = self.get_run_time()  # type: ignore[no-untyped-call]
+        if answered < options.least_requests and not self._still.reached(answered):
+            elapsed = min(elapsed, options.seconds * _ALMOST_ALL)
         users = users_at(options.shape, elapsed, seconds=options.seconds, users=options.num_users)
         return None if users is None else (users, max(users, 1))
 
@@ -120,6 +128,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     load = parser.add_argument_group("what is sent")
     load.add_argument("--request-rate", type=float, default=50.0, help="requests a second, by all")
     load.add_argument("--seconds", type=float, default=60.0, help="how long the test lasts")
+    load.add_argument(
+        "--least-requests",
+        type=int,
+        default=1,
+        help="how many are answered before it ends, however long that takes",
+    )
     load.add_argument("--shape", choices=("constant", "ramp", "spike"), default="constant")
     load.add_argument(
         "--mix",

@@ -11,17 +11,16 @@ from typing import Annotated
 import typer
 
 from loadtests.load.results import print_result, write_result
-from loadtests.load.run import load_deployed, load_own
+from loadtests.load.run import OWN_MIX, STAGE, STANDSTILL_SECONDS, load_deployed, load_own
 from loadtests.load.sending import Folder, Plan
 from loadtests.target import find_target
 from pipeline.cli.output import DOES_NOT_HOLD, console, errors
 from pipeline.errors import PipelineError
 from pipeline.local import endpoints
 from pipeline.local.endpoints import NotRunningError
+from pipeline.local.leaving import end_in_order
 
 BUILD = Path(__file__).parents[2] / "build"
-STAGE = BUILD / "load-stage"
-_OWN_MIX = "github:real=3,github=1,gitlab=1,generic=2,zoom-direct:small=3"
 _LEAST_USERS = 20
 _BACKLOG_SECONDS = 10
 
@@ -30,6 +29,9 @@ def main(
     *,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")] = 50.0,
     seconds: Annotated[float, typer.Option(min=1, help="How long requests are sent.")] = 60.0,
+    least_requests: Annotated[
+        int, typer.Option(min=1, help="How many are answered before it ends.")
+    ] = 1,
     users: Annotated[
         int, typer.Option(help="Connections; 0: a tenth of the rate, and 20 at least.")
     ] = 0,
@@ -50,7 +52,9 @@ def main(
     max_backlog: Annotated[
         int, typer.Option(help="Threshold: accepted, and not processed; 0: ten seconds' worth.")
     ] = 0,
-    drain: Annotated[float, typer.Option(min=1, help="How long the rest may take.")] = 300.0,
+    drain: Annotated[
+        float, typer.Option(min=1, help="Seconds without progress until the rest is given up.")
+    ] = STANDSTILL_SECONDS,
     stack: Annotated[str, typer.Option(help="A deployed stack.")] = "",
     state: Annotated[Path, typer.Option(help="State of a local pipeline that runs.")] = Path(
         ".local"
@@ -72,9 +76,11 @@ def main(
 
     Exit status: 0 all holds, 1 a threshold is exceeded or an event is not accounted for.
     """
+    end_in_order()
     plan = Plan(
         rate=rate,
         seconds=seconds,
+        least_requests=least_requests,
         users=users or max(_LEAST_USERS, round(rate / 10)),
         processes=processes,
         shape=shape,
@@ -102,7 +108,7 @@ def main(
         else:
             with tempfile.TemporaryDirectory(prefix="mozdef-ef-load-") as temporary:
                 own = Path(temporary) / "state"
-                result = load_own(STAGE, own, plan, folder, drain=drain, mix=_OWN_MIX)
+                result = load_own(STAGE, own, plan, folder, drain=drain, mix=OWN_MIX)
     except PipelineError as error:
         errors.print(f"load test: {error}", style="red", markup=False)
         raise typer.Exit(DOES_NOT_HOLD) from None

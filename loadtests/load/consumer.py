@@ -16,9 +16,10 @@ import sys
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from loadtests.fresh import TOKEN
+from loadtests.load.messages import END
 from pipeline.aws.account import Account
 from pipeline.aws.connections import Patience
 from pipeline.aws.json_service import JsonService
@@ -26,7 +27,9 @@ from pipeline.errors import PipelineError
 from pipeline.local.processes import Child, ProcessFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
+
+    from loadtests.load.standstill import Standstill
 
 _MOST_MESSAGES = 10
 _PAUSE_SECONDS = 0.1
@@ -34,8 +37,8 @@ _INVISIBLE_SECONDS = 600
 _READ_SECONDS = 60.0
 
 
-class MessagesError(PipelineError):
-    """What the consumer noted is broken."""
+class ConsumerStalledError(PipelineError):
+    """The consumer was ended because it made no progress."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +61,6 @@ class Queues:
     file: str
 
 
-class Message(NamedTuple):
-    """A message that was received.
-
-    Parameters
-    ----------
-    id : str
-        SQS's.
-    sent : float
-        When it could be received, in epoch seconds.
-    tokens : tuple[str, ...]
-        The tokens in it, each once.
-    """
-
-    id: str
-    sent: float
-    tokens: tuple[str, ...]
-
-
 class Consumer:
     """The process, seen from the load test.
 
@@ -85,11 +70,13 @@ class Consumer:
         What it reads.
     log : Path
         What its output is appended to.
+    start : Callable[..., Child]
+        Starts the process.
     """
 
-    def __init__(self, queues: Queues, log: Path) -> None:
+    def __init__(self, queues: Queues, log: Path, start: Callable[..., Child] = Child) -> None:
         self._file = Path(queues.file)
-        self._child = Child(
+        self._child = start(
             "the consumer of the queues",
             "loadtests.load.consumer",
             log=log,
@@ -105,28 +92,59 @@ class Consumer:
         """Make sure that it runs; ProcessFailedError otherwise."""
         self._child.check()
 
-    def stop(self) -> None:
-        """Have it read what is left, and leave."""
-        self._child.stop()
+    def drain(self, still: Standstill) -> None:
+        """Have it read what is left, and leave: it has the time that it needs.
 
-    def messages(self) -> Iterator[Message]:
-        """Read what it noted.
+        Parameters
+        ----------
+        still : Standstill
+            Says when it has noted nothing for too long.
 
         Raises
         ------
-        PipelineError
-            When it did not come to its end.
+        ConsumerStalledError
+            When it was ended for that.
+        ProcessFailedError
+            When it ended by itself before it had read everything.
         """
-        with self._file.open(encoding="ascii") as lines:
-            for line in lines:
-                if line == "end\n":
-                    return
-                try:
-                    identifier, sent, *tokens = line.split()
-                    yield Message(identifier, int(sent) / 1000, tuple(tokens))
-                except ValueError:
-                    raise MessagesError(f"{self._file.name}: a line is broken off") from None
-        raise ProcessFailedError(f"{self._child.name} was ended early; see {self._child.log}")
+        stalled = False
+
+        def goes_on() -> bool:
+            nonlocal stalled
+            stalled = still.reached(self._noted_bytes())
+            return not stalled
+
+        self._child.stop(goes_on)
+        if stalled:
+            raise ConsumerStalledError(
+                f"{self._child.name} had noted {self._noted():,} messages and then none for "
+                f"{still.seconds:.0f} seconds, so it was ended with messages left; see "
+                f"{self._child.log}, and the logs of the pipeline"
+            )
+        if not self._finished():
+            raise ProcessFailedError(
+                f"{self._child.name} ended before it had read everything; see {self._child.log}"
+            )
+
+    def stop(self) -> None:
+        """Have it leave, whatever it has read."""
+        self._child.stop()
+
+    def _noted_bytes(self) -> int:
+        return self._file.stat().st_size if self._file.exists() else 0
+
+    def _noted(self) -> int:
+        if not self._file.exists():
+            return 0
+        with self._file.open("rb") as lines:
+            return sum(1 for _ in lines)
+
+    def _finished(self) -> bool:
+        if self._noted_bytes() < len(END):
+            return False
+        with self._file.open("rb") as file:
+            file.seek(-len(END), os.SEEK_END)
+            return file.read() == END.encode()
 
 
 def _note(message: dict[str, Any]) -> str:
@@ -180,7 +198,7 @@ def consume(queues: Queues, stop: threading.Event) -> None:
                 break
             if count < _MOST_MESSAGES:
                 stop.wait(_PAUSE_SECONDS)
-        file.write("end\n")
+        file.write(END)
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from loadtests.load.consumer import Message
     from loadtests.load.journal import Accepted
+    from loadtests.load.messages import Message
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from pipeline.replay.objects import Objects
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from loadtests.load.standstill import Standstill
     from loadtests.target import Target
 
 #: How far the clocks of this machine and of AWS may be apart.
@@ -59,23 +59,26 @@ class Ledger:
                 self._take(event_id, FAILED)
         return self.ends
 
-    def wait(self, seconds: float, told: Callable[[str], None]) -> Ends:
-        """Read until each event that is asked for has its outcome, or the time is over.
+    def wait(self, still: Standstill, told: Callable[[str], None]) -> Ends:
+        """Read until each event that is asked for has its outcome, or none comes any more.
 
         Parameters
         ----------
-        seconds : float
-            The time.
+        still : Standstill
+            Says when none has come for too long.
         told : Callable[[str], None]
             Is told how many are still open.
         """
-        end = time.monotonic() + seconds
-        while True:
+
+        def complete() -> bool:
             self.read()
-            if self._open <= 0 or time.monotonic() > end:
-                return self.ends
-            told(f"{self._open:,} events have no outcome yet")
-            time.sleep(_LOOK_SECONDS)
+            if self._open > 0:
+                told(f"{self._open:,} events have no outcome yet")
+            return self._open <= 0
+
+        if not still.wait(complete, lambda: self._open, _LOOK_SECONDS):
+            told(f"No event has had its outcome for {still.seconds:.0f} seconds: given up.")
+        return self.ends
 
     def _take(self, event_id: str, outcome: str) -> bool:
         if self._ids is not None and base_id(event_id) not in self._ids:

@@ -11,8 +11,8 @@ from pipeline.audit.join import DELIVERED, DUPLICATE, base_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from loadtests.load.consumer import Message
     from loadtests.load.journal import Accepted
+    from loadtests.load.messages import Message
 
 #: How an event may end that was sent as what; a copy can be the first to arrive.
 _ENDS = {

@@ -5,28 +5,37 @@ from __future__ import annotations
 import re
 import shutil
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.load.consumer import Consumer, Queues
 from loadtests.load.figures import delivery_seconds, spread
 from loadtests.load.journal import read_journals
 from loadtests.load.ledger import Ledger
+from loadtests.load.messages import read_messages
 from loadtests.load.proof import prove, with_messages
 from loadtests.load.results import Result, rates
 from loadtests.load.runtime import OwnPipeline
 from loadtests.load.sending import send
 from loadtests.load.stage import private_sources, write_stage
+from loadtests.load.standstill import Standstill
 from loadtests.target import find_target
 from pipeline.cli.output import console
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from loadtests.load.sending import Folder, Plan, Watched
     from loadtests.target import Target
+    from pipeline.local.endpoints import Endpoints
 
+#: Settings and cloud assembly of the load test's stage; written anew where something changed.
+STAGE = Path(__file__).parents[2] / "build" / "load-stage"
+OWN_MIX = "github:real=3,github=1,gitlab=1,generic=2,zoom-direct:small=3"
+#: Longer than the fan-out's timeout of a minute: a batch that is tried again is no standstill.
+STANDSTILL_SECONDS = 120.0
 _EXCEEDED = re.compile(r"threshold exceeded: (.*)")
 
 
@@ -34,8 +43,54 @@ class LoadTestError(PipelineError):
     """Locust did not run."""
 
 
+@dataclass(frozen=True)
+class Running:
+    """What runs during a load test of a pipeline of its own.
+
+    Parameters
+    ----------
+    endpoints : Endpoints
+        Where the pipeline is.
+    consumer_pid : int
+        The process that reads its queues.
+    """
+
+    endpoints: Endpoints
+    consumer_pid: int
+
+
+def _nothing(_: Running) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is called at points of a load test that have an order.
+
+    Parameters
+    ----------
+    started : Callable[[Running], None]
+        Everything runs, and nothing was sent.
+    drained : Callable[[Running], None]
+        Each event has its outcome; the consumer was not told to come to its end.
+    """
+
+    started: Callable[[Running], None] = _nothing
+    drained: Callable[[Running], None] = _nothing
+
+
+_NO_HOOKS = Hooks()
+
+
 def load_own(
-    stage: Path, state: Path, plan: Plan, folder: Folder, *, drain: float, mix: str
+    stage: Path,
+    state: Path,
+    plan: Plan,
+    folder: Folder,
+    *,
+    drain: float = STANDSTILL_SECONDS,
+    mix: str = OWN_MIX,
+    hooks: Hooks = _NO_HOOKS,
 ) -> Result:
     """Test a pipeline that is started for it.
 
@@ -50,9 +105,11 @@ def load_own(
     folder : Folder
         Where the results go.
     drain : float
-        How many seconds the backlog may take afterwards.
+        Seconds without progress until the backlog, or what the queues have, is given up.
     mix : str
         The mix where the plan has none.
+    hooks : Hooks
+        Called on the way.
 
     Raises
     ------
@@ -64,14 +121,21 @@ def load_own(
     plan = replace(plan, mix=plan.mix or mix)
     sources = private_sources(stage)
     try:
-        return _load_own(OwnPipeline(assembly, state), sources, plan, folder, drain)
+        pipeline = OwnPipeline(assembly, state)
+        return _load_own(pipeline, sources, plan, folder, drain=drain, hooks=hooks)
     except PipelineError:
         shutil.copytree(state / "logs", folder.path / "logs", dirs_exist_ok=True)
         raise
 
 
 def _load_own(
-    pipeline: OwnPipeline, sources: Path, plan: Plan, folder: Folder, drain: float
+    pipeline: OwnPipeline,
+    sources: Path,
+    plan: Plan,
+    folder: Folder,
+    *,
+    drain: float,
+    hooks: Hooks,
 ) -> Result:
     words = [*plan.options(), "--state", str(pipeline.state), "--private-sources", str(sources)]
     with ExitStack() as parts:
@@ -82,29 +146,31 @@ def _load_own(
             state=pipeline.state, stack="", region="", role_arn="", private_sources=sources
         )
         urls = sorted(set(where.queues.values()))
-        file = folder.path / "messages.txt"
-        queues = Queues(where.aws_endpoint_url, where.region, urls, str(file))
+        queues = Queues(where.aws_endpoint_url, where.region, urls, str(folder.messages))
         consumer = Consumer(queues, folder.path / "consumer.txt")
         parts.callback(consumer.stop)
+        running = Running(where, consumer.pid)
 
         def check() -> None:
             pipeline.check()
             consumer.check()
 
+        hooks.started(running)
         console.print("The pipeline runs; requests are sent.")
         watched = send(words, folder, settled=pipeline.settled, check=check)
         _check_locust(watched, folder)
         console.print("Sent; waiting until every event has its outcome.")
-        drained = pipeline.wait_until_drained(drain)
+        drained = pipeline.wait_until_drained(Standstill(drain))
         ends = Ledger(target, watched.start, None).read()
-        consumer.stop()
-    accepted, messages = list(read_journals(folder.journals)), list(consumer.messages())
+        hooks.drained(running)
+        consumer.drain(Standstill(drain))
+    accepted, messages = list(read_journals(folder.journals)), list(read_messages(folder.messages))
     answers = folder.answers()
     proof = prove(accepted, ends, unanswered=int(answers.get("errors", 0)))
     proof = with_messages(proof, accepted, ends, messages)
     exceeded = _exceeded(folder)
     if drained is None:
-        exceeded.append(f"backlog: not processed after {drain:.0f} seconds")
+        exceeded.append(f"backlog: stood still for {drain:.0f} seconds before all was processed")
     if watched.backlog_max > plan.max_backlog:
         exceeded.append(f"backlog: {watched.backlog_max:,}, at most {plan.max_backlog:,}")
     return Result(
@@ -140,7 +206,7 @@ def load_deployed(
     words : list[str]
         The options that name the target.
     drain : float
-        How many seconds the outcomes may take afterwards.
+        Seconds without a new outcome until the rest is given up.
 
     Raises
     ------
@@ -154,7 +220,7 @@ def load_deployed(
     console.print("Sent; waiting until every event has its outcome.")
     accepted = list(read_journals(folder.journals))
     ledger = Ledger(target, watched.start, {one.id: one.events for one in accepted})
-    ends = ledger.wait(drain, lambda line: console.print(line, markup=False))
+    ends = ledger.wait(Standstill(drain), lambda line: console.print(line, markup=False))
     answers = folder.answers()
     return Result(
         target=target.name,

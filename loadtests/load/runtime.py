@@ -7,10 +7,7 @@ closed: then the load test stops it, or was killed.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,15 +16,16 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.local import endpoints
 from pipeline.local.assembly import find_template
 from pipeline.local.endpoints import NotRunningError
+from pipeline.local.leaving import leave_with_parent
 from pipeline.local.mapping.settings import read_mappings
 from pipeline.local.processes import Child
 from pipeline.local.supervisor import LocalRuntime
 
 if TYPE_CHECKING:
+    from loadtests.load.standstill import Standstill
     from pipeline.local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
-_LOOK_SECONDS = 0.1
 _FAN_OUT = "stream_processors.fan_out.handler"
 
 
@@ -88,22 +86,27 @@ class OwnPipeline:
         fan_out = self._status_of_fan_out()
         return int(fan_out.get("records_settled", 0)) + int(fan_out.get("records_failed", 0))
 
-    def wait_until_drained(self, seconds: float) -> float | None:
+    def wait_until_drained(self, still: Standstill) -> float | None:
         """Wait until the fan-out has done with all that is on the stream by now.
+
+        Parameters
+        ----------
+        still : Standstill
+            Says when it has settled no record for too long.
 
         Returns
         -------
         float | None
-            How many seconds that took; None when it took longer than it may.
+            How many seconds that took; None when it stood still.
         """
         since, start = time.time(), time.monotonic()
-        while time.monotonic() < start + seconds:
-            fan_out = self._status_of_fan_out()
-            if fan_out.get("idle") and fan_out["as_of"] > since:
-                return time.monotonic() - start
+
+        def drained() -> bool:
             self.check()
-            time.sleep(_LOOK_SECONDS)
-        return None
+            fan_out = self._status_of_fan_out()
+            return bool(fan_out.get("idle")) and float(fan_out["as_of"]) > since
+
+        return time.monotonic() - start if still.wait(drained, self.settled) else None
 
     def _status_of_fan_out(self) -> dict[str, Any]:
         with suppress(FileNotFoundError):
@@ -126,18 +129,12 @@ def _mapping_of_fan_out(assembly: Path, region: str) -> str:
     raise AssertionError("the stack has no fan-out")
 
 
-def _leave_with_parent() -> None:
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def main() -> None:
     """Run the pipeline until standard input is closed."""
+    leave_with_parent()
     assembly, state = map(Path, sys.argv[1:])
     runtime = LocalRuntime(assembly, state=state, port=None)
-    watch = threading.Thread(target=_leave_with_parent, daemon=True)
-    runtime.run_until_stopped(lambda _: watch.start())
+    runtime.run_until_stopped(lambda _: None)
 
 
 if __name__ == "__main__":

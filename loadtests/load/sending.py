@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 from loadtests.load.journal import Counting
 from loadtests.load.processes import machine_load, microseconds_for_each, processor_seconds
 from pipeline.cli.output import console
+from pipeline.local.leaving import Lifeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 5.0
-_STOP_SECONDS = 15.0
+#: Requests under way end by themselves before that: locust's users wait 30 s for an answer.
+_STOP_SECONDS = 60.0
+_KILL_SECONDS = _STOP_SECONDS + 30.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Plan:
 
     Parameters
     ----------
-    rate, seconds, users, processes, shape, mix, duplicates, bad_requests
+    rate, seconds, users, processes, shape, mix, duplicates, bad_requests, least_requests
         As locust's options of the same names.
     max_error_rate, p95_ms, p99_ms : float
         The thresholds of the answers.
@@ -50,12 +55,14 @@ class Plan:
     p95_ms: float
     p99_ms: float
     max_backlog: int
+    least_requests: int = 1
 
     def options(self) -> list[str]:
         """Give the options of the locustfile."""
         values = {
             "--request-rate": self.rate,
             "--seconds": self.seconds,
+            "--least-requests": self.least_requests,
             "--users": self.users,
             "--shape": self.shape,
             "--mix": self.mix,
@@ -84,6 +91,11 @@ class Folder:
     def figures(self) -> Path:
         """What locust measured."""
         return self.path / "answers.json"
+
+    @property
+    def messages(self) -> Path:
+        """What the queues had."""
+        return self.path / "messages.txt"
 
     @property
     def log(self) -> Path:
@@ -135,19 +147,26 @@ def _locust(words: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
     # Requests under way are answered before the users end: else their fate would be unknown.
     command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}", *words]
+    lifeline = Lifeline(signal.SIGTERM)
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            stdin=lifeline.stdin,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # the processes that send are ended with it
         )
+    lifeline.hold(process.pid)
     try:
         yield process
     finally:
         process.terminate()
         try:
-            process.wait(_STOP_SECONDS)
+            process.wait(_KILL_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        lifeline.close()
 
 
 def send(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _STOP_SECONDS = 30.0
+_ASK_SECONDS = 0.5
 
 
 class PortInUseError(PipelineError):
@@ -132,14 +133,25 @@ class Child:
                 )
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        """Have the process leave by itself; kill it when it does not."""
+    def stop(self, goes_on: Callable[[], bool] | None = None) -> None:
+        """Have the process leave by itself; kill it when it does not within 30 seconds.
+
+        Parameters
+        ----------
+        goes_on : Callable[[], bool] | None
+            For a process that has work to finish first, however long that takes: asked every half
+            second whether it still gets on, and the process is killed once it does not.
+        """
         if self._process.stdin:
             with suppress(OSError):
                 self._process.stdin.close()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)
-            self._process.wait()
+        while True:
+            try:
+                self._process.wait(_ASK_SECONDS if goes_on else _STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                if goes_on and goes_on():
+                    continue
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                self._process.wait()
+            return

@@ -4,60 +4,74 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
+from loadtests.load.run import STAGE, Hooks, Running, load_own
 from loadtests.load.runtime import OwnPipeline
+from loadtests.load.sending import Folder, Plan
 from loadtests.load.stage import private_sources, write_stage
-from pipeline.local import emulator, endpoints
-from pipeline.local.endpoints import NotRunningError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pipeline.local import emulator
 
 ROOT = Path(__file__).parents[2]
 # What is shown here is what the account decides, and not how fast this machine is.
 SLOW = ["--p95-ms", "60000", "--p99-ms", "60000", "--max-backlog", "100000"]
+LOAD = [sys.executable, "-m", "loadtests.load", "--rate", "100", "--seconds", "1"]
+PLAN = Plan(
+    rate=100,
+    seconds=1,
+    least_requests=50,
+    users=20,
+    processes=2,
+    shape="constant",
+    mix="",
+    duplicates=0.05,
+    bad_requests=0.02,
+    max_error_rate=0.001,
+    p95_ms=60_000,
+    p99_ms=60_000,
+    max_backlog=100_000,
+)
 
 
-def load(folder: Path, *words: str, watch: Callable[[], None] | None = None) -> tuple[int, Any]:
+def load(folder: Path, *words: str) -> tuple[int, Any]:
     """Run the load test; give its exit status and its figures."""
-    command = [sys.executable, "-m", "loadtests.load", "--rate", "40", "--output", str(folder)]
     where = [] if "--state" in words else ["--state", str(folder / "nothing-runs-here")]
-    with (folder.parent / "said.txt").open("wb") as said:
-        process = subprocess.Popen(
-            [*command, *where, *words],
-            cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(folder.parent)},
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        if watch:
-            watch()
-        status = process.wait(120)
-    finally:
-        process.kill()
+    done = subprocess.run(
+        [*LOAD, "--output", str(folder), *where, *words],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     file = folder / "load.json"
-    assert file.exists(), (folder.parent / "said.txt").read_text()
-    return status, json.loads(file.read_text())
+    assert file.exists(), done.stdout + done.stderr
+    return done.returncode, json.loads(file.read_text())
+
+
+@pytest.fixture(scope="module")
+def stage() -> Path:
+    write_stage(STAGE)
+    return STAGE
 
 
 def test_every_accepted_event_is_accounted_for(tmp_path: Path) -> None:
     folder = tmp_path / "load"
     status, figures = load(
-        folder, "--seconds", "3", "--duplicates", "0.2", "--bad-requests", "0.1", *SLOW
+        folder, "--duplicates", "0.2", "--bad-requests", "0.1", "--least-requests", "150", *SLOW
     )
     assert (status, figures["faults"], figures["exceeded"]) == (0, [], [])
+    assert figures["requests"] >= 150
     outcomes = figures["outcomes"]
-    assert sum(outcomes.values()) == figures["events"] >= figures["accepted"] > 60
+    assert sum(outcomes.values()) == figures["events"] >= figures["accepted"] > 100
     assert figures["messages"] == outcomes["delivered"]
     assert outcomes["duplicate"] > 0
     assert outcomes["rejected:bad_signature"] > 0
@@ -68,56 +82,61 @@ def test_every_accepted_event_is_accounted_for(tmp_path: Path) -> None:
     assert "/zoom-direct" in (folder / "report_stats.csv").read_text()
 
 
-def test_a_message_that_is_gone_is_a_fault(tmp_path: Path) -> None:
-    stolen: list[str] = []
+class Thief:
+    """Takes one message before the consumer reads any, once all of them are in the queues."""
 
-    def thief() -> None:
-        """Takes one message from a queue, as soon as there is one."""
-        while not stolen:
-            for found in tmp_path.glob("mozdef-ef-load-*/state/endpoints.json"):
-                with suppress(NotRunningError):
-                    steal(endpoints.read(found.parent), stolen)
-            if stop.wait(0.05):
-                return
+    def __init__(self) -> None:
+        self.stolen: list[str] = []
 
-    stop = threading.Event()
-    thread = threading.Thread(target=thief)
-    thread.start()
-    try:
-        # Two processes that send, and one that leads them.
-        status, figures = load(tmp_path / "load", "--seconds", "3", "--processes", "2", *SLOW)
-    finally:
-        stop.set()
-        thread.join()
-    assert len(stolen) == 1
-    assert status == 1
-    assert figures["exceeded"] == []
-    assert figures["messages"] == figures["outcomes"]["delivered"] - 1
-    assert len(list((tmp_path / "load" / "accepted").iterdir())) == 2
-    said = figures["faults"][-1]
-    assert said.endswith("messages received")
+    def started(self, running: Running) -> None:
+        os.kill(running.consumer_pid, signal.SIGSTOP)
+
+    def drained(self, running: Running) -> None:
+        where = running.endpoints
+        sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+        for url in where.queues.values():
+            if found := sqs.receive_message(QueueUrl=url).get("Messages", []):
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
+                self.stolen.append(found[0]["MessageId"])
+                break
+        os.kill(running.consumer_pid, signal.SIGCONT)
 
 
-def steal(where: endpoints.Endpoints, stolen: list[str]) -> None:
-    sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
-    for url in where.queues.values():
-        for message in sqs.receive_message(QueueUrl=url).get("Messages", []):
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            stolen.append(message["MessageId"])
-            return
+def test_a_message_that_is_gone_is_a_fault(tmp_path: Path, stage: Path) -> None:
+    thief, folder = Thief(), Folder(tmp_path)
+    hooks = Hooks(started=thief.started, drained=thief.drained)
+    # Two processes that send, and one that leads them.
+    result = load_own(stage, tmp_path / "state", PLAN, folder, hooks=hooks)
+    assert len(thief.stolen) == 1
+    assert not result.holds
+    assert result.exceeded == []
+    assert result.proof.messages == result.proof.outcomes["delivered"] - 1 > 20
+    assert result.proof.lost == 0
+    assert len(list(folder.journals.iterdir())) == 2
+    assert result.proof.faults[-1].endswith("messages received")
+    assert thief.stolen[0] not in folder.messages.read_text()
 
 
-@pytest.fixture(scope="module")
-def stage() -> Path:
-    folder = ROOT / "build" / "load-stage"
-    write_stage(folder)
-    return folder
+def test_what_fails_in_a_hook_ends_the_run_and_all_of_its_processes(
+    tmp_path: Path, stage: Path
+) -> None:
+    seen: list[Running] = []
+
+    def fail(running: Running) -> None:
+        seen.append(running)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        load_own(stage, tmp_path / "state", PLAN, Folder(tmp_path), hooks=Hooks(started=fail))
+    (running,) = seen
+    assert not psutil.pid_exists(running.consumer_pid)
+    assert not (tmp_path / "state" / "endpoints.json").exists()
 
 
 def test_a_threshold_decides_and_what_runs_keeps_its_messages(tmp_path: Path, stage: Path) -> None:
     with OwnPipeline(stage / "cdk.out", tmp_path / "state") as pipeline:
         words = ["--state", str(pipeline.state), "--private-sources", str(private_sources(stage))]
-        words += ["--seconds", "2", "--mix", "github:real=1", "--p99-ms", "0.001"]
+        words += ["--least-requests", "30", "--mix", "github:real=1", "--p99-ms", "0.001"]
         status, figures = load(tmp_path / "load", *words)
         where = pipeline.endpoints
         sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
@@ -128,7 +147,7 @@ def test_a_threshold_decides_and_what_runs_keeps_its_messages(tmp_path: Path, st
     assert exceeded.startswith("99th percentile: ")
     assert figures["faults"] == []
     assert figures["messages"] is None
-    assert int(answer["Attributes"][names[0]]) == figures["outcomes"]["delivered"] > 20
+    assert int(answer["Attributes"][names[0]]) == figures["outcomes"]["delivered"] > 10
     assert figures["ledger_p50_ms"] <= figures["ledger_p99_ms"]
 
 

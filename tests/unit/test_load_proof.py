@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.load.consumer import Message
 from loadtests.load.figures import delivery_seconds, percentile, spread
 from loadtests.load.journal import Accepted, Counting, Journal, JournalError, read_journals
+from loadtests.load.messages import Message
 from loadtests.load.processes import microseconds_for_each
 from loadtests.load.proof import Ends, prove, with_messages
 from loadtests.load.results import rates
