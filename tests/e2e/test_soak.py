@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
+
+from loadtests.soak.runtime import CALLS
 from tests.e2e.conftest import ROOT
+from tests.functional.local.support import wait_until_gone
 
 SECONDS, SEED = "14", "7"
+LIMIT_SECONDS = 300
 
 
 def test_nothing_is_lost_under_faults(tmp_path: Path) -> None:
@@ -35,6 +42,30 @@ def test_nothing_is_lost_under_faults(tmp_path: Path) -> None:
     assert faults["runtime_killed"] == 1
     assert faults["poison_killed"] >= 4  # all of its batch, then parts of it, then retries
     assert sum(faults.get(name, 0) for name in ("sqs_out", "s3_out", "dynamodb_failing")) > 0
+    assert _processes_of(state) == []
+
+
+def test_a_run_that_is_terminated_in_the_midst_of_it_leaves_nothing(tmp_path: Path) -> None:
+    state, output = tmp_path / "state", tmp_path / "output.txt"
+    options = ["--seconds", "600", "--seed", SEED, "--state", str(state)]
+    with output.open("wb") as file:
+        soak = subprocess.Popen(
+            [sys.executable, "-m", "loadtests.soak", *options],
+            cwd=ROOT,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    with soak:
+        deadline = time.monotonic() + LIMIT_SECONDS
+        calls = state / CALLS
+        while not (calls.exists() and calls.stat().st_size):
+            assert soak.poll() is None, output.read_text()
+            assert time.monotonic() < deadline, output.read_text()
+            time.sleep(0.05)
+        below = [each.pid for each in psutil.Process(soak.pid).children(recursive=True)]
+        soak.terminate()
+        assert soak.wait(LIMIT_SECONDS) == 128 + signal.SIGTERM, output.read_text()
+    wait_until_gone(below, LIMIT_SECONDS)
     assert _processes_of(state) == []
 
 
