@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.bench import parts, report
-from pipeline.cli.output import WRONG_USAGE, console, errors
-from pipeline.errors import PipelineError
+from pipeline.cli.output import DOES_NOT_HOLD, console, errors
+from pipeline.local.leaving import end_in_order
 
 
 def main() -> None:
-    """Measure, print tables, and write `build/bench.json`."""
+    """Measure, print tables, and write `build/bench.json` as each part ends.
+
+    Exit status: 0 all parts were measured, 1 one has failed, which is named; 2 wrong usage.
+    """
+    end_in_order()
     arguments = _arguments()
     start = time.monotonic()
     figures: dict[str, Any] = {"machine": report.machine(), "rounds": arguments.rounds}
-    try:
-        figures |= parts.run(arguments.only, arguments.rounds)
-    except PipelineError as error:
-        errors.print(str(error), style="red", markup=False)
-        sys.exit(WRONG_USAGE)
     report.write(figures, arguments.output)
+    for ended in parts.run(arguments.only, arguments.rounds):
+        figures |= ended.figures
+        if ended.failure:
+            figures.setdefault("failed", {})[ended.part] = ended.failure
+        report.write(figures, arguments.output)
     report.show(figures)
     console.print(f"figures: {arguments.output}, after {time.monotonic() - start:.0f} s")
     if arguments.graphs:
@@ -31,6 +35,10 @@ def main() -> None:
 
         for file in graphs.draw(figures, arguments.graphs):
             console.print(f"graph: {file}")
+    for part, reason in figures.get("failed", {}).items():
+        errors.print(f"{part} failed: {reason}", style="red", markup=False)
+    if "failed" in figures:
+        sys.exit(DOES_NOT_HOLD)
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +19,19 @@ import orjson
 
 from loadtests.bench import parts, report
 from loadtests.bench.__main__ import chosen, rounds
-from loadtests.bench.ratios import Ratio, part_of, ratios
-from pipeline.cli.output import DOES_NOT_HOLD, WRONG_USAGE, console, errors
+from loadtests.bench.ratios import part_of
+from loadtests.bench.verdict import TOLERANCE, judge_run, read_run
+from pipeline.cli.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, console, errors
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from loadtests.bench.ratios import Ratio
+    from loadtests.bench.verdict import Run, Verdict
+
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).parents[1] / "baseline.json"
-#: Two runs on a quiet machine differ by some 5 %, steps and cold starts by some 15 %. A regression
-#: that matters is larger: one more pass over the body costs a tenth of the floor and more.
-TOLERANCE = 0.25
 #: These have ratios.
 CHECKED = tuple(part for part in parts.PARTS if part not in {"replay_memory", "end_to_end"})
 
@@ -44,90 +44,11 @@ class MeasurementError(PipelineError):
     """The benchmarks did not come to their end."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """A ratio that is not what it was."""
-
-    name: str
-    before: float
-    now: float
-
-    @property
-    def percent(self) -> float:
-        """By how much it grew, in percent."""
-        return (self.now / self.before - 1) * 100
-
-    def __str__(self) -> str:
-        """Say it for people."""
-        return f"{self.name}: {self.now:.2f}, was {self.before:.2f} ({self.percent:+.0f} %)"
-
-
-@dataclass
-class Verdict:
-    """What a comparison found.
-
-    Parameters
-    ----------
-    slower, faster : list[Change]
-        Ratios beyond the tolerance.
-    gone, new : list[str]
-        Ratios that only the baseline has, or only this run.
-    """
-
-    slower: list[Change] = field(default_factory=list)
-    faster: list[Change] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing is slower, and everything could be compared."""
-        return not (self.slower or self.gone or self.new)
-
-
-def judge(
-    baseline: Mapping[str, float],
-    found: Mapping[str, Ratio],
-    measured: Collection[str],
-    tolerance: float = TOLERANCE,
-) -> Verdict:
-    """Compare a run with the baseline.
-
-    Parameters
-    ----------
-    baseline : Mapping[str, float]
-        Name to ratio.
-    found : Mapping[str, Ratio]
-        Those of the run, by name.
-    measured : Collection[str]
-        The parts that were run; nothing is missing of the others.
-    tolerance : float
-        The share by which a ratio may grow.
-    """
-    verdict = Verdict()
-    for name, before in baseline.items():
-        if part_of(name) not in measured:
-            continue
-        ratio = found.get(name)
-        if ratio is None:
-            verdict.gone.append(name)
-            continue
-        change = Change(name, before, ratio.value)
-        if abs(ratio.value - before) < ratio.least:
-            continue
-        if ratio.value > before * (1 + tolerance):
-            verdict.slower.append(change)
-        elif ratio.value < before / (1 + tolerance):
-            verdict.faster.append(change)
-    verdict.new = sorted(set(found) - set(baseline))
-    return verdict
-
-
 def check(
     baseline: Mapping[str, float],
     measured: Collection[str],
     number: int,
-    measure: Callable[[Collection[str], int], Mapping[str, Ratio]],
+    measure: Callable[[Collection[str], int], Run],
 ) -> Verdict:
     """Measure, compare, and measure again what looks slower.
 
@@ -139,16 +60,17 @@ def check(
         The parts to run.
     number : int
         Rounds; the second time there are twice as many.
-    measure : Callable[[Collection[str], int], Mapping[str, Ratio]]
-        Runs parts, and gives their ratios.
+    measure : Callable[[Collection[str], int], Run]
+        Runs parts.
     """
-    verdict = judge(baseline, measure(measured, number), measured)
+    verdict = judge_run(baseline, measure(measured, number), measured)
     if not verdict.slower:
         return verdict
     suspected = {change.name for change in verdict.slower}
     again = {part_of(name) for name in suspected}
-    second = judge(baseline, measure(again, 2 * number), again)
+    second = judge_run(baseline, measure(again, 2 * number), again)
     verdict.slower = [change for change in second.slower if change.name in suspected]
+    verdict.failed |= second.failed
     return verdict
 
 
@@ -183,12 +105,19 @@ def write_baseline(
     file.write_bytes(orjson.dumps(document, option=options))
 
 
+def show_failed(failed: Mapping[str, str]) -> None:
+    """Name the parts that could not be measured."""
+    for part, reason in failed.items():
+        console.print(f"not measured: {part}: {reason}", style="red", markup=False)
+
+
 def show(verdict: Verdict, compared: int) -> None:
     """Say what was found."""
     for change in verdict.slower:
         console.print(f"slower: {change}", style="red", markup=False)
     for change in verdict.faster:
         console.print(f"faster: {change}", style="green", markup=False)
+    show_failed(verdict.failed)
     for name in verdict.gone:
         console.print(
             f"gone: {name} is in the baseline and was not measured", style="red", markup=False
@@ -203,7 +132,7 @@ def show(verdict: Verdict, compared: int) -> None:
         console.print(f"{compared} ratios: none is slower by more than {TOLERANCE:.0%}.")
 
 
-def measure_ratios(measured: Collection[str], number: int) -> dict[str, Ratio]:
+def measure_ratios(measured: Collection[str], number: int) -> Run:
     """Run parts in an interpreter of their own, and give their ratios.
 
     The handlers keep their clients for as long as a process lives, as on Lambda: a second
@@ -212,7 +141,7 @@ def measure_ratios(measured: Collection[str], number: int) -> dict[str, Ratio]:
     Raises
     ------
     MeasurementError
-        When they cannot be measured.
+        When there are no figures at all.
     """
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-bench-check-") as folder:
         file = Path(folder) / "bench.json"
@@ -224,9 +153,18 @@ def measure_ratios(measured: Collection[str], number: int) -> dict[str, Ratio]:
             stdout=subprocess.DEVNULL,
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in {DONE, DOES_NOT_HOLD} or not file.exists():
             raise MeasurementError(f"{', '.join(measured)}: measuring failed, as said above")
-        return ratios(orjson.loads(file.read_bytes()))
+        return read_run(orjson.loads(file.read_bytes()), measured)
+
+
+def update(measured: Collection[str], number: int) -> int:
+    """Write the baseline anew; a part that failed keeps its old ratios, and makes the status 1."""
+    run = measure_ratios(measured, number)
+    write_baseline(run.ratios, number, set(measured) - set(run.failed), BASELINE)
+    console.print(f"{BASELINE}: {len(run.ratios)} ratios")
+    show_failed(run.failed)
+    return DOES_NOT_HOLD if run.failed else DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -241,11 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         if given.update:
-            number = 2 * given.rounds
-            found = measure_ratios(given.only, number)
-            write_baseline(found, number, given.only)
-            console.print(f"{BASELINE}: {len(found)} ratios")
-            return
+            sys.exit(update(given.only, 2 * given.rounds))
         baseline = read_baseline()
         verdict = check(baseline, given.only, given.rounds, measure_ratios)
     except PipelineError as error:

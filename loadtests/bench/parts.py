@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +14,10 @@ from loadtests.bench import archives, cold_start, end_to_end, fan_out, front_doo
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
 from pipeline.cli.output import errors
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from loadtests.bench.arena import Arena
 
@@ -29,13 +33,35 @@ _IN_ARENA: dict[str, tuple[str, Callable[[Arena, int], dict[str, Any]]]] = {
 _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
     "gateway": ("measuring the local gateway", gateway.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
-    "end_to_end": ("sending for a minute and a half", lambda folder, _: end_to_end.run(folder)),
+    "end_to_end": (
+        "finding what this machine can do, and sending at shares of it",
+        lambda folder, _: end_to_end.run(folder),
+    ),
 }
 PARTS = (*_IN_ARENA, *_ALONE)
 
 
-def run(parts: Collection[str], rounds: int) -> dict[str, Any]:
-    """Run some parts.
+@dataclass(frozen=True)
+class Ended:
+    """A part that came to its end.
+
+    Parameters
+    ----------
+    part : str
+        Its name.
+    figures : dict[str, Any]
+        What it measured; nothing where it failed.
+    failure : str
+        Why it failed, if it did.
+    """
+
+    part: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    failure: str = ""
+
+
+def run(parts: Collection[str], rounds: int) -> Iterator[Ended]:
+    """Run some parts; one that fails does not keep the others from running.
 
     Parameters
     ----------
@@ -44,22 +70,44 @@ def run(parts: Collection[str], rounds: int) -> dict[str, Any]:
     rounds : int
         How often each thing is measured.
 
-    Returns
-    -------
-    dict[str, Any]
-        Their figures.
+    Yields
+    ------
+    Ended
+        Each as it ends.
     """
-    figures: dict[str, Any] = {}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mozdef-ef-bench-")))
-        if any(part in _IN_ARENA for part in parts):
-            with arena(folder / "arena") as place:
-                for part, (what, measure) in _IN_ARENA.items():
-                    if part in parts:
-                        with errors.status(what):
-                            figures |= measure(place, rounds)
-        for part, (what, measure_alone) in _ALONE.items():
+    with tempfile.TemporaryDirectory(prefix="mozdef-ef-bench-") as name:
+        folder = Path(name)
+        yield from _run_in_arena([part for part in _IN_ARENA if part in parts], folder, rounds)
+        for part, (what, measure) in _ALONE.items():
             if part in parts:
-                with errors.status(what):
-                    figures |= measure_alone(folder, rounds)
-    return figures
+                yield _ended(part, what, partial(measure, folder, rounds))
+
+
+def _run_in_arena(parts: Sequence[str], folder: Path, rounds: int) -> Iterator[Ended]:
+    if not parts:
+        return
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(arena(folder / "arena"))
+        except Exception as error:  # noqa: BLE001 - each part is told why it could not run
+            yield from (Ended(part, failure=_reason(error)) for part in parts)
+            return
+        for part in parts:
+            what, measure = _IN_ARENA[part]
+            yield _ended(part, what, partial(measure, place, rounds))
+
+
+def _ended(part: str, what: str, measure: Callable[[], dict[str, Any]]) -> Ended:
+    try:
+        with errors.status(what):
+            return Ended(part, measure())
+    except Exception as error:  # noqa: BLE001 - a fault of one part must not lose the others
+        return Ended(part, failure=_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Say why a part failed; what nobody has foreseen is shown whole on standard error."""
+    if isinstance(error, PipelineError):
+        return str(error)
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.cli.output import console, print_table
+from pipeline.local.files import write_atomically
 
 FILE = Path("build") / "bench.json"
 KINDS = ("github_10kb", "small_1kb")
@@ -30,13 +31,39 @@ def machine() -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
         "machine": platform.machine(),
+        "processor": processor(),
         "python": platform.python_version(),
         "load_average": [round(value, 2) for value in os.getloadavg()],
     }
 
 
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Name the processor; with family, model and stepping, as a virtual machine hides its name.
+
+    Parameters
+    ----------
+    cpuinfo : Path
+        Linux's list of processors, proc_cpuinfo(5). Elsewhere Python's `platform` is asked.
+    """
+    try:
+        first = cpuinfo.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        first = ""
+    said = {
+        key.strip(): value.strip()
+        for key, _, value in (line.partition(":") for line in first.splitlines())
+    }
+    name = said.get("model name") or platform.processor() or platform.machine()
+    numbers = [
+        f"{word} {said[key]}"
+        for key, word in (("cpu family", "family"), ("model", "model"), ("stepping", "stepping"))
+        if said.get(key)
+    ]
+    return f"{name} ({', '.join(numbers)})" if numbers else name
+
+
 def write(figures: dict[str, Any], file: Path = FILE) -> None:
-    """Write the figures for programs.
+    """Write the figures for programs: the file is the old one or the new one, never a part.
 
     Parameters
     ----------
@@ -45,12 +72,11 @@ def write(figures: dict[str, Any], file: Path = FILE) -> None:
     file : Path
         Where to.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    write_atomically(file, orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode())
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print the figures for people; a part that was not run is left out.
+    """Print the figures for people; a part that was not run, or failed, is left out.
 
     Parameters
     ----------
@@ -71,15 +97,17 @@ def show(figures: dict[str, Any]) -> None:
     if "replay_memory" in figures:
         _show_memory(figures["replay_memory"])
     if "end_to_end" in figures:
-        _show_end_to_end(figures["end_to_end"]["at_rate"])
+        _show_end_to_end(figures["end_to_end"])
 
 
-def _show_end_to_end(found: dict[str, dict[str, float]]) -> None:
+def _show_end_to_end(figures: dict[str, Any]) -> None:
+    found = figures["at_rate"]
     print_table(
         "End to end on this machine, events of 1 KB, each accounted for",
         ("", *(f"{int(rate):,} a second" for rate in found)),
         [(name, *(one[name] for one in found.values())) for name in next(iter(found.values()))],
     )
+    console.print(f"This machine sustains {figures['capacity_per_second']:,} requests a second.")
 
 
 def _show_growth(name: str, points: dict[str, float]) -> None:

@@ -67,6 +67,7 @@ def bench_figures() -> dict[str, Any]:
             "samples_mb": {"0%": 160, "50%": 190, "100%": 190},
         },
         "end_to_end": {
+            "capacity_per_second": 1_660,
             "events_per_second": 1_600,
             "p50_ms": 20,
             "p99_ms": 50,

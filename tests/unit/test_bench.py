@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from loadtests.bench import end_to_end, parts, report
+from loadtests.bench import parts, report
 from loadtests.bench.__main__ import chosen, rounds
 from loadtests.bench.measuring import Contender, Sample, Stopwatch, compare
 from loadtests.bench.replay_memory import GeneratedArchive, measure
@@ -124,6 +126,7 @@ def test_the_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> None
     for word in ("mapping template", "local gateway", "fan_out_500", "Memory of a replay"):
         assert word.replace("fan_out_500", "batches of 500 events") in shown
     assert "End to end" in shown
+    assert "This machine sustains 1,660 requests a second." in shown
     # Whatever was measured is there: no number of the figures is left out.
     numbers = set(re.findall(r"\d+(?:\.\d+)?", shown.replace(",", "")))
     assert {f"{us}" for us in figures["github_10kb"]["steps_us"].values()} <= numbers
@@ -146,33 +149,44 @@ def test_figures_are_written_as_json(tmp_path: Path) -> None:
     assert orjson.loads(file.read_bytes()) == bench_figures()
 
 
-LOAD = dict.fromkeys(end_to_end.NEEDED, 1)
-
-
-def test_the_load_tests_figures_are_taken_over(tmp_path: Path) -> None:
-    file = tmp_path / "load.json"
-    file.write_bytes(orjson.dumps({**LOAD, "of another kind": {}}))
-    assert end_to_end.read(file) == LOAD
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (None, "did not write it"),
-        (b"{", "not JSON"),
-        (b"[]", "no JSON object"),
-        (orjson.dumps({**LOAD, "p99_ms": None}), "p99_ms is missing"),
-        (orjson.dumps({**LOAD, "lost": False}), "lost is missing or no number"),
-    ],
-)
-def test_figures_of_a_load_test_that_are_none_are_an_error(
-    text: bytes | None, said: str, tmp_path: Path
+def test_a_run_that_is_cut_off_leaves_the_figures_that_were_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "load.json"
-    if text is not None:
-        file.write_bytes(text)
-    with pytest.raises(end_to_end.LoadFiguresError, match=said):
-        end_to_end.read(file)
+    file = tmp_path / "bench.json"
+    report.write({"growth": 1}, file)
+
+    def full(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OSError, match="no space"):
+        report.write({"growth": 2}, file)
+    monkeypatch.undo()
+    assert orjson.loads(file.read_bytes()) == {"growth": 1}
+
+
+CPUINFO = """processor\t: 0
+cpu family\t: 6
+model\t\t: 207
+model name\t: Some(R) Processor @ 2.00GHz
+stepping\t: 2
+
+processor\t: 1
+model name\t: Another
+"""
+
+
+def test_the_machine_is_named_with_its_processor(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(CPUINFO)
+    assert report.processor(cpuinfo) == (
+        "Some(R) Processor @ 2.00GHz (family 6, model 207, stepping 2)"
+    )
+    # Where there is no such list, or one without names, as on arm64, there is another name.
+    for text in (None, "processor\t: 0\nBogoMIPS\t: 50.00\n"):
+        cpuinfo.unlink() if text is None else cpuinfo.write_text(text)
+        assert report.processor(cpuinfo) == (platform.processor() or platform.machine())
+    assert report.machine()["processor"] == report.processor()
 
 
 def test_parts_are_chosen_by_name() -> None:

@@ -10,15 +10,14 @@ import pytest
 from loadtests.bench import check as guard
 from loadtests.bench.check import (
     BaselineError,
-    Change,
     MeasurementError,
     check,
-    judge,
     measure_ratios,
     read_baseline,
 )
 from loadtests.bench.ratios import Ratio, part_of, ratios
 from loadtests.bench.steps import STEPS
+from loadtests.bench.verdict import Change, Run, judge, read_run
 from tests.support.figures import bench_figures
 
 if TYPE_CHECKING:
@@ -118,14 +117,52 @@ def test_nothing_is_missing_of_a_part_that_was_not_run() -> None:
 class Runs:
     """Gives one run after the other, and keeps what was asked for."""
 
-    def __init__(self, *runs: dict[str, Ratio]) -> None:
+    def __init__(self, *runs: dict[str, Ratio], failed: Mapping[str, str] | None = None) -> None:
         self.runs = list(runs)
+        self.failed = failed or {}
         self.asked: list[tuple[set[str], int]] = []
 
-    def __call__(self, parts: Collection[str], number: int) -> Mapping[str, Ratio]:
+    def __call__(self, parts: Collection[str], number: int) -> Run:
         self.asked.append((set(parts), number))
         run = self.runs.pop(0)
-        return {name: one for name, one in run.items() if part_of(name) in parts}
+        ratios_of = {name: one for name, one in run.items() if part_of(name) in parts}
+        return Run(ratios_of, self.failed)
+
+
+def test_a_part_that_failed_does_not_hold_and_the_others_are_compared(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    verdict = check(BASELINE, PARTS, 5, Runs({OTHER: Ratio(OTHER, 1.0)}, failed={"fan_out": "why"}))
+    assert not verdict.holds
+    assert (verdict.gone, verdict.slower) == ([], [])
+    guard.show(verdict, 1)
+    assert capsys.readouterr().out == "not measured: fan_out: why\n"
+    slow = {OTHER: Ratio(OTHER, 2.0)}
+    both = check(BASELINE, PARTS, 5, Runs(slow, slow, failed={"fan_out": "why"}))
+    assert both.slower == [Change(OTHER, 1.0, 2.0)]
+
+
+def test_a_file_that_lacks_a_part_is_told_with_the_reason_if_it_has_one() -> None:
+    figures = {"growth": bench_figures()["growth"], "failed": {"fan_out": "WorkError: no"}}
+    run = read_run(figures, ("growth", "fan_out", "gateway"))
+    assert {part_of(name) for name in run.ratios} == {"growth"}
+    assert run.failed == {"fan_out": "WorkError: no", "gateway": "the figures do not have it"}
+
+
+def test_a_part_that_failed_keeps_its_baseline(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "baseline.json"
+    file.write_bytes(orjson.dumps({"ratios": BASELINE}))
+    monkeypatch.setattr(guard, "BASELINE", file)
+    monkeypatch.setattr(
+        guard, "measure_ratios", Runs({OTHER: Ratio(OTHER, 1.5)}, failed={"fan_out": "why"})
+    )
+    with pytest.raises(SystemExit) as ended:
+        guard.main(["--only", "fan_out,growth", "--update"])
+    assert ended.value.code == 1
+    assert read_baseline(file) == {STEP: 0.5, OTHER: 1.5}
+    assert "not measured: fan_out: why" in capsys.readouterr().out
 
 
 def test_what_looks_slower_once_is_noise() -> None:
@@ -206,8 +243,9 @@ def test_the_committed_baseline_has_exactly_the_ratios_of_a_run() -> None:
 
 def test_what_looks_slower_can_be_measured_again() -> None:
     first, second = (measure_ratios(("front_door",), 1) for _ in range(2))
-    assert set(first) == set(second)
-    assert {part_of(name) for name in first} == {"front_door"}
+    assert set(first.ratios) == set(second.ratios)
+    assert {part_of(name) for name in first.ratios} == {"front_door"}
+    assert first.failed == {}
 
 
 def test_a_measurement_that_fails_is_an_error() -> None:
