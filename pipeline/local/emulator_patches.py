@@ -12,6 +12,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from pipeline.local.emulator_hold import USED, Hold
 from pipeline.local.emulator_http import StartError
 from pipeline.local.emulator_queues import Messages, Place
 
@@ -40,8 +41,10 @@ _PATCHED = {
         "_get_q",
         "_queue_by_arn",
     ),
-    "kinesis": ("_expire_records", "_expire_iterators"),
+    "kinesis": ("_expire_records", "_expire_iterators", *USED),
     "dynamodb": ("_update_counts",),
+    "eventbridge": ("start_scheduler",),
+    "scheduler": ("start_scheduler",),
 }
 
 
@@ -53,7 +56,9 @@ def apply() -> None:
     StartError
         When a name that is replaced is not there.
     """
-    modules = {name: importlib.import_module(f"ministack.services.{name}") for name in _PATCHED}
+    modules: dict[str, Any] = {
+        name: importlib.import_module(f"ministack.services.{name}") for name in _PATCHED
+    }
     missing = [
         f"{name}.{each}"
         for name, module in modules.items()
@@ -68,6 +73,14 @@ def apply() -> None:
     _use_message_stores(modules["sqs"])
     _expire_seldom(modules["kinesis"])
     _count_seldom(modules["dynamodb"])
+    Hold(modules["kinesis"]).install()
+    # The two look each second for what is to be run; the runtime itself runs a stack's schedules.
+    for name in ("eventbridge", "scheduler"):
+        modules[name].start_scheduler = _start_nothing
+
+
+def _start_nothing() -> None:
+    """Stand for what starts a thread that nothing here needs."""
 
 
 def _use_message_stores(sqs: Any) -> None:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.local.schedules import describe
 
 if TYPE_CHECKING:
+    from pipeline.local.changes import Changes
     from pipeline.local.mapping.group import Mappings
     from pipeline.local.schedules import Schedules
-
-_LOOK_SECONDS = 0.05
 
 
 class Progress:
@@ -23,9 +22,12 @@ class Progress:
         The event source mappings.
     schedules : Schedules
         The schedules.
+    changes : Changes
+        Notified of what they do.
     """
 
-    def __init__(self, mappings: Mappings, schedules: Schedules) -> None:
+    def __init__(self, mappings: Mappings, schedules: Schedules, changes: Changes) -> None:
+        self._changes = changes
         self._mappings = mappings
         self._schedules = schedules
 
@@ -53,12 +55,11 @@ class Progress:
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until all that is on the streams by now is settled; False when it takes longer."""
-        since, deadline = time.time(), time.monotonic() + seconds
-        while True:
+        since = time.time()
+
+        def idle() -> bool:
             self.check()
             status = self.status()
-            if status["idle"] and status["as_of"] > since:
-                return True
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_LOOK_SECONDS)
+            return bool(status["idle"] and status["as_of"] > since)
+
+        return self._changes.wait_for(idle, seconds)

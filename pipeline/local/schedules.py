@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.errors import PipelineError
+from pipeline.local.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,8 @@ class Schedule:
         The schedule.
     invoke : InvokeScheduled
         Calls its function.
+    changes : Changes
+        Notified when its status has changed.
     clock : Callable[[], float]
         Seconds since the epoch.
     """
@@ -82,9 +85,11 @@ class Schedule:
         self,
         settings: ScheduleSettings,
         invoke: InvokeScheduled,
+        changes: Changes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
+        self._changes = changes or Changes()
         self._invoke = invoke
         self._clock = clock
         self._stop = threading.Event()
@@ -131,6 +136,7 @@ class Schedule:
                 due += (missed + 1) * self.settings.seconds
         except Exception as error:  # noqa: BLE001 - `check` tells whoever looks after the parts
             self._failure = error
+            self._changes.notify()
 
     def _call(self) -> None:
         self._change(running=True)
@@ -150,6 +156,7 @@ class Schedule:
     def _change(self, **changes: Any) -> None:
         with self._lock:
             self._status = replace(self._status, **changes)
+        self._changes.notify()
 
 
 class Schedules:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import PipelineError
+from pipeline.local.changes import Changes
 from pipeline.local.mapping.counters import Counters, Progress
 from pipeline.local.mapping.destination import Destination
 from pipeline.local.mapping.lane import Backoff, LaneTools
@@ -41,6 +42,8 @@ class EventSourceMapping:
         The directory of its checkpoints.
     backoff : Backoff
         The waits between retries.
+    changes : Changes
+        Notified when its progress has changed.
     clock : Callable[[], float]
         The time, in seconds since the epoch.
     """
@@ -53,6 +56,7 @@ class EventSourceMapping:
         clients: Callable[[str], Any],
         checkpoints: Path,
         backoff: Backoff | None = None,
+        changes: Changes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings
@@ -63,6 +67,7 @@ class EventSourceMapping:
             invoke=invoke,
             destination=Destination(settings, clients, clock),
             counters=Counters(),
+            changes=changes or Changes(),
             stop=threading.Event(),
             clock=clock,
             backoff=backoff or Backoff(),
@@ -122,13 +127,12 @@ class EventSourceMapping:
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait until all that is on the stream by now is settled; False when it takes longer."""
         since = time.time()
-        deadline = time.monotonic() + seconds
-        while not self.idle(since):
+
+        def idle() -> bool:
             self.check()
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        return True
+            return self.idle(since)
+
+        return self._tools.changes.wait_for(idle, seconds)
 
     def __enter__(self) -> Self:
         self.start()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from pipeline.local.changes import Changes
     from pipeline.local.invocation import Invocation
     from pipeline.local.mapping.counters import Counters
     from pipeline.local.mapping.decision import Decision
@@ -61,6 +62,7 @@ class LaneTools:
     invoke: Invoke
     destination: Destination
     counters: Counters
+    changes: Changes
     stop: threading.Event
     clock: Callable[[], float]
     backoff: Backoff
@@ -115,6 +117,7 @@ class Lane:
         except Exception as error:  # noqa: BLE001 - a bug here must stop the runtime
             _log.exception("%s: the mapping failed", self._shard_id)
             self.error = error
+            self._tools.changes.notify()
 
     def _take(self) -> tuple[StreamRecord, ...]:
         """Wait for a batch: full, or as old as the window allows. Empty when the mapping stops."""
@@ -192,3 +195,4 @@ class Lane:
             self.position = records[-1].sequence_number
             self._settled(self)
             self._changed.notify_all()
+        self._tools.changes.notify()

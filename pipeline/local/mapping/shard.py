@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.local.mapping.checkpoints import NOTHING, Checkpoint, CheckpointFile
 from pipeline.local.mapping.counters import Progress
 from pipeline.local.mapping.lane import Lane
+from pipeline.local.mapping.pace import Pace, get_records
 from pipeline.local.mapping.records import from_kinesis
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from pipeline.local.mapping.lane import LaneTools
     from pipeline.local.mapping.records import StreamRecord
 
-# GetRecords takes five calls a second for a shard, and no more than this many records.
-POLL_SECONDS = 0.2
-_READ_LIMIT = 10_000
+_READ_LIMIT = 10_000  # of GetRecords
 _ERROR_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
@@ -94,15 +93,18 @@ class Shard:
         except Exception as error:  # noqa: BLE001 - as in a lane
             _log.exception("%s: the mapping failed", self.shard_id)
             self._error = error
+            self._tools.changes.notify()
 
     def _read(self) -> None:
-        stop = self._tools.stop
+        stop, pace = self._tools.stop, Pace()
         iterator: str | None = None
         while self._wait_for_room():
-            began = time.time()
             try:
                 iterator = iterator or self._iterator()
-                found = self._client.get_records(ShardIterator=iterator, Limit=self._limit)
+                hold, began = pace.begin(), time.time()
+                found, held = get_records(
+                    self._client, hold, ShardIterator=iterator, Limit=self._limit
+                )
             except (BotoCoreError, ClientError) as error:
                 # An expired iterator is replaced at once; anything else may need some time.
                 if "ExpiredIterator" not in str(error):
@@ -110,12 +112,13 @@ class Shard:
                     stop.wait(_ERROR_SECONDS)
                 iterator = None
                 continue
-            self._take(found, began)
+            self._take(found, began + held)
             iterator = found.get("NextShardIterator")
             if iterator is None:
                 return  # the shard was closed, and this was its end
+            wait = pace.end(found=bool(found["Records"]))
             if not found["MillisBehindLatest"]:
-                stop.wait(POLL_SECONDS)
+                stop.wait(wait)
 
     def _wait_for_room(self) -> bool:
         with self._changed:
@@ -140,16 +143,17 @@ class Shard:
         )
         return str(found["ShardIterator"])
 
-    def _take(self, found: Any, began: float) -> None:
+    def _take(self, found: Any, looked: float) -> None:
         records = [from_kinesis(record) for record in found["Records"]]
         with self._changed:
-            self._looked = began
+            self._looked = looked
             self._found = bool(records)
             self._millis_behind = found["MillisBehindLatest"]
             if records:
                 self._tools.counters.add(records_read=len(records))
                 self._deal(records)
                 self._last_read = records[-1].sequence_number
+        self._tools.changes.notify()
 
     def _deal(self, records: Sequence[StreamRecord]) -> None:
         shares: list[list[StreamRecord]] = [[] for _ in self._lanes]

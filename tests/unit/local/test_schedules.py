@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.local.changes import Changes
 from pipeline.local.functions import FunctionUnavailableError
 from pipeline.local.invocation import Invocation
 from pipeline.local.progress import Progress
@@ -227,7 +228,7 @@ class FakeMappings:
 
 def progress_of(mappings: FakeMappings, schedules: Schedules) -> Progress:
     fake: Mappings = mappings  # type: ignore[assignment]
-    return Progress(fake, schedules)
+    return Progress(fake, schedules, Changes())
 
 
 def test_it_is_not_idle_before_the_first_run_is_over_and_settled() -> None:
