@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import importlib.util
 import logging
 import os
 import shutil
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 60.0
 _log = logging.getLogger(__name__)
+# Clients may be shared by threads; a session that makes them may not (boto3, "Sessions").
+_making_a_client = threading.Lock()
 
 
 class Emulator:
@@ -139,11 +143,9 @@ class Emulator:
         }
 
 
-def client(service: Any, *, endpoint_url: str, region: str) -> Any:
-    """Give a boto3 client that goes to a local endpoint with made-up credentials.
-
-    The user's own profile, configuration files and proxy have no part in it.
-    """
+@functools.cache
+def _session() -> boto3.Session:
+    """Give the session of all clients: it reads the endpoints of AWS, which takes a while, once."""
     session = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),
@@ -152,21 +154,31 @@ def client(service: Any, *, endpoint_url: str, region: str) -> Any:
         }
     )
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
-    return boto3.Session(botocore_session=session).client(
-        service,
-        endpoint_url=endpoint_url,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
-        config=Config(
-            connect_timeout=5,
-            read_timeout=60,
-            max_pool_connections=32,
-            proxies={},
-            retries={"mode": "standard", "total_max_attempts": 3},
-            s3={"addressing_style": "path"},
-        ),
+    return boto3.Session(botocore_session=session)
+
+
+def client(service: Any, *, endpoint_url: str, region: str) -> Any:
+    """Give a boto3 client that goes to a local endpoint with made-up credentials.
+
+    The user's own profile, configuration files and proxy have no part in it.
+    """
+    config = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=32,
+        proxies={},
+        retries={"mode": "standard", "total_max_attempts": 3},
+        s3={"addressing_style": "path"},
     )
+    with _making_a_client:
+        return _session().client(
+            service,
+            endpoint_url=endpoint_url,
+            region_name=region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+            config=config,
+        )
 
 
 def _time(value: Any) -> datetime:

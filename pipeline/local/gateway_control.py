@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.local.processes import HOST, Child
@@ -13,6 +12,7 @@ from pipeline.local.processes import HOST, Child
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,19 @@ class GatewayConfig:
         return json.dumps(asdict(self))
 
 
-def start_gateway(config: GatewayConfig, listener: socket.socket) -> Child:
-    """Start the process; the listening socket is its own from then on."""
+def start_gateway(listener: socket.socket, logs: Path) -> Child:
+    """Start the process; the listening socket is its own from then on.
+
+    It loads its modules, which takes as long as to start the emulator, and then waits for a
+    `GatewayConfig` as a line.
+    """
     with listener:
         return Child(
             "the API gateway",
             "pipeline.local.gateway_process",
             arguments=[str(listener.fileno())],
-            log=Path(config.logs) / "gateway.log",
+            log=logs / "gateway.log",
             inherited=[listener.fileno()],
-            first_line=config.to_json(),
         )
 
 

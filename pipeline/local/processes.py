@@ -70,8 +70,6 @@ class Child:
         What its output is appended to.
     inherited : Sequence[int]
         File descriptors that it gets.
-    first_line : str
-        Written to its standard input at the start.
     """
 
     def __init__(
@@ -83,7 +81,6 @@ class Child:
         environment: Mapping[str, str] | None = None,
         log: Path,
         inherited: Sequence[int] = (),
-        first_line: str = "",
     ) -> None:
         self.name = name
         self.log = log
@@ -100,9 +97,13 @@ class Child:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-        if first_line and self._process.stdin:
-            self._process.stdin.write(first_line.encode() + b"\n")
-            self._process.stdin.flush()
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input; one that has ended is found by `check`."""
+        if self._process.stdin:
+            with suppress(OSError):
+                self._process.stdin.write(line.encode() + b"\n")
+                self._process.stdin.flush()
 
     def check(self) -> None:
         """Make sure that the process runs.

@@ -31,7 +31,6 @@ from pipeline.local.schedules import Schedule, Schedules
 from pipeline.local.state import StateDirectory
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from pathlib import Path
 
@@ -203,16 +202,20 @@ class LocalRuntime:
         parts.enter_context(self._state)
         (self._state.path / FILE_NAME).unlink(missing_ok=True)  # of a runtime that was killed
         parts.enter_context(self._state.log_file())
+        port = listener.getsockname()[1]
+        # While the emulator starts. To be stopped at the end, where it does not come to its start.
+        gateway = start_gateway(listener, self._state.logs)
+        parts.callback(gateway.stop)
         self._start_emulator(template)
         endpoints = describe(
             template,
-            api=f"http://{HOST}:{listener.getsockname()[1]}",
+            api=f"http://{HOST}:{port}",
             aws_endpoint_url=self._emulator.endpoint_url,
             secrets=create_secrets(sources(template), self._emulator.client("ssm")),
         )
         functions = self._start_functions(template)
         self._start_mappings(template, functions)
-        self._start_gateway(template, listener)
+        self._start_gateway(template, gateway, port)
         self._start_schedules(template, functions)
         self._endpoints = endpoints
         file = endpoints.write(self._state.path)
@@ -261,7 +264,7 @@ class LocalRuntime:
         for settings, host in read:
             self._schedules.start(Schedule(settings, host.invoke, self._changes))
 
-    def _start_gateway(self, template: Template, listener: socket.socket) -> None:
+    def _start_gateway(self, template: Template, gateway: Child, port: int) -> None:
         config = GatewayConfig(
             assembly=str(self._assembly),
             stack=template.stack_name,
@@ -270,7 +273,7 @@ class LocalRuntime:
             logs=str(self._state.logs),
             physical_ids=template.physical_ids,
         )
-        port = listener.getsockname()[1]
-        self._gateway = start_gateway(config, listener)
-        self._parts.callback(self._gateway.stop)
-        self._gateway.wait_for(lambda: answers(port), seconds=_START_SECONDS)
+        self._gateway = gateway
+        self._parts.callback(gateway.stop)
+        gateway.tell(config.to_json())
+        gateway.wait_for(lambda: answers(port), seconds=_START_SECONDS)
