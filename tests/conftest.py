@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # boto3 must never find a real account, whatever the machine's settings are.
 os.environ.update(
@@ -28,6 +29,14 @@ from pipeline.sources.compiler import write_compiled_catalog
 from pipeline.sources.loader import LoadedSource, available_sources, load_sources
 from tests.support.bench import Bench
 
+# No clock judges an example: on a busy machine a pause of a second is usual. The suite says the
+# same at each run; HYPOTHESIS_PROFILE=search looks for inputs that nobody has tried yet.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("suite", settings.get_profile("patient"), derandomize=True)
+settings.register_profile("random", settings.get_profile("patient"))
+settings.register_profile("search", settings.get_profile("patient"), max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
 
 @pytest.fixture(scope="session")
 def sources() -> dict[str, LoadedSource]:
@@ -48,3 +57,30 @@ def catalog(sources: dict[str, LoadedSource], tmp_path_factory: pytest.TempPathF
 def bench(catalog: Catalog) -> Bench:
     """A fan-out processor on fakes."""
     return Bench(catalog)
+
+
+#: What takes longest, so that no core waits for it at the end. The others follow as they are
+#: collected; within a file, tests keep their order.
+LONGEST_FIRST = (
+    "e2e/test_replay.py",
+    "e2e/test_soak.py",
+    "e2e/test_local_pipeline.py",
+    "functional/test_smoke.py",
+    "functional/test_load.py",
+    "e2e/test_audit.py",
+    "functional/local/test_supervisor.py",
+    "functional/local/test_nothing_is_left.py",
+    "functional/test_deploying_page.py",
+    "functional/test_cli_cdk.py",
+    "e2e/test_metrics_exist.py",
+    "e2e/test_polling.py",
+    "functional/local/test_hooks.py",
+    "infra/test_delivery.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that wait for processes or for the CDK."""
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))

@@ -17,6 +17,7 @@ import yaml
 from pipeline.cli.synth import synthesize
 from pipeline.local import endpoints
 from pipeline.sources.loader import available_sources, load_source
+from tests.support.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.local.endpoints import Endpoints
 
 ROOT = Path(__file__).parents[2]
+# Seconds. On a busy machine anything takes long; only what hangs takes this long.
+HANGS = 300.0
 COMMAND = Path(sys.executable).parent / "mozdef-ef"
 
 
@@ -42,7 +45,7 @@ class Running:
                 stderr=subprocess.STDOUT,
             )
 
-    def wait(self, seconds: float = 120.0) -> Endpoints:
+    def wait(self, seconds: float = HANGS) -> Endpoints:
         end = time.monotonic() + seconds
         while not (self.state / endpoints.FILE_NAME).exists():
             assert self.process.poll() is None, self.output.read_text()
@@ -50,7 +53,7 @@ class Running:
             time.sleep(0.1)
         return endpoints.read(self.state)
 
-    def settle(self, seconds: float = 40.0) -> None:
+    def settle(self, seconds: float = HANGS) -> None:
         """Wait until all that is on the stream by now has its outcome."""
         since, end = time.time(), time.monotonic() + seconds
         while True:
@@ -86,7 +89,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(40)
+            return self.process.wait(HANGS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -111,16 +114,27 @@ def synthesized(folder: Path, **settings: object) -> tuple[str, ...]:
     stage = {"service": "ingest", "archiver": {"batching_window_seconds": 1}, **settings}
     (folder / "e2e.yaml").write_text(yaml.safe_dump(stage))
     synthesize("e2e", folder / "cdk.out", folder)
+    return options_of(folder)
+
+
+def options_of(folder: Path) -> tuple[str, ...]:
     return ("--stage", "e2e", "--no-synth", "--assembly", str(folder / "cdk.out"))
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A stack with every source of the catalogue that has a route."""
-    folder = tmp_path_factory.mktemp("local")
+def routed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a stage with every source of the catalogue that has a route."""
     sources = available_sources()
-    routed = [name for name in sorted(sources) if load_source(sources[name]).settings.poll is None]
-    runtime = Running(folder / "state", *synthesized(folder, sources=routed))
+    names = [name for name in sorted(sources) if load_source(sources[name]).settings.poll is None]
+    return made_once(
+        tmp_path_factory, "routed", "", lambda folder: synthesized(folder, sources=names)
+    )
+
+
+@pytest.fixture(scope="session")
+def running(routed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """That stage at work."""
+    runtime = Running(tmp_path_factory.mktemp("local") / "state", *options_of(routed))
     try:
         runtime.wait()
         yield runtime

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.local import emulator
-from tests.e2e.conftest import Running
+from tests.e2e.conftest import Running, options_of
 from tests.e2e.test_local_pipeline import command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pipeline.local.endpoints import Endpoints
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Endpoints]]:
+def own(
+    routed: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Running, Endpoints]]:
     """A pipeline of this module's own: its archive is damaged on purpose."""
-    runtime = Running(tmp_path_factory.mktemp("audit") / "state")
+    runtime = Running(tmp_path_factory.mktemp("audit") / "state", *options_of(routed))
     try:
         yield runtime, runtime.wait()
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import subprocess
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from pipeline.local import emulator
 from pipeline.local.accounts import counters
 from pipeline.sources.loader import available_sources, load_source
 from pipeline.sources.samples import authenticate, load_samples
-from tests.e2e.conftest import COMMAND, ROOT, Running, alive
+from tests.e2e.conftest import Running, alive
+from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
 
 if TYPE_CHECKING:
@@ -42,16 +42,9 @@ def post(
 
 
 def command(*words: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [COMMAND, *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + (done.stderr if status else "")
+    done = run_here(*words)
+    assert done.status == status, done.out + done.err
+    return done.out + (done.err if status else "")
 
 
 def totals(running: Running) -> Counter[str]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.local.accounts import metric_lines
 from pipeline.sources.loader import available_sources, load_source
 from pipeline.sources.samples import load_samples
-from tests.e2e.conftest import COMMAND, ROOT, Running
-from tests.e2e.test_local_pipeline import post
+from tests.e2e.conftest import COMMAND, HANGS, ROOT, Running
+from tests.e2e.test_local_pipeline import command, post
+from tests.support.command import run_here
 from tests.support.watched import Named, in_alarms, in_dashboards
 
 if TYPE_CHECKING:
@@ -53,22 +54,15 @@ def send_samples(where: Endpoints) -> None:
             post(where, source, request.body, request.headers, request.method)
 
 
-def test_each_metric_that_is_named_is_written(running: Running, where: Endpoints) -> None:
+def test_each_metric_that_is_named_is_written(
+    running: Running, where: Endpoints, routed: Path
+) -> None:
     send_samples(where)
-    command: list[str | Path] = [
-        COMMAND,
-        "send",
-        "github",
-        "--count",
-        "6",
-        "--duplicate-every",
-        "3",
-    ]
-    command += ["--corrupt-every", "5", "--state", str(running.state)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    words = ("github", "--count", "6", "--duplicate-every", "3", "--corrupt-every", "5")
+    command("send", *words, "--state", str(running.state))
     running.settle()
     emitted = written(running)
-    (template,) = (running.state.parent / "cdk.out").glob("*.template.json")
+    (template,) = (routed / "cdk.out").glob("*.template.json")
     document = json.loads(template.read_text())
     named = in_alarms(document) | in_dashboards(document)
     own = {each for each in named if each.namespace == NAMESPACE}
@@ -101,9 +95,8 @@ def fits(named: Named, line: dict[str, Any]) -> bool:
 def test_status_of_the_running_pipeline(running: Running, where: Endpoints) -> None:
     send_samples(where)
     running.settle()
-    words: list[str | Path] = [COMMAND, "status", "--state", str(running.state), "--json"]
-    done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
-    found = json.loads(done.stdout)
+    done = run_here("status", "--state", running.state, "--json")
+    found = json.loads(done.out)
     assert set(found["sources"]) >= set(where.queues)
     assert found["sources"]["github"]["received_per_minute"] > 0
     assert set(found["iterator_age_seconds"]) == {"fan-out", "archiver"}
@@ -111,7 +104,7 @@ def test_status_of_the_running_pipeline(running: Running, where: Endpoints) -> N
     # Samples that are rejected make tickets, so something is at risk.
     assert found["tickets"]["waiting"] > 0
     assert found["at_risk"]
-    assert done.returncode == 1, done.stderr
+    assert done.status == 1, done.err
 
 
 def test_watching_the_running_pipeline_until_ctrl_c(running: Running, where: Endpoints) -> None:
@@ -123,9 +116,9 @@ def test_watching_the_running_pipeline_until_ctrl_c(running: Running, where: End
         assert watching.stdout is not None
         looks = [json.loads(watching.stdout.readline()) for _ in range(2)]
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 0
+        assert watching.wait(HANGS) == 0
     assert looks[0]["as_of"] < looks[1]["as_of"]
-    plain = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert plain.returncode in {0, 1}, plain.stderr
+    plain = run_here("status", "--state", running.state)
+    assert plain.status in {0, 1}, plain.err
     for heading in ("events a minute, over 5 minutes", "iterator age", "tickets"):
-        assert heading in plain.stdout
+        assert heading in plain.out

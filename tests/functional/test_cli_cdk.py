@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.command import bare_environment
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).parent / "mozdef-ef"
@@ -20,12 +21,7 @@ def cdk(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         [COMMAND, "cdk", *words],
         cwd=ROOT,
         # No Node, npm or cdk of the machine.
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": os.environ["HOME"],
-            "CDK_DISABLE_CLI_TELEMETRY": "1",
-            **variables,
-        },
+        env=bare_environment(**variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ import pytest
 import typer.main
 
 from pipeline.cli.main import app
+from tests.support.command import bare_environment
 from tests.support.tutorial import read_blocks
 
 ROOT = Path(__file__).parents[2]
@@ -39,13 +40,7 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=clone,
-        env={
-            "PATH": path,
-            "HOME": os.environ["HOME"],
-            "CDK_OUTPUT": str(tmp_path / "cdk.out"),
-            "CDK_DISABLE_CLI_TELEMETRY": "1",
-            "CDK_NOTICES": "false",
-        },
+        env=bare_environment(PATH=path, CDK_OUTPUT=str(tmp_path / "cdk.out"), CDK_NOTICES="false"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

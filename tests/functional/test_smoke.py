@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,8 @@ from tests.e2e.conftest import ROOT, Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pipeline.local.endpoints import Endpoints
 
 STACK = "MozDef-EF-deployed-smoke"
 GUARDED = """\
@@ -117,7 +119,7 @@ def test_every_source_is_well_and_so_it_is_a_second_time(
 
 def test_no_message_is_taken_away_from_mozdef(running: Running, private_sources: Path) -> None:
     where = endpoints.read(running.state)
-    sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+    sqs = client(where, "sqs")
 
     def waiting() -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -130,41 +132,60 @@ def test_no_message_is_taken_away_from_mozdef(running: Running, private_sources:
     assert waiting() == before + 1
 
 
-def test_what_is_not_archived_in_time_is_a_fault(running: Running, private_sources: Path) -> None:
-    late = smoke(running, private_sources, "--timeout", "0")
-    assert late.returncode == 1
-    assert "not in the ledger in time" in late.stderr
-    assert late.stdout.splitlines()[-1] == "Failed."
+def client(where: Endpoints, service: str) -> Any:
+    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+
+def make_stack(where: Endpoints, name: str, **outputs: str) -> None:
+    template = {
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {output: {"Value": value} for output, value in outputs.items()},
+    }
+    cloudformation = client(where, "cloudformation")
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=name, WaiterConfig={"Delay": 1}
+    )
+
+
+def outputs_of(where: Endpoints, *sources: str) -> dict[str, str]:
+    """The outputs of a stack whose sources are some of the running pipeline's."""
+    pages = client(where, "ssm").get_paginator("describe_parameters").paginate()
+    parameters = {
+        one["Name"].split("/")[2]: one["Name"] for page in pages for one in page["Parameters"]
+    }
+    described = {name: {"parameter": parameters[name]} for name in sources}
+    return {
+        "ApiUrl": f"{where.api}/",
+        "ArchiveBucketName": where.archive_bucket,
+        "DedupeTableName": where.dedupe_table,
+        "Sources": json.dumps(described),
+    }
 
 
 @pytest.fixture(scope="module")
 def deployed(running: Running) -> dict[str, str]:
     """A stack whose outputs are those of the running pipeline; what reaches it, as variables."""
     where = endpoints.read(running.state)
-    ssm = emulator.client("ssm", endpoint_url=where.aws_endpoint_url, region=where.region)
-    pages = ssm.get_paginator("describe_parameters").paginate()
-    parameters = {
-        one["Name"].split("/")[2]: one["Name"] for page in pages for one in page["Parameters"]
-    }
-    described = {name: {"parameter": parameters[name]} for name in where.queues}
-    outputs = {
-        "ApiUrl": f"{where.api}/",
-        "ArchiveBucketName": where.archive_bucket,
-        "DedupeTableName": where.dedupe_table,
-        "Sources": json.dumps(described),
-    }
-    template = {
-        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
-        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
-    }
-    cloudformation = emulator.client(
-        "cloudformation", endpoint_url=where.aws_endpoint_url, region=where.region
-    )
-    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 1}
-    )
+    make_stack(where, STACK, **outputs_of(where, *where.queues))
     return {**os.environ, "AWS_ENDPOINT_URL": where.aws_endpoint_url}
+
+
+def test_what_is_not_archived_in_time_is_a_fault(
+    running: Running, deployed: dict[str, str], private_sources: Path
+) -> None:
+    """Its outputs name a bucket that nothing writes to."""
+    where = endpoints.read(running.state)
+    client(where, "s3").create_bucket(
+        Bucket="nothing-comes-here",
+        CreateBucketConfiguration={"LocationConstraint": where.region},
+    )
+    outputs = outputs_of(where, "github") | {"ArchiveBucketName": "nothing-comes-here"}
+    make_stack(where, "forgetful", **outputs)
+    late = on_stack(deployed, private_sources, "forgetful", "--timeout", "0")
+    assert late.returncode == 1
+    assert "not in the ledger in time" in late.stderr
+    assert late.stdout.splitlines()[-1] == "Failed."
 
 
 def test_a_stack_is_found_by_its_outputs_through_a_role(
@@ -187,22 +208,9 @@ def test_a_stack_that_is_not_there_is_told(deployed: dict[str, str], private_sou
 def test_a_secret_that_nobody_wrote_is_told(
     running: Running, deployed: dict[str, str], private_sources: Path
 ) -> None:
-    where = endpoints.read(running.state)
-    cloudformation = emulator.client(
-        "cloudformation", endpoint_url=where.aws_endpoint_url, region=where.region
-    )
     described = json.dumps({"github": {"parameter": "/nothing/here"}})
     outputs = {"ApiUrl": "a", "ArchiveBucketName": "b", "DedupeTableName": "c"}
-    template = {
-        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
-        "Outputs": {
-            name: {"Value": value} for name, value in {**outputs, "Sources": described}.items()
-        },
-    }
-    cloudformation.create_stack(StackName="silent", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="silent", WaiterConfig={"Delay": 1}
-    )
+    make_stack(endpoints.read(running.state), "silent", **outputs, Sources=described)
     done = on_stack(deployed, private_sources, "silent")
     assert done.returncode == 2
     assert "/nothing/here: cannot be read (ParameterNotFound); write the source's" in done.stderr

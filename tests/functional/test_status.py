@@ -23,6 +23,8 @@ STACK = "MozDef-EF-ingest-prod"
 PREFIX = "arn:aws:iam::000000000000:role/r"
 COMMON = {"service": "ingest", "stage": "prod"}
 ARCHIVED = 42_000.0
+# One moment for what is written and for who looks: the run may take as long as it likes.
+NOW = time.time()
 
 
 class Account:
@@ -53,7 +55,7 @@ class Account:
                 {
                     "MetricName": name,
                     "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()],
-                    "Timestamp": datetime.fromtimestamp(time.time() - age, UTC),
+                    "Timestamp": datetime.fromtimestamp(NOW - age, UTC),
                     "Value": value,
                 }
             ],
@@ -109,7 +111,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def test_a_stack_that_nothing_has_come_to_yet(account: Account) -> None:
-    status = account.watcher().look(time.time(), 5)
+    status = account.watcher().look(NOW, 5)
     assert [each.name for each in status.sources] == ["github", "pulled"]
     assert all(each.last_event is None for each in status.sources)
     assert {each.age_seconds for each in status.consumers} == {None}
@@ -141,15 +143,14 @@ def test_a_stack_at_work(account: Account) -> None:
             sqs.send_message(QueueUrl=account.urls[queue], MessageBody=str(number))
     sqs.receive_message(QueueUrl=account.urls["github"], VisibilityTimeout=60)
 
-    now = time.time()
-    status = account.watcher().look(now, 5)
+    status = account.watcher().look(NOW, 5)
     github, pulled, unknown = status.sources
     assert github.per_minute["Received"] == 12
     assert github.per_minute["Delivered"] == 10
     assert github.per_minute["Rejected"] == 2
-    assert github.last_event == pytest.approx(now - 60, abs=61)
+    assert github.last_event == pytest.approx(NOW - 60, abs=61)
     assert pulled.per_minute["Received"] == 0
-    assert pulled.last_event == pytest.approx(now - 3_600, abs=301)
+    assert pulled.last_event == pytest.approx(NOW - 3_600, abs=301)
     assert unknown.name == "_unknown"
     ages = {each.name: each.age_seconds for each in status.consumers}
     assert ages == {"fan-out": 1.5, "archiver": ARCHIVED / 1000}
@@ -181,16 +182,15 @@ def test_alarms_that_are_on_are_named(account: Account) -> None:
     for name in (f"{STACK}-tickets", "another-stack-tickets"):
         cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
     assert CloudWatch(cloudwatch).alarms(f"{STACK}-") == ("tickets",)
-    assert account.watcher().look(time.time(), 5).alarms == ("tickets",)
+    assert account.watcher().look(NOW, 5).alarms == ("tickets",)
     assert CloudWatch(cloudwatch).alarms("none-") is None
 
 
 def test_more_series_than_one_call_takes(account: Account) -> None:
     series = [Series.of("Many", "M", {"n": str(number)}) for number in range(501)]
     account.put("Many", "M", 7, n="500")
-    now = time.time()
     found = CloudWatch(account.client("cloudwatch")).read(
-        series, start=now - 600, end=now, period=60
+        series, start=NOW - 600, end=NOW, period=60
     )
     assert {one.dimensions: points[0][1] for one, points in found.items() if points} == {
         (("n", "500"),): 7
@@ -199,7 +199,7 @@ def test_more_series_than_one_call_takes(account: Account) -> None:
 
 def test_a_stack_that_is_not_there_is_one_clear_line(account: Account) -> None:
     with pytest.raises(WatchError, match="nosuch: cannot be described"):
-        StackWatcher(account.client, "nosuch").look(time.time(), 5)
+        StackWatcher(account.client, "nosuch").look(NOW, 5)
 
 
 def test_a_stack_of_an_older_version_is_one_clear_line(account: Account) -> None:
@@ -209,4 +209,4 @@ def test_a_stack_of_an_older_version_is_one_clear_line(account: Account) -> None
     cloudformation = account.client("cloudformation")
     cloudformation.create_stack(StackName="old", TemplateBody=json.dumps(template))
     with pytest.raises(WatchError, match="old: has no output ArchiverFunctionName"):
-        StackWatcher(account.client, "old").look(time.time(), 5)
+        StackWatcher(account.client, "old").look(NOW, 5)

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.app import synthesize
+from infra.app import synthesize, template_path
 from pipeline.deployment import Deployment
 from pipeline.deployment_polling import Poller
 from pipeline.deployment_protection import AtTheDoor, Domain
 from pipeline.sources.loader import load_sources
+from tests.infra.delivery_support import (
+    DeliveryAssembly,
+    assembly_of,
+    synthesize_config,
+    write_config,
+)
+from tests.support.once import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +46,9 @@ class Synthesized:
     folder: Path
     template: Path
 
-    @property
+    @cached_property
     def document(self) -> dict[str, Any]:
-        """The application stack's template."""
+        """The application stack's template; tests only read it."""
         document: dict[str, Any] = json.loads(self.template.read_text())
         return document
 
@@ -66,26 +74,31 @@ class Synthesized:
 @pytest.fixture(scope="session")
 def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A layer that needs no package registry."""
-    folder = tmp_path_factory.mktemp("layer")
-    (folder / "python").mkdir()
-    (folder / "python" / "six.py").write_text("")
-    return folder
+
+    def make(folder: Path) -> None:
+        (folder / "python").mkdir()
+        (folder / "python" / "six.py").write_text("")
+
+    return made_once(tmp_path_factory, "layer", "six", make)
 
 
 @pytest.fixture(scope="session")
 def synthesized(
     layer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Deployment], Synthesized]:
-    """Synthesize a deployment; one that was synthesized before is given again."""
+    """Synthesize a deployment, once for all workers; what is read of it is read once by each."""
+
     known: dict[str, Synthesized] = {}
 
     def run(deployment: Deployment) -> Synthesized:
+        def make(folder: Path) -> None:
+            sources = load_sources(deployment.sources, deployment.source_directory)
+            synthesize(deployment, sources, folder, layer=layer)
+
         key = deployment.model_dump_json()
         if key not in known:
-            folder = tmp_path_factory.mktemp("assembly")
-            sources = load_sources(deployment.sources, deployment.source_directory)
-            template = synthesize(deployment, sources, folder, layer=layer)
-            known[key] = Synthesized(folder, template)
+            folder = made_once(tmp_path_factory, "assembly", key, make)
+            known[key] = Synthesized(folder, template_path(deployment, folder))
         return known[key]
 
     return run
@@ -94,10 +107,12 @@ def synthesized(
 @pytest.fixture(scope="session")
 def private_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with one private source, `alarms`."""
-    folder = tmp_path_factory.mktemp("sources")
-    (folder / "alarms").mkdir()
-    (folder / "alarms" / "source.yaml").write_text(ALARMS)
-    return folder
+
+    def make(folder: Path) -> None:
+        (folder / "alarms").mkdir()
+        (folder / "alarms" / "source.yaml").write_text(ALARMS)
+
+    return made_once(tmp_path_factory, "sources", ALARMS, make)
 
 
 @pytest.fixture(scope="session")
@@ -141,3 +156,26 @@ def everything(
             ),
         )
     )
+
+
+@pytest.fixture(scope="session")
+def make_delivery(
+    layer: Path, private_sources: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, bool], DeliveryAssembly]:
+    """Synthesize a delivery pipeline, once for all workers."""
+
+    @cache
+    def make(mode: str, many: bool) -> DeliveryAssembly:
+        def write(folder: Path) -> None:
+            write_config(folder, mode, many=many, private_sources=private_sources)
+            synthesize_config(folder, layer)
+
+        return assembly_of(made_once(tmp_path_factory, "delivery", f"{mode} {many}", write))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def delivery(make_delivery: Callable[[str, bool], DeliveryAssembly]) -> DeliveryAssembly:
+    """The pipeline that most tests look at: two repositories, three accounts, many sources."""
+    return make_delivery("both", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -68,7 +69,7 @@ class DeliveryAssembly:
     folder: Path
     template: Path
 
-    @property
+    @cached_property
     def document(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.template.read_text())
         return document
@@ -129,12 +130,16 @@ def write_config(folder: Path, mode: str, *, many: bool, private_sources: Path) 
         (folder / f"{stage['name']}.yaml").write_text(f"service: ingest\nsources: {names}\n")
 
 
-def synthesize_config(config: Path, layer: Path) -> DeliveryAssembly:
+def synthesize_config(config: Path, layer: Path) -> None:
     path = config / "delivery.yaml"
     delivery = load_delivery(path)
-    output = config / "cdk.out"
-    template = synthesize_delivery(delivery, plan_stages(delivery, path), output, layer=layer)
-    return DeliveryAssembly(output, template)
+    synthesize_delivery(delivery, plan_stages(delivery, path), config / "cdk.out", layer=layer)
+
+
+def assembly_of(config: Path) -> DeliveryAssembly:
+    """Give what `synthesize_config` wrote."""
+    (template,) = (config / "cdk.out").glob("*-delivery.template.json")
+    return DeliveryAssembly(config / "cdk.out", template)
 
 
 def granted(policy: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:

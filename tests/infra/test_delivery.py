@@ -19,10 +19,10 @@ from tests.infra.delivery_support import (
     SOURCES,
     STAGING_ACCOUNT,
     DeliveryAssembly,
+    assembly_of,
     granted,
     settings,
     synthesize_config,
-    write_config,
 )
 from tests.infra.policies import written
 
@@ -35,29 +35,6 @@ COMBINATIONS = [(mode, many) for mode in SOURCES for many in (False, True)]
 # What the CDK writes itself, and no setting changes: a DependsOn that is one too many, and
 # Fn::Join where the linter would have Fn::Sub.
 OF_THE_CDK = {"W3005", "E3703"}
-
-
-@pytest.fixture(scope="session")
-def make_delivery(
-    layer: Path, private_sources: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Make:
-    """Synthesize a pipeline; one that was made before is given again."""
-    known: dict[tuple[str, bool], DeliveryAssembly] = {}
-
-    def make(mode: str, many: bool) -> DeliveryAssembly:
-        if (mode, many) not in known:
-            config = tmp_path_factory.mktemp("config")
-            write_config(config, mode, many=many, private_sources=private_sources)
-            known[mode, many] = synthesize_config(config, layer)
-        return known[mode, many]
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def delivery(make_delivery: Make) -> DeliveryAssembly:
-    """The pipeline that most tests look at: two repositories, three accounts, many sources."""
-    return make_delivery("both", True)
 
 
 @pytest.mark.parametrize(("mode", "many"), COMBINATIONS)
@@ -326,7 +303,8 @@ def test_a_stage_with_several_stacks_has_each_checked(layer: Path, tmp_path: Pat
     for service in ("chat", "code"):
         (tmp_path / service).mkdir()
         (tmp_path / service / "staging.yaml").write_text(f"service: {service}\nsources: [github]\n")
-    made = synthesize_config(tmp_path, layer)
+    synthesize_config(tmp_path, layer)
+    made = assembly_of(tmp_path)
     smoke = made.commands("SmokeTest")[1:]
     assert [command.split("--stack ")[1].split()[0] for command in smoke] == [
         "MozDef-EF-chat-staging",

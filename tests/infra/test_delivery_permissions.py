@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,23 +12,11 @@ from tests.infra.delivery_support import (
     STAGING_ACCOUNT,
     DeliveryAssembly,
     granted,
-    synthesize_config,
-    write_config,
 )
 from tests.infra.policies import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.fixture(scope="module")
-def delivery(
-    layer: Path, private_sources: Path, tmp_path_factory: pytest.TempPathFactory
-) -> DeliveryAssembly:
-    """Two repositories, three accounts, many sources."""
-    config = tmp_path_factory.mktemp("config")
-    write_config(config, "both", many=True, private_sources=private_sources)
-    return synthesize_config(config, layer)
 
 
 @pytest.mark.parametrize("check", ["SmokeTest", "LoadTest"])

@@ -16,6 +16,9 @@ from pipeline.local.template import Template
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.deployment import Deployment
+    from tests.infra.conftest import Synthesized
+
 SETTINGS = """\
 service: ingest
 sources: [github, zoom, okta-system-log]
@@ -41,24 +44,18 @@ Resources = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def make(tmp_path_factory: pytest.TempPathFactory, layer: Path) -> Callable[[str], dict[str, Any]]:
-    """Synthesize a stage with further settings, each only once."""
-    from infra.app import synthesize
-    from pipeline.sources.loader import load_sources
+def make(
+    tmp_path_factory: pytest.TempPathFactory,
+    synthesized: Callable[[Deployment], Synthesized],
+) -> Callable[[str], dict[str, Any]]:
+    """Synthesize a stage with further settings."""
 
-    known: dict[str, dict[str, Any]] = {}
+    def run(more: str) -> dict[str, Any]:
+        file = tmp_path_factory.mktemp("protection") / "prod.yaml"
+        file.write_text(SETTINGS + more)
+        return synthesized(load_deployment(file)).document
 
-    def synthesized(more: str) -> dict[str, Any]:
-        if more not in known:
-            folder = tmp_path_factory.mktemp("protection")
-            (folder / "prod.yaml").write_text(SETTINGS + more)
-            deployment = load_deployment(folder / "prod.yaml")
-            sources = load_sources(deployment.sources, deployment.source_directory)
-            path = synthesize(deployment, sources, folder / "out", layer=layer)
-            known[more] = json.loads(path.read_text())
-        return known[more]
-
-    return synthesized
+    return run
 
 
 def of(template: dict[str, Any], *types: str) -> Resources:

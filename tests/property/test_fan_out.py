@@ -64,7 +64,7 @@ RECORDS = st.one_of(
 
 
 @given(batches=st.lists(RECORDS, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_event_has_one_outcome(catalog: Catalog, batches: list[list[bytes]]) -> None:
     bench = Bench(catalog)
     records = [record(data) for batch in batches for data in batch]
@@ -82,7 +82,7 @@ def test_every_event_has_one_outcome(catalog: Catalog, batches: list[list[bytes]
     data=st.lists(ENVELOPES, min_size=1, max_size=8),
     faults=st.lists(st.sampled_from(["sqs", "dynamodb", "s3", "ssm"]), max_size=12),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_counts_add_up_over_retries(catalog: Catalog, data: list[bytes], faults: list[str]) -> None:
     bench = Bench(catalog)
     for service in faults:

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastjsonschema
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources.checking import check_sources
@@ -54,7 +54,7 @@ def parsed(documents: list[Any]) -> list[Given]:
     return samples
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(SAMPLES)
 def test_the_schemas_accept_the_samples(documents: list[Any]) -> None:
     found = [one.document for one in parsed(documents)]
@@ -80,7 +80,7 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-@settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120)
 @given(SAMPLES, st.sampled_from(["token", "hmac"]))
 def test_the_folder_that_is_written_passes_its_own_check(documents: list[Any], how: Any) -> None:
     checked = None

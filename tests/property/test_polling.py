@@ -24,7 +24,8 @@ ROUNDS = st.lists(
     max_size=6,
 )
 SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 AFTER_A_KILL = SECONDS + MARGIN_MS / 1000 + 1
 

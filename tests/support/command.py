@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,28 @@ class Done:
     status: int
     out: str
     err: str
+
+
+def bare_environment(**variables: str) -> dict[str, str]:
+    """The machine's environment without its tools and without what this process was given.
+
+    What belongs to its network stays: certificates of a proxy that inspects TLS, a mirror's name.
+    """
+    dropped = ("AWS_", "CDK_", "CONFIG", "POWERTOOLS_", "PYTEST_", "PYTHON", "STAGE", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return {**kept, "PATH": "/usr/bin:/bin", "CDK_DISABLE_CLI_TELEMETRY": "1", **variables}
+
+
+def run_here(*arguments: object, stdin: str = "") -> Done:
+    """Run the command line in this process: an interpreter's start takes longer than most of it."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["mozdef-ef", *map(str, arguments)])
+        patch.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main.run()
+    code = ended.value.code
+    return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
 def make_command(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.audit.join import Entry, Received, Report, join_shard
@@ -183,7 +183,6 @@ OUTCOMES = st.sampled_from(["delivered", "duplicate", "rejected", None])
     lanes=st.integers(1, 3),
     seed=st.integers(0, 9),
 )
-@settings(deadline=None)
 def test_batches_do_not_matter(
     outcomes: list[str | None],
     raw_cuts: set[int],

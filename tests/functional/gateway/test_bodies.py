@@ -9,7 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.mapping_templates import accepted_response, put_record_request
@@ -190,7 +190,7 @@ def _envelope_api(**changes: Any) -> ApiTemplate:
 API = read_api(_envelope_api().template())
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(body=st.binary(min_size=1), event=st.text(max_size=40), signature=st.text(max_size=80))
 def test_any_bytes_and_headers_survive_the_deployed_template(
     body: bytes, event: str, signature: str
