@@ -97,7 +97,7 @@ def deployed(everything: Synthesized, emulator: Emulator) -> dict[str, str]:
 
 
 def settled(cloudformation: Any) -> str:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while True:
         stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         status: str = stack["StackStatus"]
