@@ -10,21 +10,25 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loadtests.load.standstill import Standstill
 from loadtests.soak.arena import Arena
+from loadtests.soak.books import FILE_NAME, Books
 from loadtests.soak.evidence import gather
 from loadtests.soak.faults import FaultControl
 from loadtests.soak.oracle import judge
 from loadtests.soak.plan import make_plan
-from loadtests.soak.report import Run, print_run, write_run
+from loadtests.soak.report import Oracle, Run, Sent, peak_memory_mib, print_run, write_run
 from loadtests.soak.requests import Kind, Requests
 from loadtests.soak.runtime import CALM, RuntimeSettings
-from loadtests.soak.senders import Senders
+from loadtests.soak.senders import Journal, Senders
 from loadtests.soak.storm import Storm
 from pipeline.cli.output import DOES_NOT_HOLD, console, errors
 from pipeline.errors import PipelineError
@@ -33,7 +37,6 @@ from pipeline.local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.sources.loader import load_sources
 
 if TYPE_CHECKING:
-    from loadtests.soak.senders import Journal
     from pipeline.local.endpoints import Endpoints
     from pipeline.sources.loader import LoadedSource
 
@@ -54,7 +57,8 @@ def soak(
     ] = None,
     rate: Annotated[float, typer.Option(min=1, max=2000, help="Requests a second.")] = 100.0,
     drain: Annotated[
-        float, typer.Option(min=1, max=1800, help="How long the backlog may take afterwards.")
+        float,
+        typer.Option(min=1, max=1800, help="Seconds without progress until the rest is given up."),
     ] = 240.0,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = BUILD / "soak.json",
     state: Annotated[
@@ -82,7 +86,7 @@ def soak(
     write_run(run, output)
     print_run(run)
     if run.drained_in_seconds is None:
-        console.print(f"The backlog did not drain within {drain:.0f} seconds.", style="red")
+        console.print(f"Nothing was settled for {drain:.0f} seconds.", style="red")
     if not run.holds:
         console.print(f"Repeat with --seed {seed}. State and logs: {state}", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
@@ -97,21 +101,30 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> R
         assembly = synthesize()
     _empty(state)
     control = FaultControl()
-    settings = RuntimeSettings(str(assembly), str(state), seed)
-    with console.status("starting the pipeline"), Arena(settings) as arena:
+    with ExitStack() as parts:
+        books = parts.enter_context(Books(state / FILE_NAME))
+        journal = Journal(books)
+        with console.status("starting the pipeline"):
+            settings = RuntimeSettings(str(assembly), str(state), seed)
+            arena = parts.enter_context(Arena(settings))
         requests = Requests(*_sources(arena.endpoints), seed)
-        senders = Senders(requests, lambda: arena.endpoints.api, rate)
+        senders = Senders(requests, lambda: arena.endpoints.api, rate, journal)
         console.print(f"The stack runs; its log is {state / 'logs' / 'soak.txt'}", markup=False)
         storm = Storm(arena, senders, control)
         asyncio.run(storm.run(make_plan(seed, seconds), seconds))
         (state / CALM).touch()
         console.print("The faults are over; waiting until every event has its outcome.")
-        drained = arena.wait_until_drained(drain)
-        evidence = gather(arena, assembly)
-    faults = control.counts + evidence.faults + Counter(runtime_killed=storm.runtimes_killed)
-    faults += _bad_requests(senders.journal)
-    verdict = judge(senders.journal, evidence, faults)
-    return Run(seed, seconds, senders.journal, verdict, faults, drained)
+        drained = arena.wait_until_drained(Standstill(drain))
+        start = time.monotonic()
+        console.print("Reading archive, queues and table.")
+        faults = control.counts + gather(arena, assembly, books)
+        faults += Counter(runtime_killed=storm.runtimes_killed)
+        read = time.monotonic()
+        sent = Sent.of(journal)
+        faults += _bad_requests(sent.accepted)
+        verdict = judge(journal, books, faults)
+        oracle = Oracle(read - start, time.monotonic() - read, peak_memory_mib())
+    return Run(seed, seconds, sent, verdict, faults, drained, oracle)
 
 
 def synthesize() -> Path:
@@ -151,8 +164,7 @@ def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]
     return sources, secrets
 
 
-def _bad_requests(journal: Journal) -> Counter[str]:
-    kinds = Counter(sent.kind for sent in journal.accepted.values())
+def _bad_requests(kinds: Counter[str]) -> Counter[str]:
     return Counter(
         {
             "bad_signature": kinds[Kind.FORGED],

@@ -17,6 +17,7 @@ from pipeline.local.endpoints import NotRunningError
 from pipeline.local.processes import Child
 
 if TYPE_CHECKING:
+    from loadtests.load.standstill import Standstill
     from loadtests.soak.runtime import RuntimeSettings
     from pipeline.local.endpoints import Endpoints
 
@@ -85,24 +86,38 @@ class Arena:
         where = self.endpoints
         return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
 
-    def wait_until_drained(self, seconds: float) -> float | None:
+    def wait_until_drained(self, still: Standstill) -> float | None:
         """Wait until all that is on the stream by now is settled.
+
+        Parameters
+        ----------
+        still : Standstill
+            Says when no record was settled for too long.
 
         Returns
         -------
         float | None
-            How many seconds that took; None when it took longer than it may.
+            How many seconds that took; None when it stood still before.
         """
         since, start = time.time(), time.monotonic()
-        while time.monotonic() < start + seconds:
-            with suppress(FileNotFoundError):
-                status = json.loads((self.state / "status.json").read_text())
-                if status["idle"] and status["as_of"] > since:
-                    return time.monotonic() - start
+
+        def drained() -> bool:
             if self._child:
                 self._child.check()
-            time.sleep(0.1)
-        return None
+            status = self._status()
+            return bool(status.get("idle")) and float(status["as_of"]) > since
+
+        return time.monotonic() - start if still.wait(drained, self._settled) else None
+
+    def _settled(self) -> list[int]:
+        mappings = self._status().get("mappings", {}).values()
+        return [each["records_settled"] + each["records_failed"] for each in mappings]
+
+    def _status(self) -> dict[str, Any]:
+        with suppress(FileNotFoundError):
+            status: dict[str, Any] = json.loads((self.state / "status.json").read_text())
+            return status
+        return {}
 
     def _answers(self) -> bool:
         with suppress(NotRunningError):

@@ -1,16 +1,16 @@
-"""Gathers what the archive, the queues, the table and the log of calls say at the end of a run."""
+"""Enters into the books what archive, queues, table and log of calls say at the end of a run."""
 
 from __future__ import annotations
 
 import base64
 import gzip
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import orjson
 
+from loadtests.soak.books import digest
 from loadtests.soak.requests import TOKEN
 from loadtests.soak.runtime import CALLS
 from loadtests.soak.saboteur import FAN_OUT
@@ -24,73 +24,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadtests.soak.arena import Arena
+    from loadtests.soak.books import Books
     from pipeline.local.endpoints import Endpoints
 
+    Rows = defaultdict[str, list[tuple[Any, ...]]]
+
 _READING_SECONDS = 900
-_MOST_RECEIVES = 100_000
 
 
-class Entry(NamedTuple):
-    """A line of the ledger; the place is that of the record on the stream."""
-
-    outcome: str
-    reason: str | None
-    place: str
-
-
-@dataclass
-class Evidence:
-    """What became of the events, by their ids or by the tokens in their bodies.
-
-    Parameters
-    ----------
-    ledger : dict[str, list[Entry]]
-        Id to what the ledger says.
-    places : dict[str, set[str]]
-        Id to where it is on the stream, from `raw/`.
-    tokens : dict[str, str]
-        Id to the token in its body, from `raw/`.
-    kept : dict[str, tuple[str, bytes]]
-        Id to reason and body, from `rejected/` and `quarantine/`.
-    failed : dict[str, bytes]
-        Id to body, from the failure records of the fan-out.
-    remembered : set[str]
-        Ids in the deduplication table.
-    messages : Counter[str]
-        Token to how many messages on the queues have it.
-    strange : int
-        Messages without a token, or with several.
-    work : set[str]
-        Keys of the archive that need a ticket.
-    tickets : set[str]
-        Keys that have one.
-    retried : set[str]
-        Places of records of a call that was cut off, or that reported a failure.
-    faults : Counter[str]
-        What struck handler processes.
-    """
-
-    ledger: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    places: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    tokens: dict[str, str] = field(default_factory=dict)
-    kept: dict[str, tuple[str, bytes]] = field(default_factory=dict)
-    failed: dict[str, bytes] = field(default_factory=dict)
-    remembered: set[str] = field(default_factory=set)
-    messages: Counter[str] = field(default_factory=Counter)
-    strange: int = 0
-    work: set[str] = field(default_factory=set)
-    tickets: set[str] = field(default_factory=set)
-    retried: set[str] = field(default_factory=set)
-    faults: Counter[str] = field(default_factory=Counter)
-
-
-def read_archive(evidence: Evidence, s3: Any, bucket: str, fan_out_mapping: str) -> None:
+def read_archive(books: Books, s3: Any, bucket: str, fan_out_mapping: str) -> None:
     """Read every object of the archive.
 
     Parameters
     ----------
-    evidence : Evidence
-        Is added to.
+    books : Books
+        Are added to.
     s3 : Any
         A client of S3.
     bucket : str
@@ -103,95 +51,111 @@ def read_archive(evidence: Evidence, s3: Any, bucket: str, fan_out_mapping: str)
             key = item["Key"]
             content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
             prefix = key.partition("/")[0]
+            rows: Rows = defaultdict(list)
             if prefix in {"rejected", "aws"}:
-                evidence.work.add(key)
+                rows["work"].append((key,))
             if key.startswith(f"aws/lambda/{fan_out_mapping}/"):
-                _take_failure(evidence, content)
+                _take_failure(rows, content)
             elif key.endswith(".jsonl.gz"):
                 for line in gzip.decompress(content).splitlines():
-                    _take_line(evidence, prefix, orjson.loads(line))
+                    _take_line(rows, prefix, orjson.loads(line))
+            for table, found in rows.items():
+                books.add(table, found)
 
 
-def _take_line(evidence: Evidence, prefix: str, line: dict[str, Any]) -> None:
+def _take_line(rows: Rows, prefix: str, line: dict[str, Any]) -> None:
     identifier = line["id"]
     place = f"{line['shard_id']}:{line['sequence_number']}"
     if prefix == "ledger":
-        evidence.ledger[identifier].append(Entry(line["outcome"], line["reason"], place))
+        reason = f":{line['reason']}" if line["reason"] else ""
+        rows["ledger"].append((identifier, place, f"{line['outcome']}{reason}"))
         return
     body = base64.b64decode(line["body_base64"]) if "body_base64" in line else line["body"].encode()
     if prefix == "raw":
-        evidence.places[identifier].add(place)
+        rows["places"].append((identifier, place))
         found = TOKEN.search(body)
-        evidence.tokens[identifier] = found[0].decode() if found else ""
+        rows["tokens"].append((identifier, found[0].decode() if found else ""))
     elif prefix in {"rejected", "quarantine"}:
-        evidence.kept[identifier] = (line["reason"], body)
+        rows["kept"].append((identifier, line["reason"], digest(body)))
 
 
-def _take_failure(evidence: Evidence, content: bytes) -> None:
+def _take_failure(rows: Rows, content: bytes) -> None:
     for event in read_events(orjson.loads(orjson.loads(content)["payload"])["Records"]):
         envelope = decode_envelope(event.data)
-        evidence.failed[envelope.id] = envelope.body
+        rows["failed"].append((envelope.id, digest(envelope.body)))
 
 
-def read_queues(evidence: Evidence, sqs: Any, where: Endpoints) -> None:
-    """Read the messages for MozDef, and the tickets."""
-    for body in {
-        message["MessageId"]: message["Body"]
-        for url in sorted(set(where.queues.values()))
-        for message in _messages(sqs, url)
-    }.values():
-        tokens = set(TOKEN.findall(body.encode()))
-        if len(tokens) == 1:
-            evidence.messages[tokens.pop().decode()] += 1
-        else:
-            evidence.strange += 1
-    for message in _messages(sqs, where.dead_letter_queue):
-        for record in orjson.loads(message["Body"]).get("Records", []):
-            evidence.tickets.add(unquote_plus(record["s3"]["object"]["key"]))
+def read_queues(books: Books, sqs: Any, where: Endpoints) -> None:
+    """Take the messages for MozDef, and the tickets: once in the books, they are deleted."""
+    for url in sorted(set(where.queues.values())):
+        for messages in _messages(sqs, url):
+            books.add("messages", [(one["MessageId"], _token(one["Body"])) for one in messages])
+    for messages in _messages(sqs, where.dead_letter_queue):
+        for message in messages:
+            records = orjson.loads(message["Body"]).get("Records", [])
+            keys = [unquote_plus(record["s3"]["object"]["key"]) for record in records]
+            books.add("tickets", [(key,) for key in keys])
 
 
-def _messages(sqs: Any, url: str) -> Iterator[dict[str, Any]]:
-    for _ in range(_MOST_RECEIVES):
-        answer = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_READING_SECONDS
-        )
-        if not answer.get("Messages"):
-            return
-        yield from answer["Messages"]
+def _token(body: str) -> str | None:
+    """Give the token of the one event in a message; None where it has none, or several."""
+    tokens = set(TOKEN.findall(body.encode()))
+    return tokens.pop().decode() if len(tokens) == 1 else None
 
 
-def read_table(evidence: Evidence, dynamodb: Any, table: str) -> None:
+def _messages(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
+    """Give what is on a queue, ten at a time; what was given is deleted afterwards."""
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_READING_SECONDS
+    ).get("Messages"):
+        yield messages
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+            for number, message in enumerate(messages)
+        ]
+        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
+
+
+def read_table(books: Books, dynamodb: Any, table: str) -> None:
     """Read the ids of the events that the deduplication table remembers."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=table):
-        evidence.remembered |= {item["id"]["S"] for item in page["Items"]}
+        books.add("remembered", [(item["id"]["S"],) for item in page["Items"]])
 
 
-def read_calls(evidence: Evidence, log: Path) -> None:
-    """Read the log of calls; a last line may be broken off where the runtime was killed."""
+def read_calls(books: Books, log: Path) -> Counter[str]:
+    """Read the log of calls; a last line may be broken off where the runtime was killed.
+
+    Returns
+    -------
+    Counter[str]
+        What struck handler processes.
+    """
     calls: dict[str, list[str]] = {}
-    for text in log.read_bytes().splitlines():
-        try:
-            line = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            continue
-        if "fault" in line:
-            evidence.faults[line["fault"]] += 1
-        elif "call" in line:
-            calls[line["call"]] = line["records"]
-        elif line["error"] is None and not line["reported"]:
-            del calls[line["end"]]
-    evidence.retried |= {place for records in calls.values() for place in records}
+    faults: Counter[str] = Counter()
+    with log.open("rb") as lines:
+        for text in lines:
+            try:
+                line = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                continue
+            if "fault" in line:
+                faults[line["fault"]] += 1
+            elif "call" in line:
+                calls[line["call"]] = line["records"]
+            elif line["error"] is None and not line["reported"]:
+                del calls[line["end"]]
+    books.add("retried", [(place,) for records in calls.values() for place in records])
+    return faults
 
 
-def gather(arena: Arena, assembly: Path) -> Evidence:
-    """Read everything, past the fault proxy."""
-    evidence, where = Evidence(), arena.endpoints
+def gather(arena: Arena, assembly: Path, books: Books) -> Counter[str]:
+    """Read everything, past the fault proxy; give what struck handler processes."""
+    where = arena.endpoints
     mapping = find_fan_out_mapping(assembly, where.region)
-    read_archive(evidence, arena.client("s3"), where.archive_bucket, mapping)
-    read_queues(evidence, arena.client("sqs"), where)
-    read_table(evidence, arena.client("dynamodb"), where.dedupe_table)
-    read_calls(evidence, arena.state / CALLS)
-    return evidence
+    read_archive(books, arena.client("s3"), where.archive_bucket, mapping)
+    read_queues(books, arena.client("sqs"), where)
+    read_table(books, arena.client("dynamodb"), where.dedupe_table)
+    return read_calls(books, arena.state / CALLS)
 
 
 def find_fan_out_mapping(assembly: Path, region: str) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 from loadtests.soak.faults import SENT_TWICE
 from loadtests.soak.requests import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from loadtests.soak.evidence import Evidence
-    from loadtests.soak.requests import Sent
+    from loadtests.soak.books import Books
     from loadtests.soak.senders import Journal
 
 DELIVERED, DUPLICATE, REJECTED, FAILED, LOST = (
@@ -33,6 +33,62 @@ _ALLOWED = {
     Kind.WRONG: {f"{REJECTED}:schema_violation"},
 }
 _MESSAGES_A_CALL = 10
+# Of each kind. All are counted; nobody reads thousands.
+_MOST_KEPT = 200
+
+#: What the ledger says of each event, over all the places where it is on the stream.
+_SETTLED = """
+    CREATE TABLE settled (id PRIMARY KEY, delivered, least, places) WITHOUT ROWID
+"""
+_SETTLE = """
+    INSERT INTO settled
+    SELECT id, MAX(label = 'delivered'), MIN(label), COUNT(DISTINCT place) FROM ledger GROUP BY id
+"""
+#: A row for each accepted event, with all that is known of it.
+_ACCEPTED = """
+    SELECT a.id, a.token, a.kind, a.times, a.body,
+        s.delivered, s.least, s.places, r.id IS NOT NULL,
+        EXISTS (SELECT 1 FROM messages m WHERE m.token = a.token),
+        EXISTS (SELECT 1 FROM places p WHERE p.id = a.id),
+        k.reason, k.body, f.id IS NOT NULL, f.body
+    FROM accepted a LEFT JOIN settled s USING (id) LEFT JOIN remembered r USING (id)
+        LEFT JOIN kept k USING (id) LEFT JOIN failed f USING (id)
+    ORDER BY a.id
+"""
+#: A record must have one outcome, however often it was settled.
+_CONTRADICTIONS = """
+    SELECT l.id, l.place, l.label FROM ledger l JOIN accepted a USING (id)
+    WHERE (SELECT COUNT(*) FROM ledger o WHERE o.id = l.id AND o.place = l.place) > 1
+    ORDER BY l.id, l.place, l.label
+"""
+#: What is on the stream, and was not accepted. A request without an answer may be there, once for
+#: each attempt.
+_STRANGERS = """
+    SELECT s.id, s.token, s.number <= COALESCE(u.times, 0) FROM (
+        SELECT e.id, COALESCE(t.token, '') AS token,
+            ROW_NUMBER() OVER (PARTITION BY COALESCE(t.token, '') ORDER BY e.id) AS number
+        FROM (
+            SELECT id FROM ledger UNION SELECT id FROM places UNION SELECT id FROM failed
+        ) e LEFT JOIN tokens t USING (id)
+        WHERE NOT EXISTS (SELECT 1 FROM accepted a WHERE a.id = e.id)
+    ) s LEFT JOIN unanswered u ON u.token = s.token
+    ORDER BY s.id
+"""
+_STRANGE_MESSAGES = """
+    SELECT DISTINCT token FROM messages m
+    WHERE token IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM accepted a WHERE a.token = m.token)
+        AND NOT EXISTS (SELECT 1 FROM unanswered u WHERE u.token = m.token)
+    ORDER BY token
+"""
+#: How many messages too many there are of each event, and whether a call with it was cut off.
+_DOUBLES = """
+    SELECT COUNT(*) - 1, EXISTS (
+        SELECT 1 FROM tokens t JOIN places p USING (id) JOIN retried USING (place)
+        WHERE t.token = m.token
+    )
+    FROM messages m WHERE token IS NOT NULL GROUP BY token HAVING COUNT(*) > 1
+"""
 
 
 @dataclass
@@ -46,119 +102,145 @@ class Verdict:
     figures : Counter[str]
         Further counts.
     violations : list[str]
-        What must not be.
+        What must not be; the first 200 of each check.
+    violated : int
+        How many there are.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+    violated: int = 0
+
+    def violate(self, lines: Iterable[str]) -> None:
+        """Add what one check has found."""
+        for number, line in enumerate(lines):
+            self.violated += 1
+            if number < _MOST_KEPT:
+                self.violations.append(line)
 
 
-def judge(journal: Journal, evidence: Evidence, faults: Mapping[str, int]) -> Verdict:
+class _Event(NamedTuple):
+    """A row of `_ACCEPTED`."""
+
+    id: str
+    token: str
+    kind: str
+    times: int
+    body: bytes
+    delivered: int | None
+    least: str | None
+    places: int | None
+    remembered: int
+    on_queue: int
+    in_raw: int
+    kept_reason: str | None
+    kept_body: bytes | None
+    has_failed: int
+    failed_body: bytes | None
+
+    @property
+    def outcome(self) -> str:
+        """Its one outcome, as an audit would give it: the ledger's word stands first."""
+        if self.least is not None:
+            return DELIVERED if self.delivered else self.least
+        if self.remembered:
+            return DELIVERED
+        return FAILED if self.has_failed else LOST
+
+
+def judge(journal: Journal, books: Books, faults: Mapping[str, int]) -> Verdict:
     """Compare what the senders were told with what is there.
 
     Parameters
     ----------
     journal : Journal
         What was sent.
-    evidence : Evidence
+    books : Books
         What became of it.
     faults : Mapping[str, int]
         What the proxy injected, by kind.
     """
-    verdict = Verdict(violations=list(journal.faults))
-    for identifier, sent in journal.accepted.items():
-        outcome = _outcome(identifier, evidence, verdict)
-        _count(identifier, sent, outcome, evidence, verdict)
-    _look_for_strangers(journal, evidence, verdict)
-    _look_for_doubles(evidence, faults, verdict)
-    untold = evidence.work - evidence.tickets
-    verdict.violations += [f"{key}: no ticket" for key in sorted(untold)]
+    journal.flush()
+    verdict = Verdict()
+    verdict.violate(f"answered {status} without an id" for status in journal.nameless.elements())
+    books.change(_SETTLED)
+    books.change(_SETTLE)
+    verdict.violate(_contradictions(books))
+    verdict.violate(_judge_accepted(books, verdict))
+    verdict.violate(_strangers(books, verdict))
+    verdict.violate(_doubles(books, faults, verdict))
+    untold = books.rows("SELECT key FROM work EXCEPT SELECT key FROM tickets ORDER BY key")
+    verdict.violate(f"{key}: no ticket" for (key,) in untold)
     return verdict
 
 
-def _outcome(identifier: str, evidence: Evidence, verdict: Verdict) -> str:
-    """Give the one outcome of an event, as an audit would: the ledger's word stands first."""
-    by_place: dict[str, set[str]] = {}
-    for entry in evidence.ledger.get(identifier, ()):
-        reason = f":{entry.reason}" if entry.reason else ""
-        by_place.setdefault(entry.place, set()).add(f"{entry.outcome}{reason}")
-    for place, found in by_place.items():
-        if len(found) > 1:
-            verdict.violations.append(f"{identifier} at {place}: {', '.join(sorted(found))}")
-    if not by_place:
-        if identifier in evidence.remembered:
-            return DELIVERED
-        return FAILED if identifier in evidence.failed else LOST
-    if len(by_place) > 1:
+def _contradictions(books: Books) -> Iterator[str]:
+    for (identifier, place), rows in groupby(books.rows(_CONTRADICTIONS), lambda row: row[:2]):
+        yield f"{identifier} at {place}: {', '.join(label for *_, label in rows)}"
+
+
+def _judge_accepted(books: Books, verdict: Verdict) -> Iterator[str]:
+    for row in books.rows(_ACCEPTED):
+        event = _Event._make(row)
+        if event.times > 1:
+            yield f"{event.id} ({event.token}): {event.times} requests were answered with this id"
         # The front door was not answered, and put it again: a second record of one event.
-        verdict.figures["put_twice"] += 1
-    outcomes = set().union(*by_place.values())
-    return DELIVERED if DELIVERED in outcomes else min(outcomes)
+        verdict.figures["put_twice"] += (event.places or 0) > 1
+        yield from _count(event, verdict)
 
 
-def _count(identifier: str, sent: Sent, outcome: str, evidence: Evidence, verdict: Verdict) -> None:
+def _count(event: _Event, verdict: Verdict) -> Iterator[str]:
+    outcome = event.outcome
     kind, _, reason = outcome.partition(":")
-    if kind == DELIVERED and not evidence.messages[sent.token]:
+    name = f"{event.id} ({event.token})"
+    if kind == DELIVERED and not event.on_queue:
         kind = LOST
-        verdict.violations.append(f"{identifier} ({sent.token}): delivered, and on no queue")
+        yield f"{name}: delivered, and on no queue"
     elif kind == LOST:
-        verdict.violations.append(f"{identifier} ({sent.token}, {sent.kind}): no outcome")
-    elif kind != FAILED and outcome not in _ALLOWED.get(sent.kind, set()):
-        verdict.violations.append(f"{identifier} ({sent.token}): {sent.kind} ended as {outcome}")
+        yield f"{name}, {event.kind}: no outcome"
+    elif kind != FAILED and outcome not in _ALLOWED.get(Kind(event.kind), set()):
+        yield f"{name}: {event.kind} ended as {outcome}"
     verdict.outcomes[kind] += 1
     if reason:
         verdict.outcomes[outcome] += 1
-    if identifier not in evidence.places:
-        verdict.violations.append(f"{identifier} ({sent.token}): not in raw/")
-    if kind == REJECTED and evidence.kept.get(identifier) != (reason, sent.body):
-        verdict.violations.append(f"{identifier} ({sent.token}): its body was not kept as it was")
-    if identifier in evidence.failed:
+    if not event.in_raw:
+        yield f"{name}: not in raw/"
+    if kind == REJECTED and (event.kept_reason, event.kept_body) != (reason, event.body):
+        yield f"{name}: its body was not kept as it was"
+    if event.has_failed:
         verdict.figures["failed_and_settled"] += kind != FAILED
-        verdict.figures["failed_and_sent"] += kind == FAILED and sent.token in evidence.messages
-        if evidence.failed[identifier] != sent.body:
-            verdict.violations.append(f"{identifier} ({sent.token}): failed with another body")
+        verdict.figures["failed_and_sent"] += kind == FAILED and event.on_queue
+        if event.failed_body != event.body:
+            yield f"{name}: failed with another body"
 
 
-def _look_for_strangers(journal: Journal, evidence: Evidence, verdict: Verdict) -> None:
-    """Find what nobody sent. A request without an answer may be there, once for each attempt."""
-    attempts = Counter(sent.token for sent in journal.unanswered)
-    ids = evidence.ledger.keys() | evidence.places.keys() | evidence.failed.keys()
-    for identifier in sorted(ids - journal.accepted.keys()):
-        token = evidence.tokens.get(identifier, "")
-        if attempts[token]:
-            attempts[token] -= 1
-            verdict.figures["unanswered_arrived"] += 1
-        else:
-            verdict.figures["unknown"] += 1
-            verdict.violations.append(f"{identifier} ({token}): nobody sent it")
-    sent = {one.token for one in (*journal.accepted.values(), *journal.unanswered)}
-    for token in sorted(evidence.messages.keys() - sent):
+def _strangers(books: Books, verdict: Verdict) -> Iterator[str]:
+    """Find what nobody sent."""
+    for identifier, token, unanswered in books.rows(_STRANGERS):
+        verdict.figures["unanswered_arrived" if unanswered else "unknown"] += 1
+        if not unanswered:
+            yield f"{identifier} ({token}): nobody sent it"
+    for (token,) in books.rows(_STRANGE_MESSAGES):
         verdict.figures["unknown"] += 1
-        verdict.violations.append(f"{token}: on a queue, and nobody sent it")
-    if evidence.strange:
-        verdict.figures["unknown"] += evidence.strange
-        verdict.violations.append(f"{evidence.strange} messages without the token of one event")
+        yield f"{token}: on a queue, and nobody sent it"
+    if strange := books.number("SELECT COUNT(*) FROM messages WHERE token IS NULL"):
+        verdict.figures["unknown"] += strange
+        yield f"{strange} messages without the token of one event"
 
 
-def _look_for_doubles(evidence: Evidence, faults: Mapping[str, int], verdict: Verdict) -> None:
+def _doubles(books: Books, faults: Mapping[str, int], verdict: Verdict) -> Iterator[str]:
     """Count what is on the queues twice, and find what explains it.
 
     Either the call that sent it was cut off before it could remember, or SQS took a batch and its
     answer was lost on the way, so that the batch was sent again.
     """
-    places: dict[str, set[str]] = {}
-    for identifier, token in evidence.tokens.items():
-        places.setdefault(token, set()).update(evidence.places[identifier])
-    for token, messages in evidence.messages.items():
-        if messages > 1:
-            retried = places.get(token, set()) & evidence.retried
-            verdict.figures["delivered_twice"] += messages - 1
-            verdict.figures["twice_after_cut_call"] += (messages - 1) * bool(retried)
-            verdict.figures["twice_after_lost_answer"] += (messages - 1) * (not retried)
+    for more, cut in books.rows(_DOUBLES):
+        verdict.figures["delivered_twice"] += more
+        verdict.figures["twice_after_cut_call" if cut else "twice_after_lost_answer"] += more
     lost_answers = sum(faults.get(name, 0) for name in SENT_TWICE)
     if verdict.figures["twice_after_lost_answer"] > lost_answers * _MESSAGES_A_CALL:
-        verdict.violations.append(
+        yield (
             f"{verdict.figures['twice_after_lost_answer']} events were delivered twice though "
             f"their calls ended well, and only {lost_answers} answers of SQS were lost"
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import resource
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -13,6 +14,7 @@ from pipeline.cli.output import console, print_table
 from pipeline.local.files import write_atomically
 
 if TYPE_CHECKING:
+    from collections import Counter
     from pathlib import Path
 
     from loadtests.soak.oracle import Verdict
@@ -22,30 +24,82 @@ _MOST_PRINTED = 20
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What the senders' journal says, in numbers.
+
+    Parameters
+    ----------
+    requests : int
+        All that were made.
+    accepted : Counter[str]
+        By kind.
+    denied, unanswered : int
+        How many of each there were.
+    answers : Counter[str]
+        By status, or error.
+    """
+
+    requests: int
+    accepted: Counter[str]
+    denied: int
+    unanswered: int
+    answers: Counter[str]
+
+    @classmethod
+    def of(cls, journal: Journal) -> Self:
+        """Read it from the journal."""
+        accepted, unanswered = journal.accepted(), journal.unanswered()
+        return cls(journal.sent, accepted, journal.denied, unanswered, journal.answers)
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the account cost.
+
+    Parameters
+    ----------
+    reading, judging : float
+        Seconds for the evidence, and for the verdict.
+    peak_mib : float
+        The most memory that this process has had so far, in MiB.
+    """
+
+    reading: float
+    judging: float
+    peak_mib: float
+
+
+def peak_memory_mib() -> float:
+    """Give the most memory that this process has had so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run."""
 
     seed: int
     seconds: float
-    journal: Journal
+    sent: Sent
     verdict: Verdict
     faults: Counter[str]
     drained_in_seconds: float | None
+    oracle: Oracle
 
     @property
     def holds(self) -> bool:
         """Whether the promise was kept."""
-        return self.drained_in_seconds is not None and not self.verdict.violations
+        return self.drained_in_seconds is not None and not self.verdict.violated
 
     def figures(self) -> dict[str, Any]:
         """Give the figures, as the file has them."""
         outcomes, figures = self.verdict.outcomes, self.verdict.figures
-        kinds = Counter(str(sent.kind) for sent in self.journal.accepted.values())
         return {
             "seed": self.seed,
             "seconds": self.seconds,
-            "sent": self.journal.sent,
-            "accepted": len(self.journal.accepted),
+            "sent": self.sent.requests,
+            "accepted": self.sent.accepted.total(),
             "delivered": outcomes[DELIVERED],
             "duplicate": outcomes[DUPLICATE],
             "rejected": outcomes[REJECTED],
@@ -58,15 +112,19 @@ class Run:
             "failed_and_sent": figures["failed_and_sent"],
             "failed_and_settled": figures["failed_and_settled"],
             "put_twice": figures["put_twice"],
-            "denied": len(self.journal.denied),
-            "unanswered": len(self.journal.unanswered),
+            "denied": self.sent.denied,
+            "unanswered": self.sent.unanswered,
             "unanswered_arrived": figures["unanswered_arrived"],
             "rejected_by_reason": _by_reason(outcomes),
-            "accepted_by_kind": dict(sorted(kinds.items())),
-            "answers": dict(sorted(self.journal.answers.items())),
+            "accepted_by_kind": dict(sorted(self.sent.accepted.items())),
+            "answers": dict(sorted(self.sent.answers.items())),
             "faults": dict(sorted(self.faults.items())),
             "drained_in_seconds": self.drained_in_seconds,
+            "read_in_seconds": self.oracle.reading,
+            "judged_in_seconds": self.oracle.judging,
+            "peak_memory_mib": self.oracle.peak_mib,
             "violations": self.verdict.violations,
+            "violations_found": self.verdict.violated,
         }
 
 
@@ -112,6 +170,11 @@ def print_run(run: Run) -> None:
     )
     for line in run.verdict.violations[:_MOST_PRINTED]:
         console.print(f"does not hold: {line}", style="red", markup=False)
-    left = len(run.verdict.violations) - _MOST_PRINTED
+    left = run.verdict.violated - _MOST_PRINTED
     if left > 0:
         console.print(f"and {left} more", style="red")
+    oracle, rate = run.oracle, figures["sent"] / run.seconds
+    console.print(
+        f"Sent {rate:.0f} a second. The oracle read for {oracle.reading:.1f} seconds, judged for "
+        f"{oracle.judging:.1f}, and this process had {oracle.peak_mib:.0f} MiB at most."
+    )

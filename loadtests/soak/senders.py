@@ -5,69 +5,93 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import aiohttp
 import orjson
 
+from loadtests.soak.books import digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loadtests.soak.books import Books
     from loadtests.soak.requests import Kind, Requests, Sent
 
 _SENDERS = 24
 #: Senders of webhooks wait for some seconds, then they hang up.
 _PATIENCE_SECONDS = 10.0
+_MOST_UNWRITTEN = 500
 
 
-@dataclass
 class Journal:
     """What was sent, and what the senders were told.
 
+    An answer with 2xx goes into the books by the id in it. What was refused by the front door for a
+    fault behind it, and what broke, may be on the stream or not: that goes there by its token.
+
     Parameters
     ----------
-    accepted : dict[str, Sent]
-        Answered with 2xx, by the id in the answer.
-    unanswered : list[Sent]
-        Refused by the front door for a fault behind it, or the connection broke: such a request
-        may be on the stream, or not.
-    denied : list[Sent]
-        Answered with 401 or 403: such a request must not be on the stream.
+    books : Books
+        Entered into every few hundred requests: see `flush`.
+
+    Attributes
+    ----------
     answers : Counter[str]
         How often each status, or error, was seen.
-    faults : list[str]
-        Answers that no sender can work with.
+    denied : int
+        How many requests were answered with 401 or 403.
+    nameless : Counter[str]
+        By status: how many answers with 2xx had no id.
     """
 
-    accepted: dict[str, Sent] = field(default_factory=dict)
-    unanswered: list[Sent] = field(default_factory=list)
-    denied: list[Sent] = field(default_factory=list)
-    answers: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.answers: Counter[str] = Counter()
+        self.denied = 0
+        self.nameless: Counter[str] = Counter()
+        self._accepted: list[tuple[str, str, str, bytes]] = []
+        self._unanswered: list[tuple[str]] = []
 
     def note(self, sent: Sent, status: int, content: bytes) -> None:
         """Keep an answer."""
         self.answers[str(status)] += 1
         if 200 <= status < 300:
             identifier = str(orjson.loads(content).get("id", ""))
-            if not identifier or identifier in self.accepted:
-                self.faults.append(f"{sent.token}: answered {status} with the id {identifier!r}")
-            self.accepted[identifier] = sent
+            self.nameless[str(status)] += not identifier
+            self._accepted.append((identifier, sent.token, str(sent.kind), digest(sent.body)))
         elif status in {401, 403}:
-            self.denied.append(sent)
+            self.denied += 1
         else:
-            self.unanswered.append(sent)
+            self._unanswered.append((sent.token,))
+        if len(self._accepted) + len(self._unanswered) >= _MOST_UNWRITTEN:
+            self.flush()
 
     def note_broken(self, sent: Sent, error: Exception) -> None:
         """Keep that a connection broke."""
         self.answers[type(error).__name__] += 1
-        self.unanswered.append(sent)
+        self._unanswered.append((sent.token,))
+
+    def flush(self) -> None:
+        """Enter what is not yet in the books; to be called before they are read."""
+        self.books.add("accepted", self._accepted)
+        self.books.add("unanswered", self._unanswered)
+        self._accepted, self._unanswered = [], []
 
     @property
     def sent(self) -> int:
         """How many requests were made."""
         return self.answers.total()
+
+    def accepted(self) -> Counter[str]:
+        """How many were accepted, by kind."""
+        self.flush()
+        return Counter(dict(self.books.rows("SELECT kind, COUNT(*) FROM accepted GROUP BY kind")))
+
+    def unanswered(self) -> int:
+        """How many may be on the stream, or not."""
+        self.flush()
+        return self.books.number("SELECT SUM(times) FROM unanswered")
 
 
 class Senders:
@@ -81,14 +105,18 @@ class Senders:
         The front door's address now: a restarted one has another.
     rate : float
         Requests a second.
+    journal : Journal
+        Keeps what each was told.
     """
 
-    def __init__(self, requests: Requests, api: Callable[[], str], rate: float) -> None:
+    def __init__(
+        self, requests: Requests, api: Callable[[], str], rate: float, journal: Journal
+    ) -> None:
         self._requests = requests
         self._api = api
         self._rate = rate
         self._extra: list[Kind] = []
-        self.journal = Journal()
+        self.journal = journal
 
     def also(self, kind: Kind) -> None:
         """Send one of a kind in place of the next request of the mix."""

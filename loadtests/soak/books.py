@@ -1,0 +1,114 @@
+"""The books of a soak run: what was sent and what became of it, in a database on disk.
+
+A run of minutes makes some 150,000 events, and each is met in the ledger, in `raw/`, on a queue and
+in the deduplication table. Here memory does not grow with them: bodies are hashes, and the judge
+reads row by row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+#: In the state directory.
+FILE_NAME = "books.sqlite"
+
+
+class _Table(NamedTuple):
+    key: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    counts: bool = False  # how often a key was met, in `times`
+    looked_up_by: str = ""
+
+    def create(self, name: str) -> str:
+        columns = ", ".join([*self.key, *self.others, *["times DEFAULT 1"] * self.counts])
+        key = ", ".join(self.key)
+        return f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"
+
+    def insert(self, name: str) -> str:
+        columns = (*self.key, *self.others)
+        changes = [f"{column} = excluded.{column}" for column in self.others]
+        changes += ["times = times + 1"] * self.counts
+        then = f"UPDATE SET {', '.join(changes)}" if changes else "NOTHING"
+        marks = ", ".join("?" * len(columns))
+        into = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - ours
+        return f"{into} ON CONFLICT ({', '.join(self.key)}) DO {then}"
+
+
+# A body is its hash; a place is that of a record on the stream.
+_TABLES = {
+    # Answered with 2xx, by the id in the answer; and what may be on the stream or not.
+    "accepted": _Table(("id",), ("token", "kind", "body"), counts=True, looked_up_by="token"),
+    "unanswered": _Table(("token",), counts=True),
+    # From `ledger/`; the label is the outcome, and after a colon the reason if there is one.
+    "ledger": _Table(("id", "place", "label")),
+    # From `raw/`: where an event is on the stream, and the token in its body.
+    "places": _Table(("id", "place")),
+    "tokens": _Table(("id",), ("token",), looked_up_by="token"),
+    # From `rejected/` and `quarantine/`, and from the failure records of the fan-out.
+    "kept": _Table(("id",), ("reason", "body")),
+    "failed": _Table(("id",), ("body",)),
+    # In the deduplication table.
+    "remembered": _Table(("id",)),
+    # On the queues; without a token where the message has not the one of one event.
+    "messages": _Table(("id",), ("token",), looked_up_by="token"),
+    # Keys of the archive that need a ticket, and those that have one.
+    "work": _Table(("key",)),
+    "tickets": _Table(("key",)),
+    # Of records of a call that was cut off, or that reported a failure.
+    "retried": _Table(("place",)),
+}
+
+
+def digest(body: bytes) -> bytes:
+    """Give what stands for a body in the books: its SHA-256."""
+    return hashlib.sha256(body).digest()
+
+
+class Books:
+    """The database of one run; a context manager. Only for the thread that opened it.
+
+    Parameters
+    ----------
+    file : Path
+        A file that is not there yet.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file)
+        # What a crash would leave is of no use to anybody.
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA synchronous = OFF")
+        for name, table in _TABLES.items():
+            self._database.execute(table.create(name))
+            if table.looked_up_by:
+                self._database.execute(f"CREATE INDEX by_{name} ON {name} ({table.looked_up_by})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Enter rows of a table; what has the key of an earlier row replaces it."""
+        with self._database:
+            self._database.executemany(_TABLES[table].insert(table), rows)
+
+    def rows(self, select: str) -> Iterator[tuple[Any, ...]]:
+        """Give the rows of a query, one after the other."""
+        return iter(self._database.execute(select))
+
+    def number(self, select: str) -> int:
+        """Give the one number of a query; 0 for a sum of nothing."""
+        return int(self._database.execute(select).fetchone()[0] or 0)
+
+    def change(self, statement: str, values: tuple[Any, ...] = ()) -> None:
+        """Carry out a statement."""
+        with self._database:
+            self._database.execute(statement, values)
