@@ -80,8 +80,8 @@ class Consumer:
             "the consumer of the queues",
             "loadtests.load.consumer",
             log=log,
-            first_line=json.dumps(asdict(queues)),
         )
+        self._child.tell(json.dumps(asdict(queues)))
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
@@ -89,6 +90,9 @@ class Draining:
 
     def __call__(self, *_: Any, **__: Any) -> Draining:
         return self
+
+    def tell(self, line: str) -> None:
+        assert json.loads(line)["file"] == str(self.file)
 
     def stop(self, goes_on: Callable[[], bool]) -> None:
         with self.file.open("w", encoding="ascii") as file:
