@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 5.0
-#: Requests under way end by themselves before that: locust's users wait 30 s for an answer.
-_STOP_SECONDS = 60.0
+#: Requests under way end by themselves before that: each has a minute to connect, and another.
+_STOP_SECONDS = 150.0
 _KILL_SECONDS = _STOP_SECONDS + 30.0
 
 
