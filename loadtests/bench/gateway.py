@@ -87,8 +87,9 @@ def running(folder: Path) -> Iterator[Running]:
             logs=str(folder / "gateway" / "logs"),
             physical_ids=template.physical_ids,
         )
-        child = start_gateway(config, listener)
+        child = start_gateway(listener, folder / "gateway" / "logs")
         try:
+            child.tell(config.to_json())
             child.wait_for(lambda: answers(port), seconds=_START_SECONDS)
             first = {
                 name: next(iter(values.values())).splitlines()[0]
