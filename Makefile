@@ -16,7 +16,7 @@ LENGTH ?= 60
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
-PYTHON_CODE := pipeline ingest_lambdas stream_processors infra loadtests tests
+PYTHON_CODE := pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
 .PHONY: help setup demo soak smoke load bench bench-check test stress-test lint format synth lock up clean
 

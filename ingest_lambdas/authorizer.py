@@ -16,15 +16,15 @@ from aws_lambda_powertools import Logger
 from pipeline.aws.account import Account
 from pipeline.aws.clients import Ssm
 from pipeline.aws.connections import Patience
-from pipeline.environment import AuthorizerEnvironment
+from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.receiving.admission import (
     UnknownRouteError,
     from_allowed_network,
     has_token,
     source_of,
 )
-from pipeline.secret_store import SecretStore
-from pipeline.sources.compiled import Catalog, load_catalog
+from pipeline.runtime.environment import AuthorizerEnvironment
+from pipeline.runtime.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

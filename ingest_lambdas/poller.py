@@ -11,16 +11,16 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from pipeline import metrics
-from pipeline.archive import Archive
-from pipeline.environment import PollerEnvironment
+from pipeline.archive.writer import Archive
+from pipeline.event.compiled_source import load_catalog
 from pipeline.polling.checkpoints import Checkpoints
 from pipeline.polling.errors import PollError
 from pipeline.polling.poller import RESERVE_SECONDS, Poller, Services
 from pipeline.polling.targets import read_targets
-from pipeline.retrying import Deadline
-from pipeline.secret_store import SecretStore
-from pipeline.sources.compiled import load_catalog
+from pipeline.runtime import metrics
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.environment import PollerEnvironment
+from pipeline.runtime.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

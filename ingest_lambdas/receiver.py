@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pipeline import metrics
 from pipeline.aws.account import Account
 from pipeline.aws.clients import Kinesis, Ssm
 from pipeline.aws.connections import Patience
-from pipeline.environment import ReceiverEnvironment
+from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.receiving.acceptance import make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
 from pipeline.receiving.answers import Answer, unavailable
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
-from pipeline.secret_store import SecretError, SecretStore
-from pipeline.sources.compiled import Catalog, load_catalog
+from pipeline.runtime import metrics
+from pipeline.runtime.environment import ReceiverEnvironment
+from pipeline.runtime.secret_store import SecretError, SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

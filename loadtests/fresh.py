@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.fields import find, path_of
-from pipeline.sources.loader import SourceError
-from pipeline.sources.samples import Request, authenticate, load_samples
+from pipeline.event.fields import find, path_of
+from settings.source.loader import SourceError
+from toolbox.sources.samples import Request, authenticate, load_samples
 
 if TYPE_CHECKING:
-    from pipeline.sources.loader import LoadedSource
-    from pipeline.sources.samples import LoadedSample
+    from settings.source.loader import LoadedSource
+    from toolbox.sources.samples import LoadedSample
 
 #: How the ids begin that are made here, so that they can be found in a message, and in a log.
 _MARK = 0x10AD7E57

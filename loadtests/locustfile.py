@@ -28,7 +28,7 @@ from loadtests.shapes import users_at
 from loadtests.target import add_options, find_target
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
-from pipeline.local.files import write_atomically
+from local.files import write_atomically
 
 if TYPE_CHECKING:
     import argparse

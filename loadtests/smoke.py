@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 from loadtests.fresh import deliverable, fresh_request
 from loadtests.smoke_evidence import Evidence
 from loadtests.target import add_options, find_target
-from pipeline.cli.output import DOES_NOT_HOLD, DONE, WRONG_USAGE
-from pipeline.cli.sender import Answer, Outgoing, send_all
 from pipeline.errors import PipelineError
-from pipeline.sources.model import TokenAuthentication
+from settings.source.model import TokenAuthentication
+from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE
+from toolbox.traffic.sender import Answer, Outgoing, send_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadtests.target import Target
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 PRIVATE_SOURCES = Path("config/sources")
 _PAUSE_SECONDS = 2.0

@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.audit.join import Entry, Received, base_id
-from pipeline.audit.known import TableCheck
-from pipeline.audit.listing import Listing, hour_prefix, hours
-from pipeline.audit.reading import ArchiveReader
-from pipeline.replay.objects import Objects
-from pipeline.sources.compiled import load_catalog
-from pipeline.sources.compiler import write_compiled_catalog
+from pipeline.archive.objects import Objects
+from pipeline.event.compiled_source import load_catalog
+from settings.source.compiler import write_compiled_catalog
+from toolbox.audit.join import Entry, Received, base_id
+from toolbox.audit.known import TableCheck
+from toolbox.audit.listing import Listing, hour_prefix, hours
+from toolbox.audit.reading import ArchiveReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadtests.target import Target
-    from pipeline.audit.listing import ArchiveObject
-    from pipeline.sources.compiled import Catalog
+    from pipeline.event.compiled_source import Catalog
+    from toolbox.audit.listing import ArchiveObject
 
 #: How far the clocks of this machine and of AWS may be apart.
 _CLOCKS = timedelta(minutes=5)

@@ -10,16 +10,16 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local import emulator, endpoints
 from pipeline.errors import PipelineError
-from pipeline.local import emulator, endpoints
-from pipeline.sources.loader import load_sources
+from settings.source.loader import load_sources
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 _CLIENT = Config(
     connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 5}

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Literal
 
 from loadtests.load.makers import CONTENTS, maker_of
 from loadtests.target import TargetError
-from pipeline.sources.model import TokenAuthentication
+from settings.source.model import TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loadtests.fresh import Fresh
     from loadtests.target import Target
-    from pipeline.sources.loader import LoadedSource
-    from pipeline.sources.samples import Request
+    from settings.source.loader import LoadedSource
+    from toolbox.sources.samples import Request
 
 Kind = Literal["event", "copy", "bad"]
 _COPIES_OF_LATEST = 100

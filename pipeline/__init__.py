@@ -1,1 +1,1 @@
-"""The domain: envelopes, sources, signatures, validation, MozDef events, duplicates, delivery."""
+"""What ships in a Lambda function, and nothing else."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pipeline import metrics
-from pipeline.archive import Archive
+from pipeline.archive.writer import Archive
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3
 from pipeline.aws.connections import Patience
-from pipeline.environment import ArchiverEnvironment
-from pipeline.event_log import place
-from pipeline.events import Outcomes
-from pipeline.garbage import without_collection
-from pipeline.parsing import find_source, open_envelope
-from pipeline.records import read_events
-from pipeline.retrying import Deadline
-from pipeline.sources.compiled import Catalog, load_catalog
+from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.event.events import Outcomes
+from pipeline.event.parsing import find_source, open_envelope
+from pipeline.runtime import metrics
+from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.environment import ArchiverEnvironment
+from pipeline.runtime.event_log import place
+from pipeline.stream.records import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pipeline import metrics
-from pipeline.archive import Archive
+from pipeline.archive.writer import Archive
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
-from pipeline.delivery import SqsDelivery
-from pipeline.duplicates import DeduplicationTable, drop_duplicates
-from pipeline.environment import FanOutEnvironment
-from pipeline.event_log import log_events, place
-from pipeline.events import Event, Kind, Outcome, Outcomes, delivered
-from pipeline.garbage import without_collection
-from pipeline.mozdef_event import write_message
-from pipeline.records import read_events
-from pipeline.retrying import Deadline
-from pipeline.secret_store import SecretStore
-from pipeline.settlement import Settlement, share_fate, unremembered_outcomes
-from pipeline.sources.compiled import Catalog, load_catalog
-from pipeline.steps import examine
+from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.event.events import Event, Kind, Outcome, Outcomes, delivered
+from pipeline.event.mozdef_event import write_message
+from pipeline.event.steps import examine
+from pipeline.fan_out.delivery import SqsDelivery
+from pipeline.fan_out.duplicates import DeduplicationTable, drop_duplicates
+from pipeline.fan_out.settlement import Settlement, share_fate, unremembered_outcomes
+from pipeline.runtime import metrics
+from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.environment import FanOutEnvironment
+from pipeline.runtime.event_log import log_events, place
+from pipeline.runtime.secret_store import SecretStore
+from pipeline.stream.records import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from pipeline.environment import SettingsError
+from pipeline.event.compiled_source import load_catalog
 from pipeline.replay.worker import Batch, ReplayWorker
-from pipeline.sources.compiled import load_catalog
+from pipeline.runtime.environment import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

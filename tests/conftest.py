@@ -24,9 +24,9 @@ os.environ.update(
     POWERTOOLS_LOG_LEVEL="INFO",
 )
 
-from pipeline.sources.compiled import Catalog, load_catalog
-from pipeline.sources.compiler import write_compiled_catalog
-from pipeline.sources.loader import LoadedSource, available_sources, load_sources
+from pipeline.event.compiled_source import Catalog, load_catalog
+from settings.source.compiler import write_compiled_catalog
+from settings.source.loader import LoadedSource, available_sources, load_sources
 from tests.support.bench import Bench
 
 # No clock judges an example: on a busy machine a pause of a second is usual. The suite says the
@@ -65,17 +65,17 @@ LONGEST_FIRST = (
     "e2e/test_replay.py",
     "e2e/test_soak.py",
     "e2e/test_local_pipeline.py",
-    "functional/test_smoke.py",
-    "functional/test_load.py",
+    "functional/loadtests/test_smoke.py",
+    "functional/loadtests/test_load.py",
     "e2e/test_audit.py",
     "functional/local/test_supervisor.py",
     "functional/local/test_nothing_is_left.py",
-    "functional/test_deploying_page.py",
-    "functional/test_cli_cdk.py",
+    "functional/toolbox/test_deploying_page.py",
+    "functional/toolbox/test_cli_cdk.py",
     "e2e/test_metrics_exist.py",
     "e2e/test_polling.py",
     "functional/local/test_hooks.py",
-    "infra/test_delivery.py",
+    "infra/delivery_pipeline/test_delivery.py",
 )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.bench import parts, report
-from pipeline.cli.output import DOES_NOT_HOLD, console, errors
-from pipeline.local.leaving import end_in_order
+from local.leaving import end_in_order
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
 
 def main() -> None:

@@ -12,28 +12,28 @@ from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import envelopes, kinds, records
 from loadtests.bench.stand_ins import MemoryS3, NoKinesis
-from pipeline.archive import Archive
-from pipeline.audit.join import DELIVERED
-from pipeline.audit.known import KnownElsewhere
-from pipeline.audit.listing import Listing
-from pipeline.audit.reading import ArchiveReader
-from pipeline.audit.run import Audit, Span
-from pipeline.events import Outcomes, delivered
-from pipeline.garbage import without_collection
-from pipeline.parsing import find_source, open_envelope
-from pipeline.records import read_events
-from pipeline.replay.archived import Kind
+from pipeline.archive.lines import Kind
+from pipeline.archive.objects import ObjectRef, Objects
+from pipeline.archive.writer import Archive
+from pipeline.event.compiled_source import load_catalog
+from pipeline.event.events import Outcomes, delivered
+from pipeline.event.parsing import find_source, open_envelope
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import Job
-from pipeline.replay.objects import ObjectRef, Objects
-from pipeline.retrying import Deadline
-from pipeline.sources.compiled import load_catalog
+from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
 from pipeline.stream.pace import Pace
+from pipeline.stream.records import read_events
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
 from stream_processors.archiver import Archiver
+from toolbox.audit.join import DELIVERED
+from toolbox.audit.known import KnownElsewhere
+from toolbox.audit.listing import Listing
+from toolbox.audit.reading import ArchiveReader
+from toolbox.audit.run import Audit, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

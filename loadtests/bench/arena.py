@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.payloads import SECRET
-from pipeline.local.emulator import Emulator
-from pipeline.sources.compiler import write_compiled_catalog
-from pipeline.sources.loader import load_sources
+from local.emulator import Emulator
+from settings.source.compiler import write_compiled_catalog
+from settings.source.loader import load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 PROJECT, STAGE, TABLE, BUCKET, STREAM = "Bench", "bench", "dedupe", "archive", "events"
 CHECKPOINTS = "checkpoints"

@@ -21,8 +21,8 @@ from loadtests.bench import parts, report
 from loadtests.bench.__main__ import chosen, rounds
 from loadtests.bench.ratios import part_of
 from loadtests.bench.verdict import TOLERANCE, judge_run, read_run
-from pipeline.cli.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, console, errors
 from pipeline.errors import PipelineError
+from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, console, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.batch import (
 
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import SECRET
-from pipeline.envelope import decode_envelope
+from pipeline.event.envelope import decode_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

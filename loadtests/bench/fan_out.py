@@ -17,13 +17,13 @@ from loadtests.bench.payloads import (
     records,
 )
 from loadtests.bench.steps import split_by_step
-from pipeline.archive import Archive
-from pipeline.delivery import SqsDelivery
-from pipeline.duplicates import DeduplicationTable
-from pipeline.garbage import without_collection
-from pipeline.retrying import Deadline
-from pipeline.secret_store import SecretStore
-from pipeline.sources.compiled import Catalog, load_catalog
+from pipeline.archive.writer import Archive
+from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.fan_out.delivery import SqsDelivery
+from pipeline.fan_out.duplicates import DeduplicationTable
+from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.secret_store import SecretStore
 from stream_processors import fan_out
 
 if TYPE_CHECKING:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from infra.mapping_templates import put_record_request
+from infra.application.mapping_templates import put_record_request
 from ingest_lambdas import authorizer, receiver
 from loadtests.bench.arena import STREAM, Arena, Context
 from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import kinds, small_deliveries
 from loadtests.bench.sample_events import authorizer_event, receiver_event
-from pipeline.local.gateway.exchange import Exchange
-from pipeline.local.gateway.model import Api
-from pipeline.local.gateway.variables import template_variables
-from pipeline.local.vtl import VtlTemplate
+from local.gateway.exchange import Exchange
+from local.gateway.model import Api
+from local.gateway.variables import template_variables
+from local.vtl import VtlTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadtests.bench.payloads import Delivery
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 CALLS = {"authorizer": 500, "receiver": 100, "template": 325}
 

@@ -19,14 +19,14 @@ from loadtests.bench.arena import REGION
 from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare
 from loadtests.bench.payloads import Delivery, github_deliveries, plain_deliveries
-from pipeline.cli.synth import synthesize
-from pipeline.local.assembly import find_template
-from pipeline.local.emulator import Emulator
-from pipeline.local.gateway_control import GatewayConfig, answers, start_gateway
-from pipeline.local.outputs import sources as sources_of
-from pipeline.local.processes import HOST, listen
-from pipeline.local.provision import create_secrets, provision
-from pipeline.sources.loader import load_sources
+from local.assembly import find_template
+from local.emulator import Emulator
+from local.gateway_control import GatewayConfig, answers, start_gateway
+from local.outputs import sources as sources_of
+from local.processes import HOST, listen
+from local.provision import create_secrets, provision
+from settings.source.loader import load_sources
+from toolbox.cli.synth import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -16,12 +16,12 @@ from loadtests.bench.contenders import floor
 from loadtests.bench.fan_out import invoke, processor_on_no_op_services
 from loadtests.bench.measuring import Contender, Sample, compare, no_output
 from loadtests.bench.payloads import envelopes, github_deliveries, records, small_deliveries
-from pipeline.envelope import decode_envelope, encode_envelope
-from pipeline.garbage import without_collection
-from pipeline.retrying import Deadline
-from pipeline.sources.compiled import load_catalog
-from pipeline.sources.compiler import write_compiled_catalog
-from pipeline.sources.loader import available_sources, load_sources
+from pipeline.event.compiled_source import load_catalog
+from pipeline.event.envelope import decode_envelope, encode_envelope
+from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
+from settings.source.compiler import write_compiled_catalog
+from settings.source.loader import available_sources, load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

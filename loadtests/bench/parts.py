@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from loadtests.bench import archives, cold_start, end_to_end, fan_out, front_door, gateway, growth
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
-from pipeline.cli.output import errors
 from pipeline.errors import PipelineError
+from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

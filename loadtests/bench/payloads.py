@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from pipeline.cli.demo import EXAMPLES
-from pipeline.cli.demo_requests import real_payloads
-from pipeline.envelope import Envelope, encode_envelope
-from pipeline.sources.samples import authenticate
+from pipeline.event.envelope import Envelope, encode_envelope
+from toolbox.demo.requests import real_payloads
+from toolbox.demo.run import EXAMPLES
+from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 SECRET = "a secret of the benchmarks"  # noqa: S105 - of no deployment
 SMALL_BYTES = 1_024

@@ -20,9 +20,9 @@ import orjson
 from loadtests.bench.archives import replayer
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.stand_ins import ranged
-from pipeline.cli.demo import EXAMPLES
-from pipeline.cli.demo_requests import real_payloads
-from pipeline.replay.objects import PART_BYTES, ObjectRef
+from pipeline.archive.objects import PART_BYTES, ObjectRef
+from toolbox.demo.requests import real_payloads
+from toolbox.demo.run import EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

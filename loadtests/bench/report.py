@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from pipeline.cli.output import console, print_table
-from pipeline.local.files import write_atomically
+from local.files import write_atomically
+from toolbox.terminal.output import console, print_table
 
 FILE = Path("build") / "bench.json"
 KINDS = ("github_10kb", "small_1kb")

@@ -20,11 +20,11 @@ from loadtests.bench.payloads import (
     records,
     small_deliveries,
 )
-from pipeline.archive import Archive
-from pipeline.retrying import Deadline
-from pipeline.sources.compiled import load_catalog
-from pipeline.sources.samples import authenticate
+from pipeline.archive.writer import Archive
+from pipeline.event.compiled_source import load_catalog
+from pipeline.runtime.deadline import Deadline
 from stream_processors.archiver import Archiver
+from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

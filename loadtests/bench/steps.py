@@ -7,24 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
-from pipeline.duplicates import drop_duplicates
-from pipeline.events import Kind, Outcomes, delivered
-from pipeline.garbage import without_collection
-from pipeline.mozdef_event import write_message
-from pipeline.parsing import find_source, identify, open_envelope, parse_body, split
-from pipeline.records import read_events
-from pipeline.settlement import Settlement
-from pipeline.signatures import verify
-from pipeline.validation import validate
+from pipeline.event.events import Kind, Outcomes, delivered
+from pipeline.event.mozdef_event import write_message
+from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.event.signatures import verify
+from pipeline.event.validation import validate
+from pipeline.fan_out.duplicates import drop_duplicates
+from pipeline.fan_out.settlement import Settlement
+from pipeline.runtime.collector import without_collection
+from pipeline.stream.records import read_events
 from stream_processors import fan_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pipeline.events import Event
-    from pipeline.retrying import Deadline
-    from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled import Catalog
+    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.events import Event
+    from pipeline.runtime.deadline import Deadline
+    from pipeline.runtime.secret_store import SecretStore
 
 #: `ledger` writes what became of each event into the archive, `report` counts and logs it.
 STEPS = (
@@ -48,7 +48,7 @@ def examine_by_step(
     secrets: SecretStore,
     watch: Stopwatch,
 ) -> list[Event]:
-    """Do what `pipeline.steps.examine` does, with a stopwatch; a test compares the two.
+    """Do what `pipeline.event.steps.examine` does, with a stopwatch; a test compares the two.
 
     Parameters
     ----------

@@ -14,11 +14,11 @@ from loadtests.load.results import print_result, write_result
 from loadtests.load.run import OWN_MIX, STAGE, STANDSTILL_SECONDS, load_deployed, load_own
 from loadtests.load.sending import Folder, Plan
 from loadtests.target import find_target
-from pipeline.cli.output import DOES_NOT_HOLD, console, errors
+from local import endpoints
+from local.endpoints import NotRunningError
+from local.leaving import end_in_order
 from pipeline.errors import PipelineError
-from pipeline.local import endpoints
-from pipeline.local.endpoints import NotRunningError
-from pipeline.local.leaving import end_in_order
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
 BUILD = Path(__file__).parents[2] / "build"
 _LEAST_USERS = 20

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from loadtests.fresh import TOKEN
 from loadtests.load.messages import END
+from local.processes import Child, ProcessFailedError
 from pipeline.aws.account import Account
 from pipeline.aws.connections import Patience
 from pipeline.aws.json_service import JsonService
 from pipeline.errors import PipelineError
-from pipeline.local.processes import Child, ProcessFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loadtests.load.proof import Ends
-from pipeline.audit.join import FAILED, base_id
-from pipeline.audit.listing import ArchiveObject, Listing, hour_prefix, hours
-from pipeline.audit.reading import ArchiveReader
-from pipeline.replay.objects import Objects
+from pipeline.archive.objects import Objects
+from toolbox.audit.join import FAILED, base_id
+from toolbox.audit.listing import ArchiveObject, Listing, hour_prefix, hours
+from toolbox.audit.reading import ArchiveReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

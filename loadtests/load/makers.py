@@ -10,14 +10,14 @@ import orjson
 
 from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
 from loadtests.target import TargetError
-from pipeline.cli.demo import EXAMPLES
-from pipeline.cli.demo_requests import real_payloads
-from pipeline.sources.samples import Request, authenticate
+from toolbox.demo.requests import real_payloads
+from toolbox.demo.run import EXAMPLES
+from toolbox.sources.samples import Request, authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 SMALL_BYTES = 1_024
 _TYPE = {"Content-Type": "application/json"}

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipeline.audit.join import DELIVERED, DUPLICATE, base_id
+from toolbox.audit.join import DELIVERED, DUPLICATE, base_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.cli.output import console, print_table
-from pipeline.local.files import write_atomically
+from local.files import write_atomically
+from toolbox.terminal.output import console, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

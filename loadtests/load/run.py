@@ -21,15 +21,15 @@ from loadtests.load.sending import send
 from loadtests.load.stage import private_sources, write_stage
 from loadtests.load.standstill import Standstill
 from loadtests.target import find_target
-from pipeline.cli.output import console
 from pipeline.errors import PipelineError
+from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadtests.load.sending import Folder, Plan, Watched
     from loadtests.target import Target
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 #: Settings and cloud assembly of the load test's stage; written anew where something changed.
 STAGE = Path(__file__).parents[2] / "build" / "load-stage"

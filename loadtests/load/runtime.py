@@ -13,17 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.local import endpoints
-from pipeline.local.assembly import find_template
-from pipeline.local.endpoints import NotRunningError
-from pipeline.local.leaving import leave_with_parent
-from pipeline.local.mapping.settings import read_mappings
-from pipeline.local.processes import Child
-from pipeline.local.supervisor import LocalRuntime
+from local import endpoints
+from local.assembly import find_template
+from local.endpoints import NotRunningError
+from local.leaving import leave_with_parent
+from local.mapping.settings import read_mappings
+from local.processes import Child
+from local.supervisor import LocalRuntime
 
 if TYPE_CHECKING:
     from loadtests.load.standstill import Standstill
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
 _FAN_OUT = "stream_processors.fan_out.handler"

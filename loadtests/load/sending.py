@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from loadtests.load.journal import Counting
 from loadtests.load.processes import machine_load, microseconds_for_each, processor_seconds
-from pipeline.cli.output import console
-from pipeline.local.leaving import Lifeline
+from local.leaving import Lifeline
+from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

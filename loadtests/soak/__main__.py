@@ -30,15 +30,15 @@ from loadtests.soak.requests import Kind, Requests
 from loadtests.soak.runtime import CALM, RuntimeSettings
 from loadtests.soak.senders import Journal, Senders
 from loadtests.soak.storm import Storm
-from pipeline.cli.output import DOES_NOT_HOLD, console, errors
+from local.leaving import end_in_order
+from local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.errors import PipelineError
-from pipeline.local.leaving import end_in_order
-from pipeline.local.state import LOCK_NAME, StateInUseError, in_use
-from pipeline.sources.loader import load_sources
+from settings.source.loader import load_sources
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
 if TYPE_CHECKING:
-    from pipeline.local.endpoints import Endpoints
-    from pipeline.sources.loader import LoadedSource
+    from local.endpoints import Endpoints
+    from settings.source.loader import LoadedSource
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
@@ -136,7 +136,7 @@ def synthesize() -> Path:
         With what the stack's code said was wrong.
     """
     assembly = BUILD / "soak-cdk.out"
-    command = [sys.executable, "-m", "infra.app", "--stage", "soak"]
+    command = [sys.executable, "-m", "infra.assembly.app", "--stage", "soak"]
     done = subprocess.run(
         [*command, "--config", str(CONFIG), "--output", str(assembly)],
         cwd=ROOT,

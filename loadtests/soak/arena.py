@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from loadtests.soak.proxy import ADDRESS
-from pipeline.local import emulator, endpoints
-from pipeline.local.endpoints import NotRunningError
-from pipeline.local.processes import Child
+from local import emulator, endpoints
+from local.endpoints import NotRunningError
+from local.processes import Child
 
 if TYPE_CHECKING:
     from loadtests.load.standstill import Standstill
     from loadtests.soak.runtime import RuntimeSettings
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
 

@@ -14,10 +14,10 @@ from loadtests.soak.books import digest
 from loadtests.soak.requests import TOKEN
 from loadtests.soak.runtime import CALLS
 from loadtests.soak.saboteur import FAN_OUT
-from pipeline.envelope import decode_envelope
-from pipeline.local.assembly import find_template
-from pipeline.local.mapping.settings import read_mappings
-from pipeline.records import read_events
+from local.assembly import find_template
+from local.mapping.settings import read_mappings
+from pipeline.event.envelope import decode_envelope
+from pipeline.stream.records import read_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from loadtests.soak.arena import Arena
     from loadtests.soak.books import Books
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
     Rows = defaultdict[str, list[tuple[Any, ...]]]
 

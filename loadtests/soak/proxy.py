@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pipeline.local.files import write_atomically
-from pipeline.local.leaving import leave_with_parent
-from pipeline.local.processes import HOST, Child, listen
+from local.files import write_atomically
+from local.leaving import leave_with_parent
+from local.processes import HOST, Child, listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

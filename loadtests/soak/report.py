@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from loadtests.soak.oracle import DELIVERED, DUPLICATE, FAILED, LOST, REJECTED
-from pipeline.cli.output import console, print_table
-from pipeline.local.files import write_atomically
+from local.files import write_atomically
+from toolbox.terminal.output import console, print_table
 
 if TYPE_CHECKING:
     from collections import Counter

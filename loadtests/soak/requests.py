@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from loadtests.soak.saboteur import HANG, POISON
-from pipeline.sources.samples import authenticate
+from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.sources.loader import LoadedSource
+    from settings.source.loader import LoadedSource
 
 TOKEN = re.compile(rb"soak-\d+-\d+")
 _COPIES_OF_LATEST = 200

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 
 from loadtests.soak.proxy import proxied
 from loadtests.soak.saboteur import Saboteur
+from local.hooks import Hooks
+from local.leaving import leave_with_parent
+from local.supervisor import LocalRuntime
 from pipeline.errors import PipelineError
-from pipeline.local.hooks import Hooks
-from pipeline.local.leaving import leave_with_parent
-from pipeline.local.supervisor import LocalRuntime
 
 if TYPE_CHECKING:
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 #: In the state directory: the log of calls, and the file whose being there ends the kills.
 CALLS, CALM = "calls.jsonl", "calm"

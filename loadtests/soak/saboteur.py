@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.local.invocation import Invocation
+    from local.invocation import Invocation
 
 #: What a record holds that kills the fan-out's process, or stops it so that the call times out.
 POISON, HANG = b"soak:poison", b"soak:hang"

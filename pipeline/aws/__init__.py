@@ -1,1 +1,1 @@
-"""AWS calls of the hot path: signed and sent without boto3, behind the same small interface."""
+"""Lean clients of the services that each batch calls, and their signatures."""

@@ -1,1 +1,1 @@
-"""Fetches feeds of REST APIs and puts their events on the stream."""
+"""Feeds of REST APIs: what is new is fetched, put on the stream, and only then checkpointed."""

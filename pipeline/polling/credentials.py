@@ -17,9 +17,9 @@ from pipeline.polling.http_client import Answer, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.event.compiled_poll import CredentialSettings
     from pipeline.polling.targets import Target
-    from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled_poll import CredentialSettings
+    from pipeline.runtime.secret_store import SecretStore
 
     Exchange = Callable[[Request, dict[str, str]], Answer]
 

@@ -9,21 +9,21 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-from pipeline import metrics
-from pipeline.envelope import Envelope, encode_envelope, partition_key
-from pipeline.events import Event, Reason, rejected
-from pipeline.fields import find
-from pipeline.parsing import find_delivery_id
+from pipeline.event.compiled_poll import FEED_HEADER
+from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.events import Event, Reason, rejected
+from pipeline.event.fields import find
+from pipeline.event.parsing import find_delivery_id
 from pipeline.polling.errors import PollError
-from pipeline.sources.compiled_poll import FEED_HEADER
+from pipeline.runtime import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.archive import Archive
+    from pipeline.archive.writer import Archive
+    from pipeline.event.compiled_source import CompiledSource
     from pipeline.polling.pages import PageEvent
-    from pipeline.retrying import Deadline
-    from pipeline.sources.compiled import CompiledSource
+    from pipeline.runtime.deadline import Deadline
     from pipeline.stream.sending import StreamWriter
 
 #: A longer delivery id is hashed: its escaped form must fit into a partition key, or two copies

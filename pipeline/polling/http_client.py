@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
     from pipeline.polling.targets import Origin
-    from pipeline.retrying import Deadline
+    from pipeline.runtime.deadline import Deadline
 
 USER_AGENT = "MozDef-Event-Framework"
 #: What an answer may have at most, decompressed. A page of 1,000 Okta events has some 3 MiB.

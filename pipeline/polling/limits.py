@@ -6,8 +6,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.event.compiled_poll import RateLimitSettings
     from pipeline.polling.http_client import Answer
-    from pipeline.sources.compiled_poll import RateLimitSettings
 
 #: No answer may silence a feed for longer; after it, the sender is asked again.
 LONGEST_PAUSE_SECONDS = 3_600.0

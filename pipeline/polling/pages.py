@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.fields import find
+from pipeline.event.fields import find
 from pipeline.polling.errors import PollError
 
 if TYPE_CHECKING:
-    from pipeline.fields import FieldPath
+    from pipeline.event.fields import FieldPath
 
 # Numbers stay text: a large integer would lose digits, and one of 5,000 digits is an error.
 # Control characters and constants pass, for one odd event must not block its feed: whatever is no

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from pipeline.fields import as_text, find
+from pipeline.event.fields import as_text, find
 from pipeline.polling.errors import PollError
 from pipeline.polling.http_client import Request
 from pipeline.polling.links import next_link
@@ -18,10 +18,10 @@ from pipeline.polling.targets import follow
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pipeline.event.compiled_poll import FeedSettings, PaginationSettings
     from pipeline.polling.http_client import Answer
     from pipeline.polling.pages import Page
     from pipeline.polling.targets import Target
-    from pipeline.sources.compiled_poll import FeedSettings, PaginationSettings
 
 _LONGEST_CONTINUATION = 8_192
 

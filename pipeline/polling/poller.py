@@ -22,13 +22,13 @@ from pipeline.stream.shards import ShardMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipeline.archive import Archive
+    from pipeline.archive.writer import Archive
+    from pipeline.event.compiled_poll import PollSettings
+    from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.polling.checkpoints import Checkpoints, Lease
     from pipeline.polling.targets import Target
-    from pipeline.retrying import Deadline
-    from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled import Catalog, CompiledSource
-    from pipeline.sources.compiled_poll import PollSettings
+    from pipeline.runtime.deadline import Deadline
+    from pipeline.runtime.secret_store import SecretStore
 
 #: What a poll leaves of its invocation: a page has to get onto the stream, and be written down.
 RESERVE_SECONDS = 15.0

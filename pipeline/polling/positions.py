@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.polling.errors import PollError
 
 if TYPE_CHECKING:
-    from pipeline.sources.compiled_poll import FeedSettings
+    from pipeline.event.compiled_poll import FeedSettings
 
 VERSION = 1
 

@@ -15,10 +15,10 @@ from pipeline.polling.targets import follow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.event.compiled_poll import RateLimitSettings
     from pipeline.polling.credentials import Credentials
     from pipeline.polling.http_client import Answer, HttpClient, Request
-    from pipeline.retrying import Deadline
-    from pipeline.sources.compiled_poll import RateLimitSettings
+    from pipeline.runtime.deadline import Deadline
 
 MOST_TRIES = 4
 MOST_REDIRECTS = 3

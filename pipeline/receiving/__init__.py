@@ -1,1 +1,1 @@
-"""What happens to a request before it is an event: who may send it, and what it is answered."""
+"""The door: who is let in, what is verified before the answer, how a handshake is answered."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.envelope import Envelope, encode_envelope, partition_key
-from pipeline.parsing import LONGEST_KEY, digest, find_delivery_id
+from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.parsing import LONGEST_KEY, digest, find_delivery_id
 from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled import Catalog, CompiledSource
+    from pipeline.event.compiled_source import Catalog, CompiledSource
+    from pipeline.runtime.secret_store import SecretStore
 
 
 class UnknownRouteError(PipelineError):

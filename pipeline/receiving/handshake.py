@@ -5,10 +5,10 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from pipeline.fields import as_text, find
+from pipeline.event.fields import as_text, find
+from pipeline.event.signatures import find_fault, signing_key
 from pipeline.receiving.answers import Answer, denied, shaken
-from pipeline.secret_store import SecretError, SecretStore
-from pipeline.signatures import find_fault, signing_key
+from pipeline.runtime.secret_store import SecretError, SecretStore
 
 if TYPE_CHECKING:
     from pipeline.receiving.request import Request

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.events import Reason
-from pipeline.parsing import BodyError, read_body
+from pipeline.event.events import Reason
+from pipeline.event.parsing import BodyError, read_body
+from pipeline.event.signatures import find_fault
 from pipeline.receiving.admission import from_allowed_network, has_token
 from pipeline.receiving.answers import Answer, denied
-from pipeline.signatures import find_fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.secret_store import SecretStore
-    from pipeline.sources.compiled import CompiledSource
+    from pipeline.event.compiled_source import CompiledSource
+    from pipeline.runtime.secret_store import SecretStore
 
 _DEFAULT_TYPE = "application/json"
 _MESSAGES = {

@@ -1,1 +1,1 @@
-"""Puts archived events back on the stream."""
+"""What is in the archive goes on the stream again: filtered, paced, resumable."""

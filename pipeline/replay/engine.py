@@ -8,21 +8,21 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.envelope import encode_envelope, partition_key
+from pipeline.archive.reading import Fault, read_object
 from pipeline.errors import PipelineError
+from pipeline.event.envelope import encode_envelope, partition_key
 from pipeline.replay.job import DONE, FAILED, INTERRUPTED, Position
 from pipeline.replay.memory import Recent
-from pipeline.replay.reading import Fault, read_object
 from pipeline.replay.times import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pipeline.replay.archived import ArchivedEvent
+    from pipeline.archive.lines import ArchivedEvent
+    from pipeline.archive.objects import ObjectRef, Objects
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
     from pipeline.replay.job import Job
-    from pipeline.replay.objects import ObjectRef, Objects
 
 CHECKPOINT_SECONDS = 5.0
 PROGRESS_SECONDS = 0.1

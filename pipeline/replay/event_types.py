@@ -8,14 +8,14 @@ from urllib.parse import parse_qs
 
 import orjson
 
-from pipeline.fields import FieldPath, as_text, find
+from pipeline.event.fields import FieldPath, as_text, find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.envelope import Envelope
-    from pipeline.replay.archived import ArchivedEvent
-    from pipeline.sources.compiled import Catalog
+    from pipeline.archive.lines import ArchivedEvent
+    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.envelope import Envelope
 
 
 @dataclass(frozen=True)

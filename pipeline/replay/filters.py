@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.archive.lines import Kind
 from pipeline.errors import PipelineError
-from pipeline.replay.archived import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.replay.archived import ArchivedEvent
+    from pipeline.archive.lines import ArchivedEvent
     from pipeline.replay.event_types import EventTypes
 
 MOST_IDS = 1_000_000

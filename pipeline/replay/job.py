@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import MOST_IDS
-from pipeline.replay.unpacking import UnpackError, split_lines, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.replay.archived import PREFIXES, UNKNOWN_SOURCE, Kind, kind_of
-from pipeline.replay.objects import ArchiveReadError, ObjectRef
+from pipeline.archive.lines import PREFIXES, UNKNOWN_SOURCE, Kind, kind_of
+from pipeline.archive.objects import ArchiveReadError, ObjectRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.errors import PipelineError
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter, filter_from_json
 from pipeline.replay.job import Job, JobStore, check_job_id
 from pipeline.replay.listing import may_hold
-from pipeline.replay.objects import ObjectRef, Objects
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
@@ -20,7 +20,7 @@ from pipeline.stream.shards import ShardMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipeline.sources.compiled import Catalog
+    from pipeline.event.compiled_source import Catalog
 
 #: What must be left when a batch is given up: the answer has to get out.
 RESERVE_SECONDS = 10.0

@@ -1,1 +1,1 @@
-"""Puts envelopes on the stream: by shard, in aggregates, at a pace."""
+"""The stream: records in, user records out; user records in, aggregates on shards out."""

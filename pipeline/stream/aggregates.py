@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.kpl import DIGEST_BYTES, MAGIC
+from pipeline.stream.kpl import DIGEST_BYTES, MAGIC
 
 if TYPE_CHECKING:
     from pipeline.stream.shards import Shard, ShardMap

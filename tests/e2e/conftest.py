@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from pipeline.cli.synth import synthesize
-from pipeline.local import endpoints
-from pipeline.sources.loader import available_sources, load_source
+from local import endpoints
+from settings.source.loader import available_sources, load_source
 from tests.support.once import made_once
+from toolbox.cli.synth import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 ROOT = Path(__file__).parents[2]
 # Seconds. On a busy machine anything takes long; only what hangs takes this long.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local import emulator
+from local import emulator
 from tests.e2e.conftest import Running, options_of
 from tests.e2e.test_local_pipeline import command
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 
 @pytest.fixture(scope="module")

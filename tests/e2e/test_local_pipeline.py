@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from pipeline.local import emulator
-from pipeline.local.accounts import counters
-from pipeline.sources.loader import available_sources, load_source
-from pipeline.sources.samples import authenticate, load_samples
+from local import emulator
+from local.accounts import counters
+from settings.source.loader import available_sources, load_source
 from tests.e2e.conftest import Running, alive
 from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
+from toolbox.sources.samples import authenticate, load_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 
 def post(

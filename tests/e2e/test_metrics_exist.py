@@ -12,21 +12,21 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.accounts import metric_lines
-from pipeline.sources.loader import available_sources, load_source
-from pipeline.sources.samples import load_samples
+from local.accounts import metric_lines
+from settings.source.loader import available_sources, load_source
 from tests.e2e.conftest import COMMAND, HANGS, ROOT, Running
 from tests.e2e.test_local_pipeline import command, post
 from tests.support.command import run_here
 from tests.support.watched import Named, in_alarms, in_dashboards
+from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 NAMESPACE = "MozDef-EF"
-#: Written when AWS is out of reach only; `tests/infra/test_watching.py` has it, and the feeds'.
+#: Written when AWS is out of reach only; `tests/infra/watching/test_watching.py` has it, and the feeds'.
 NEEDS_A_FAULT = {"Unavailable"}
 
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.cli.demo_api import COPIES, EVENTS, PAGE, SystemLog
-from pipeline.cli.demo_source import POLLED as SOURCE
-from pipeline.local import emulator
+from local import emulator
 from tests.e2e.conftest import Running, synthesized
 from tests.e2e.test_local_pipeline import drain, settled
 from tests.support.mozdef import assert_contract
+from toolbox.demo.api import COPIES, EVENTS, PAGE, SystemLog
+from toolbox.demo.source import POLLED as SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 PAGES = EVENTS // PAGE
 

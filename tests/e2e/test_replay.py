@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local import emulator
+from local import emulator
 from tests.e2e.conftest import COMMAND, ROOT, Running
 from tests.e2e.test_local_pipeline import command, drain, generic_token, post, settled, totals
 from tests.support.command import run_here
 
 if TYPE_CHECKING:
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 # Only a run that hangs takes this long.
 SECONDS = 300.0

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.app import synthesize, template_path
-from pipeline.deployment import Deployment
-from pipeline.deployment_polling import Poller
-from pipeline.deployment_protection import AtTheDoor, Domain
-from pipeline.sources.loader import load_sources
+from infra.assembly.app import synthesize, template_path
+from settings.deployment import Deployment
+from settings.deployment_polling import Poller
+from settings.deployment_protection import AtTheDoor, Domain
+from settings.source.loader import load_sources
 from tests.infra.delivery_support import (
     DeliveryAssembly,
     assembly_of,

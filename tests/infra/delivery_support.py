@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from infra.app import synthesize_delivery
-from pipeline.delivery_loading import load_delivery, plan_stages
+from infra.assembly.app import synthesize_delivery
+from settings.delivery_stages import load_delivery, plan_stages
 from tests.infra.policies import statements
 
 if TYPE_CHECKING:

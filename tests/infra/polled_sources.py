@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.deployment import Deployment
+from settings.deployment import Deployment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from pipeline.archive import Archive
-from pipeline.delivery import SqsDelivery
-from pipeline.duplicates import DeduplicationTable
-from pipeline.envelope import Envelope, encode_envelope
-from pipeline.events import Kind
-from pipeline.retrying import Deadline
-from pipeline.secret_store import SecretStore
+from pipeline.archive.writer import Archive
+from pipeline.event.envelope import Envelope, encode_envelope
+from pipeline.event.events import Kind
+from pipeline.fan_out.delivery import SqsDelivery
+from pipeline.fan_out.duplicates import DeduplicationTable
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.secret_store import SecretStore
 from stream_processors.fan_out import FanOut
 from tests.support.fakes import FakeDynamoDb, FakeS3, FakeSqs, FakeSsm
 
 if TYPE_CHECKING:
-    from pipeline.settlement import Settlement
-    from pipeline.sources.compiled import Catalog
+    from pipeline.event.compiled_source import Catalog
+    from pipeline.fan_out.settlement import Settlement
 
 # Also valid as base64, for the sources whose secret is written so.
 SECRET = "CurrentSecretKey"

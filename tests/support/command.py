@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.cli import main
+from toolbox.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

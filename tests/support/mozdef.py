@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.mozdef_contract import violations
+from toolbox.sources.mozdef_contract import violations
 
 
 def assert_contract(event: Any) -> None:

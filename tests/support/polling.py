@@ -6,22 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archive import Archive
-from pipeline.envelope import encode_envelope
+from pipeline.archive.writer import Archive
+from pipeline.event.compiled_source import Catalog
+from pipeline.event.envelope import encode_envelope
 from pipeline.polling.checkpoints import Checkpoints
 from pipeline.polling.poller import RESERVE_SECONDS, Poller, Services
 from pipeline.polling.targets import Target
-from pipeline.retrying import Deadline
-from pipeline.secret_store import SecretStore
-from pipeline.sources.compiled import Catalog
+from pipeline.runtime.deadline import Deadline
+from pipeline.runtime.secret_store import SecretStore
 from tests.support.bench import Bench as FanOutBench
 from tests.support.bench import record
 from tests.support.fakes import FakeS3, FakeSsm, Faulty, client_error
 from tests.support.replay import FakeKinesis, Killed
 
 if TYPE_CHECKING:
+    from pipeline.event.compiled_poll import FeedSettings, PollSettings
     from pipeline.polling.report import Report
-    from pipeline.sources.compiled_poll import FeedSettings, PollSettings
 
 START = 1_795_464_500.0
 SECONDS = 120.0

@@ -6,9 +6,9 @@ import base64
 import hmac
 from typing import TYPE_CHECKING, Any
 
-from pipeline.sources.compiled import Catalog, load_catalog
-from pipeline.sources.compiler import write_compiled_catalog
-from pipeline.sources.loader import load_sources
+from pipeline.event.compiled_source import Catalog, load_catalog
+from settings.source.compiler import write_compiled_catalog
+from settings.source.loader import load_sources
 from tests.support.bench import NOW_MS, SECRET
 
 if TYPE_CHECKING:

@@ -8,17 +8,17 @@ from typing import Any
 
 import orjson
 
-from pipeline.envelope import Envelope, decode_envelope
-from pipeline.kpl import MAGIC
-from pipeline.records import read_events
-from pipeline.replay.archived import Kind
+from pipeline.archive.lines import Kind
+from pipeline.archive.objects import ObjectRef, Objects
+from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import Job, JobStore
 from pipeline.replay.listing import Listing
-from pipeline.replay.objects import ObjectRef, Objects
+from pipeline.stream.kpl import MAGIC
 from pipeline.stream.pace import Pace
+from pipeline.stream.records import read_events
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
 from tests.support.bench import record

@@ -10,15 +10,15 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from pipeline.secret_store import SecretStore
-from pipeline.signatures import find_fault
+from pipeline.event.signatures import find_fault
+from pipeline.runtime.secret_store import SecretStore
 from tests.support.fakes import FakeSsm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipeline.events import Reason
-    from pipeline.sources.compiled import Catalog, CompiledSource
+    from pipeline.event.compiled_source import Catalog, CompiledSource
+    from pipeline.event.events import Reason
 
 TIME = "1795464503"
 ARRIVED_MS = 1_795_464_503_123

@@ -50,7 +50,7 @@ def test_only_the_command_line_knows_the_laptop_runtime() -> None:
             relative = path.relative_to(ROOT).parts
             if relative[:2] in {("pipeline", "local"), ("pipeline", "cli")}:
                 continue
-            assert not any(name.startswith("pipeline.local") for name in imports(path)), path
+            assert not any(name.startswith("local") for name in imports(path)), path
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.local.emulator import Emulator
+from local.emulator import Emulator
 from tests.functional.local.small_stack import write_assembly
 from tests.functional.local.support import REGION
 

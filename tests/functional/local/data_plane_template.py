@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.local.template import Template
+from local.template import Template
 
 REGION = "us-west-2"
 DOCUMENT: dict[str, Any] = {

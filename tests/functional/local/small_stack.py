@@ -7,12 +7,12 @@ import json
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.emulator import client
+from local.emulator import client
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.local.endpoints import Endpoints
+    from local.endpoints import Endpoints
 
 STACK = "small"
 HANDLERS = """
@@ -40,7 +40,7 @@ HANDLERS = """
 SCRIPT = """
     import sys
     from pathlib import Path
-    from pipeline.local.supervisor import LocalRuntime
+    from local.supervisor import LocalRuntime
     runtime = LocalRuntime(Path({assembly!r}), state=Path({state!r}), port=None)
     runtime.run_until_stopped(lambda where: print(*runtime.pids(), flush=True))
     print("stopped", flush=True)

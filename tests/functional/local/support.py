@@ -12,17 +12,17 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.invocation import Invocation
-from pipeline.local.lambdas import FunctionConfig, configure
-from pipeline.local.mapping.event_source import EventSourceMapping
-from pipeline.local.mapping.lane import Backoff
-from pipeline.local.mapping.settings import MappingSettings
-from pipeline.local.template import Template
+from local.invocation import Invocation
+from local.lambdas import FunctionConfig, configure
+from local.mapping.event_source import EventSourceMapping
+from local.mapping.lane import Backoff
+from local.mapping.settings import MappingSettings
+from local.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.local.emulator import Emulator
+    from local.emulator import Emulator
 
 REGION = "us-west-2"
 QUICK = Backoff(first=0.01, longest=0.02)

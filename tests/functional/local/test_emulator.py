@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.local.emulator import Emulator
+from local.emulator import Emulator
 
 if TYPE_CHECKING:
     import pytest

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local.emulator_hold import HELD_HEADER
-from pipeline.local.mapping.event_source import EventSourceMapping
-from pipeline.local.mapping.pace import get_records
+from local.emulator_hold import HELD_HEADER
+from local.mapping.event_source import EventSourceMapping
+from local.mapping.pace import get_records
 from tests.functional.local.support import QUICK, Handler, mapping_settings, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pipeline.local.emulator import Emulator
+    from local.emulator import Emulator
 
 # A hold that is waited for to its end, and one that never is.
 SHORT, LONG = 0.2, 600.0

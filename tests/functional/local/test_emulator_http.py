@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local.emulator_http import StartError, serve
-from pipeline.local.processes import HOST, listen
+from local.emulator_http import StartError, serve
+from local.processes import HOST, listen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.local.emulator_http import Application
+    from local.emulator_http import Application
 
 PARTS = [b"one ", b"", b"two"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local import emulator_patches
-from pipeline.local.emulator import Emulator
-from pipeline.local.emulator_http import StartError
-from pipeline.local.emulator_queues import Messages
+from local import emulator_patches
+from local.emulator import Emulator
+from local.emulator_http import StartError
+from local.emulator_queues import Messages
 from tests.functional.local.support import REGION, new_bucket
 
 if TYPE_CHECKING:

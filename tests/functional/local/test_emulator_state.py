@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.local.emulator import Emulator
-from pipeline.local.processes import ProcessFailedError
-from pipeline.local.provision import provision
+from local.emulator import Emulator
+from local.processes import ProcessFailedError
+from local.provision import provision
 from tests.functional.local.data_plane_template import small_data_plane
 from tests.functional.local.support import wait_until_gone
 
@@ -25,8 +25,8 @@ REGION = "us-west-2"
 FILL = """
         import sys
         from pathlib import Path
-        from pipeline.local.emulator import Emulator
-        from pipeline.local.provision import provision
+        from local.emulator import Emulator
+        from local.provision import provision
         from tests.functional.local.data_plane_template import small_data_plane
         emulator = Emulator(Path({state!r}), region="us-west-2")
         emulator.start()

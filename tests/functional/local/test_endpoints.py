@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local import endpoints
-from pipeline.local.dataplane import data_plane, fingerprint
-from pipeline.local.endpoints import Endpoints, NotRunningError
-from pipeline.local.state import StateDirectory
-from pipeline.local.template import Template
+from local import endpoints
+from local.dataplane import data_plane, fingerprint
+from local.endpoints import Endpoints, NotRunningError
+from local.state import StateDirectory
+from local.template import Template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from pipeline.local.functions import FunctionHost, FunctionUnavailableError
-from pipeline.local.lambdas import configure, find_function
-from pipeline.local.template import TemplateError
+from local.functions import FunctionHost, FunctionUnavailableError
+from local.lambdas import configure, find_function
+from local.template import TemplateError
 from tests.functional.local.support import function_config, function_template, wait_until_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pipeline.local.invocation import Invocation
+    from local.invocation import Invocation
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_no_handler_survives_its_killed_parent(tmp_path: Path, handler: str) -> 
     script = f"""
         import threading, time
         from pathlib import Path
-        from pipeline.local.functions import FunctionHost
+        from local.functions import FunctionHost
         from tests.functional.local.support import function_config
         class Tell:
             def before(self, function, event, pid):
@@ -203,7 +203,7 @@ def test_a_handler_that_is_stopped_at_its_first_moment_does_not_survive_its_pare
     script = f"""
         import os, signal, sys
         from pathlib import Path
-        from pipeline.local import sandbox
+        from local import sandbox
         from tests.functional.local.support import function_config
         sandbox._WORKER = Path({str(tmp_path / "stop.py")!r})
         config = function_config(Path({str(tmp_path)!r}), "handlers.echo")

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests.soak.faults import FaultControl
 from loadtests.soak.proxy import ADDRESS, proxied
-from pipeline.local.hooks import Hooks
-from pipeline.local.supervisor import LocalRuntime
+from local.hooks import Hooks
+from local.supervisor import LocalRuntime
 from tests.functional.local.small_stack import messages, post
 from tests.functional.local.support import runs
 
 if TYPE_CHECKING:
-    from pipeline.local.invocation import Invocation
+    from local.invocation import Invocation
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.invocation import Invocation
+from local.invocation import Invocation
 from tests.functional.local.support import (
     Handler,
     mapping_of,
@@ -17,7 +17,7 @@ from tests.functional.local.support import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.local.emulator import Emulator
+    from local.emulator import Emulator
 
 
 def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_path: Path) -> None:

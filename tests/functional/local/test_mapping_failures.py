@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local.functions import FunctionHost, FunctionUnavailableError
-from pipeline.local.invocation import Invocation
-from pipeline.local.mapping.event_source import MappingFailedError
+from local.functions import FunctionHost, FunctionUnavailableError
+from local.invocation import Invocation
+from local.mapping.event_source import MappingFailedError
 from tests.functional.local.support import (
     ERROR,
     REGION,
@@ -29,7 +29,7 @@ from tests.functional.local.support import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.local.emulator import Emulator
+    from local.emulator import Emulator
 
 
 POISON = """

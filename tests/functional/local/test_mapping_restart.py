@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.emulator import Emulator, client
-from pipeline.local.mapping.event_source import EventSourceMapping
+from local.emulator import Emulator, client
+from local.mapping.event_source import EventSourceMapping
 from tests.functional.local.support import (
     QUICK,
     REGION,
@@ -26,10 +26,10 @@ from tests.functional.local.support import (
 READ = """
         import time
         from pathlib import Path
-        from pipeline.local.emulator import client
-        from pipeline.local.invocation import Invocation
-        from pipeline.local.mapping.event_source import EventSourceMapping
-        from pipeline.local.mapping.settings import MappingSettings
+        from local.emulator import client
+        from local.invocation import Invocation
+        from local.mapping.event_source import EventSourceMapping
+        from local.mapping.settings import MappingSettings
         def invoke(event, request_id=None):
             with open({log!r}, "a") as file:
                 file.write("".join(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from pipeline.local.endpoints import FILE_NAME
+from local.endpoints import FILE_NAME
 from tests.functional.local.small_stack import write_assembly
 from tests.functional.local.support import wait_until_gone
 
@@ -33,7 +33,7 @@ ARENA = """
     import signal
     from loadtests.soak.arena import Arena
     from loadtests.soak.runtime import RuntimeSettings
-    from pipeline.local.leaving import end_in_order
+    from local.leaving import end_in_order
     end_in_order()
     with Arena(RuntimeSettings("{assembly}", "{state}", 1)):
         signal.pause()
@@ -42,8 +42,8 @@ ARENA = """
 IN_PROCESS = """
     import signal
     from pathlib import Path
-    from pipeline.local.leaving import end_in_order
-    from pipeline.local.supervisor import LocalRuntime
+    from local.leaving import end_in_order
+    from local.supervisor import LocalRuntime
     end_in_order()
     with LocalRuntime(Path("{assembly}"), state=Path("{state}"), port=None):
         signal.pause()
@@ -52,7 +52,7 @@ LOCUST = """
     import signal
     from pathlib import Path
     from loadtests.load import sending
-    from pipeline.local.leaving import end_in_order
+    from local.leaving import end_in_order
     end_in_order()
     sending.LOCUSTFILE = Path("{state}.py")
     words = ["--users", "2", "--spawn-rate", "2", "--run-time", "600", "--processes", "2"]

@@ -8,9 +8,9 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from pipeline.local.emulator import Emulator
-from pipeline.local.provision import ProvisionError, create_secrets, provision
-from pipeline.local.template import Template
+from local.emulator import Emulator
+from local.provision import ProvisionError, create_secrets, provision
+from local.template import Template
 from tests.functional.local.data_plane_template import small_data_plane
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local.supervisor import LocalRuntime
-from pipeline.local.template import TemplateError
+from local.supervisor import LocalRuntime
+from local.template import TemplateError
 from tests.functional.local.small_stack import HANDLERS, messages, post, write_assembly
 from tests.functional.local.support import wait_until_gone
 

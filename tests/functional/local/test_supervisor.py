@@ -12,10 +12,10 @@ from textwrap import dedent
 
 import pytest
 
-from pipeline.local import endpoints
-from pipeline.local.emulator import client
-from pipeline.local.endpoints import Endpoints, NotRunningError
-from pipeline.local.supervisor import LocalRuntime
+from local import endpoints
+from local.emulator import client
+from local.endpoints import Endpoints, NotRunningError
+from local.supervisor import LocalRuntime
 from tests.functional.local.small_stack import SCRIPT, messages, post
 from tests.functional.local.support import wait_until_gone
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.local.processes import PortInUseError
-from pipeline.local.state import StateInUseError
-from pipeline.local.supervisor import LocalRuntime
-from pipeline.local.template import TemplateError
+from local.processes import PortInUseError
+from local.state import StateInUseError
+from local.supervisor import LocalRuntime
+from local.template import TemplateError
 from tests.functional.local.small_stack import SCRIPT, messages, post, write_assembly
 from tests.functional.local.support import runs, wait_until_gone
 
@@ -71,7 +71,7 @@ def test_a_port_in_use_is_one_clear_line(assembly: Path, state: Path) -> None:
 def quiet(assembly: Path) -> Iterator[Path]:
     """An assembly that is going to be broken; nothing may be left running."""
     yield assembly
-    assert not [line for line in _own_children() if "pipeline.local" in line]
+    assert not [line for line in _own_children() if "local" in line]
 
 
 def _own_children() -> list[str]:

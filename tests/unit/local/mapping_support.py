@@ -6,13 +6,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.invocation import Invocation
-from pipeline.local.mapping.decision import (
+from local.invocation import Invocation
+from local.mapping.decision import (
     Failure,
     Pending,
     decide,
 )
-from pipeline.local.mapping.records import StreamRecord
+from local.mapping.records import StreamRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pipeline.local.changes import Changes
+from local.changes import Changes
 
 
 def test_who_waits_is_woken_by_a_change() -> None:

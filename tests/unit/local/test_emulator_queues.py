@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.emulator_queues import Messages, Place
+from local.emulator_queues import Messages, Place
 
 
 def message(number: int, visible_at: float = 0.0) -> dict[str, Any]:

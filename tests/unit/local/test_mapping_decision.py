@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.local.mapping.decision import (
+from local.mapping.decision import (
     Action,
     Condition,
     Failure,
@@ -27,8 +27,8 @@ from tests.unit.local.mapping_support import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.local.invocation import Invocation
-    from pipeline.local.mapping.records import StreamRecord
+    from local.invocation import Invocation
+    from local.mapping.records import StreamRecord
 
 
 def test_retries_are_counted_anew_behind_a_checkpoint() -> None:

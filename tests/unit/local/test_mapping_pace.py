@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.local.mapping.pace import POLL_SECONDS, REST_SECONDS, Pace
+from local.mapping.pace import POLL_SECONDS, REST_SECONDS, Pace
 
 
 class Clock:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local.mapping.checkpoints import Checkpoint, CheckpointFile
-from pipeline.local.mapping.decision import Condition, Failure
-from pipeline.local.mapping.failure_record import failure_key, failure_record, with_payload
-from pipeline.local.mapping.lane import Backoff
-from pipeline.local.mapping.records import StreamRecord, as_event, from_kinesis
-from pipeline.local.mapping.settings import MappingSettings, read_mappings
-from pipeline.local.template import Template, TemplateError
+from local.mapping.checkpoints import Checkpoint, CheckpointFile
+from local.mapping.decision import Condition, Failure
+from local.mapping.failure_record import failure_key, failure_record, with_payload
+from local.mapping.lane import Backoff
+from local.mapping.records import StreamRecord, as_event, from_kinesis
+from local.mapping.settings import MappingSettings, read_mappings
+from local.template import Template, TemplateError
 
 if TYPE_CHECKING:
     from pathlib import Path

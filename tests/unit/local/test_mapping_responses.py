@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.invocation import Invocation
-from pipeline.local.mapping.decision import (
+from local.invocation import Invocation
+from local.mapping.decision import (
     Action,
     Decision,
     Pending,

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.local.changes import Changes
-from pipeline.local.functions import FunctionUnavailableError
-from pipeline.local.invocation import Invocation
-from pipeline.local.progress import Progress
-from pipeline.local.schedule_settings import ScheduleSettings, read_schedules
-from pipeline.local.schedules import Schedule, ScheduleFailedError, Schedules
-from pipeline.local.template import Template, TemplateError
+from local.changes import Changes
+from local.functions import FunctionUnavailableError
+from local.invocation import Invocation
+from local.progress import Progress
+from local.schedule_settings import ScheduleSettings, read_schedules
+from local.schedules import Schedule, ScheduleFailedError, Schedules
+from local.template import Template, TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.local.mapping.group import Mappings
+    from local.mapping.group import Mappings
 
 TARGET = {
     "Arn": {"Fn::GetAtt": ["Function", "Arn"]},

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.gateway.exchange import ContextObject, Exchange, extended_request_id
-from pipeline.local.gateway.model import Api
-from pipeline.local.gateway.variables import InputObject, UtilObject
-from pipeline.local.vtl import JsonList, Missing, VtlError, VtlTemplate, json_value, to_text
+from local.gateway.exchange import ContextObject, Exchange, extended_request_id
+from local.gateway.model import Api
+from local.gateway.variables import InputObject, UtilObject
+from local.vtl import JsonList, Missing, VtlError, VtlTemplate, json_value, to_text
 
 API = Api("api", "000000000000", "us-west-2", "dev", {}, (), ())
 UTIL = UtilObject()

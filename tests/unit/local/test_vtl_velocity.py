@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.vtl import VtlError, VtlTemplate
+from local.vtl import VtlError, VtlTemplate
 
 RECORDED = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 

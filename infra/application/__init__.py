@@ -1,0 +1,1 @@
+"""The application stack: one construct for each capability."""

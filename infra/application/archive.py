@@ -1,0 +1,198 @@
+"""The archive bucket, and the dead-letter queue that holds a ticket for what needs someone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.application.checks import acknowledge
+from infra.application.queues import queue_encryption
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+
+    from settings import deployment
+
+RAW_PREFIX = "raw/"
+LEDGER_PREFIX = "ledger/"
+JOBS_PREFIX = "jobs/"
+QUERY_RESULTS_PREFIX = "athena-results/"
+REJECTED_PREFIX = "rejected/"
+QUARANTINE_PREFIX = "quarantine/"
+FAILED_PREFIX = "aws/lambda/"
+"""Where an event source mapping writes a batch that failed.
+
+AWS Lambda Developer Guide, retaining discarded records in S3; the prefix cannot be set.
+"""
+
+
+PASSING = (QUARANTINE_PREFIX, QUERY_RESULTS_PREFIX)
+"""What expires soon, and of which no former version is kept."""
+
+SMALL_OBJECTS_STAY = (
+    s3.TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K  # S3's default, made explicit
+)
+"""Amazon S3 User Guide, transitions: cold storage bills an object of less as 128 KB."""
+
+
+class Archive(Construct):
+    """The bucket, its lifecycle, and its notifications.
+
+    Each object under `rejected/` and `aws/lambda/` puts one ticket into the dead-letter queue, so
+    that the queue's depth is the work that is outstanding. Nothing else makes one: `quarantine/`,
+    because anyone on the internet can cause a bad signature, and the rest needs nobody.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    settings : deployment.Archive
+        How long what is kept.
+    key : kms.IKey, optional
+        Encrypts both; without one, the keys that AWS manages do.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: deployment.Archive,
+        key: kms.IKey | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._key = key
+        self.dead_letters = self._dead_letters()
+        self.bucket = self._bucket(settings)
+        self._notify()
+
+    def _dead_letters(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "DeadLetters",
+            retention_period=Duration.days(14),
+            **queue_encryption(self._key),
+            enforce_ssl=True,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        acknowledge(
+            queue,
+            {
+                "SQS3": "This is the dead-letter queue. Nothing consumes it on its own: a ticket "
+                "is deleted by whoever replayed or dismissed its object."
+            },
+        )
+        # The bucket's ARN in the condition would make a circle: S3 checks that it may send when
+        # the bucket is created, which is after the policy.
+        queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="TicketsFromThisAccount",
+                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
+        return queue
+
+    def _bucket(self, settings: deployment.Archive) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            # One call to KMS for many objects; without it, each write and read is one.
+            bucket_key_enabled=self._key is not None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            lifecycle_rules=_lifecycle(settings),
+            transition_default_minimum_object_size=SMALL_OBJECTS_STAY,
+        )
+        acknowledge(
+            bucket,
+            {
+                "S1": "Server access logs would be a second bucket to guard, written with some "
+                "delay and no promise of completeness. The stack's own writers log each object "
+                "that they write; reads by people are a matter of the account's CloudTrail."
+            },
+        )
+        return bucket
+
+    def _notify(self) -> None:
+        # On the bucket itself: the construct's own notifications are a custom resource, a function
+        # that may change the notifications of every bucket of the account.
+        resource = cast("s3.CfnBucket", self.bucket.node.default_child)
+        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+            queue_configurations=[
+                s3.CfnBucket.QueueConfigurationProperty(
+                    event="s3:ObjectCreated:*",
+                    queue=self.dead_letters.queue_arn,
+                    filter=s3.CfnBucket.NotificationFilterProperty(
+                        s3_key=s3.CfnBucket.S3KeyFilterProperty(
+                            rules=[s3.CfnBucket.FilterRuleProperty(name="prefix", value=prefix)]
+                        )
+                    ),
+                )
+                for prefix in (REJECTED_PREFIX, FAILED_PREFIX)
+            ]
+        )
+        policy = self.dead_letters.node.find_child("Policy").node.default_child
+        resource.add_resource_dependency(cast("CfnResource", policy))
+
+
+def _lifecycle(settings: deployment.Archive) -> list[s3.LifecycleRule]:
+    """Give the rules by prefix, and one for the whole bucket.
+
+    The ledger and the jobs go with `raw/`, which they explain: an audit of a day of which only one
+    half is left would find events missing. The ledger's and the rejected objects are small, so
+    `raw/` alone moves. It moves to the class that Athena and a replay read without restoring.
+    """
+    days = {
+        RAW_PREFIX: settings.raw_days,
+        LEDGER_PREFIX: settings.raw_days,
+        JOBS_PREFIX: settings.raw_days,
+        REJECTED_PREFIX: settings.rejected_days,
+        QUARANTINE_PREFIX: settings.quarantine_days,
+        FAILED_PREFIX: settings.failed_days,
+        QUERY_RESULTS_PREFIX: settings.query_results_days,
+    }
+    rules = [
+        s3.LifecycleRule(
+            id=prefix.rstrip("/").replace("/", "-"),
+            prefix=prefix,
+            expiration=Duration.days(count),
+            transitions=_cool(settings) if prefix == RAW_PREFIX else None,
+            noncurrent_version_expiration=Duration.days(1) if prefix in PASSING else None,
+        )
+        for prefix, count in days.items()
+    ]
+    # In a versioned bucket, expiry only puts a delete marker before what it hides.
+    rest = s3.LifecycleRule(
+        id="tidy",
+        noncurrent_version_expiration=Duration.days(settings.noncurrent_days),
+        expired_object_delete_marker=True,
+        abort_incomplete_multipart_upload_after=Duration.days(7),
+    )
+    return [*rules, rest]
+
+
+def _cool(settings: deployment.Archive) -> list[s3.Transition]:
+    if settings.cold_after_days is None:
+        return []
+    return [
+        s3.Transition(
+            storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL,
+            transition_after=Duration.days(settings.cold_after_days),
+        )
+    ]

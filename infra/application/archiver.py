@@ -1,0 +1,69 @@
+"""The archiver: stream to `raw/`, whatever the fan-out says of an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.application.archive import RAW_PREFIX
+from infra.application.stream_consumer import StreamConsumer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_s3 as s3
+    from constructs import Construct
+
+    from infra.application.functions import FunctionPackage
+    from settings.deployment import Deployment
+
+
+class Archiver(StreamConsumer):
+    """The consumer that keeps everything.
+
+    Its batches of a shard are processed one after the other, so that the objects of a shard hold
+    its records in their order and without overlap; the audit relies on it.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    package : FunctionPackage
+        Code and layer.
+    deployment : Deployment
+        Sizes and batch settings.
+    environment : Mapping[str, str]
+        The variables that every function has.
+    stream : kinesis.Stream
+        Where records come from.
+    bucket : s3.Bucket
+        The archive.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        deployment: Deployment,
+        environment: Mapping[str, str],
+        stream: kinesis.Stream,
+        bucket: s3.Bucket,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            package=package,
+            handler="stream_processors.archiver.handler",
+            description="Keeps everything that was on the stream",
+            environment=environment,
+            permissions={},
+            settings=deployment.archiver,
+            stream=stream,
+            maximum_record_age_seconds=deployment.stream.maximum_record_age_seconds,
+            bucket=bucket,
+            prefixes=(RAW_PREFIX,),
+        )

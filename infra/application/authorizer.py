@@ -1,0 +1,104 @@
+"""The Lambda authorizer, and the ways in which API Gateway asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+from infra.application.functions import PipelineFunction, read_parameters
+from settings.source.model import TokenAuthentication
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from infra.application.functions import FunctionPackage
+    from settings.source.model import Source
+
+CACHE_SECONDS = 300
+
+
+class Authorizer(Construct):
+    """One function behind REQUEST authorizers that differ in what they are cached by.
+
+    The identity sources are the key of an authorizer's cache, so all hold the path: a token that
+    opens one source's route is asked about again on another's. API Gateway answers 401 by itself
+    when an identity source is missing (API Gateway Developer Guide, Lambda authorizers).
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    package : FunctionPackage
+        Code and layer.
+    environment : Mapping[str, str]
+        The function's variables.
+    parameter_arns : Sequence[str]
+        The parameters that hold the tokens of its sources.
+    reserved_concurrency : int, optional
+        The most invocations at once, kept free for it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        environment: Mapping[str, str],
+        parameter_arns: Sequence[str],
+        reserved_concurrency: int | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.function = PipelineFunction(
+            self,
+            "Authorizer",
+            package=package,
+            handler="ingest_lambdas.authorizer.handler",
+            description="Lets senders in by token or by address",
+            environment=environment,
+            permissions={"ReadTokens": read_parameters(parameter_arns)},
+            memory_mb=512,
+            timeout_seconds=10,
+            reserved_concurrency=reserved_concurrency,
+        ).function
+        self._made: dict[str, apigateway.RequestAuthorizer] = {}
+
+    def for_source(self, settings: Source) -> apigateway.RequestAuthorizer:
+        """Give the authorizer that fits a source, made when the first source needs it.
+
+        Whatever the function decides by must be an identity source: a decision on a token alone
+        would be served from the cache to any address.
+
+        Parameters
+        ----------
+        settings : Source
+            How it authenticates, and which networks it names.
+        """
+        identity = apigateway.IdentitySource
+        token = settings.authentication
+        header = token.header if isinstance(token, TokenAuthentication) else ""
+        by_address = not header or bool(settings.allowed_networks)
+        # With its hyphens: X-1-2 and X-12 are not one header.
+        own = "" if header in {"", "Authorization"} else f"{header.title()}-"
+        sources = {
+            f"{own}Token": identity.header(header) if header else "",
+            "Address": identity.context("identity.sourceIp") if by_address else "",
+        }
+        name = "".join(part for part, source in sources.items() if source)
+        if name not in self._made:
+            self._made[name] = apigateway.RequestAuthorizer(
+                self,
+                name,
+                handler=self.function,
+                identity_sources=[
+                    *(source for source in sources.values() if source),
+                    identity.context("path"),
+                ],
+                results_cache_ttl=Duration.seconds(CACHE_SECONDS),
+            )
+        return self._made[name]

@@ -1,0 +1,120 @@
+"""The fan-out: stream to queues, and what cannot be delivered to the archive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from infra.application.archive import LEDGER_PREFIX, QUARANTINE_PREFIX, REJECTED_PREFIX
+from infra.application.functions import read_parameters
+from infra.application.stream_consumer import StreamConsumer
+from settings.deployment import DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
+
+    from infra.application.functions import FunctionPackage
+    from settings.deployment import Deployment
+
+ENVIRONMENT_LIMIT = 4_096
+"""AWS Lambda Developer Guide, quotas: bytes of all environment variables together."""
+
+_OTHER_VARIABLES = 700
+_QUEUE_URL = 60
+
+
+class FanOut(StreamConsumer):
+    """The consumer that hands events to MozDef.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    package : FunctionPackage
+        Code and layer.
+    deployment : Deployment
+        Sizes and batch settings.
+    environment : Mapping[str, str]
+        The variables that every function has.
+    stream : kinesis.Stream
+        Where records come from.
+    queues : Mapping[str, sqs.Queue]
+        Delivery queues by name.
+    table : dynamodb.Table
+        What was delivered.
+    bucket : s3.Bucket
+        The archive.
+    parameter_arns : Sequence[str]
+        The parameters that hold the signing secrets of its sources.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        deployment: Deployment,
+        environment: Mapping[str, str],
+        stream: kinesis.Stream,
+        queues: Mapping[str, sqs.Queue],
+        table: dynamodb.Table,
+        bucket: s3.Bucket,
+        parameter_arns: Sequence[str],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            package=package,
+            handler="stream_processors.fan_out.handler",
+            description="Verifies, validates and deduplicates events, and hands them to MozDef",
+            environment={
+                **environment,
+                "QUEUE_URLS": _queue_urls(Stack.of(scope), queues),
+                "DEDUPE_TABLE": table.table_name,
+            },
+            permissions={
+                "ReadSecrets": read_parameters(parameter_arns),
+                "Deduplicate": [_deduplicate(table)],
+                "Deliver": [_deliver(queues)],
+            },
+            settings=deployment.fan_out,
+            stream=stream,
+            maximum_record_age_seconds=deployment.stream.maximum_record_age_seconds,
+            bucket=bucket,
+            prefixes=(REJECTED_PREFIX, QUARANTINE_PREFIX, LEDGER_PREFIX),
+            parallelization_factor=deployment.fan_out.parallelization_factor,
+        )
+
+
+def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
+    prefix = len(stack.stack_name) + _QUEUE_URL
+    estimate = _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
+    if estimate > ENVIRONMENT_LIMIT:
+        raise DeploymentError(
+            f"{len(queues)} delivery queues: their URLs do not fit the {ENVIRONMENT_LIMIT} "
+            "bytes of a function's environment; spread the sources over more services"
+        )
+    return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})
+
+
+def _deduplicate(table: dynamodb.Table) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"], resources=[table.table_arn]
+    )
+
+
+def _deliver(queues: Mapping[str, sqs.Queue]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["sqs:SendMessage"], resources=[queue.queue_arn for queue in queues.values()]
+    )

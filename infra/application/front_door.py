@@ -1,0 +1,205 @@
+"""The REST API: one route for each source, straight into the stream or by the receiver."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.application.checks import acknowledge
+from infra.application.front_door_guards import add_domain, add_web_acl
+from infra.application.functions import RETENTIONS
+from infra.application.gateway_responses import add_gateway_responses
+from infra.application.routes import Routes, has_route
+from infra.application.tracing import add_sampling
+from settings.deployment import DeploymentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_kms as kms
+
+    from infra.application.authorizer import Authorizer
+    from infra.application.receiver import Receiver
+    from settings.deployment import Deployment
+    from settings.source.loader import LoadedSource
+
+ACCESS_LOG = {
+    "id": "$context.extendedRequestId",
+    "request_id": "$context.requestId",
+    "time": "$context.requestTimeEpoch",
+    "ip": "$context.identity.sourceIp",
+    "method": "$context.httpMethod",
+    "path": "$context.resourcePath",
+    "status": "$context.status",
+    "error": "$context.error.responseType",
+    "authorizer_status": "$context.authorizer.status",
+    "integration_status": "$context.integration.status",
+    "integration_latency": "$context.integration.latency",
+    "latency": "$context.responseLatency",
+    "response_length": "$context.responseLength",
+}
+"""No header, no query and no body: an access log holds no secret and nothing of an event."""
+
+
+class FrontDoor(Construct):
+    """API Gateway, which puts each request on the stream, by a function only where a source asks.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    deployment : Deployment
+        The stage and its throttle.
+    sources : Mapping[str, LoadedSource]
+        A route for each that is not polled.
+    stream : kinesis.Stream
+        Where the envelopes go.
+    authorizer : Authorizer
+        Who is asked before each request that goes straight to the stream.
+    receiver : Receiver, optional
+        Who takes the requests of the sources that choose it; None where none does.
+    key : kms.IKey, optional
+        Encrypts the access log; without one, the key that AWS manages does.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        sources: Mapping[str, LoadedSource],
+        stream: kinesis.Stream,
+        authorizer: Authorizer,
+        receiver: Receiver | None = None,
+        key: kms.IKey | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        routed = [source for _, source in sorted(sources.items()) if has_route(source)]
+        if not routed:
+            raise DeploymentError(
+                "every source of this service is polled, and API Gateway has no API without a "
+                "route; poll them in a service that senders post to, too"
+            )
+        self.api = self._api(deployment, key)
+        add_gateway_responses(self.api)
+        routes = Routes(
+            self.api,
+            stream=stream,
+            role=self._integration_role(stream),
+            validator=self._request_validator(),
+            authorizer=authorizer,
+            receiver=receiver,
+        )
+        for source in routed:
+            routes.add(source)
+        add_sampling(self, self.api.deployment_stage)
+        if deployment.web_acl:
+            add_web_acl(self, self.api.deployment_stage, deployment.stack_name)
+        self.url = self._url(deployment)
+
+    def _url(self, deployment: Deployment) -> str:
+        """Give the address that senders use; with a domain, API Gateway's own is closed."""
+        if deployment.domain is not None:
+            return add_domain(self, self.api, deployment.domain)
+        stack = Stack.of(self)
+        return (
+            f"https://{self.api.rest_api_id}.execute-api.{stack.region}.{stack.url_suffix}"
+            f"/{deployment.stage}"
+        )
+
+    def _api(self, deployment: Deployment, key: kms.IKey | None) -> apigateway.RestApi:
+        log_group = self.access_logs = logs.LogGroup(
+            self,
+            "AccessLogs",
+            retention=RETENTIONS[deployment.log_retention_days],
+            encryption_key=key,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        api = apigateway.RestApi(
+            self,
+            "Api",
+            rest_api_name=deployment.stack_name,
+            description="Takes webhooks and puts them on the stream",
+            endpoint_types=[apigateway.EndpointType.REGIONAL],
+            disable_execute_api_endpoint=True if deployment.domain else None,
+            # Every body is binary: only so does the template see the base64 of the exact bytes.
+            binary_media_types=["*/*"],
+            # API Gateway writes logs with the one role that an account has for it.
+            cloud_watch_role=True,
+            cloud_watch_role_removal_policy=RemovalPolicy.RETAIN,
+            deploy_options=apigateway.StageOptions(
+                stage_name=deployment.stage,
+                throttling_rate_limit=deployment.throttle.rate,
+                throttling_burst_limit=deployment.throttle.burst,
+                method_options={
+                    f"/{name}/POST": apigateway.MethodDeploymentOptions(
+                        throttling_rate_limit=limit.rate, throttling_burst_limit=limit.burst
+                    )
+                    for name, limit in sorted(deployment.throttle.by_source.items())
+                },
+                metrics_enabled=True,
+                tracing_enabled=True,
+                logging_level=apigateway.MethodLoggingLevel.ERROR,
+                data_trace_enabled=False,
+                access_log_destination=apigateway.LogGroupLogDestination(log_group),
+                access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
+            ),
+        )
+        # The construct's own output; the stack has an output of its own, with the stage's path.
+        api.node.try_remove_child("Endpoint")
+        _acknowledge_api(api, guarded=deployment.web_acl)
+        return api
+
+    def _integration_role(self, stream: kinesis.Stream) -> iam.Role:
+        put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
+        return iam.Role(
+            self,
+            "PutRecordRole",
+            assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            inline_policies={"PutRecord": iam.PolicyDocument(statements=[put])},
+        )
+
+    def _request_validator(self) -> apigateway.RequestValidator:
+        return apigateway.RequestValidator(
+            self,
+            "RequiredHeaders",
+            rest_api=self.api,
+            validate_request_parameters=True,
+            validate_request_body=False,
+        )
+
+
+def _acknowledge_api(api: apigateway.RestApi, *, guarded: bool) -> None:
+    acknowledge(
+        api,
+        {
+            "APIG2": "Required headers are validated. Bodies are not: what breaks a schema is "
+            "archived with its reason by the processor, and not turned away unseen.",
+        },
+    )
+    if not guarded:
+        acknowledge(
+            api.deployment_stage,
+            {
+                "APIG3": "Each route checks its sender and the stage has a throttle. A web ACL is "
+                "a setting (web_acl), because it is billed for each request."
+            },
+        )
+    acknowledge(
+        api.node.find_child("CloudWatchRole"),
+        {
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            "AmazonAPIGatewayPushToCloudWatchLogs]": "The policy that AWS documents for the one "
+            "role of an account with which API Gateway writes logs, whatever the stack.",
+        },
+    )

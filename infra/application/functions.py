@@ -1,0 +1,194 @@
+"""A Lambda function with a log group and a role of its own that allows what it is told, no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.application.checks import acknowledge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kms as kms
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+ARCHITECTURE = lambda_.Architecture.ARM_64
+LOG_RETENTION = logs.RetentionDays.ONE_MONTH
+RETENTIONS = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+}
+"""By the days of the settings."""
+
+
+@dataclass(frozen=True)
+class FunctionPackage:
+    """What every function of the stack runs: the code asset and the layer under it.
+
+    `key` encrypts their logs; without one, the key that AWS manages does. `log_retention` says how
+    long these are kept.
+    """
+
+    code: lambda_.Code
+    layer: lambda_.ILayerVersion
+    key: kms.IKey | None = None
+    log_retention: logs.RetentionDays = LOG_RETENTION
+
+
+class PipelineFunction(Construct):
+    """A function of this project.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    package : FunctionPackage
+        Code and layer.
+    handler : str
+        The handler, as `package.module.function`.
+    description : str
+        What it does, in one line.
+    environment : Mapping[str, str]
+        Its variables.
+    permissions : Mapping[str, Sequence[iam.PolicyStatement]]
+        Inline policies by name; one without statements is left out.
+    memory_mb, timeout_seconds : int
+        Its size.
+    reserved_concurrency : int, optional
+        The most invocations at once.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        handler: str,
+        description: str,
+        environment: Mapping[str, str],
+        permissions: Mapping[str, Sequence[iam.PolicyStatement]],
+        memory_mb: int,
+        timeout_seconds: int,
+        reserved_concurrency: int | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=package.log_retention,
+            encryption_key=package.key,
+            # They outlive the stack, and go by themselves when the retention is over.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description=description,
+            runtime=RUNTIME,
+            architecture=ARCHITECTURE,
+            handler=handler,
+            code=package.code,
+            layers=[package.layer],
+            environment=dict(environment),
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_seconds),
+            reserved_concurrent_executions=reserved_concurrency,
+            role=self._role(log_group, permissions),
+            log_group=log_group,
+        )
+        # The construct lets the function depend on its role twice over; cfn-lint notes it.
+        resource = cast("lambda_.CfnFunction", self.function.node.default_child)
+        # Not the construct's own setting, which would give the role a second, separate policy.
+        resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
+        acknowledge(
+            self.function,
+            {
+                "L1": "A supported runtime, and the one that the layer's wheels are locked for. "
+                "It moves when the lock moves, not when AWS adds a newer one."
+            },
+        )
+
+    def _role(
+        self,
+        log_group: logs.LogGroup,
+        permissions: Mapping[str, Sequence[iam.PolicyStatement]],
+    ) -> iam.Role:
+        # The managed AWSLambdaBasicExecutionRole may write to every log group of the account.
+        to_logs = iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+            resources=[log_group.log_group_arn],
+        )
+        traces = iam.PolicyStatement(
+            actions=["xray:PutTelemetryRecords", "xray:PutTraceSegments"], resources=["*"]
+        )
+        policies = {"Logs": [to_logs], "Traces": [traces], **permissions}
+        # Inline, so that the role is complete before the function and its mapping are created.
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={
+                name: iam.PolicyDocument(statements=list(statements))
+                for name, statements in policies.items()
+                if statements
+            },
+        )
+        acknowledge(role, {"IAM5[Resource::*]": "Traces: X-Ray's actions know no resource."})
+        return role
+
+
+def common_environment(*, project: str, service: str, stage: str) -> dict[str, str]:
+    """Give the variables that every function has.
+
+    Parameters
+    ----------
+    project, service, stage : str
+        Parts of the stack's name.
+    """
+    return {
+        "PROJECT": project,
+        "STAGE": stage,
+        "POWERTOOLS_SERVICE_NAME": service,
+        "POWERTOOLS_METRICS_NAMESPACE": project,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def read_parameters(arns: Sequence[str]) -> list[iam.PolicyStatement]:
+    """Allow to read these SSM parameters, if there are any.
+
+    A SecureString without a key of its own is encrypted with `alias/aws/ssm`, whose policy lets
+    every principal of the account decrypt through SSM (AWS Systems Manager User Guide, how
+    Parameter Store uses KMS). So there is no statement on a key.
+
+    Parameters
+    ----------
+    arns : Sequence[str]
+        The ARNs of the parameters.
+    """
+    if not arns:
+        return []
+    return [
+        iam.PolicyStatement(actions=["ssm:GetParameter"], resources=list(arns)),
+    ]

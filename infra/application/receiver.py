@@ -1,0 +1,80 @@
+"""The receiver: the function behind the routes of sources that are verified at the door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.application.functions import PipelineFunction, read_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kinesis as kinesis
+
+    from infra.application.functions import FunctionPackage
+
+MEMORY_MB = 1_024
+"""Lambda gives processor time by memory, and a cold start is all processor: imports, and two TLS
+connections, while a sender waits, of whom some have three seconds of patience."""
+
+TIMEOUT_SECONDS = 15
+"""The worst that the clients' own limits allow, so that the sender gets an answer and not the
+error of a function that was cut off: two attempts at SSM and two at Kinesis, 2.5 s each, and up to
+a second of pauses between attempts."""
+
+
+class Receiver(Construct):
+    """One function for all sources that choose it.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it.
+    package : FunctionPackage
+        Code and layer.
+    environment : Mapping[str, str]
+        The variables that every function has.
+    stream : kinesis.Stream
+        Where the envelopes go.
+    parameter_arns : Sequence[str]
+        The parameters that hold the tokens and signing secrets of its sources.
+    reserved_concurrency : int, optional
+        The most invocations at once, kept free for it.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        environment: Mapping[str, str],
+        stream: kinesis.Stream,
+        parameter_arns: Sequence[str],
+        reserved_concurrency: int | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
+        self.function = PipelineFunction(
+            self,
+            "Receiver",
+            package=package,
+            handler="ingest_lambdas.receiver.handler",
+            description="Verifies requests before they are taken, and answers handshakes",
+            environment={**environment, "STREAM_NAME": stream.stream_name},
+            permissions={"ReadSecrets": read_parameters(parameter_arns), "PutRecord": [put]},
+            memory_mb=MEMORY_MB,
+            timeout_seconds=TIMEOUT_SECONDS,
+            reserved_concurrency=reserved_concurrency,
+        ).function
+
+    def integration(self) -> apigateway.LambdaIntegration:
+        """Give the integration of a route; each route gets a permission for itself alone."""
+        # The test button of the console would need a permission on every stage.
+        return apigateway.LambdaIntegration(self.function, allow_test_invoke=False)

@@ -1,0 +1,217 @@
+"""The routes of the front door: one for each source, with the methods that it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_apigateway as apigateway
+
+from infra.application.checks import acknowledge
+from infra.application.mapping_templates import (
+    accepted_response,
+    handshake_response,
+    put_record_request,
+    refused_response,
+)
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_kinesis as kinesis
+
+    from infra.application.authorizer import Authorizer
+    from infra.application.receiver import Receiver
+    from settings.source.handshake import GetHandshake
+    from settings.source.loader import LoadedSource
+
+TO_KINESIS = "'application/x-amz-json-1.1'"
+
+
+class Routes:
+    """Adds routes to an API.
+
+    Parameters
+    ----------
+    api : apigateway.RestApi
+        The API.
+    stream : kinesis.Stream
+        Where the envelopes go.
+    role : iam.Role
+        With which API Gateway puts them there.
+    validator : apigateway.RequestValidator
+        Checks that required headers are there.
+    authorizer : Authorizer
+        Who is asked before each request that goes straight to the stream.
+    receiver : Receiver or None
+        Who takes the requests of the sources that choose it.
+    """
+
+    def __init__(
+        self,
+        api: apigateway.RestApi,
+        *,
+        stream: kinesis.Stream,
+        role: iam.Role,
+        validator: apigateway.RequestValidator,
+        authorizer: Authorizer,
+        receiver: Receiver | None,
+    ) -> None:
+        self._api = api
+        self._stream = stream
+        self._role = role
+        self._validator = validator
+        self._authorizer = authorizer
+        self._receiver = receiver
+
+    def add(self, source: LoadedSource) -> None:
+        """Add the methods of a source's route.
+
+        Parameters
+        ----------
+        source : LoadedSource
+            A source with a route.
+        """
+        resource = self._api.root.add_resource(source.name)
+        required = {
+            # API Gateway is documented to process names of headers with their case. A source
+            # therefore names a required header as its sender writes it, and requires only what
+            # API Gateway is to answer 400 for; no function ever depends on it.
+            f"method.request.header.{header}": True
+            for header in source.settings.headers.require
+        }
+        if source.settings.ingest == "receiver":
+            self._received(resource, required)
+        else:
+            self._direct(resource, required, source)
+        handshake = source.settings.handshake
+        if handshake and handshake.get:
+            _answer_handshake(resource, handshake.get)
+
+    def _direct(
+        self, resource: apigateway.Resource, required: dict[str, bool], source: LoadedSource
+    ) -> None:
+        method = resource.add_method(
+            "POST",
+            self._integration(source),
+            authorizer=self._authorizer.for_source(source.settings),
+            request_parameters=required,
+            request_validator=self._validator,
+            method_responses=_method_responses("200", "413", "503"),
+        )
+        acknowledge(
+            method,
+            {"COG4": "Senders are machines: a Lambda authorizer checks their token or address."},
+        )
+
+    def _received(self, resource: apigateway.Resource, required: dict[str, bool]) -> None:
+        if self._receiver is None:
+            raise AssertionError("the stack makes a receiver when a source chooses it")
+        method = resource.add_method(
+            "POST",
+            self._receiver.integration(),
+            authorization_type=apigateway.AuthorizationType.NONE,
+            request_parameters=required,
+            request_validator=self._validator,
+        )
+        _acknowledge_open(
+            method,
+            "The function behind it checks network, token and signature before it takes anything. "
+            "An authorizer sees no body, so it could not check a signature.",
+        )
+
+    def _integration(self, source: LoadedSource) -> apigateway.AwsIntegration:
+        settings = source.settings
+        template = put_record_request(
+            source=source.name,
+            stream_name=self._stream.stream_name,
+            keep=settings.headers.keep,
+            delivery_id=settings.delivery_id.header if settings.delivery_id else None,
+        )
+        return apigateway.AwsIntegration(
+            service="kinesis",
+            action="PutRecord",
+            integration_http_method="POST",
+            options=apigateway.IntegrationOptions(
+                credentials_role=self._role,
+                # Anything else hands the sender's own body to Kinesis as the call.
+                passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+                content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+                request_parameters={"integration.request.header.Content-Type": TO_KINESIS},
+                request_templates=dict.fromkeys(settings.content_types, template),
+                integration_responses=_integration_responses(),
+            ),
+        )
+
+
+def has_route(source: LoadedSource) -> bool:
+    """Tell whether a source's events are posted to this API; those of a polled one are fetched.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        The source.
+    """
+    return source.settings.ingest != "poll"
+
+
+def _answer_handshake(resource: apigateway.Resource, settings: GetHandshake) -> None:
+    """Give back a header of a GET, without a function.
+
+    With binary media types of `*/*`, a mock without `CONVERT_TO_TEXT` fails with 500: its template
+    cannot read what is binary (reported for CORS preflights, aws/chalice issue 1310).
+    """
+    to_text = apigateway.ContentHandling.CONVERT_TO_TEXT
+    template = handshake_response(header=settings.header, field=settings.field)
+    method = resource.add_method(
+        "GET",
+        apigateway.MockIntegration(
+            passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+            content_handling=to_text,
+            # A request without a Content-Type, as a GET is, counts as JSON.
+            request_templates={"application/json": '{"statusCode":200}'},
+            integration_responses=[
+                apigateway.IntegrationResponse(
+                    status_code="200",
+                    content_handling=to_text,
+                    response_templates={"application/json": template},
+                )
+            ],
+        ),
+        authorization_type=apigateway.AuthorizationType.NONE,
+        method_responses=_method_responses("200", "400"),
+    )
+    _acknowledge_open(
+        method,
+        "A sender's one-off handshake carries no secret. It is answered with its own header, "
+        "reaches no function and no stream, and is throttled with the stage.",
+    )
+
+
+def _method_responses(*statuses: str) -> list[apigateway.MethodResponse]:
+    return [apigateway.MethodResponse(status_code=status) for status in statuses]
+
+
+def _acknowledge_open(method: apigateway.Method, reason: str) -> None:
+    acknowledge(method, {"APIG4": reason, "COG4": reason})
+
+
+def _integration_responses() -> list[apigateway.IntegrationResponse]:
+    """Give the mapping of Kinesis's answers.
+
+    API Gateway matches the pattern with the HTTP status of Kinesis; the response without a
+    pattern takes everything else, so it must not be the 200. There can be one response for each
+    status that the sender sees (API reference, Integration: `integrationResponses` is a map by
+    status code), so 4xx and 5xx share the 503, whose template turns it into 413 where that fits.
+    """
+    return [
+        apigateway.IntegrationResponse(
+            status_code="200",
+            selection_pattern="200",
+            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+            response_templates={"application/json": accepted_response()},
+        ),
+        apigateway.IntegrationResponse(
+            status_code="503",
+            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+            response_templates={"application/json": refused_response()},
+        ),
+    ]

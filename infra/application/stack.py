@@ -1,0 +1,283 @@
+"""The application stack: the way of an event, from the front door to MozDef's queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Environment, Stack, Tags
+from aws_cdk import aws_lambda as lambda_
+
+from infra.application.archive import Archive
+from infra.application.archive_tables import ArchiveTables
+from infra.application.archiver import Archiver
+from infra.application.authorizer import Authorizer
+from infra.application.dedupe_table import DedupeTable
+from infra.application.encryption import StackKey
+from infra.application.event_stream import EventStream
+from infra.application.fan_out import FanOut
+from infra.application.front_door import FrontDoor
+from infra.application.functions import (
+    ARCHITECTURE,
+    RETENTIONS,
+    RUNTIME,
+    FunctionPackage,
+    common_environment,
+)
+from infra.application.poll_targets import poll_targets
+from infra.application.poller import Poller
+from infra.application.queues import REDRIVE, DeliveryQueues
+from infra.application.receiver import Receiver
+from infra.application.replay import Replay
+from infra.application.routes import has_route
+from infra.watching.construct import Watching
+from infra.watching.watched import Watched, functions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from aws_cdk import aws_kms as kms
+    from constructs import Construct
+
+    from settings.deployment import Deployment
+    from settings.source.loader import LoadedSource
+
+
+@dataclass(frozen=True)
+class FunctionAssets:
+    """The folders that become the functions' code and their layer."""
+
+    code: Path
+    layer: Path
+
+
+class ApplicationStack(Stack):
+    """Everything that one service runs in one stage.
+
+    Parameters
+    ----------
+    scope : Construct
+        The app, or a stage of the delivery pipeline.
+    deployment : Deployment
+        The settings of the stage.
+    sources : Mapping[str, LoadedSource]
+        The sources that it takes events from, by name.
+    assets : FunctionAssets
+        What the functions run.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        deployment: Deployment,
+        sources: Mapping[str, LoadedSource],
+        assets: FunctionAssets,
+    ) -> None:
+        super().__init__(
+            scope,
+            deployment.stack_name,
+            stack_name=deployment.stack_name,
+            env=Environment(region=deployment.region),
+            description=f"{deployment.project}: webhooks to MozDef, {deployment.stage}",
+        )
+        Tags.of(self).add("Project", deployment.project_tag)
+        self._deployment = deployment
+        self._sources = sources
+        self._key = self._own_key()
+        self._package = self._function_package(assets)
+        self._environment = common_environment(
+            project=deployment.project, service=deployment.service, stage=deployment.stage
+        )
+        self._stream = EventStream(self, "Events", settings=deployment.stream, key=self._key).stream
+        self._archive = Archive(self, "Archive", settings=deployment.archive, key=self._key)
+        self._tables = ArchiveTables(
+            self, "Queries", deployment=deployment, bucket=self._archive.bucket
+        )
+        self._table = DedupeTable(self, "Delivered", key=self._key).table
+        self._queues = DeliveryQueues(
+            self,
+            "Delivery",
+            prefix=deployment.stack_name,
+            names=(queue for source in sources.values() for queue in source.queues),
+            key=self._key,
+        ).queues
+        self._fan_out = self._process_events()
+        self._archiver = self._keep_events()
+        self._replay = self._replay_events()
+        self._poller = self._fetch_events()
+        front_door = self._take_events()
+        Watching(self, "Watching", watched=self._watched(front_door))
+        self._outputs(front_door)
+
+    def _process_events(self) -> FanOut:
+        return FanOut(
+            self,
+            "FanOut",
+            package=self._package,
+            deployment=self._deployment,
+            environment=self._environment,
+            stream=self._stream,
+            queues=self._queues,
+            table=self._table,
+            bucket=self._archive.bucket,
+            parameter_arns=self._parameter_arns("signing_secret"),
+        )
+
+    def _keep_events(self) -> Archiver:
+        return Archiver(
+            self,
+            "Archiver",
+            package=self._package,
+            deployment=self._deployment,
+            environment=self._environment,
+            stream=self._stream,
+            bucket=self._archive.bucket,
+        )
+
+    def _replay_events(self) -> Replay:
+        return Replay(
+            self,
+            "Replay",
+            package=self._package,
+            environment=self._environment,
+            name=f"{self._deployment.stack_name}-replay",
+            stream=self._stream,
+            bucket=self._archive.bucket,
+        )
+
+    def _fetch_events(self) -> Poller | None:
+        targets = poll_targets(self._deployment, self._sources)
+        if not targets:
+            return None
+        return Poller(
+            self,
+            "Poller",
+            package=self._package,
+            environment=self._environment,
+            poll_targets=targets,
+            stream=self._stream,
+            bucket=self._archive.bucket,
+            parameter_arns=self._parameter_arns("api_credential"),
+        )
+
+    def _take_events(self) -> FrontDoor:
+        authorizer = Authorizer(
+            self,
+            "Authorizer",
+            package=self._package,
+            environment=self._environment,
+            parameter_arns=self._parameter_arns("auth_token", ingest="direct"),
+            reserved_concurrency=self._deployment.authorizer.reserved_concurrency,
+        )
+        return FrontDoor(
+            self,
+            "FrontDoor",
+            deployment=self._deployment,
+            sources=self._sources,
+            stream=self._stream,
+            authorizer=authorizer,
+            receiver=self._receive_events(),
+            key=self._key,
+        )
+
+    def _receive_events(self) -> Receiver | None:
+        if all(source.settings.ingest != "receiver" for source in self._sources.values()):
+            return None
+        return Receiver(
+            self,
+            "Receiver",
+            package=self._package,
+            environment=self._environment,
+            stream=self._stream,
+            parameter_arns=[
+                *self._parameter_arns("auth_token", ingest="receiver"),
+                *self._parameter_arns("signing_secret", ingest="receiver"),
+            ],
+            reserved_concurrency=self._deployment.receiver.reserved_concurrency,
+        )
+
+    def _watched(self, front_door: FrontDoor) -> Watched:
+        prefix = self._deployment.stack_name
+        return Watched(
+            deployment=self._deployment,
+            sources=self._sources,
+            polls=poll_targets(self._deployment, self._sources),
+            functions=functions_of(self),
+            stream=self._stream.stream_name,
+            queues={name: f"{prefix}-{name}" for name in self._queues},
+            redrive_queues={name: f"{prefix}-{name}{REDRIVE}" for name in self._queues},
+            tickets=self._archive.dead_letters.queue_name,
+            tables={
+                "delivered": self._table.table_name,
+                **({"checkpoints": self._poller.table.table_name} if self._poller else {}),
+            },
+            access_logs=front_door.access_logs,
+        )
+
+    def _outputs(self, front_door: FrontDoor) -> None:
+        values = {
+            "ApiUrl": front_door.url,
+            "StreamName": self._stream.stream_name,
+            "ArchiveBucketName": self._archive.bucket.bucket_name,
+            "DedupeTableName": self._table.table_name,
+            "DeadLetterQueueUrl": self._archive.dead_letters.queue_url,
+            "FanOutFunctionName": self._fan_out.function.function_name,
+            "ArchiverFunctionName": self._archiver.function.function_name,
+            "ReplayStateMachineArn": self._replay.state_machine.ref,
+            "AthenaWorkgroup": self._tables.workgroup.ref,
+            "GlueDatabase": self._tables.database.ref,
+            "Sources": self.to_json_string(self._describe_sources()),
+            **({"CheckpointTableName": self._poller.table.table_name} if self._poller else {}),
+            **({"KeyArn": self._key.key_arn} if self._key else {}),
+        }
+        for name, value in values.items():
+            CfnOutput(self, name, value=value)
+
+    def _function_package(self, assets: FunctionAssets) -> FunctionPackage:
+        layer = lambda_.LayerVersion(
+            self,
+            "Dependencies",
+            code=lambda_.Code.from_asset(str(assets.layer)),
+            description="The functions' dependencies, from requirements.lock",
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        return FunctionPackage(
+            code=lambda_.Code.from_asset(str(assets.code)),
+            layer=layer,
+            key=self._key,
+            log_retention=RETENTIONS[self._deployment.log_retention_days],
+        )
+
+    def _own_key(self) -> kms.Key | None:
+        if self._deployment.encryption == "aws_managed":
+            return None
+        return StackKey(self, "Encryption").key
+
+    def _parameter(self, source: LoadedSource) -> str:
+        return self._deployment.parameter(source.name, source.settings.parameter)
+
+    def _parameter_arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
+        """Give the parameters of one kind: of all sources, or of those that come in one way."""
+        return [
+            self.format_arn(
+                service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]
+            )
+            for _, source in sorted(self._sources.items())
+            if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
+        ]
+
+    def _describe_sources(self) -> dict[str, dict[str, object]]:
+        urls = {name: queue.queue_url for name, queue in self._queues.items()}
+        return {
+            name: {
+                "ingest": source.settings.ingest,
+                **({"route": f"/{name}"} if has_route(source) else {}),
+                "parameter": self._parameter(source),
+                "queues": {queue: urls[queue] for queue in source.queues},
+                "queue": urls[source.queue],
+            }
+            for name, source in sorted(self._sources.items())
+        }

@@ -1,0 +1,146 @@
+"""A function that reads the stream, and the event source mapping that feeds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.application.archive import FAILED_PREFIX
+from infra.application.archive_access import acknowledge_prefixes, list_objects, write_objects
+from infra.application.functions import PipelineFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_s3 as s3
+
+    from infra.application.functions import FunctionPackage
+    from settings import deployment
+
+_ONE_OBJECT_A_BATCH = "One object a batch, named by its records: the key varies."
+_CHOSEN_BY_LAMBDA = "The mapping chooses the key below this prefix."
+
+
+class StreamConsumer(Construct):
+    """A consumer of the stream; what it fails to process goes, payload included, to the archive.
+
+    Parameters
+    ----------
+    scope : Construct
+        The parent.
+    construct_id : str
+        The name within it, and the name of the function within the consumer.
+    package : FunctionPackage
+        Code and layer.
+    handler, description : str
+        The function's.
+    environment : Mapping[str, str]
+        The function's variables.
+    permissions : Mapping[str, Sequence[iam.PolicyStatement]]
+        What it may do besides reading the stream and writing to the archive.
+    settings : deployment.StreamConsumer
+        Sizes and batch settings.
+    stream : kinesis.Stream
+        Where records come from.
+    maximum_record_age_seconds : int
+        When a record is given up.
+    bucket : s3.Bucket
+        The archive.
+    prefixes : Sequence[str]
+        Where in the archive the function writes.
+    parallelization_factor : int
+        Batches of one shard that are processed at once.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        package: FunctionPackage,
+        handler: str,
+        description: str,
+        environment: Mapping[str, str],
+        permissions: Mapping[str, Sequence[iam.PolicyStatement]],
+        settings: deployment.StreamConsumer,
+        stream: kinesis.Stream,
+        maximum_record_age_seconds: int,
+        bucket: s3.Bucket,
+        prefixes: Sequence[str],
+        parallelization_factor: int = 1,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        function = PipelineFunction(
+            self,
+            construct_id,
+            package=package,
+            handler=handler,
+            description=description,
+            environment={**environment, "ARCHIVE_BUCKET": bucket.bucket_name},
+            permissions={
+                "ReadStream": [_read_stream(stream)],
+                **permissions,
+                "WriteArchive": [write_objects(bucket, *prefixes)],
+                # AWS Lambda Developer Guide, discarded batches: an S3 destination needs to list.
+                "WriteFailed": [write_objects(bucket, FAILED_PREFIX), list_objects(bucket)],
+            },
+            memory_mb=settings.memory_mb,
+            timeout_seconds=settings.timeout_seconds,
+            reserved_concurrency=settings.reserved_concurrency,
+        )
+        self.function = function.function
+        reasons = {**dict.fromkeys(prefixes, _ONE_OBJECT_A_BATCH), FAILED_PREFIX: _CHOSEN_BY_LAMBDA}
+        acknowledge_prefixes(function.node.find_child("Role"), bucket, reasons)
+        self._map(settings, stream, maximum_record_age_seconds, bucket, parallelization_factor)
+
+    def _map(
+        self,
+        settings: deployment.StreamConsumer,
+        stream: kinesis.Stream,
+        maximum_record_age_seconds: int,
+        bucket: s3.Bucket,
+        parallelization_factor: int,
+    ) -> None:
+        """Map the stream to the function.
+
+        TRIM_HORIZON: with LATEST, what is put while the mapping is being created is missed.
+        Retries are finite, so that a record that kills the function gives its shard free and ends,
+        payload included, in the archive; an attempt that only splits the batch is not counted.
+        The L2 construct would let the function read, list and delete the whole archive for the
+        sake of the failure destination, which needs to put and to list.
+        """
+        destination = lambda_.CfnEventSourceMapping.OnFailureProperty(destination=bucket.bucket_arn)
+        lambda_.CfnEventSourceMapping(
+            self,
+            "StreamMapping",
+            function_name=self.function.function_name,
+            event_source_arn=stream.stream_arn,
+            starting_position="TRIM_HORIZON",
+            batch_size=settings.batch_size,
+            maximum_batching_window_in_seconds=settings.batching_window_seconds,
+            parallelization_factor=parallelization_factor,
+            bisect_batch_on_function_error=True,
+            function_response_types=["ReportBatchItemFailures"],
+            maximum_retry_attempts=settings.retry_attempts,
+            maximum_record_age_in_seconds=maximum_record_age_seconds,
+            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=destination
+            ),
+        )
+
+
+def _read_stream(stream: kinesis.Stream) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[
+            "kinesis:DescribeStream",
+            "kinesis:DescribeStreamSummary",
+            "kinesis:GetRecords",
+            "kinesis:GetShardIterator",
+            "kinesis:ListShards",
+        ],
+        resources=[stream.stream_arn],
+    )

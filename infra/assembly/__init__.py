@@ -1,0 +1,1 @@
+"""From settings to a cloud assembly: the app, the assets, the hash of their inputs."""

@@ -1,0 +1,230 @@
+"""Synthesizes a cloud assembly: of a stage (`--stage dev`), or of the delivery pipeline.
+
+`cdk` calls it with neither, unless `STAGE` is set: it is then the pipeline where the configuration
+has a `delivery.yaml`, else the stage `dev`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.assembly import inputs
+from pipeline.errors import PipelineError
+from settings.delivery_stages import FILE, load_delivery, plan_stages
+from settings.deployment import load_deployment
+from settings.source.loader import load_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import App
+
+    from settings.delivery_pipeline import Delivery
+    from settings.delivery_stages import StagePlan
+    from settings.deployment import Deployment
+    from settings.source.loader import LoadedSource
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class SynthesisError(PipelineError):
+    """The CDK, or a rule that it checks, refused the stack; what it said is on standard error."""
+
+
+def synthesize(
+    deployment: Deployment,
+    sources: Mapping[str, LoadedSource],
+    output: Path,
+    *,
+    layer: Path | None = None,
+) -> Path:
+    """Write the cloud assembly of one stage. It needs no AWS account.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The settings of the stage.
+    sources : Mapping[str, LoadedSource]
+        Its sources, by name.
+    output : Path
+        The folder of the assembly.
+    layer : Path, optional
+        The folder of the functions' layer; by default it is built from the lock.
+
+    Returns
+    -------
+    Path
+        The application stack's template, in `output`.
+
+    Raises
+    ------
+    PipelineError
+        When the settings do not fit together, a rule is broken or the layer cannot be built.
+    """
+    # The CDK starts a Node process when it is imported: not before there is something to do.
+    from infra.application.stack import ApplicationStack, FunctionAssets
+    from infra.assembly.code import write_code
+    from infra.assembly.layer import build_layer
+
+    with tempfile.TemporaryDirectory() as folder:
+        code = Path(folder) / "code"
+        write_code(ROOT, sources, code)
+        app = _new_app(output)
+        ApplicationStack(
+            app,
+            deployment=deployment,
+            sources=sources,
+            assets=FunctionAssets(code=code, layer=layer or build_layer(ROOT, ROOT / "build")),
+        )
+        _write(app, deployment.stack_name)
+    return template_path(deployment, output)
+
+
+def synthesize_delivery(
+    delivery: Delivery,
+    plans: Sequence[StagePlan],
+    output: Path,
+    *,
+    layer: Path | None = None,
+) -> Path:
+    """Write the cloud assembly of the delivery pipeline, and in it those of its stages.
+
+    Parameters
+    ----------
+    delivery : Delivery
+        The pipeline's settings.
+    plans : Sequence[StagePlan]
+        Its stages.
+    output : Path
+        The folder of the assembly.
+    layer : Path, optional
+        The folder of the functions' layer; by default it is built from the lock.
+
+    Returns
+    -------
+    Path
+        The pipeline's own template, in `output`.
+
+    Raises
+    ------
+    PipelineError
+        As `synthesize` does.
+    """
+    from infra.application.stack import FunctionAssets
+    from infra.assembly.code import write_code
+    from infra.assembly.layer import build_layer
+    from infra.delivery_pipeline.stack import DeliveryStack, StackParts
+
+    layer = layer or build_layer(ROOT, ROOT / "build")
+    with tempfile.TemporaryDirectory() as folder:
+        stages = []
+        for plan in plans:
+            parts = []
+            for planned in plan.stacks:
+                deployment = planned.deployment
+                sources = load_sources(deployment.sources, deployment.source_directory)
+                code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
+                write_code(ROOT, sources, code)
+                parts.append(StackParts(planned, sources, FunctionAssets(code=code, layer=layer)))
+            stages.append((plan, parts))
+        app = _new_app(output)
+        packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
+        cli_version = packages["devDependencies"]["aws-cdk"]
+        DeliveryStack(app, delivery=delivery, stages=stages, cli_version=cli_version)
+        _write(app, delivery.stack_name)
+    return output / f"{delivery.stack_name}.template.json"
+
+
+def _new_app(output: Path) -> App:
+    from aws_cdk import App
+
+    output.mkdir(parents=True, exist_ok=True)
+    (output / inputs.FILE).unlink(missing_ok=True)
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    return App(outdir=str(output), context=context, analytics_reporting=False)
+
+
+def _write(app: App, name: str) -> None:
+    from infra.application.checks import add_checks
+
+    add_checks(app)
+    try:
+        app.synth()
+    except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
+        raise SynthesisError(f"{name}: {error}") from error
+
+
+def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
+    """Write the cloud assembly unless the one that is there was made of the same inputs.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The settings of the stage.
+    output : Path
+        The folder of the assembly.
+
+    Returns
+    -------
+    Path
+        The application stack's template.
+    """
+    template = template_path(deployment, output)
+    digest = inputs.inputs_hash(ROOT, deployment)
+    if template.is_file() and inputs.is_current(output, digest):
+        return template
+    sources = load_sources(deployment.sources, deployment.source_directory)
+    synthesize(deployment, sources, output)
+    (output / inputs.FILE).write_text(f"{digest}\n", encoding="utf-8")
+    return template
+
+
+def template_path(deployment: Deployment, output: Path) -> Path:
+    """Give where the application stack's template is in an assembly.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The settings of the stage.
+    output : Path
+        The folder of the assembly.
+    """
+    return output / f"{deployment.stack_name}.template.json"
+
+
+def main() -> int:
+    """Synthesize what the command line names, as the `cdk` command does."""
+    parser = argparse.ArgumentParser(description="Synthesize a cloud assembly.")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stage", help="a stage alone: a file in the configuration folder")
+    what.add_argument(
+        "--delivery", action="store_true", help=f"the delivery pipeline: {FILE} in that folder"
+    )
+    parser.add_argument("--config", type=Path, default=ROOT / "config", help="that folder")
+    parser.add_argument(
+        "--output", type=Path, default=Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
+    )
+    arguments = parser.parse_args()
+    settings = arguments.config / FILE
+    try:
+        if arguments.delivery or (arguments.stage is None and settings.is_file()):
+            delivery = load_delivery(settings)
+            plans = plan_stages(delivery, settings)
+            print(synthesize_delivery(delivery, plans, arguments.output))
+        else:
+            deployment = load_deployment(arguments.config / f"{arguments.stage or 'dev'}.yaml")
+            print(synthesize_if_needed(deployment, arguments.output))
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The functions' code asset: pure Python, the same bytes on every machine."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from settings.source.compiler import write_compiled_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from settings.source.loader import LoadedSource
+
+HANDLERS = ("ingest_lambdas", "stream_processors")
+
+
+def write_code(root: Path, sources: Mapping[str, LoadedSource], target: Path) -> None:
+    """Write the folder that the functions run: their modules and the compiled catalogue.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root.
+    sources : Mapping[str, LoadedSource]
+        The sources of the deployment.
+    target : Path
+        The folder to write; it is made.
+    """
+    for module in runtime_modules(root):
+        copy = target / module
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / module, copy)
+    write_compiled_catalog(sources, target)
+
+
+def runtime_modules(root: Path) -> list[Path]:
+    """Give the project's modules that a handler can import, relative to the root and in order.
+
+    Found by following imports from the handlers, so that what belongs to the build or the command
+    line stays out without being listed, and brings none of its packages with it.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root.
+    """
+    found: set[Path] = set()
+    waiting = {path.relative_to(root) for name in HANDLERS for path in (root / name).rglob("*.py")}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        imported = {file for name in imports(root / module) for file in _files(root, name)}
+        waiting |= imported - found
+    return sorted(found)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Give what a module imports when it runs, whether at once or inside a function.
+
+    Parameters
+    ----------
+    path : Path
+        A module. Imports for annotations alone (`if TYPE_CHECKING`) are left out.
+    """
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    # A pass of its own: the walk has a node's children before it gives the node.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            # `from package import module` names a module as well.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files(root: Path, name: str) -> Iterator[Path]:
+    """Give the project's files that importing this name runs: packages on the way included."""
+    parts = name.split(".")
+    for length in range(1, len(parts) + 1):
+        module = Path(*parts[:length])
+        for file in (module.with_suffix(".py"), module / "__init__.py"):
+            if (root / file).is_file():
+                yield file

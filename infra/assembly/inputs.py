@@ -1,0 +1,61 @@
+"""The hash of everything that a cloud assembly is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from settings.deployment import Deployment
+
+FILE = "inputs.sha256"
+
+_FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "stream_processors")
+_FILES = ("cdk.json", "pyproject.toml", "requirements.lock")
+
+
+def inputs_hash(root: Path, deployment: Deployment) -> str:
+    """Hash what the assembly of a deployment depends on.
+
+    Parameters
+    ----------
+    root : Path
+        The project's root.
+    deployment : Deployment
+        The settings of the stage; its private sources are hashed, too.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal.
+    """
+    digest = hashlib.sha256(deployment.model_dump_json().encode())
+    for path in sorted(_files(root, deployment)):
+        digest.update(f"\0{path}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(output: Path, expected: str) -> bool:
+    """Say whether the assembly was made of inputs with this hash.
+
+    Parameters
+    ----------
+    output : Path
+        The assembly.
+    expected : str
+        The hash.
+    """
+    recorded = output / FILE
+    return recorded.is_file() and recorded.read_text(encoding="utf-8").strip() == expected
+
+
+def _files(root: Path, deployment: Deployment) -> Iterator[Path]:
+    for folder in (*(root / name for name in _FOLDERS), deployment.source_directory):
+        for path in folder.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
+    yield from (path for name in _FILES if (path := root / name).is_file())

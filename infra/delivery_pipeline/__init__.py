@@ -1,0 +1,1 @@
+"""The CodePipeline that deploys the stages, and what it checks on the way."""

@@ -1,0 +1,1 @@
+"""Alarms, dashboards and queries of the application stack."""

@@ -1,0 +1,87 @@
+"""The parts of a stack that are watched, by names that people use."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.application.functions import PipelineFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_cdk import Stack
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_logs as logs
+
+    from infra.application.poll_targets import PollTarget
+    from settings.deployment import Deployment
+    from settings.source.loader import LoadedSource
+
+CONSUMERS = ("fan-out", "archiver")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What alarms and dashboards are about.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        The settings of the stage.
+    sources : Mapping[str, LoadedSource]
+        Its sources.
+    polls : tuple[PollTarget, ...]
+        What it polls.
+    functions : Mapping[str, lambda_.Function]
+        Every function, by its name in alarms: `fan-out`, `authorizer` and so on.
+    stream : str
+        The stream's name.
+    queues : Mapping[str, str]
+        The full names of the delivery queues.
+    redrive_queues : Mapping[str, str]
+        Those of their redrive queues.
+    tickets : str
+        The name of the dead-letter queue.
+    tables : Mapping[str, str]
+        The names of the tables.
+    access_logs : logs.ILogGroup
+        The access log of the API.
+    """
+
+    deployment: Deployment
+    sources: Mapping[str, LoadedSource]
+    polls: tuple[PollTarget, ...]
+    functions: Mapping[str, lambda_.Function]
+    stream: str
+    queues: Mapping[str, str]
+    redrive_queues: Mapping[str, str]
+    tickets: str
+    tables: Mapping[str, str]
+    access_logs: logs.ILogGroup
+
+    def function(self, name: str) -> str:
+        """Give the full name of a function."""
+        return self.functions[name].function_name
+
+
+def functions_of(stack: Stack) -> dict[str, lambda_.Function]:
+    """Find every function of a stack, so that none can be forgotten.
+
+    Parameters
+    ----------
+    stack : Stack
+        The stack, with all of its functions in it.
+    """
+    return {
+        _name(construct, stack): construct.function
+        for construct in stack.node.find_all()
+        if isinstance(construct, PipelineFunction)
+    }
+
+
+def _name(construct: PipelineFunction, stack: Stack) -> str:
+    path = construct.node.path.removeprefix(f"{stack.node.path}/").split("/")
+    parts = [part for number, part in enumerate(path) if number == 0 or part != path[number - 1]]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", "".join(parts)).lower()

@@ -1,0 +1,197 @@
+"""The metrics that alarms and dashboards name, each defined here once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from settings.deployment import Deployment
+
+MINUTE, FIVE_MINUTES, HOUR, DAY = 60, 300, 3_600, 86_400
+DENIED, THROTTLED = "DeniedRequests", "ThrottledRequests"
+"""Metrics that filters make of the access log."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One series of numbers in CloudWatch.
+
+    Parameters
+    ----------
+    namespace, name : str
+        What it is called.
+    dimensions : Mapping[str, str]
+        All of them: a metric with one dimension more is another metric.
+    statistic : str
+        `Sum`, `Maximum`, `p99` and so on.
+    label : str
+        How a graph calls it.
+    """
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    statistic: str = "Sum"
+    label: str = ""
+
+    def called(self, label: str) -> Metric:
+        """Give the same under another label."""
+        return replace(self, label=label)
+
+    def query(self, query_id: str, period: int) -> dict[str, Any]:
+        """Give it as a part of an alarm's metric math."""
+        return {
+            "id": query_id,
+            "returnData": False,
+            "metricStat": {
+                "metric": {
+                    "namespace": self.namespace,
+                    "metricName": self.name,
+                    "dimensions": [
+                        {"name": name, "value": value} for name, value in self.dimensions.items()
+                    ],
+                },
+                "period": period,
+                "stat": self.statistic,
+            },
+        }
+
+    def line(self, period: int) -> list[Any]:
+        """Give it as a line of a graph."""
+        named = [part for item in self.dimensions.items() for part in item]
+        options = {"stat": self.statistic, "period": period, "label": self.label or self.name}
+        return [self.namespace, self.name, *named, options]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Every metric of a name that has these dimensions: one line for each value of those that vary.
+
+    A new source or reason needs no new graph, and a dashboard of fifty sources is no larger than
+    one of two. CloudWatch User Guide, search expressions: at most 500 lines, and none that had no
+    data for two weeks. An alarm cannot use them.
+
+    Parameters
+    ----------
+    namespace, name : str
+        What the metrics are called.
+    fixed : Mapping[str, str]
+        Dimensions with their values.
+    varying : tuple[str, ...]
+        The other dimensions.
+    statistic : str
+        As for a metric.
+    only : Mapping[str, tuple[str, ...]]
+        Values that a varying dimension may have; others are left out.
+    """
+
+    namespace: str
+    name: str
+    fixed: Mapping[str, str]
+    varying: tuple[str, ...]
+    statistic: str = "Sum"
+    only: Mapping[str, tuple[str, ...]] | None = None
+
+    def expression(self, period: int) -> str:
+        """Give the search as CloudWatch writes it."""
+        names = sorted((*self.fixed, *self.varying))
+        schema = ",".join([f'"{self.namespace}"', *names])
+        terms = [f'MetricName="{self.name}"']
+        terms += [f'{name}="{value}"' for name, value in sorted(self.fixed.items())]
+        for name, values in sorted((self.only or {}).items()):
+            terms.append(f"{name}=(" + " OR ".join(f'"{value}"' for value in values) + ")")
+        return f"SEARCH('{{{schema}}} {' '.join(terms)}', '{self.statistic}', {period})"
+
+    def line(self, period: int) -> list[Any]:
+        """Give it as lines of a graph, labelled by what varies."""
+        label = " ".join(f"${{PROP('Dim.{name}')}}" for name in self.varying)
+        return [{"expression": self.expression(period), "label": label, "period": period}]
+
+
+class OwnMetrics:
+    """What the functions write in the embedded metric format; see `pipeline.runtime.metrics`.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        Project, service and stage: namespace and two dimensions of each of them.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.namespace = deployment.project
+        self._common = {"service": deployment.service, "stage": deployment.stage}
+
+    def one(self, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
+        """Give one of them.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        statistic : str
+            How it is summed up.
+        **dimensions : str
+            Beside service and stage.
+        """
+        return Metric(self.namespace, name, {**dimensions, **self._common}, statistic)
+
+    def each(
+        self,
+        name: str,
+        *varying: str,
+        statistic: str = "Sum",
+        only: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Search:
+        """Give all of a name, by what varies."""
+        return Search(self.namespace, name, self._common, varying, statistic, only)
+
+
+def function_metric(name: str, function: str, statistic: str = "Sum") -> Metric:
+    """Give a metric of a function.
+
+    `Invocations`, `Errors`, `Throttles`, `Duration`, `ConcurrentExecutions` and `IteratorAge` have
+    the dimension FunctionName (AWS Lambda Developer Guide, types of metrics).
+    """
+    return Metric("AWS/Lambda", name, {"FunctionName": function}, statistic)
+
+
+def stream_metric(name: str, stream: str, statistic: str = "Sum") -> Metric:
+    """Give a metric of a stream (Amazon Kinesis Developer Guide, basic stream-level metrics)."""
+    return Metric("AWS/Kinesis", name, {"StreamName": stream}, statistic)
+
+
+def queue_metric(name: str, queue: str, statistic: str = "Maximum") -> Metric:
+    """Give a metric of a queue (Amazon SQS Developer Guide, available CloudWatch metrics)."""
+    return Metric("AWS/SQS", name, {"QueueName": queue}, statistic)
+
+
+def table_metric(name: str, table: str, statistic: str = "Sum") -> Metric:
+    """Give a metric of a table.
+
+    Throttles and capacity have the dimension TableName alone (Amazon DynamoDB Developer Guide,
+    metrics and dimensions).
+    """
+    return Metric("AWS/DynamoDB", name, {"TableName": table}, statistic)
+
+
+def api_metric(name: str, deployment: Deployment, statistic: str = "Sum") -> Metric:
+    """Give a metric of the whole API, whose name is the stack's."""
+    dimensions = {"ApiName": deployment.stack_name, "Stage": deployment.stage}
+    return Metric("AWS/ApiGateway", name, dimensions, statistic)
+
+
+def route_metrics(name: str, deployment: Deployment, statistic: str = "Sum") -> Search:
+    """Give a metric of each route (API Gateway Developer Guide: with detailed metrics on)."""
+    fixed = {"ApiName": deployment.stack_name, "Method": "POST", "Stage": deployment.stage}
+    return Search("AWS/ApiGateway", name, fixed, ("Resource",), statistic)
+
+
+def log_metric(name: str, deployment: Deployment) -> Metric:
+    """Give a metric that a filter makes of the access log.
+
+    A filter's dimensions are fields of the log, so none can be the stack: the namespace is.
+    """
+    return Metric(deployment.stack_name, name, {})

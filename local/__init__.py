@@ -1,0 +1,1 @@
+"""The laptop runtime: runs a synthesized stack on this machine."""

@@ -1,0 +1,66 @@
+"""The emulator's process: ministack, with its state kept on disk when it leaves.
+
+Run as `python -m local.emulator_process <fd of the listening socket>`. It leaves when its
+standard input is closed: then its parent stops it, or was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from local import emulator_patches
+from local.emulator_http import serve
+
+# Written last, so that a state without it is known to be incomplete.
+COMPLETE = "complete"
+_LEAVE_SECONDS = 25.0
+
+
+def _leave() -> None:
+    """Keep the state and leave.
+
+    Called in the event loop, which handles every request: what was answered is in the state, and
+    what is not in the state was never answered.
+    """
+    from ministack import app
+    from ministack.core.persistence import STATE_DIR, save_all
+
+    services = app._build_persistence_save_dict()
+    files = [Path(STATE_DIR, f"{name}.json") for name in services]
+    for file in files:  # it only logs what it cannot write
+        file.unlink(missing_ok=True)
+    save_all(services)
+    if not all(file.exists() for file in files):
+        os._exit(1)
+    Path(STATE_DIR, COMPLETE).touch()
+    os._exit(0)
+
+
+def _watch(loop: asyncio.AbstractEventLoop) -> None:
+    while os.read(0, 4096):
+        pass
+    loop.call_soon_threadsafe(_leave)
+    time.sleep(_LEAVE_SECONDS)
+    os._exit(1)
+
+
+async def _serve(descriptor: str) -> None:
+    from ministack import app
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, _leave)
+    threading.Thread(target=_watch, args=(loop,), daemon=True).start()
+    emulator_patches.apply()
+    # It never returns: the only way out is `_leave`.
+    await serve(app.app, socket.socket(fileno=int(descriptor)))
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1]))

@@ -1,0 +1,191 @@
+"""The local API Gateway as a web application."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import orjson
+from aiohttp import web
+
+from local.gateway.authorizers import Authorizers
+from local.gateway.bodies import MAX_PAYLOAD_BYTES, decode_content
+from local.gateway.errors import GatewayError
+from local.gateway.exchange import Exchange
+from local.gateway.gateway_responses import refuse
+from local.gateway.integrations import Integrations
+from local.gateway.kinesis_gather import RecordGatherer
+from local.gateway.reader import read_api
+from local.gateway.routes import Router
+from local.gateway.services import ServiceCaller
+from local.gateway.throttling import Throttling
+from local.gateway.validation import validate
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.gateway.model import Api, Route
+    from local.gateway.replies import Reply
+    from local.invocation import InvokeFunction
+    from local.template import Template
+
+_LOG = logging.getLogger(__name__)
+_ACCESS = logging.getLogger("local.gateway.access")
+_THREADS = 8
+
+
+class Gateway:
+    """Serves the REST API of a template: `http://HOST:PORT/<path>`, without the stage in front.
+
+    Parameters
+    ----------
+    template : Template
+        The synthesized template, with the physical ids that its resources have locally.
+    invoke : InvokeFunction
+        Runs a function of the template, for authorizers and proxy integrations.
+    clients : Callable[[str], Any]
+        Gives the SDK's client for a service, for integrations with AWS services. Called at once
+        for Kinesis where a route puts records.
+    record_gather_ms : float
+        How long a PutRecord call may wait, under load, for others to go along in a
+        PutRecords; 0 for never.
+
+    Raises
+    ------
+    TemplateError
+        When the template has no REST API, or one that the local gateway cannot serve.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        *,
+        invoke: InvokeFunction,
+        clients: Callable[[str], Any],
+        record_gather_ms: float = 10.0,
+    ) -> None:
+        self._api = read_api(template)
+        self._router = Router(self._api.routes)
+        self._throttling = Throttling(self._api.routes)
+        self._authorizers = Authorizers(invoke)
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
+        puts_records = any(
+            (route.integration.service, route.integration.action) == ("kinesis", "PutRecord")
+            for route in self._api.routes
+        )
+        records = (
+            RecordGatherer(clients("kinesis"), self._executor, record_gather_ms)
+            if puts_records
+            else None
+        )
+        self._integrations = Integrations(ServiceCaller(clients, self._executor), records, invoke)
+
+    @property
+    def api(self) -> Api:
+        """What is served."""
+        return self._api
+
+    def application(self) -> web.Application:
+        """Make the web application; serve it with `runner`, or with the same options."""
+        application = web.Application(client_max_size=MAX_PAYLOAD_BYTES)
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        application.on_cleanup.append(self._close)
+        return application
+
+    def runner(self) -> web.AppRunner:
+        """Make a runner with the options that the gateway needs.
+
+        The web server must leave compressed bodies alone: the gateway decompresses them, and
+        answers 415 for those it cannot.
+        """
+        return web.AppRunner(self.application(), auto_decompress=False, access_log=None)
+
+    async def _close(self, _: web.Application) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        started = time.perf_counter()
+        exchange = _exchange(self._api, request)
+        try:
+            reply = await self._serve(exchange, request)
+        except GatewayError as error:
+            reply = refuse(exchange, error)
+            if error.reason:
+                _LOG.warning("%s %s: %s", exchange.http_method, exchange.resource_path, error)
+        except PipelineError as error:
+            # A template that failed, or a function that could not be run at all.
+            _LOG.error("%s", error)
+            reply = refuse(exchange, GatewayError("API_CONFIGURATION_ERROR"))
+        if _ACCESS.isEnabledFor(logging.INFO):
+            _ACCESS.info("%s", _access_line(exchange, reply, time.perf_counter() - started))
+        return _response(exchange, reply)
+
+    async def _serve(self, exchange: Exchange, request: web.Request) -> Reply:
+        route = self._route(exchange, request)
+        self._throttling.admit(route)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise GatewayError("REQUEST_TOO_LARGE") from None
+        if route.authorizer:
+            await self._authorizers.authorize(exchange, route.authorizer)
+        validate(exchange, route)
+        exchange.body = decode_content(body, exchange.header("content-encoding"))
+        return await self._integrations.run(exchange, route)
+
+    def _route(self, exchange: Exchange, request: web.Request) -> Route:
+        found = self._router.find(request.method, request.rel_url.raw_path)
+        if found is None:
+            raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
+        exchange.route, exchange.path_parameters = found
+        return found[0]
+
+
+def _exchange(api: Api, request: web.Request) -> Exchange:
+    version = request.version
+    url = request.rel_url
+    return Exchange(
+        api=api,
+        http_method=request.method,
+        path=unquote(url.raw_path).rstrip("/") or "/",
+        headers=[
+            (name.decode("ascii", "replace"), value.decode("utf-8", "replace"))
+            for name, value in request.raw_headers
+        ],
+        query=list(url.query.items()) if url.raw_query_string else [],
+        source_ip=request.remote or "",
+        protocol=f"HTTP/{version.major}.{version.minor}",
+    )
+
+
+def _response(exchange: Exchange, reply: Reply) -> web.Response:
+    response = web.Response(status=reply.status, body=reply.body)
+    for name, value in reply.headers:
+        if name.lower() == "content-type":
+            response.headers[name] = value
+        elif name.lower() != "content-length":
+            response.headers.add(name, value)
+    response.headers["x-amzn-RequestId"] = exchange.request_id
+    response.headers["x-amz-apigw-id"] = exchange.extended_request_id
+    return response
+
+
+def _access_line(exchange: Exchange, reply: Reply, seconds: float) -> str:
+    """Give the line of the access log: no body, no header, no query string."""
+    return orjson.dumps({
+        "requestId": exchange.request_id,
+        "extendedRequestId": exchange.extended_request_id,
+        "time": exchange.epoch_ms,
+        "ip": exchange.source_ip,
+        "httpMethod": exchange.http_method,
+        "resourcePath": exchange.resource_path,
+        "status": reply.status,
+        "errorResponseType": reply.response_type,
+        "requestBytes": len(exchange.body),
+        "responseBytes": len(reply.body),
+        "latencyMs": round(seconds * 1000, 3),
+    }).decode()  # fmt: skip

@@ -1,0 +1,113 @@
+"""The gateway's process: serves the template's API, and runs its authorizers.
+
+A process of its own, because rendering templates and reading the stream would otherwise wait for
+each other. Run as `python -m local.gateway_process <fd of the listening socket>`, with a
+`GatewayConfig` as the first line of standard input. It leaves when standard input is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local.assembly import find_template
+from local.emulator import client
+from local.functions import Functions
+from local.gateway.app import Gateway
+from local.gateway_control import GatewayConfig
+from local.lambdas import find_function
+
+if TYPE_CHECKING:
+    from local.template import Template
+
+_READ_SIZE = 4096
+_FUNCTION = re.compile(r"function:([^:/]+)")
+
+
+def read_template(config: GatewayConfig) -> Template:
+    """Read the template with the ids that its resources have in the emulator."""
+    assembly = Path(config.assembly)
+    template = find_template(assembly, region=config.region, stack=config.stack)
+    template.physical_ids.update(config.physical_ids)
+    return template
+
+
+def authorizer_functions(template: Template) -> list[str]:
+    """Give the logical ids of the functions that authorize requests."""
+    authorizers = template.resources("AWS::ApiGateway::Authorizer")
+    uris = [str(template.resolve(each.properties.get("AuthorizerUri", ""))) for each in authorizers]
+    names = [found[1] for uri in uris if (found := _FUNCTION.search(uri))]
+    return sorted({find_function(template, name) for name in names})
+
+
+def _first_line() -> bytes:
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        part = os.read(0, 1)
+        if not part:
+            raise SystemExit(1)
+        line += part
+    return bytes(line)
+
+
+def _watch(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    while os.read(0, _READ_SIZE):
+        pass
+    loop.call_soon_threadsafe(stop.set)
+
+
+async def _serve(descriptor: int, config: GatewayConfig) -> None:
+    from aiohttp import web
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    threading.Thread(target=_watch, args=(loop, stop), daemon=True).start()
+    template = read_template(config)
+    functions = Functions(
+        template,
+        Path(config.assembly),
+        endpoint_url=config.endpoint_url,
+        logs=Path(config.logs),
+    )
+
+    @functools.cache
+    def clients(service: str) -> Any:
+        return client(service, endpoint_url=config.endpoint_url, region=config.region)
+
+    gateway = Gateway(template, invoke=functions.invoke, clients=clients)
+    for logical_id in authorizer_functions(template):
+        functions.host(logical_id).warm()
+    # The options of the gateway's own runner, and less patience at the end.
+    runner = web.AppRunner(
+        gateway.application(), auto_decompress=False, access_log=None, shutdown_timeout=0.5
+    )
+    await runner.setup()
+    try:
+        listener = socket.socket(fileno=descriptor)
+        await web.SockSite(runner, listener).start()
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        functions.close()
+
+
+def main() -> None:
+    """Serve until standard input is closed."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("local.gateway.access").setLevel(logging.WARNING)
+    config = GatewayConfig(**json.loads(_first_line()))
+    asyncio.run(_serve(int(sys.argv[1]), config))
+
+
+if __name__ == "__main__":
+    main()

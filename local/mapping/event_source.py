@@ -1,0 +1,146 @@
+"""An event source mapping of the template, running."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from local.changes import Changes
+from local.mapping.counters import Counters, Progress
+from local.mapping.destination import Destination
+from local.mapping.lane import Backoff, LaneTools
+from local.mapping.shard import Shard
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from local.mapping.lane import Invoke
+    from local.mapping.settings import MappingSettings
+
+_STOP_SECONDS = 5.0
+
+
+class MappingFailedError(PipelineError):
+    """A mapping ended with an error of its own."""
+
+
+class EventSourceMapping:
+    """Reads every shard of a stream and calls a function with what it finds.
+
+    Parameters
+    ----------
+    settings : MappingSettings
+        The mapping.
+    invoke : Invoke
+        Calls its function.
+    clients : Callable[[str], Any]
+        Gives a boto3 client of a service.
+    checkpoints : Path
+        The directory of its checkpoints.
+    backoff : Backoff
+        The waits between retries.
+    changes : Changes
+        Notified when its progress has changed.
+    clock : Callable[[], float]
+        The time, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        settings: MappingSettings,
+        *,
+        invoke: Invoke,
+        clients: Callable[[str], Any],
+        checkpoints: Path,
+        backoff: Backoff | None = None,
+        changes: Changes | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings
+        self._client = clients("kinesis")
+        self._checkpoints = checkpoints / settings.logical_id
+        self._tools = LaneTools(
+            settings=settings,
+            invoke=invoke,
+            destination=Destination(settings, clients, clock),
+            counters=Counters(),
+            changes=changes or Changes(),
+            stop=threading.Event(),
+            clock=clock,
+            backoff=backoff or Backoff(),
+        )
+        self._shards: list[Shard] = []
+
+    def start(self) -> None:
+        """Start reading; the shards are those that the stream has now."""
+        for shard_id in self._list_shards():
+            file = self._checkpoints / f"{shard_id}.json"
+            self._shards.append(Shard(self._tools, self._client, shard_id, file))
+        for shard in self._shards:
+            shard.start()
+
+    def signal_stop(self) -> None:
+        """Have it stop after the invocations in progress, without waiting for that."""
+        self._tools.stop.set()
+        for shard in self._shards:
+            shard.wake()
+
+    def stop(self) -> None:
+        """Stop after the invocations in progress; what they do not settle comes again."""
+        self.signal_stop()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for shard in self._shards:
+            shard.join(max(0.0, deadline - time.monotonic()))
+
+    def check(self) -> None:
+        """Make sure that it works.
+
+        Raises
+        ------
+        MappingFailedError
+            When one of its threads ended with an error.
+        """
+        for shard in self._shards:
+            if error := shard.error():
+                where = f"{self.settings.logical_id}, {shard.shard_id}"
+                raise MappingFailedError(f"{where}: {error!r}") from error
+
+    def progress(self) -> Progress:
+        """Give how far it is."""
+        shards = [shard.progress() for shard in self._shards]
+        return Progress(
+            idle=all(shard.idle for shard in shards),
+            as_of=min((shard.as_of for shard in shards), default=0.0),
+            millis_behind=max((shard.millis_behind for shard in shards), default=0),
+            in_flight=sum(shard.in_flight for shard in shards),
+            counters=self._tools.counters.values(),
+        )
+
+    def idle(self, since: float) -> bool:
+        """Tell whether all that was put on the stream before a time is settled."""
+        progress = self.progress()
+        return progress.idle and progress.as_of > since
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until all that is on the stream by now is settled; False when it takes longer."""
+        since = time.time()
+
+        def idle() -> bool:
+            self.check()
+            return self.idle(since)
+
+        return self._tools.changes.wait_for(idle, seconds)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _list_shards(self) -> list[str]:
+        pages = self._client.get_paginator("list_shards").paginate(StreamName=self.settings.stream)
+        return [shard["ShardId"] for page in pages for shard in page["Shards"]]

@@ -1,0 +1,182 @@
+"""Creates the template's streams, queues, tables, buckets and parameters in the emulator."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import secrets
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from botocore.exceptions import ClientError
+
+from local.dataplane import data_plane
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from local.emulator import Emulator
+    from local.template import Resource, Template
+
+_CREATE_SECONDS = 60.0
+# What the emulator takes, whatever the stream's own limit is.
+_EMULATOR_RECORD_KIB = 1024
+_log = logging.getLogger(__name__)
+
+
+class ProvisionError(PipelineError):
+    """The emulator could not create what the template describes."""
+
+
+def provision(template: Template, emulator: Emulator) -> None:
+    """Create the template's data plane, unless it is there, and fill the template's physical ids.
+
+    Raises
+    ------
+    ProvisionError
+        When the emulator refuses it.
+    """
+    cloudformation = emulator.client("cloudformation")
+    document = data_plane(template)
+    new = not _exists(cloudformation, template.stack_name)
+    if new and document["Resources"]:
+        _create(cloudformation, template.stack_name, document)
+    if document["Resources"]:
+        _fill(template, cloudformation, emulator.endpoint_url)
+    if new:
+        _complete(template, emulator, document["Resources"])
+
+
+def create_secrets(sources: Mapping[str, Mapping[str, Any]], ssm: Any) -> dict[str, dict[str, str]]:
+    """Create the sources' secrets with random values, unless they are there.
+
+    CloudFormation cannot create a SecureString, so a deployment has them made by hand.
+
+    Parameters
+    ----------
+    sources : Mapping[str, Mapping[str, Any]]
+        The stack's output `Sources`.
+    ssm : Any
+        A client of the emulator's parameter store.
+
+    Returns
+    -------
+    dict[str, dict[str, str]]
+        Source to the kind of its secret (the parameter's last part) to the value.
+    """
+    values: dict[str, dict[str, str]] = {}
+    for source, settings in sources.items():
+        name = settings.get("parameter")
+        if not name:
+            continue
+        kind = name.rsplit("/", 1)[-1]
+        with suppress(ClientError):
+            # It fails where the parameter exists: then its value is kept.
+            ssm.put_parameter(Name=name, Value=_random_secret(kind), Type="SecureString")
+        found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        values[source] = {kind: found}
+    return values
+
+
+def _random_secret(kind: str) -> str:
+    """Give a secret that serves as text, as base64 and, for an API, as a pair."""
+    value = base64.b64encode(secrets.token_bytes(24)).decode()
+    return f"local:{value}" if kind == "api_credential" else value
+
+
+def _exists(cloudformation: Any, stack: str) -> bool:
+    try:
+        cloudformation.describe_stacks(StackName=stack)
+    except ClientError:
+        return False
+    return True
+
+
+def _create(cloudformation: Any, stack: str, document: Mapping[str, Any]) -> None:
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(document))
+    deadline = time.monotonic() + _CREATE_SECONDS
+    while True:
+        state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+        status = state["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return
+        if not status.endswith("IN_PROGRESS") or time.monotonic() > deadline:
+            reason = state.get("StackStatusReason") or _first_failure(cloudformation, stack)
+            raise ProvisionError(f"the emulator cannot create the stack: {status}: {reason}")
+        time.sleep(0.02)
+
+
+def _first_failure(cloudformation: Any, stack: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    for event in reversed(events):
+        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason"):
+            return f"{event['LogicalResourceId']}: {event['ResourceStatusReason']}"
+    return "no reason given"
+
+
+def _fill(template: Template, cloudformation: Any, endpoint_url: str) -> None:
+    described = cloudformation.describe_stack_resources(StackName=template.stack_name)
+    for found in described["StackResources"]:
+        physical_id = found["PhysicalResourceId"]
+        if found["ResourceType"] == "AWS::SQS::Queue":
+            physical_id = _at(endpoint_url, physical_id)
+        template.physical_ids[found["LogicalResourceId"]] = physical_id
+    for function in template.resources("AWS::Lambda::Function"):
+        if name := function.properties.get("FunctionName"):
+            template.physical_ids[function.logical_id] = str(template.resolve(name))
+
+
+def _at(endpoint_url: str, queue_url: str) -> str:
+    """Give a queue's URL at the emulator's present port: a kept state has the former one."""
+    return urlunsplit(urlsplit(queue_url)._replace(netloc=urlsplit(endpoint_url).netloc))
+
+
+def _complete(template: Template, emulator: Emulator, created: Iterable[str]) -> None:
+    """Set by direct calls what the emulator's CloudFormation leaves out."""
+    for logical_id in created:
+        resource = template.resource(logical_id)
+        match resource.type:
+            case "AWS::SQS::Queue":
+                _complete_queue(template, resource, emulator.client("sqs"))
+            case "AWS::DynamoDB::Table":
+                _complete_table(template, resource, emulator.client("dynamodb"))
+            case "AWS::Kinesis::Stream":
+                _check_stream(template, resource)
+
+
+def _complete_queue(template: Template, resource: Resource, sqs: Any) -> None:
+    policy = template.resolve(resource.properties.get("RedrivePolicy"))
+    if policy:
+        # The emulator, as SQS, keeps the policy as text; the count in it is a number.
+        policy = {**policy, "maxReceiveCount": int(policy["maxReceiveCount"])}
+        sqs.set_queue_attributes(
+            QueueUrl=template.physical_ids[resource.logical_id],
+            Attributes={"RedrivePolicy": json.dumps(policy)},
+        )
+
+
+def _complete_table(template: Template, resource: Resource, dynamodb: Any) -> None:
+    setting = template.resolve(resource.properties.get("TimeToLiveSpecification"))
+    if setting:
+        dynamodb.update_time_to_live(
+            TableName=template.physical_ids[resource.logical_id],
+            TimeToLiveSpecification={
+                "AttributeName": setting["AttributeName"],
+                "Enabled": setting.get("Enabled", True) in {True, "true"},
+            },
+        )
+
+
+def _check_stream(template: Template, resource: Resource) -> None:
+    size = int(template.resolve(resource.properties.get("MaxRecordSizeInKiB", 0)) or 0)
+    if size > _EMULATOR_RECORD_KIB:
+        _log.warning(
+            "%s: records of %d KiB when deployed, of %d KiB here",
+            resource.logical_id,
+            size,
+            _EMULATOR_RECORD_KIB,
+        )

@@ -1,0 +1,226 @@
+"""Compiles references and literals into closures."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+from local.vtl import methods
+from local.vtl.scanner import Scanner
+from local.vtl.values import VtlError
+
+Scope: TypeAlias = dict[str, Any]
+Value: TypeAlias = Callable[[Scope], Any]
+Step: TypeAlias = Callable[[Any, Scope], Any]
+
+# An identifier holds hyphens in Velocity 1.7: `$a-$b` starts with a reference named "a-".
+_START = re.compile(r"\$(!?)(\{?)([A-Za-z_][\w-]*)", re.ASCII)
+_MEMBER = re.compile(r"\.([A-Za-z_][\w-]*)", re.ASCII)
+OPEN = re.compile(r"\(\s*")
+CLOSE = re.compile(r"\s*\)")
+_OPEN_ITEM = re.compile(r"\[\s*")
+_CLOSE_ITEM = re.compile(r"\s*\]")
+_OPEN_MAP = re.compile(r"\{\s*")
+_CLOSE_MAP = re.compile(r"\s*\}")
+_COMMA = re.compile(r"\s*,\s*")
+_COLON = re.compile(r"\s*:\s*")
+_RANGE = re.compile(r"\s*\.\.\s*")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\w.])|-?\d+(?=\s*\.\.)")
+_BOOLEAN = re.compile(r"(true|false)(?![\w-])")
+_SINGLE = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
+_DOUBLE = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
+
+
+class Reference(NamedTuple):
+    """A reference: how it is written, whether it prints nothing for null, and its value."""
+
+    source: str
+    quiet: bool
+    value: Value
+
+
+def reference(scanner: Scanner) -> Reference | None:
+    """Compile the reference that is next, if one is."""
+    start = scanner.position
+    found = scanner.take(_START)
+    if not found:
+        return None
+    quiet, brace, name = found.groups()
+    steps: list[Step] = []
+    while step := _step(scanner, start):
+        steps.append(step)
+    if brace:
+        scanner.expect(_CLOSE_MAP, "}")
+    source = scanner.text[start : scanner.position]
+    return Reference(source, bool(quiet), _chain(name, steps))
+
+
+def _chain(name: str, steps: list[Step]) -> Value:
+    if not steps:
+        return operator.methodcaller("get", name)
+    if len(steps) == 1:
+        (only,) = steps
+
+        def single(scope: Scope) -> Any:
+            value = scope.get(name)
+            return None if value is None else only(value, scope)
+
+        return single
+
+    def chained(scope: Scope) -> Any:
+        value = scope.get(name)
+        for step in steps:
+            if value is None:
+                return None
+            value = step(value, scope)
+        return value
+
+    return chained
+
+
+def _step(scanner: Scanner, start: int) -> Step | None:
+    if scanner.take(_OPEN_ITEM):
+        index = operand(scanner)
+        scanner.expect(_CLOSE_ITEM, "]")
+        return _item_step(index, scanner.where(start))
+    found = scanner.take(_MEMBER)
+    if not found:
+        return None
+    if scanner.take(OPEN):
+        arguments = _arguments(scanner, CLOSE)
+        return _call_step(found[1], arguments, scanner.where(start))
+    return _property_step(found[1], scanner.where(start))
+
+
+def located(error: VtlError, where: str) -> VtlError:
+    """Say where an error happened, unless it says so already."""
+    return error if str(error).startswith("template ") else VtlError(f"{where}: {error}")
+
+
+# One closure for each kind of step, each with its own try: this is the hot path of a render.
+def _item_step(index: Value, where: str) -> Step:
+    def step(value: Any, scope: Scope) -> Any:
+        try:
+            return methods.get_item(value, index(scope))
+        except VtlError as error:
+            raise located(error, where) from None
+
+    return step
+
+
+def _property_step(name: str, where: str) -> Step:
+    def step(value: Any, _: Scope) -> Any:
+        try:
+            return methods.get_property(value, name)
+        except VtlError as error:
+            raise located(error, where) from None
+
+    return step
+
+
+def _call_step(name: str, arguments: list[Value], where: str) -> Step:
+    def step(value: Any, scope: Scope) -> Any:
+        try:
+            return methods.call(value, name, [argument(scope) for argument in arguments])
+        except VtlError as error:
+            raise located(error, where) from None
+
+    return step
+
+
+def _arguments(scanner: Scanner, end: re.Pattern[str]) -> list[Value]:
+    arguments: list[Value] = []
+    if scanner.take(end):
+        return arguments
+    while True:
+        arguments.append(operand(scanner))
+        if scanner.take(end):
+            return arguments
+        scanner.expect(_COMMA, "a comma or the end of the list")
+
+
+def operand(scanner: Scanner) -> Value:
+    """Compile a reference or a literal.
+
+    Raises
+    ------
+    VtlError
+        When neither is next.
+    """
+    found = reference(scanner)
+    if found:
+        return found.value
+    if scanner.at('"'):
+        return _interpolated(scanner)
+    if scanner.take(_OPEN_ITEM):
+        return _list(scanner)
+    if scanner.take(_OPEN_MAP):
+        return _map(scanner)
+    return _constant(_literal(scanner))
+
+
+def _literal(scanner: Scanner) -> Any:
+    if number := scanner.take(_NUMBER):
+        return float(number[0]) if "." in number[0] else int(number[0])
+    if boolean := scanner.take(_BOOLEAN):
+        return boolean[1] == "true"
+    if single := scanner.take(_SINGLE):
+        return single[1].replace("''", "'")
+    raise scanner.error("expected a reference, a string, a number, a boolean, a list or a map")
+
+
+def _constant(value: Any) -> Value:
+    return lambda _: value
+
+
+def _interpolated(scanner: Scanner) -> Value:
+    line = scanner.line
+    text = scanner.expect(_DOUBLE, "the end of the string")[1]
+    if text.endswith("\\"):
+        raise scanner.error("a backslash does not escape a \" here; use '\"' in single quotes")
+    text = text.replace('""', '"')
+    if "$" not in text and "#" not in text:
+        return _constant(text)
+    # Imported late: blocks hold expressions, and this expression holds a block.
+    from local.vtl.blocks import compile_text
+
+    render = compile_text(Scanner(text, scanner.name, line))
+
+    def value(scope: Scope) -> str:
+        out: list[str] = []
+        render(scope, out)
+        return "".join(out)
+
+    return value
+
+
+def _list(scanner: Scanner) -> Value:
+    if scanner.take(_CLOSE_ITEM):
+        return lambda _: []
+    first = operand(scanner)
+    if scanner.take(_RANGE):
+        last = operand(scanner)
+        scanner.expect(_CLOSE_ITEM, "]")
+        return lambda scope: _range(first(scope), last(scope))
+    items = [first]
+    if not scanner.take(_CLOSE_ITEM):
+        scanner.expect(_COMMA, "a comma or ]")
+        items += _arguments(scanner, _CLOSE_ITEM)
+    return lambda scope: [item(scope) for item in items]
+
+
+def _range(first: int, last: int) -> list[int]:
+    return list(range(first, last + 1)) if first <= last else list(range(first, last - 1, -1))
+
+
+def _map(scanner: Scanner) -> Value:
+    pairs: list[tuple[Value, Value]] = []
+    while not scanner.take(_CLOSE_MAP):
+        if pairs:
+            scanner.expect(_COMMA, "a comma or }")
+        key = operand(scanner)
+        scanner.expect(_COLON, "a colon")
+        pairs.append((key, operand(scanner)))
+    return lambda scope: {key(scope): value(scope) for key, value in pairs}

@@ -1,0 +1,76 @@
+"""Reads a template's text from left to right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.vtl.values import VtlError
+
+if TYPE_CHECKING:
+    import re
+
+
+class Scanner:
+    """A position in a text, with the errors that name it.
+
+    Parameters
+    ----------
+    text : str
+        What to read.
+    name : str
+        The template's name, for errors.
+    first_line : int
+        The line in the template at which the text starts.
+    """
+
+    __slots__ = ("first_line", "name", "position", "text")
+
+    def __init__(self, text: str, name: str, first_line: int = 1) -> None:
+        self.text = text
+        self.name = name
+        self.position = 0
+        self.first_line = first_line
+
+    @property
+    def line(self) -> int:
+        """The line of the template that the position is in."""
+        return self.first_line + self.text.count("\n", 0, self.position)
+
+    def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Move over a pattern if it is next."""
+        found = pattern.match(self.text, self.position)
+        if found:
+            self.position = found.end()
+        return found
+
+    def expect(self, pattern: re.Pattern[str], what: str) -> re.Match[str]:
+        """Move over a pattern.
+
+        Raises
+        ------
+        VtlError
+            When something else is next.
+        """
+        found = self.take(pattern)
+        if not found:
+            raise self.error(f"expected {what}")
+        return found
+
+    def at(self, text: str) -> bool:
+        """Tell whether this text is next."""
+        return self.text.startswith(text, self.position)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything was read."""
+        return self.position >= len(self.text)
+
+    def where(self, start: int | None = None) -> str:
+        """Name a place: template, line, and the text from there."""
+        begin = self.position if start is None else start
+        line = self.first_line + self.text.count("\n", 0, begin)
+        return f"{self.name}, line {line}, at {self.text[begin : begin + 40]!r}"
+
+    def error(self, what: str) -> VtlError:
+        """Make an error that names the position."""
+        return VtlError(f"{self.where()}: {what}")

@@ -1,0 +1,124 @@
+"""Reads what an event source mapping gave up: its failure record, with the batch as payload."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.archive.lines import ArchivedEvent, Kind, LineError, safe_source
+from pipeline.event.envelope import EnvelopeError, decode_envelope
+from pipeline.stream.records import read_events
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.event.events import Event
+
+#: An invocation's payload has 6 MB at most (AWS Lambda quotas); as escaped text it can double.
+LARGEST_RECORD = 32 * 1024 * 1024
+_REASONS = {"RetryAttemptsExhausted", "RecordAgeExceeded"}
+
+
+def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent | LineError]]:
+    """Give the events of a failure record, numbered; what is wrong with one stops no other.
+
+    AWS Lambda Developer Guide, retaining discarded records: `payload` is "an escaped JSON
+    string"; an object is taken as well.
+
+    Parameters
+    ----------
+    chunks : Iterable[bytes]
+        The object's bytes.
+
+    Raises
+    ------
+    LineError
+        When the object is no failure record.
+    """
+    document = _load(_whole(chunks), "the object")
+    payload = document.get("payload")
+    if isinstance(payload, str):
+        payload = _load(payload, "'payload'")
+    records = payload.get("Records") if isinstance(payload, dict) else None
+    if not isinstance(records, list):
+        raise LineError("no 'payload' with 'Records'")
+    reason, explanation = _circumstances(document)
+    number = 0
+    for record in records:
+        fault = _fault(record)
+        if fault:
+            number += 1
+            yield number, LineError(fault)
+            continue
+        for event in read_events([record]):
+            number += 1
+            yield number, _archived(event, reason, explanation)
+
+
+def _whole(chunks: Iterable[bytes]) -> bytes:
+    parts, size = [], 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > LARGEST_RECORD:
+            raise LineError(f"larger than {LARGEST_RECORD:,} bytes, which no failure record is")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _load(text: bytes | str, what: str) -> dict[str, Any]:
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise LineError(f"{what} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise LineError(f"{what} is no JSON object")
+    return document
+
+
+def _circumstances(document: dict[str, Any]) -> tuple[str, str]:
+    def of(name: str, field: str) -> Any:
+        context = document.get(name)
+        return context.get(field) if isinstance(context, dict) else None
+
+    condition = of("requestContext", "condition")
+    reason = condition if isinstance(condition, str) and condition in _REASONS else "failed"
+    function = str(of("requestContext", "functionArn") or "a function").rpartition(":")[2]
+    count = of("requestContext", "approximateInvokeCount")
+    error = of("responseContext", "functionError")
+    text = f"{reason}: given up by {function} after {count} invocations"
+    return reason, f"{text}, error {error}"[:500] if error else text[:500]
+
+
+def _fault(record: Any) -> str:
+    kinesis = record.get("kinesis") if isinstance(record, dict) else None
+    if not isinstance(kinesis, dict):
+        return "a record without 'kinesis'"
+    if not isinstance(kinesis.get("data"), str):
+        return "a record without 'data'"
+    if not isinstance(kinesis.get("sequenceNumber"), str):
+        return "a record without 'sequenceNumber'"
+    arrived = kinesis.get("approximateArrivalTimestamp", 0.0)
+    if isinstance(arrived, bool) or not isinstance(arrived, int | float):
+        return "a record whose 'approximateArrivalTimestamp' is no number"
+    if not (math.isfinite(arrived) and 0 <= arrived < 1e11):
+        return "a record whose 'approximateArrivalTimestamp' is no time"
+    return ""
+
+
+def _archived(event: Event, reason: str, explanation: str) -> ArchivedEvent:
+    archived = ArchivedEvent(
+        Kind.FAILED, event.id, "_unknown", event.arrived, None, event.data, "", reason, explanation
+    )
+    if event.fault:
+        archived.explanation = event.fault
+        return archived
+    try:
+        archived.envelope = envelope = decode_envelope(event.data)
+    except EnvelopeError as error:
+        archived.explanation = str(error)
+        return archived
+    archived.id = f"{envelope.id}@{envelope.replay}" if envelope.replay else envelope.id
+    archived.source = safe_source(envelope.source)
+    return archived

@@ -1,0 +1,68 @@
+"""From objects of the archive to the events in them, and to what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.archive.failures import read_failure
+from pipeline.archive.lines import ArchivedEvent, Kind, LineError, kind_of, read_line
+from pipeline.archive.objects import ObjectGoneError, ObjectUnreadableError
+from pipeline.archive.unpacking import UnpackError, split_lines, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an object, or with one of its lines."""
+
+    explanation: str
+    gone: bool = False
+
+
+Item = tuple[int, "ArchivedEvent | Fault"]
+
+
+def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[Item]:
+    """Give the events of an object, each with the number of its line.
+
+    Parameters
+    ----------
+    key : str
+        The object's key, which tells its kind.
+    chunks : Iterable[bytes]
+        Its bytes.
+    skip : int
+        How many lines to leave out at the start.
+    """
+    kind = kind_of(key)
+    if kind is None:
+        yield 0, Fault("not under a prefix that holds events")
+        return
+    number = 0
+    try:
+        for number, item in _items(kind, chunks, skip):
+            yield number, item
+    except (UnpackError, LineError, ObjectUnreadableError) as error:
+        # After the last line that could be read; a resumed job must not skip this.
+        yield number + 1, Fault(str(error), gone=isinstance(error, ObjectGoneError))
+
+
+def _items(kind: Kind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:
+    if kind is Kind.FAILED:
+        for number, found in read_failure(chunks):
+            if number > skip:
+                yield number, Fault(str(found)) if isinstance(found, LineError) else found
+        return
+    for number, text in split_lines(unpack(chunks)):
+        if number <= skip or text == b"":
+            continue
+        if text is None:
+            yield number, Fault("the line is too long")
+            continue
+        try:
+            yield number, read_line(kind, text)
+        except LineError as error:
+            yield number, Fault(str(error))

@@ -1,1 +1,0 @@
-"""The audit: what came in, joined with what became of it."""

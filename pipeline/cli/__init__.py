@@ -1,1 +1,0 @@
-"""The `mozdef-ef` command: one module for each command group."""

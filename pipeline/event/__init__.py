@@ -1,0 +1,1 @@
+"""The way of one event without services: envelope, identity, signature, schema, MozDef message."""

@@ -1,0 +1,242 @@
+"""Checks the signature of a request, over the bytes that the sender signed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pipeline.event.events import Event, Outcome, Reason, rejected, unsettled
+from pipeline.runtime.secret_store import SecretError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pipeline.event.compiled_source import CompiledSource, Signature
+    from pipeline.runtime.secret_store import SecretStore
+
+_HEADER = "header."
+#: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
+_BARE_PREFIX = b"whsec_"
+#: Every text has bytes of its own: two header values must not become the same bytes.
+_EXACT = "surrogatepass"
+#: The white space that HTTP allows around the values of a list (RFC 9110, section 5.6.1).
+_OPTIONAL_SPACE = " \t"
+
+
+def signing_key(settings: Signature, secret: bytes) -> bytes:
+    """Make the key from the secret as the sender shows it.
+
+    Parameters
+    ----------
+    settings : Signature
+        How the source signs.
+    secret : bytes
+        One value of the source's parameter.
+
+    Raises
+    ------
+    SecretError
+        When it is not in the form that the source names, or leaves an empty key.
+    """
+    secret = secret.strip()
+    key = b"" if secret == _BARE_PREFIX else secret.removeprefix(settings.key_prefix.encode())
+    if settings.key_encoding == "base64":
+        try:
+            # Some senders leave the padding out, and their own libraries take it so.
+            key = base64.b64decode(key + b"=" * (-len(key) % 4), validate=True)
+        except binascii.Error:
+            raise SecretError(
+                "the signing secret is not base64; write it as the sender shows it"
+            ) from None
+    if not key:
+        raise SecretError("the signing secret is empty; write it as the sender shows it")
+    return key
+
+
+def sign(
+    settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str] | None = None
+) -> str:
+    """Give the value of the signature header, as the sender would make it.
+
+    Parameters
+    ----------
+    settings : Signature
+        How the source signs.
+    secret : bytes
+        The shared secret, as the sender shows it.
+    body : bytes
+        The body, byte for byte.
+    headers : Mapping[str, str] | None
+        The request's headers by lower-case name, where more than the body is signed. A time that
+        is in the signature's own header stands there already, with its prefix.
+
+    Raises
+    ------
+    SecretError
+        When no key can be made from the secret.
+    """
+    headers = headers or {}
+    value = _expected(settings, signing_key(settings, secret), body, headers)
+    return f"{headers[settings.header]}{settings.separator}{value}" if _shared(settings) else value
+
+
+def verify(event: Event, store: SecretStore) -> Outcome | None:
+    """Check the signature of an event; a source without one was checked at the door.
+
+    Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
+    stale.
+    """
+    envelope = event.known_envelope
+    try:
+        fault = find_fault(
+            event.known_source, store, envelope.headers, envelope.body, envelope.arrived_ms
+        )
+    except SecretError as error:
+        return unsettled(event, str(error))
+    return rejected(event, *fault) if fault else None
+
+
+def find_fault(
+    source: CompiledSource,
+    store: SecretStore,
+    headers: Mapping[str, str],
+    body: bytes,
+    arrived_ms: int,
+) -> tuple[Reason, str] | None:
+    """Tell why a request's signature is not valid; None where it is, or the source has none.
+
+    Parameters
+    ----------
+    source : CompiledSource
+        Whose signature it is.
+    store : SecretStore
+        Where the secrets are.
+    headers : Mapping[str, str]
+        By lower-case name.
+    body : bytes
+        Byte for byte.
+    arrived_ms : int
+        When the request came to the door, in milliseconds since the epoch.
+
+    Raises
+    ------
+    SecretError
+        When no secret can be read, or it makes no key: nothing is decided.
+    """
+    settings = source.signature
+    if settings is None:
+        return None
+    if not headers.get(settings.header, ""):
+        return Reason.BAD_SIGNATURE, f"header {settings.header} is missing"
+    given = _given(settings, headers)
+    if not given:
+        wanted = f"that starts with {settings.prefix}" if settings.prefix else "in it"
+        return Reason.BAD_SIGNATURE, f"header {settings.header} has no signature {wanted}"
+    for refresh in (False, True):
+        secrets = store.secrets(source.name, source.secret_kind, refresh=refresh)
+        try:
+            keys = [signing_key(settings, secret) for secret in secrets]
+        except SecretError as error:
+            if refresh:
+                raise SecretError(f"source {source.name}: {error}") from None
+            continue  # it may have been mended since it was read
+        if _matches(settings, keys, body, headers, given):
+            stale = _stale(settings, headers, arrived_ms)
+            return (Reason.STALE_SIGNATURE, stale) if stale else None
+    return (
+        Reason.BAD_SIGNATURE,
+        f"header {settings.header} fits neither the current nor the previous secret",
+    )
+
+
+def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
+    """Give the signatures in the header; there are several while a sender rotates its secret."""
+    value = headers.get(settings.header, "")
+    if settings.separator is None:
+        return [value.encode(errors=_EXACT)]
+    values = [part.strip(_OPTIONAL_SPACE) for part in value.split(settings.separator)]
+    return [
+        part.encode(errors=_EXACT) for part in values if part.startswith(settings.prefix) and part
+    ]
+
+
+def _matches(
+    settings: Signature,
+    keys: Sequence[bytes],
+    body: bytes,
+    headers: Mapping[str, str],
+    given: Sequence[bytes],
+) -> bool:
+    # No early return: the time taken must not tell which secret it was.
+    matched = False
+    for key in keys:
+        expected = _expected(settings, key, body, headers).encode()
+        for value in given:
+            matched |= hmac.compare_digest(expected, value)
+    return matched
+
+
+def _expected(settings: Signature, key: bytes, body: bytes, headers: Mapping[str, str]) -> str:
+    if settings.signed == "{body}":
+        signed = body
+    else:
+        parts = settings.parts
+        literals = [literal.encode() for literal in parts[0::2]]
+        values = [_filled_in(settings, name, body, headers) for name in parts[1::2]]
+        pairs = zip(values, literals[1:], strict=True)
+        signed = literals[0] + b"".join(value + literal for value, literal in pairs)
+    digest = hmac.digest(key, signed, settings.algorithm)
+    text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
+    return settings.prefix + text
+
+
+def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    if name == "body":
+        return body
+    if name == "timestamp":
+        return _timestamp(settings, headers).encode(errors=_EXACT)
+    return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors=_EXACT)
+
+
+def _shared(settings: Signature) -> bool:
+    return settings.timestamp_header == settings.header
+
+
+def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
+    value = headers.get(settings.timestamp_header or "", "")
+    if not _shared(settings):
+        return value
+    for part in value.split(settings.separator):
+        text = part.strip(_OPTIONAL_SPACE)
+        if text.startswith(settings.timestamp_prefix):
+            return text.removeprefix(settings.timestamp_prefix)
+    return ""
+
+
+def _stale(settings: Signature, headers: Mapping[str, str], arrived_ms: int) -> str:
+    if settings.timestamp_header is None:
+        return ""
+    signed_at = _epoch_seconds(_timestamp(settings, headers), settings.timestamp_unit)
+    if signed_at is None:
+        unit = settings.timestamp_unit
+        what = "ISO 8601 time with an offset" if unit == "iso8601" else f"time in {unit}"
+        return f"header {settings.timestamp_header} is no {what}"
+    age = arrived_ms / 1000 - signed_at
+    if abs(age) > settings.tolerance_seconds:
+        return f"signed {age:.0f} s before it arrived; {settings.tolerance_seconds} s are allowed"
+    return ""
+
+
+def _epoch_seconds(text: str, unit: str) -> float | None:
+    if unit == "iso8601":
+        try:
+            when = datetime.fromisoformat(text)
+            return when.timestamp() if when.tzinfo else None
+        except (ValueError, OverflowError):
+            return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 14):
+        return None
+    return int(text) / 1000 if unit == "milliseconds" else int(text)

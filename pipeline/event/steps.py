@@ -1,0 +1,47 @@
+"""The steps of an event that need no service but the secrets: from a record to a valid event."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.event.signatures import verify
+from pipeline.event.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.events import Event, Outcomes
+    from pipeline.runtime.secret_store import SecretStore
+
+
+def examine(
+    events: Iterable[Event], outcomes: Outcomes, catalog: Catalog, secrets: SecretStore
+) -> list[Event]:
+    """Take events from the record to the schema: envelope, signature, body, identity.
+
+    Parameters
+    ----------
+    events : Iterable[Event]
+        User records as they were on the stream.
+    outcomes : Outcomes
+        Takes the outcome of each event that does not go on.
+    catalog : Catalog
+        The sources.
+    secrets : SecretStore
+        Their secrets.
+
+    Returns
+    -------
+    list[Event]
+        Those that are valid; a request that was split has one for each of its events.
+    """
+    events = outcomes.each(events, open_envelope)
+    events = outcomes.each(events, partial(find_source, catalog=catalog))
+    events = outcomes.each(events, partial(verify, store=secrets))
+    events = outcomes.each(events, parse_body)
+    events = split(events, outcomes)
+    events = outcomes.each(events, identify)
+    return outcomes.each(events, validate)

@@ -1,0 +1,28 @@
+"""Checks an event against the schema of its type, with the validators made at build."""
+
+from __future__ import annotations
+
+from fastjsonschema import JsonSchemaValueException
+
+from pipeline.event.events import Event, Outcome, Reason, rejected
+
+
+def validate(event: Event) -> Outcome | None:
+    """Check one event; the explanation says which path of the body broke which rule."""
+    source = event.known_source
+    if source.reject_unknown_types and not source.knows_type(event.event_type):
+        return rejected(
+            event,
+            Reason.SCHEMA_VIOLATION,
+            f"event type {event.event_type[:60]!r} is unknown to {source.name} (unknown_types)",
+        )
+    validator = source.validator(event.event_type)
+    if validator is None:
+        return None
+    try:
+        validator(event.body)
+    except JsonSchemaValueException as error:
+        # The generated code calls the body 'data'.
+        message = "body" + str(error.message).removeprefix("data")
+        return rejected(event, Reason.SCHEMA_VIOLATION, f"{message[:500]} (rule '{error.rule}')")
+    return None

@@ -1,0 +1,163 @@
+"""Puts MozDef messages on SQS, in batches of at most ten messages and one mebibyte."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.event.events import Event, Outcome, Reason, rejected, unsettled
+from pipeline.event.mozdef_event import LARGEST_MESSAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipeline.runtime.deadline import Deadline
+
+MESSAGES_PER_BATCH = 10
+#: Errors of a whole call that trying again cannot mend, since a message of it is at fault.
+_SENDER_FAULTS = frozenset(
+    {
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "BatchRequestTooLong",
+        "AWS.SimpleQueueService.BatchRequestTooLong",
+    }
+)
+_TOO_LONG = ("BatchRequestTooLong", "MessageTooLong", "must be shorter", "too long")
+
+
+class SqsDelivery:
+    """Delivers messages to the queues that MozDef reads.
+
+    Parameters
+    ----------
+    sqs : Any
+        A client with `send_message_batches`, as pipeline.aws.clients.Sqs has it.
+    queue_urls : Mapping[str, str]
+        Queue name to URL.
+    """
+
+    def __init__(self, sqs: Any, queue_urls: Mapping[str, str]) -> None:
+        self._sqs = sqs
+        self._queue_urls = queue_urls
+
+    def deliver(
+        self, events: Sequence[Event], deadline: Deadline
+    ) -> tuple[list[Event], list[Outcome]]:
+        """Send the message of each event.
+
+        Parameters
+        ----------
+        events : Sequence[Event]
+            Events with their message and queue.
+        deadline : Deadline
+            Bounds the retries.
+
+        Returns
+        -------
+        tuple[list[Event], list[Outcome]]
+            What SQS took, and the outcomes of the rest.
+        """
+        work = _Work(list(pack(events)))
+        for _ in deadline.attempts():
+            batches, work.waiting = work.waiting, []
+            calls = [self._call(batch) for batch in batches]
+            answers = self._sqs.send_message_batches(calls) if calls else []
+            for batch, answer in zip(batches, answers, strict=True):
+                work.settle(batch, answer)
+            if not work.waiting:
+                break
+        return work.taken, work.outcomes + [
+            unsettled(event, work.explanation) for batch in work.waiting for event in batch
+        ]
+
+    def _call(self, batch: Sequence[Event]) -> dict[str, Any]:
+        return {
+            "QueueUrl": self._queue_urls[batch[0].queue],
+            "Entries": [
+                {"Id": str(number), "MessageBody": event.message.decode()}
+                for number, event in enumerate(batch)
+            ],
+        }
+
+
+@dataclass
+class _Work:
+    """Batches on their way: what was taken, what was refused, and what is tried again."""
+
+    waiting: list[list[Event]]
+    taken: list[Event] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    explanation: str = "SQS did not take it"
+
+    def settle(self, batch: list[Event], answer: dict[str, Any] | Exception) -> None:
+        """Take the answer to one call."""
+        if isinstance(answer, ClientError):
+            self._settle_error(batch, answer)
+        elif isinstance(answer, Exception):
+            self._again(batch, f"SQS: {type(answer).__name__}")
+        else:
+            self._settle_entries(batch, answer)
+
+    def _settle_error(self, batch: list[Event], error: ClientError) -> None:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code not in _SENDER_FAULTS:
+            self._again(batch, f"SQS: {code}")
+        elif len(batch) == 1:
+            self.outcomes.append(_refused(batch[0], str(error)))
+        else:
+            # SQS refused the batch for one message: one by one, the message at fault is found.
+            self.waiting += [[event] for event in batch]
+
+    def _settle_entries(self, batch: list[Event], answer: dict[str, Any]) -> None:
+        taken = {str(entry["Id"]) for entry in answer.get("Successful", [])}
+        failed = {str(entry["Id"]): entry for entry in answer.get("Failed", [])}
+        again = []
+        for number, event in enumerate(batch):
+            entry = failed.get(str(number))
+            if str(number) in taken:
+                self.taken.append(event)
+            elif entry is not None and entry.get("SenderFault"):
+                self.outcomes.append(_refused(event, _explain(entry)))
+            else:
+                again.append(event)
+                self.explanation = _explain(entry or {"Code": "no answer for a message"})
+        if again:
+            self.waiting.append(again)
+
+    def _again(self, batch: list[Event], explanation: str) -> None:
+        self.explanation = explanation
+        self.waiting.append(batch)
+
+
+def _explain(entry: Mapping[str, Any]) -> str:
+    return f"SQS: {entry.get('Code')}: {entry.get('Message', '')}"
+
+
+def pack(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Make batches for each queue: at most ten messages and 1,048,576 bytes together.
+
+    One byte more makes SQS refuse the whole call with BatchRequestTooLong (recorded).
+    """
+    by_queue: dict[str, list[Event]] = {}
+    for event in events:
+        by_queue.setdefault(event.queue, []).append(event)
+    for waiting in by_queue.values():
+        batch: list[Event] = []
+        size = 0
+        for event in waiting:
+            length = len(event.message)
+            if batch and (len(batch) == MESSAGES_PER_BATCH or size + length > LARGEST_MESSAGE):
+                yield batch
+                batch, size = [], 0
+            batch.append(event)
+            size += length
+        yield batch
+
+
+def _refused(event: Event, explanation: str) -> Outcome:
+    too_long = any(sign in explanation for sign in _TOO_LONG)
+    reason = Reason.TOO_LARGE if too_long else Reason.PROCESSING_ERROR
+    return rejected(event, reason, explanation)

@@ -1,0 +1,133 @@
+"""What a batch came to: which outcomes stand, and from where the mapping must deliver again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+from pipeline.event.events import Event, Kind, Outcome, duplicate, unsettled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.archive.writer import Archive
+    from pipeline.runtime.deadline import Deadline
+
+
+class AccountError(PipelineError):
+    """The accounts of a batch do not add up."""
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The outcomes of a batch.
+
+    Parameters
+    ----------
+    outcomes : tuple[Outcome, ...]
+        One for each event.
+    checkpoint : str | None
+        The lowest outer sequence number that is not settled. Lambda delivers again everything
+        from it on, so what came after it does not count yet.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    checkpoint: str | None
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], received: int) -> Settlement:
+        """Find the checkpoint of these outcomes.
+
+        Parameters
+        ----------
+        outcomes : Sequence[Outcome]
+            One for each event.
+        received : int
+            How many events came in.
+
+        Raises
+        ------
+        AccountError
+            When there are more or fewer outcomes than events: then nothing may be acknowledged.
+        """
+        if len(outcomes) != received:
+            raise AccountError(
+                f"{received} events came in and {len(outcomes)} outcomes came out; the batch is "
+                "not acknowledged. This is a bug: report it with the failed batch"
+            )
+        open_ends = [
+            outcome.event.sequence_number for outcome in outcomes if outcome.kind is Kind.UNSETTLED
+        ]
+        return cls(tuple(outcomes), min(open_ends, key=int) if open_ends else None)
+
+    @property
+    def settled(self) -> list[Outcome]:
+        """The outcomes that stand: those before the checkpoint."""
+        if self.checkpoint is None:
+            return list(self.outcomes)
+        end = int(self.checkpoint)
+        return [outcome for outcome in self.outcomes if int(outcome.event.sequence_number) < end]
+
+    def archived(self, archive: Archive, deadline: Deadline) -> Settlement:
+        """Write the rejected events that stand; one that cannot be written does not stand."""
+        rejections = [outcome for outcome in self.settled if outcome.kind is Kind.REJECTED]
+        failed = archive.write_rejected(rejections, deadline) if rejections else []
+        if not failed:
+            return self
+        again = {id(outcome.event): outcome for outcome in failed}
+        settled = [again.get(id(old.event), old) for old in self.outcomes]
+        return Settlement.of(settled, len(settled))
+
+    def recorded(self, archive: Archive, deadline: Deadline) -> Settlement:
+        """Write the outcomes that stand into the ledger; without that, none of them stands.
+
+        The batch is then delivered again. What it sent is known by its own id, and not sent again.
+        """
+        standing = self.settled
+        if not standing or archive.write_ledger(standing, deadline):
+            return self
+        again = [
+            unsettled(outcome.event, "the ledger could not be written") for outcome in self.outcomes
+        ]
+        return Settlement.of(again, len(again))
+
+    def response(self) -> dict[str, Any]:
+        """Give the handler's answer to the event source mapping.
+
+        An answer of None would acknowledge the batch (recorded), so there always is an object.
+        """
+        if self.checkpoint is None:
+            return {"batchItemFailures": []}
+        return {"batchItemFailures": [{"itemIdentifier": self.checkpoint}]}
+
+    def explanations(self, kind: Kind, most: int = 5) -> list[str]:
+        """Give some distinct explanations of outcomes of a kind, for a log line."""
+        found = {outcome.explanation for outcome in self.outcomes if outcome.kind is kind}
+        return sorted(found)[:most]
+
+
+def share_fate(copies: Iterable[tuple[Event, Event]], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Give each copy within a batch the outcome of the event that it copies.
+
+    A copy of a delivered event is a duplicate. A copy of a rejected one is rejected as well: to
+    call it a duplicate would claim that something was delivered.
+    """
+    fates = {id(outcome.event): outcome for outcome in outcomes}
+    shared = []
+    for copy, original in copies:
+        fate = fates[id(original)]
+        if fate.kind is Kind.DELIVERED:
+            shared.append(duplicate(copy, f"a copy of {original.id} in the same batch"))
+        else:
+            shared.append(Outcome(copy, fate.kind, fate.reason, fate.explanation))
+    return shared
+
+
+def unremembered_outcomes(sent: Iterable[Event], unwritten: set[str]) -> list[Outcome]:
+    """Say of what was sent but could not be remembered that it is not settled."""
+    return [
+        unsettled(event, "sent, but the deduplication table could not be written")
+        for event in sent
+        if event.deduplication_key in unwritten
+    ]

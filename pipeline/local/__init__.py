@@ -1,1 +1,0 @@
-"""The laptop runtime: runs the synthesized template on this machine."""

@@ -1,0 +1,1 @@
+"""What every function needs around its work: environment, deadline, secrets, metrics, log."""

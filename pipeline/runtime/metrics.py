@@ -1,0 +1,131 @@
+"""Counters of outcomes, written in CloudWatch's embedded metric format."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
+
+from pipeline.event.events import Kind, Outcome
+from pipeline.receiving.answers import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+RECEIVED = "Received"
+REJECTED_BY_REASON = "RejectedByReason"
+DENIED_BY_REASON = "DeniedByReason"
+BATCHES = "Batches"
+UNSETTLED_BATCHES = "UnsettledBatches"
+POLL_ERRORS = "PollErrors"
+POLL_EVENTS = "PollEvents"
+POLL_LAG = "PollLagSeconds"
+METRIC_NAMES: Mapping[Kind, str] = {
+    Kind.DELIVERED: "Delivered",
+    Kind.DUPLICATE: "Duplicate",
+    Kind.REJECTED: "Rejected",
+    Kind.IGNORED: "Ignored",
+}
+ANSWER_NAMES: Mapping[Verdict, str] = {
+    Verdict.ACCEPTED: "Accepted",
+    Verdict.HANDSHAKE: "Handshakes",
+    Verdict.DENIED: "Denied",
+    Verdict.UNAVAILABLE: "Unavailable",
+}
+
+
+def count(outcomes: Iterable[Outcome]) -> dict[str, Counter[str]]:
+    """Count settled outcomes by source.
+
+    Returns
+    -------
+    dict[str, Counter[str]]
+        Source to how often each kind, and each `rejected:<reason>`, occurred.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for outcome in outcomes:
+        counter = counts.setdefault(outcome.event.source_name, Counter())
+        counter[outcome.kind] += 1
+        if outcome.reason is not None:
+            counter[f"rejected:{outcome.reason}"] += 1
+    return counts
+
+
+def emit(counts: Mapping[str, Counter[str]], received: Mapping[str, int]) -> None:
+    """Write the counters of a batch to standard output, where CloudWatch finds them.
+
+    Parameters
+    ----------
+    counts : Mapping[str, Counter[str]]
+        From `count`.
+    received : Mapping[str, int]
+        Source to how many events came in, counted before any step.
+    """
+    for source, counter in counts.items():
+        values = {name: counter[kind] for kind, name in METRIC_NAMES.items()}
+        _write({"source": source}, {RECEIVED: received.get(source, 0), **values})
+        for label, number in counter.items():
+            _, separator, reason = label.partition("rejected:")
+            if separator:
+                _write({"source": source, "reason": reason}, {REJECTED_BY_REASON: number})
+
+
+def emit_batch(consumer: str, *, settled: bool) -> None:
+    """Write that a consumer of the stream had a batch, and whether all of it was settled.
+
+    Lambda's own counters call a batch of which a part is delivered again a success.
+
+    Parameters
+    ----------
+    consumer : str
+        `fan-out` or `archiver`.
+    settled : bool
+        Whether nothing of it is delivered again.
+    """
+    _write({"consumer": consumer}, {BATCHES: 1, UNSETTLED_BATCHES: int(not settled)})
+
+
+def emit_answer(source: str, verdict: Verdict, reason: str = "") -> None:
+    """Write what became of one request at the receiver.
+
+    Parameters
+    ----------
+    source : str
+        The source's name.
+    verdict : Verdict
+        What became of it.
+    reason : str
+        Why it was denied.
+    """
+    _write({"source": source}, {ANSWER_NAMES[verdict]: 1})
+    if verdict is Verdict.DENIED:
+        _write({"source": source, "reason": reason}, {DENIED_BY_REASON: 1})
+
+
+def emit_poll(source: str, feed: str, counts: Mapping[str, int], lag_seconds: float | None) -> None:
+    """Write the counters of a poll, and how far its feed is behind where that is known."""
+    dimensions = {"source": source, "feed": feed}
+    _write(dimensions, counts)
+    if lag_seconds is not None:
+        _write(dimensions, {POLL_LAG: lag_seconds}, MetricUnit.Seconds)
+
+
+def _write(
+    dimensions: Mapping[str, str],
+    values: Mapping[str, float],
+    unit: MetricUnit = MetricUnit.Count,
+) -> None:
+    # Namespace and service come from the environment variables that powertools defines. Stages
+    # of one account share both, so the stage is a dimension, too.
+    provider = AmazonCloudWatchEMFProvider(metric_set={}, dimension_set={}, metadata_set={})
+    provider.add_dimension("stage", os.environ["STAGE"])
+    for name, value in dimensions.items():
+        provider.add_dimension(name, value)
+    for name, number in values.items():
+        provider.add_metric(name, unit, number)
+    provider.flush_metrics()

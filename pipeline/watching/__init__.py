@@ -1,1 +1,0 @@
-"""How a deployment is at this moment: what `mozdef-ef status` shows."""

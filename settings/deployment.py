@@ -1,0 +1,271 @@
+"""The settings of one stage, `config/<stage>.yaml` (build and command line only)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.errors import PipelineError
+from settings.deployment_alarms import Alarms
+from settings.deployment_polling import Poller
+from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, Throttle
+from settings.source.model import SourceName
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAXIMUM_RECORD_AGE_SECONDS = 604_800
+"""Lambda API reference, CreateEventSourceMapping: the largest MaximumRecordAgeInSeconds."""
+
+COLD_STORAGE_DAYS = 90
+"""Amazon S3 User Guide, storage classes: what Glacier Instant Retrieval bills at the least."""
+
+BatchSize = Annotated[int, Field(ge=1, le=10_000)]
+WindowSeconds = Annotated[int, Field(ge=0, le=300)]
+MemoryMb = Annotated[int, Field(ge=128, le=10_240)]
+TimeoutSeconds = Annotated[int, Field(ge=5, le=900)]
+RetryAttempts = Annotated[int, Field(ge=0, le=10_000)]
+# A ticket lives for the 14 days that SQS keeps a message; its object must outlive it.
+TicketDays = Annotated[int, Field(ge=14, le=36_500)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+_PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
+_EXPECTED = {
+    "model_type": "expected a mapping",
+    "missing": "this key is required",
+    "extra_forbidden": "unknown key",
+}
+
+
+class DeploymentError(PipelineError):
+    """The settings of a stage are wrong: one line a fault, with file, key and what is expected."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stream(_Model):
+    """The Kinesis data stream."""
+
+    mode: Literal["on_demand", "provisioned"] = "on_demand"
+    shards: int | None = Field(default=None, ge=1, le=10_000)
+    retention_hours: int = Field(default=168, ge=24, le=8_760)
+    # Kinesis allows 10 MiB, but a record above 4 MiB does not fit Lambda's 6 MB request once it is
+    # base64: it could be put and never be processed.
+    max_record_kib: int = Field(default=1_024, ge=1_024, le=4_096)
+
+    @model_validator(mode="after")
+    def _shards_when_provisioned(self) -> Stream:
+        if (self.mode == "provisioned") != (self.shards is not None):
+            raise ValueError("'shards' is set if and only if 'mode' is provisioned")
+        return self
+
+    @property
+    def maximum_record_age_seconds(self) -> int:
+        """How old a record may be before the mapping gives it up to the archive, in seconds.
+
+        It lies below the retention, because what fails is written with its payload, which Lambda
+        must still be able to read from the stream. The last seventh of the retention (a day of
+        seven) is left for that.
+        """
+        return min(self.retention_hours * 3_600 * 6 // 7, MAXIMUM_RECORD_AGE_SECONDS)
+
+
+class StreamConsumer(_Model):
+    """A function that reads the stream, and its event source mapping."""
+
+    batch_size: BatchSize
+    batching_window_seconds: WindowSeconds
+    memory_mb: MemoryMb = 1_024
+    timeout_seconds: TimeoutSeconds = 60
+    retry_attempts: RetryAttempts
+    reserved_concurrency: int | None = Field(default=None, ge=1, le=10_000)
+
+
+class FanOut(StreamConsumer):
+    """The fan-out: small batches, because events are waited for."""
+
+    batch_size: BatchSize = 500
+    batching_window_seconds: WindowSeconds = 1
+    parallelization_factor: int = Field(default=1, ge=1, le=10)
+    retry_attempts: RetryAttempts = 10
+
+
+class Archiver(StreamConsumer):
+    """The archiver: large batches, because each becomes objects, and many small ones cost more."""
+
+    batch_size: BatchSize = 10_000
+    batching_window_seconds: WindowSeconds = 60
+    retry_attempts: RetryAttempts = 60
+
+
+class Archive(_Model):
+    """How long the archive keeps what, in days."""
+
+    raw_days: TicketDays = 400
+    cold_after_days: Days | None = 90
+    rejected_days: TicketDays = 400
+    quarantine_days: Days = 30
+    failed_days: TicketDays = 400
+    noncurrent_days: Days = 30
+    query_results_days: Days = 7
+    former_sources: tuple[SourceName, ...] = ()
+
+    @model_validator(mode="after")
+    def _cold_storage_pays(self) -> Archive:
+        cold = self.cold_after_days
+        if cold is not None and self.raw_days < cold + COLD_STORAGE_DAYS:
+            raise ValueError(
+                f"'raw_days' is {COLD_STORAGE_DAYS} days or more beyond 'cold_after_days', "
+                "because cold storage bills them in any case; or 'cold_after_days' is null"
+            )
+        return self
+
+
+class Deployment(_Model):
+    """One stage of one service."""
+
+    stage: str = Field(pattern=_PART)
+    project: str = Field(default="MozDef-EF", pattern=_PART)
+    service: str = Field(pattern=_PART)
+    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    sources: tuple[SourceName, ...]
+    source_directory: Path = Path("sources")
+    stream: Stream = Stream()
+    fan_out: FanOut = FanOut()
+    archiver: Archiver = Archiver()
+    archive: Archive = Archive()
+    throttle: Throttle = Throttle()
+    authorizer: AtTheDoor = AtTheDoor()
+    receiver: AtTheDoor = AtTheDoor()
+    encryption: Encryption = "customer_managed"
+    log_retention_days: LogDays = 30
+    web_acl: bool = False
+    domain: Domain | None = None
+    pollers: dict[SourceName, Poller] = Field(default_factory=dict)
+    alarms: Alarms = Alarms()
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_once(cls, sources: tuple[str, ...]) -> tuple[str, ...]:
+        if not sources:
+            raise ValueError("list one source or more")
+        twice = sorted({name for name in sources if sources.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)}: listed twice")
+        return sources
+
+    @model_validator(mode="after")
+    def _pollers_have_sources(self) -> Deployment:
+        if strangers := sorted(set(self.pollers) - set(self.sources)):
+            raise ValueError(f"pollers: {', '.join(strangers)}: list it under 'sources', too")
+        return self
+
+    @model_validator(mode="after")
+    def _silence_is_of_sources(self) -> Deployment:
+        if strangers := sorted(set(self.alarms.silence_hours) - set(self.sources)):
+            raise ValueError(
+                f"alarms.silence_hours: {', '.join(strangers)}: list it under 'sources', too"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _throttles_are_of_sources(self) -> Deployment:
+        if strangers := sorted(set(self.throttle.by_source) - set(self.sources)):
+            raise ValueError(
+                f"throttle.by_source: {', '.join(strangers)}: list it under 'sources', too"
+            )
+        return self
+
+    @property
+    def stack_name(self) -> str:
+        """The name of the CloudFormation stack, and the prefix of its queues' names."""
+        return f"{self.project}-{self.service}-{self.stage}"
+
+    @property
+    def project_tag(self) -> str:
+        """The value of the tag `Project`."""
+        return f"{self.project}-{self.stage}"
+
+    def parameter(self, source: str, kind: str) -> str:
+        """Give the name of the SSM parameter that holds a source's secret.
+
+        Parameters
+        ----------
+        source : str
+            The source's name.
+        kind : str
+            `auth_token`, `signing_secret` or `api_credential`.
+        """
+        return f"/{self.project}/{source}/{self.stage}/{kind}"
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read the settings of one stage.
+
+    Parameters
+    ----------
+    path : Path
+        `<directory>/<stage>.yaml`; the stage is named by the file.
+
+    Returns
+    -------
+    Deployment
+        The settings, with `source_directory` made relative to the file's own directory.
+
+    Raises
+    ------
+    DeploymentError
+        When the file is missing, is no YAML, or says something that it should not.
+    """
+    document = _read(path)
+    if "stage" in document:
+        raise DeploymentError(f"{path}: stage: the stage is the file's name; remove this key")
+    try:
+        deployment = Deployment.model_validate({**document, "stage": path.stem})
+    except ValidationError as error:
+        raise DeploymentError("\n".join(_explain(path, error))) from None
+    directory = path.parent / deployment.source_directory
+    return deployment.model_copy(update={"source_directory": directory})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        stages = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise DeploymentError(
+            f"{path}: there is no such file; stages in {path.parent}: {stages or 'none'}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DeploymentError(f"{path}: not readable as YAML: {_one_line(error)}") from None
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise DeploymentError(f"{path}: expected a mapping with at least 'service' and 'sources'")
+    return document
+
+
+def _explain(path: Path, error: ValidationError) -> list[str]:
+    return [
+        f"{path}: {_fault(fault)}"
+        for fault in error.errors(include_url=False, include_context=False)
+    ]
+
+
+def _fault(fault: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    if key == "stage":
+        return f"the file's name is the stage; expected a name that matches {_PART}"
+    if fault["type"] in {"missing", "extra_forbidden"}:
+        return f"{key}: {_EXPECTED[fault['type']]}"
+    message = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if isinstance(fault["input"], dict | list):
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message}, not {fault['input']!r}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

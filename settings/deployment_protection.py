@@ -1,0 +1,50 @@
+"""What guards a stage: throttles, encryption, web ACL and domain of `config/<stage>.yaml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from settings.source.base import Model, SourceName
+
+Encryption = Literal["customer_managed", "aws_managed"]
+#: Amazon CloudWatch Logs API reference, PutRetentionPolicy: the days that it takes, up to a year.
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
+
+
+class Limit(Model):
+    """The most requests of a second, and at once, before the API answers 429."""
+
+    rate: int = Field(ge=1, description="requests a second")
+    burst: int = Field(ge=1, description="requests at once")
+
+
+class Throttle(Model):
+    """The limit over all sources, and those of single ones."""
+
+    rate: int = Field(default=5_000, ge=1, description="requests a second")
+    burst: int = Field(default=2_500, ge=1, description="requests at once")
+    by_source: dict[SourceName, Limit] = Field(default_factory=dict)
+
+
+class AtTheDoor(Model):
+    """A function that senders wait for: the authorizer, or the receiver."""
+
+    reserved_concurrency: int | None = Field(
+        default=None, ge=1, le=10_000, description="the most invocations at once"
+    )
+
+
+class Domain(Model):
+    """A domain name of one's own in front of the API."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
+    certificate_arn: str
+
+    @field_validator("certificate_arn")
+    @classmethod
+    def _is_of_acm(cls, arn: str) -> str:
+        if not arn.startswith(("arn:aws:acm:", "arn:aws-cn:acm:", "arn:aws-us-gov:acm:")):
+            raise ValueError("is the ARN of a certificate in ACM, in the region of the stage")
+        return arn

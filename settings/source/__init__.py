@@ -1,0 +1,1 @@
+"""A source: the model of its `source.yaml`, its loader, and the compiler of the catalogue."""

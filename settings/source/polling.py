@@ -1,0 +1,174 @@
+"""How a REST API is pulled, as `source.yaml` describes it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.event.compiled_poll import FEED_HEADER
+from settings.source.base import FieldPath, HeaderName, Model
+
+__all__ = ["FEED_HEADER", "Feed", "Polling"]
+
+FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_TIMES = {"since", "until"}
+
+
+class HeaderCredential(Model):
+    """A token in a header."""
+
+    type: Literal["header"]
+    header: HeaderName = "Authorization"
+    prefix: str = ""
+
+
+class BasicCredential(Model):
+    """HTTP Basic; the parameter holds `user:password`."""
+
+    type: Literal["basic"]
+
+
+class OAuth2Credential(Model):
+    """OAuth 2.0 client credentials (RFC 6749, 4.4); the parameter holds `client_id:secret`."""
+
+    type: Literal["oauth2"]
+    token_path: str = Field(pattern=r"^/", description="path of the token endpoint, same host")
+    scope: str = ""
+    client_authentication: Literal["basic", "body"] = "basic"
+
+
+class DuoCredential(Model):
+    """Duo's signed requests; the parameter holds `integration_key:secret_key`."""
+
+    type: Literal["duo"]
+
+
+class LinkPagination(Model):
+    """The next page is the URL with `rel="next"` in the Link header."""
+
+    type: Literal["link"]
+    more: Literal["next", "events"] = Field(
+        default="next",
+        description="when there is another page: 'next': while there is such a link; 'events': "
+        "while a page has events, for senders that always give the link",
+    )
+
+
+class CursorPagination(Model):
+    """The next page is asked for with a value from this one's body."""
+
+    type: Literal["cursor"]
+    cursor: FieldPath = Field(description="path of the cursor; a list is joined with commas")
+    more: FieldPath | None = Field(
+        default=None, description="path of a boolean; without it, a cursor means another page"
+    )
+    send_in: Literal["query", "body"] = "query"
+    send_as: str = Field(min_length=1, description="name of the parameter, or key of the body")
+    alone: bool = Field(
+        default=False, description="whether the cursor takes the place of all that came first"
+    )
+
+
+class Window(Model):
+    """A walk over a span of time, after which the next span begins.
+
+    The spans overlap, for events that the sender shows late; copies are dropped downstream.
+    """
+
+    overlap_seconds: int = Field(ge=0, le=86_400)
+    settle_seconds: int = Field(
+        default=0, ge=0, le=3_600, description="how far behind now a span ends"
+    )
+
+
+class RateLimit(Model):
+    """Which headers tell how many requests are left, beside 429 and Retry-After."""
+
+    remaining_header: HeaderName
+    reset_header: HeaderName = Field(description="epoch seconds at which the count begins anew")
+    reserve: int = Field(default=1, ge=0, description="requests to leave for others")
+
+
+class Feed(Model):
+    """One list of events of an API, with a checkpoint of its own.
+
+    Values of `query`, `first_query`, `body` and `first_body` may hold {since} and {until}.
+    """
+
+    method: Literal["GET", "POST"] = "GET"
+    path: str = Field(pattern=r"^/")
+    query: dict[str, str] = Field(default_factory=dict)
+    first_query: dict[str, str] = Field(
+        default_factory=dict, description="further parameters where there is no cursor or link yet"
+    )
+    body: dict[str, str | int] = Field(default_factory=dict)
+    first_body: dict[str, str | int] = Field(default_factory=dict)
+    times: Literal["iso8601", "seconds", "milliseconds"] = "iso8601"
+    events: FieldPath = Field(description="path of the list of events; '.' when the body is it")
+    pagination: Annotated[LinkPagination | CursorPagination, Field(discriminator="type")]
+    window: Window | None = Field(
+        default=None,
+        description="for APIs whose cursor ends with the pages; without it the cursor or link of "
+        "the last page is kept, and the next poll goes on from there",
+    )
+
+    @model_validator(mode="after")
+    def _placeholders(self) -> Feed:
+        texts = [
+            str(value)
+            for values in (self.query, self.first_query, self.body, self.first_body)
+            for value in values.values()
+        ]
+        for text in texts:
+            if unknown := set(_PLACEHOLDER.findall(text)) - _TIMES:
+                raise ValueError(f"{{{min(unknown)}}} is unknown; use {{since}} and {{until}}")
+            if "{until}" in text and self.window is None:
+                raise ValueError("{until} is the end of a window; set 'window'")
+        if (self.body or self.first_body) and self.method != "POST":
+            raise ValueError("body: only with method POST")
+        return self
+
+
+class Polling(Model):
+    """How an API is pulled, and how often."""
+
+    every_minutes: int = Field(default=1, ge=1, le=1_440)
+    base_url: str = Field(pattern=r"^https://", description="may hold {variables}; no path at end")
+    variables: dict[VariableName, str] = Field(
+        default_factory=dict, description="name to what a deployment must write there"
+    )
+    credential: Annotated[
+        HeaderCredential | BasicCredential | OAuth2Credential | DuoCredential,
+        Field(discriminator="type"),
+    ]
+    headers: dict[HeaderName, str] = Field(
+        default_factory=dict, description="sent with every request, such as Accept"
+    )
+    rate_limit: RateLimit | None = None
+    start_hours_ago: int = Field(
+        default=24, ge=0, le=24 * 365, description="where the very first poll begins"
+    )
+    feeds: dict[FeedName, Feed] = Field(min_length=1)
+
+    @property
+    def parameter(self) -> Literal["api_credential"]:
+        """The last part of the name of the parameter that holds the credential."""
+        return "api_credential"
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_slash_at_end(cls, base_url: str) -> str:
+        return base_url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _variables_are_known(self) -> Polling:
+        texts = [self.base_url, *(feed.path for feed in self.feeds.values())]
+        used = {name for text in texts for name in _PLACEHOLDER.findall(text)}
+        if used != set(self.variables):
+            odd = ", ".join(sorted(used ^ set(self.variables)))
+            raise ValueError(f"variables: {odd}: must be described there and used in a URL")
+        return self

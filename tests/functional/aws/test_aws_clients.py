@@ -1,0 +1,283 @@
+"""The lean clients against the emulator, beside boto3; and against servers that misbehave."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from local.emulator import Emulator
+from pipeline.aws.account import Account
+from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm
+from pipeline.aws.connections import Connections, Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TEXT = 'é "quoted" \\ \u2028 😀 \x09'
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws"), region="us-west-2") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def account(emulator: Emulator) -> Account:
+    return Account("us-west-2", "test", "test", endpoint_url=emulator.endpoint_url)
+
+
+def test_messages(emulator: Emulator, account: Account) -> None:
+    sqs = emulator.client("sqs")
+    url = sqs.create_queue(QueueName="lean")["QueueUrl"]
+    entries = [{"Id": str(number), "MessageBody": f"{number}{TEXT}"} for number in range(10)]
+    ours = Sqs(account).send_message_batch(QueueUrl=url, Entries=entries)
+    theirs = sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    assert [set(one) for one in ours["Successful"]] == [set(one) for one in theirs["Successful"]]
+    bodies = []
+    while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        bodies += [message["Body"] for message in found]
+    assert sorted(bodies) == sorted([entry["MessageBody"] for entry in entries] * 2)
+
+
+def test_items(emulator: Emulator, account: Account) -> None:
+    dynamodb = emulator.client("dynamodb")
+    dynamodb.create_table(
+        TableName="lean",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    lean = DynamoDb(account)
+    items = [{"pk": {"S": f"{n}{TEXT}"}, "expires": {"N": str(n)}} for n in range(25)]
+    put = lean.batch_write_item(
+        RequestItems={"lean": [{"PutRequest": {"Item": item}} for item in items]}
+    )
+    assert not put.get("UnprocessedItems")
+    request = {"lean": {"Keys": [{"pk": item["pk"]} for item in items], "ConsistentRead": True}}
+    ours = lean.batch_get_item(RequestItems=request)["Responses"]["lean"]
+    theirs = dynamodb.batch_get_item(RequestItems=request)["Responses"]["lean"]
+    key: Callable[[Any], str] = lambda item: str(item["pk"]["S"])  # noqa: E731
+    assert sorted(ours, key=key) == sorted(theirs, key=key) == sorted(items, key=key)
+
+
+def test_parameters(emulator: Emulator, account: Account) -> None:
+    emulator.client("ssm").put_parameter(Name="/a/b", Value="one\ntwo", Type="SecureString")
+    found = Ssm(account).get_parameter(Name="/a/b", WithDecryption=True)
+    assert found["Parameter"]["Value"] == "one\ntwo"
+    with pytest.raises(ClientError) as caught:
+        Ssm(account).get_parameter(Name="/a/c", WithDecryption=True)
+    assert caught.value.response["Error"]["Code"] == "ParameterNotFound"
+
+
+def test_records(emulator: Emulator, account: Account) -> None:
+    kinesis = emulator.client("kinesis")
+    kinesis.create_stream(StreamName="lean", ShardCount=1)
+    lean, sent = Kinesis(account), []
+    for number, content in enumerate((bytes(range(256)), TEXT.encode() * 1_000)):
+        put = lean.put_record(StreamName="lean", PartitionKey=f"{number}{TEXT}", Data=content)
+        sent.append((put["SequenceNumber"], f"{number}{TEXT}", content))
+    with pytest.raises(ClientError) as caught:
+        lean.put_record(StreamName="absent", PartitionKey="k", Data=b"1")
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    (shard,) = kinesis.list_shards(StreamName="lean")["Shards"]
+    iterator = kinesis.get_shard_iterator(
+        StreamName="lean", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    records = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert sent == [(one["SequenceNumber"], one["PartitionKey"], one["Data"]) for one in records]
+
+
+def test_objects(emulator: Emulator, account: Account) -> None:
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket="lean", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    content = gzip.compress(b"line\n")
+    key = "raw/source=a b/dt=2026-11-23/hr=01/shardId-0-49.jsonl.gz"
+    lean = S3(account, "lean")
+    lean.put_object(Bucket="lean", Key=key, Body=content, ContentType="application/gzip")
+    found = s3.get_object(Bucket="lean", Key=key)
+    assert found["Body"].read() == content
+    assert found["ContentType"] == "application/gzip"
+    with pytest.raises(ValueError, match="lean alone"):
+        lean.put_object(Bucket="other", Key=key, Body=b"", ContentType="text/plain")
+    with pytest.raises(ClientError) as caught:
+        S3(account, "absent").put_object(
+            Bucket="absent", Key="k", Body=b"", ContentType="text/plain"
+        )
+    assert caught.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
+def test_errors_have_boto3s_codes(emulator: Emulator, account: Account) -> None:
+    sqs = emulator.client("sqs")
+    url = sqs.create_queue(QueueName="codes")["QueueUrl"]
+    one = [{"Id": "1", "MessageBody": "x"}]
+    large = [{"Id": str(number), "MessageBody": "x" * 200_000} for number in range(10)]
+    for target, entries in ((url + "-absent", one), (url, large), (url, one * 11)):
+        with pytest.raises(ClientError) as theirs:
+            sqs.send_message_batch(QueueUrl=target, Entries=entries)
+        with pytest.raises(ClientError) as ours:
+            Sqs(account).send_message_batch(QueueUrl=target, Entries=entries)
+        # boto3 gives the code of the older query protocol, and the service's own beside it.
+        expected = theirs.value.response["Error"]["QueryErrorCode"]  # type: ignore[typeddict-item]
+        assert ours.value.response["Error"]["Code"] == expected
+    request = {"absent": {"Keys": [{"pk": {"S": "k"}}]}}
+    for client in (emulator.client("dynamodb"), DynamoDb(account)):
+        with pytest.raises(ClientError) as caught:
+            client.batch_get_item(RequestItems=request)
+        assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def test_threads_share_a_client(emulator: Emulator, account: Account) -> None:
+    sqs = emulator.client("sqs")
+    url = sqs.create_queue(QueueName="threads")["QueueUrl"]
+    lean = Sqs(account)
+
+    def send(number: int) -> int:
+        entries = [{"Id": "0", "MessageBody": str(number)}]
+        return len(lean.send_message_batch(QueueUrl=url, Entries=entries)["Successful"])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(send, range(200))) == 200
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "200"
+
+
+@contextmanager
+def server(*answers: bytes, silent: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """Answer one request for each answer, each on the same connection until b'' closes it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(300)
+    received: list[bytes] = []
+    left = threading.Event()
+
+    def serve() -> None:
+        waiting = list(answers)
+        while waiting:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(300)
+                while waiting:
+                    data = connection.recv(65_536)
+                    if not data:
+                        break
+                    received.append(data)
+                    answer = waiting.pop(0)
+                    if not answer:
+                        if silent:
+                            left.wait(300)
+                        break
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", received
+    finally:
+        left.set()
+        listener.close()
+        thread.join(10)
+
+
+def answer(body: bytes, status: str = "200 OK") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status.encode(), len(body), body)
+
+
+def test_a_connection_is_kept_and_one_that_was_closed_is_replaced() -> None:
+    with server(answer(b"1"), answer(b"2"), b"", answer(b"3")) as (url, received):
+        connections = Connections(url)
+        for expected in (b"1", b"2", b"3"):
+            got = connections.send("POST", "/", b"body", {"host": connections.host})
+            assert got.body == expected
+        assert len(received) == 4  # the third was sent twice: its connection had been closed
+        connections.close()
+
+
+def test_a_fresh_connection_that_is_closed_is_an_error() -> None:
+    with server(b"") as (url, received):
+        with pytest.raises(ConnectionClosedError):
+            Connections(url).send("POST", "/", b"body", {})
+        assert len(received) == 1
+
+
+def test_a_silent_server_is_an_error() -> None:
+    with server(b"", silent=True) as (url, _), pytest.raises(ReadTimeoutError):
+        Connections(url, Patience(read_seconds=0.1)).send("POST", "/", b"body", {})
+
+
+def test_nobody_there_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(EndpointConnectionError):
+        Connections(f"http://127.0.0.1:{port}").send("POST", "/", b"", {})
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b'"text"', b"\xff"])
+def test_an_answer_that_is_no_object_is_an_error_not_a_success(body: bytes) -> None:
+    with server(answer(body)) as (url, _):
+        account = Account("us-west-2", "test", "test", endpoint_url=url)
+        with pytest.raises(HTTPClientError, match="no JSON object"):
+            Sqs(account).send_message_batch(QueueUrl="u", Entries=[])
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m"}', "QueueDoesNotExist"),
+        (b'{"__type":"ThrottlingException"}', "ThrottlingException"),
+        (b"<html>busy</html>", "503"),
+        (b"", "503"),
+    ],
+)
+def test_errors_are_named(body: bytes, code: str) -> None:
+    with server(answer(body, "503 Service Unavailable")) as (url, _):
+        account = Account("us-west-2", "test", "test", endpoint_url=url)
+        with pytest.raises(ClientError) as caught:
+            Sqs(account).send_message_batch(QueueUrl="u", Entries=[])
+        assert caught.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize(
+    ("first", "requests"),
+    [
+        (answer(b"busy", "503 Service Unavailable"), 2),
+        (answer(b'{"__type":"ThrottlingException"}', "400 Bad Request"), 2),
+        (b"", 2),
+        (answer(b'{"__type":"ResourceNotFoundException"}', "400 Bad Request"), 1),
+    ],
+)
+def test_a_call_is_made_again_where_that_may_help(first: bytes, requests: int) -> None:
+    second = [answer(b'{"SequenceNumber":"1"}')] if requests == 2 else []
+    with server(first, *second) as (url, received):
+        account = Account("us-west-2", "test", "test", endpoint_url=url)
+        client = Kinesis(account, Patience(attempts=2))
+        if requests == 1:
+            with pytest.raises(ClientError):
+                client.put_record(StreamName="s", PartitionKey="k", Data=b"d")
+        else:
+            put = client.put_record(StreamName="s", PartitionKey="k", Data=b"d")
+            assert put == {"SequenceNumber": "1"}
+        assert len(received) == requests
+
+
+def test_every_error_is_one_that_callers_know() -> None:
+    assert issubclass(ConnectionClosedError, BotoCoreError)
+    assert issubclass(EndpointConnectionError, BotoCoreError)
+    assert issubclass(HTTPClientError, BotoCoreError)
+    assert issubclass(ReadTimeoutError, BotoCoreError)

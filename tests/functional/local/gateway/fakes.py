@@ -1,0 +1,79 @@
+"""Fakes for what is behind the gateway: functions and a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.invocation import Invocation
+
+
+@dataclass
+class FakeFunction:
+    """Stands in for every function: keeps the events, answers with one payload."""
+
+    payload: Any = None
+    error: str | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    async def __call__(self, function: str, event: Mapping[str, Any]) -> Invocation:
+        self.events.append({"function": function, **event})
+        await asyncio.sleep(0)
+        payload = self.payload(event) if callable(self.payload) else self.payload
+        return Invocation(payload, self.error)
+
+
+def aws_error(code: str, status: int = 400, message: str = "") -> ClientError:
+    """Make the error that the SDK raises."""
+    response: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "PutRecord")
+
+
+@dataclass
+class FakeKinesis:
+    """Keeps what was put; `fails` may give an error for a record's data."""
+
+    fails: Callable[[bytes], Exception | None] = lambda _: None
+    delay: float = 0.0
+    calls: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def data(self) -> list[bytes]:
+        return [record["Data"] for call in self.calls for record in call]
+
+    def _wait(self) -> None:
+        if self.delay:
+            time.sleep(self.delay)
+
+    def put_record(self, **record: Any) -> dict[str, Any]:
+        self._wait()
+        self.calls.append([record])
+        if error := self.fails(record["Data"]):
+            raise error
+        return {"ShardId": "shardId-000000000000", "SequenceNumber": f"n{record['Data']!r}"}
+
+    def put_records(self, **call: Any) -> dict[str, Any]:
+        self._wait()
+        self.calls.append(call["Records"])
+        entries: list[dict[str, Any]] = []
+        for record in call["Records"]:
+            error = self.fails(record["Data"])
+            if error is None:
+                entries.append({"ShardId": "s", "SequenceNumber": f"n{record['Data']!r}"})
+            elif isinstance(error, ClientError) and "Throughput" in str(error):
+                entries.append({
+                    "ErrorCode": "ProvisionedThroughputExceededException",
+                    "ErrorMessage": "slow down",
+                })  # fmt: skip
+            else:
+                raise error
+        failed = sum("ErrorCode" in entry for entry in entries)
+        return {"FailedRecordCount": failed, "Records": entries}

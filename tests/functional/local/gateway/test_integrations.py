@@ -1,0 +1,211 @@
+"""Integration requests and responses: services, mocks, Lambda proxies."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
+
+from infra.application.mapping_templates import accepted_response, refused_response
+from tests.functional.local.gateway.fakes import FakeKinesis, aws_error
+from tests.functional.local.gateway.support import (
+    PUT,
+    REGION,
+    Answer,
+    ApiTemplate,
+    kinesis,
+    mock,
+    send,
+)
+
+NO_ANSWER = "Network error communicating with endpoint"
+STATUSES = [{"StatusCode": status} for status in ("200", "413", "503")]
+
+
+def deployed_responses() -> list[dict[str, Any]]:
+    common = {"ContentHandling": "CONVERT_TO_TEXT"}
+    return [
+        {
+            "StatusCode": "200",
+            "SelectionPattern": "200",
+            "ResponseTemplates": {"application/json": accepted_response()},
+            **common,
+        },
+        {
+            "StatusCode": "503",
+            "ResponseTemplates": {"application/json": refused_response()},
+            **common,
+        },
+    ]
+
+
+def answer_for(error: Exception | None, **changes: Any) -> Answer:
+    api = ApiTemplate(binary=True)
+    integration = kinesis(IntegrationResponses=deployed_responses(), **changes)
+    api.method("/x", "POST", integration, MethodResponses=STATUSES)
+    return send(api, body=b"x", client=FakeKinesis(lambda _: error))
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, 200),
+        (aws_error("ProvisionedThroughputExceededException"), 503),
+        (aws_error("ValidationException", message="1 validation error detected"), 413),
+        (aws_error("ResourceNotFoundException"), 503),
+        (aws_error("InternalFailure", 500), 503),
+        (aws_error("ServiceUnavailable", 503), 503),
+    ],
+)
+def test_errors_of_kinesis_reach_the_sender_as_deployed(
+    error: Exception | None, status: int
+) -> None:
+    """Documented: the pattern is matched with the backend's HTTP status; throttling is a 400."""
+    assert answer_for(error).status == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (EndpointConnectionError(endpoint_url="x"), 504, NO_ANSWER),
+        (ConnectTimeoutError(endpoint_url="x"), 504, "Endpoint request timed out"),
+        (ReadTimeoutError(endpoint_url="x"), 504, "Endpoint request timed out"),
+    ],
+)  # fmt: skip
+def test_no_answer_of_the_backend_is_504(error: Exception, status: int, message: str) -> None:
+    answer = answer_for(error)
+    assert (answer.status, answer.json) == (status, {"message": message})
+
+
+def test_slow_backend_is_504() -> None:
+    """Documented: the integration's timeout is 504 `Endpoint request timed out`."""
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis(TimeoutInMillis=50))
+    answer = send(api, body=b"x", client=FakeKinesis(delay=0.5))
+    assert (answer.status, answer.json) == (504, {"message": "Endpoint request timed out"})
+
+
+def test_default_response_takes_the_errors_too() -> None:
+    """Documented: without a pattern for them, the errors of the backend are answered as 200."""
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis())
+    stream = FakeKinesis(lambda _: aws_error("ValidationException", message="too big"))
+    answer = send(api, body=b"x", client=stream)
+    assert answer.status == 200
+    assert answer.json == {"__type": "ValidationException", "message": "too big"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status"), [("2\\d{2}", 200), ("200", 200), ("20", 500), ("", 200), (".*", 200)]
+)
+def test_pattern_matches_the_whole_status_and_none_is_500(pattern: str, status: int) -> None:
+    """Documented: with no matching pattern and no default it is a 500."""
+    responses = deployed_responses()[:1]
+    responses[0]["SelectionPattern"] = pattern
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis(IntegrationResponses=responses))
+    assert send(api, body=b"x").status == status
+
+
+def test_status_without_a_method_response_is_500() -> None:
+    """Documented: every status of an integration response needs a method response."""
+    api = ApiTemplate()
+    api.method("/x", "POST", mock(), MethodResponses=[{"StatusCode": "201"}])
+    assert send(api).status == 500
+
+
+def test_answer_of_put_record() -> None:
+    """Recorded: PutRecord answers `SequenceNumber` and `ShardId`, no EncryptionType."""
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis())
+    assert send(api, body=b"x").json.keys() == {"SequenceNumber", "ShardId"}
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "content-length", "Transfer-Encoding", "Connection", "Expect", "TE"]
+)
+def test_refused_header_mapping_is_500(name: str) -> None:
+    """Recorded: mapping one of these headers on an AWS integration is a 500 at run time."""
+    api, stream = ApiTemplate(binary=True), FakeKinesis()
+    headers = {f"integration.request.header.{name}": "'x'"}
+    api.method("/x", "POST", kinesis(RequestParameters=headers))
+    assert send(api, body=b"x", client=stream).status == 500
+    assert stream.calls == []
+
+
+@pytest.mark.parametrize(
+    ("mapped", "sent", "taken"),
+    [
+        (True, "text/plain", True),
+        (False, "text/plain", False),
+        (False, "application/json", True),
+        (False, None, True),
+    ],
+)
+def test_content_type_of_the_sender_reaches_the_service(
+    mapped: bool, sent: str | None, taken: bool
+) -> None:
+    """Recorded: without a mapping the sender's Content-Type is forwarded; JSON works by luck."""
+    api, stream = ApiTemplate(binary=True), FakeKinesis()
+    integration = kinesis(RequestTemplates={"application/json": PUT, "text/plain": PUT})
+    if not mapped:
+        del integration["RequestParameters"]
+    api.method("/x", "POST", integration)
+    send(api, body=b"x", headers={"Content-Type": sent} if sent else {}, client=stream)
+    assert bool(stream.calls) is taken
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["not json", "[]", '{"StreamName":"s","PartitionKey":"k","Data":"no base64!"}'],
+)
+def test_broken_call_is_a_serialization_error(template: str) -> None:
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis(RequestTemplates={"application/json": template}))
+    assert send(api, body=b"x").json["__type"] == "SerializationException"
+
+
+def test_call_that_the_sdk_refuses_is_a_serialization_error() -> None:
+    stream = FakeKinesis(lambda _: ParamValidationError(report="Missing PartitionKey"))
+    api = ApiTemplate(binary=True)
+    api.method("/x", "POST", kinesis(RequestTemplates={"application/json": '{"Data":"YQ=="}'}))
+    assert send(api, body=b"x", client=stream).json["__type"] == "SerializationException"
+
+
+def test_failing_template_is_500_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    api = ApiTemplate()
+    api.method("/x", "POST", mock("$input.body.foo()"))
+    with caplog.at_level(logging.ERROR, "local.gateway"):
+        assert send(api, body=b"secret").status == 500
+    assert "Rootx0POST" in caplog.text
+    assert "has no method foo()" in caplog.text
+    assert "secret" not in caplog.text
+
+
+class _Table:
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def put_item(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        created = datetime(2026, 1, 1, tzinfo=UTC)
+        return {"When": created, "Blob": b"ab", "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+
+def test_any_action_of_a_json_service() -> None:
+    item = '{"TableName":"t","Unknown":1,"Item":{"pk":{"S":"a"},"raw":{"B":"YWI="}}}'
+    uri = f"arn:aws:apigateway:{REGION}:dynamodb:action/PutItem"
+    api, table = ApiTemplate(), _Table()
+    api.method("/x", "POST", kinesis(Uri=uri, RequestTemplates={"application/json": item}))
+    answer = send(api, body=b"x", client=table)
+    assert table.calls == [{"TableName": "t", "Item": {"pk": {"S": "a"}, "raw": {"B": b"ab"}}}]
+    assert answer.json == {"When": 1767225600.0, "Blob": base64.b64encode(b"ab").decode()}

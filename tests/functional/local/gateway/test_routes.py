@@ -1,0 +1,215 @@
+"""Routing, throttling and request validation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from local.gateway.model import Throttle
+from local.gateway.throttling import TokenBucket
+from tests.functional.local.gateway.support import ApiTemplate, Sender, mock, run, send
+
+SHOW = (
+    '{"resource":"$context.resourcePath","path":"$context.path","method":"$context.httpMethod",'
+    '"stage":"$context.stage","parameters":"$input.params().path"}'
+)
+
+
+@pytest.mark.parametrize(("path", "method"), [("/nope", "POST"), ("/x", "GET"), ("/", "POST")])
+def test_unknown_route_is_a_missing_authentication_token(path: str, method: str) -> None:
+    """Recorded: a route or method that is not there is 403 `Missing Authentication Token`."""
+    api = ApiTemplate()
+    api.method("/x", "POST", mock())
+    answer = send(api, path, method=method)
+    assert (answer.status, answer.json) == (403, {"message": "Missing Authentication Token"})
+    assert answer.headers["x-amzn-ErrorType"] == "MissingAuthenticationTokenException"
+
+
+def test_context_has_stage_and_paths() -> None:
+    """Documented: `$context.path` has the stage in front, `$context.resourcePath` has not."""
+    api = ApiTemplate()
+    api.method("/a/{b}", "ANY", mock(SHOW))
+    assert send(api, "/a/c%20d/", method="PUT").json == {
+        "resource": "/a/{b}",
+        "path": "/dev/a/c d",
+        "method": "PUT",
+        "stage": "dev",
+        "parameters": "{b=c d}",
+    }
+
+
+def test_literal_goes_before_parameter_before_greedy() -> None:
+    api = ApiTemplate()
+    for path in ("/a/b", "/a/{p}", "/{proxy+}"):
+        api.method(path, "POST", mock(SHOW))
+
+    async def scenario(sender: Sender) -> list[str]:
+        answers = [await sender.send(path) for path in ("/a/b", "/a/c", "/a/c/d", "/a", "/z")]
+        return [answer.json["resource"] for answer in answers]
+
+    assert run(api, scenario) == ["/a/b", "/a/{p}", "/{proxy+}", "/{proxy+}", "/{proxy+}"]
+
+
+def test_resource_without_the_method_gives_way_to_a_greedy_sibling() -> None:
+    """Recorded: OPTIONS on a resource with POST alone is served by the sibling `{proxy+}`."""
+    api = ApiTemplate()
+    api.method("/test", "POST", mock(SHOW))
+    api.method("/{proxy+}", "OPTIONS", mock(SHOW))
+    assert send(api, "/test", method="OPTIONS").json["resource"] == "/{proxy+}"
+    assert send(api, "/test", method="POST").json["resource"] == "/test"
+
+
+def test_identifiers_look_like_those_of_api_gateway() -> None:
+    api = ApiTemplate()
+    shown = '{"r":"$context.requestId","e":"$context.extendedRequestId"}'
+    api.method("/x", "POST", mock(shown))
+
+    async def scenario(sender: Sender) -> list[Any]:
+        return [(await sender.send("/x")) for _ in range(20)]
+
+    answers = run(api, scenario)
+    for answer in answers:
+        assert answer.json == {
+            "r": answer.headers["x-amzn-RequestId"],
+            "e": answer.headers["x-amz-apigw-id"],
+        }
+        assert len(answer.json["e"]) == 16
+        assert answer.json["e"].endswith("=")
+    assert len({answer.json["e"] for answer in answers}) == 20
+
+
+def test_bucket_lets_a_burst_through_and_then_the_rate() -> None:
+    now = [0.0]
+    bucket = TokenBucket(Throttle(rate=2, burst=3), clock=lambda: now[0])
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    now[0] = 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    now[0] = 100.0
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "passed"), [("/*", "*", 2), ("/~1x", "POST", 2), ("/~1y", "*", 5)]
+)
+def test_throttled_request_is_429(path: str, method: str, passed: int) -> None:
+    """Documented: a method over its limit is 429 `Too Many Requests`."""
+    setting = {
+        "ResourcePath": path,
+        "HttpMethod": method,
+        "ThrottlingRateLimit": 0.001,
+        "ThrottlingBurstLimit": 2,
+    }
+    api = ApiTemplate(stage={"MethodSettings": [setting]})
+    api.method("/x", "POST", mock())
+
+    async def scenario(sender: Sender) -> list[Any]:
+        return [await sender.send("/x") for _ in range(5)]
+
+    answers = run(api, scenario)
+    assert [answer.status for answer in answers] == [200] * passed + [429] * (5 - passed)
+    if passed < 5:
+        assert answers[-1].json == {"message": "Too Many Requests"}
+
+
+def _validated() -> ApiTemplate:
+    api = ApiTemplate()
+    api.add("Validator", "RequestValidator", {"ValidateRequestParameters": True})
+    api.method(
+        "/x/{test}",
+        "POST",
+        mock(),
+        RequestValidatorId={"Ref": "Validator"},
+        RequestParameters={
+            "method.request.path.test": True,
+            "method.request.querystring.qs1": True,
+            "method.request.header.X-Param": True,
+            "method.request.header.X-Optional": False,
+        },
+    )
+    return api
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "missing"),
+    [
+        ("?qs1=1", {"X-Param": "1"}, None),
+        ("", {}, "X-Param, qs1"),
+        ("?qs1=1", {}, "X-Param"),
+        ("", {"X-Param": "1"}, "qs1"),
+        ("?qs1=%20", {"X-Param": "1"}, "qs1"),
+        ("?qs1=1", {"X-Param": ""}, "X-Param"),
+    ],
+)
+def test_missing_parameters_are_400(
+    query: str, headers: dict[str, str], missing: str | None
+) -> None:
+    """Recorded: 400 with the names of what is missing; documented: blank counts as missing."""
+    answer = send(_validated(), f"/x/1{query}", headers=headers)
+    if missing is None:
+        assert answer.status == 200
+    else:
+        expected = {"message": f"Missing required request parameters: [{missing}]"}
+        assert (answer.status, answer.json) == (400, expected)
+
+
+def test_required_header_in_another_case_is_missing() -> None:
+    """Documented: names of headers are processed case-sensitively."""
+    answer = send(_validated(), "/x/1?qs1=1", headers={"x-param": "1"})
+    assert answer.json == {"message": "Missing required request parameters: [X-Param]"}
+
+
+def test_parameters_are_not_validated_without_a_validator() -> None:
+    api = ApiTemplate()
+    required = {"method.request.header.X-Param": True}
+    api.method("/x", "POST", mock(), RequestParameters=required)
+    assert send(api).status == 200
+
+
+def test_params_looks_into_the_query_before_the_headers() -> None:
+    """Documented: `$input.params(x)` searches path, query string and headers, in this order."""
+    api = ApiTemplate()
+    request = (
+        "#set($context.responseOverride.header.Found = \"$input.params('X-Sig')|"
+        "$input.params().header.get('X-Sig')|$input.params('nope')\")"
+        '{"statusCode": 200}'
+    )
+    api.method("/x", "POST", mock(request=request))
+    answer = send(api, "/x?X-Sig=query", headers={"X-Sig": "header"})
+    assert answer.headers["Found"] == "query|header|"
+
+
+def test_headers_keep_the_case_and_the_last_value_of_the_sender() -> None:
+    api = ApiTemplate()
+    request = (
+        "#set($names = $input.params().header.keySet())"
+        '#set($context.responseOverride.header.Names = "$names"){"statusCode": 200}'
+    )
+    api.method("/x", "POST", mock(request=request))
+    answer = send(api, headers={"x-LOWER": "1", "X-Upper": "2"})
+    assert "x-LOWER" in answer.headers["Names"]
+    assert "X-Upper" in answer.headers["Names"]
+
+
+def test_stage_variables_and_identity() -> None:
+    """Recorded: identity fields that are null render as the empty string."""
+    api = ApiTemplate(stage={"Variables": {"greeting": "hello"}})
+    text = json.dumps({
+        "greeting": "$stageVariables.greeting",
+        "ip": "$context.identity.sourceIp",
+        "user": "$context.identity.user",
+        "account": "$context.accountId",
+        "protocol": "$context.protocol",
+        "epoch": "$context.requestTimeEpoch",
+    })  # fmt: skip
+    api.method("/x", "POST", mock(text))
+    answer = send(api).json
+    assert answer.pop("epoch").isdigit()
+    assert answer == {
+        "greeting": "hello",
+        "ip": "127.0.0.1",
+        "user": "",
+        "account": "000000000000",
+        "protocol": "HTTP/1.1",
+    }

@@ -1,0 +1,91 @@
+"""docs/adding-a-source.md does what it says: its commands are run, and print what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from settings.source.loader import load_source
+from tests.support.tutorial import Block, read_blocks
+from toolbox.cli.main import app
+
+PAGE = Path("docs/adding-a-source.md")
+SOURCE = Path("config/sources/uptime-watch/source.yaml")
+BLOCKS = read_blocks(PAGE)
+
+
+def in_shell(command: str, directory: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path.cwd()), "TZ": "UTC"}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def replace_keys(file: Path, block: Block) -> None:
+    text = file.read_text()
+    for key in reversed(block.replaces):
+        # A part of the file: its key, what is indented below it, and the comments before it.
+        part = re.compile(rf"^(?:#.*\n)*{key}:.*\n(?:[ -].*\n)*", re.MULTILINE)
+        found = part.findall(text)
+        assert len(found) == 1, key
+        new = block.text + "\n" if key == block.replaces[0] else ""
+        text = text.replace(found[0], new)
+    file.write_text(text)
+
+
+def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dev.yaml").write_bytes(Path("config/dev.yaml").read_bytes())
+    ran = 0
+    for block in BLOCKS:
+        if block.runtime:
+            continue
+        if block.kind == "sh":
+            assert in_shell(block.text, tmp_path) == ""
+        elif block.replaces:
+            replace_keys(tmp_path / SOURCE, block)
+        elif block.kind == "console":
+            for command, shown in block.commands():
+                assert in_shell(command, tmp_path).rstrip() == shown.rstrip(), command
+                ran += 1
+    assert ran >= 5
+    source = load_source((tmp_path / SOURCE).parent)
+    assert source.settings.mozdef.severity_by_type == {"member.role_changed": "WARNING"}
+    kept = sorted(path.name for path in tmp_path.rglob("*.mozdef.json"))
+    assert kept == ["down.mozdef.json", "role.mozdef.json", "up.mozdef.json"]
+
+
+RUNTIME = [
+    command
+    for block in BLOCKS
+    if block.runtime
+    for command, _ in block.commands()
+    if command.startswith("mozdef-ef ")
+]
+
+
+@pytest.mark.parametrize("command", RUNTIME)
+def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
+    """What needs a pipeline is parsed and not run."""
+    _, *words = shlex.split(command)
+    found: Any = typer.main.get_command(app)
+    while hasattr(found, "commands"):
+        found = found.commands[words.pop(0)]
+    context = found.make_context(found.name, words)
+    assert not context.args

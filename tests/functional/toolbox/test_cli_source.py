@@ -1,0 +1,284 @@
+"""`mozdef-ef source`: new, check, list, show and try, as a shell sees them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from settings.source.loader import available_sources, load_source
+from tests.support.command import Done, make_command
+from toolbox.sources.rehearsal import Rehearsal, compiled
+from toolbox.traffic.requests import make_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS = [
+    {"id": f"evt_{n}", "type": "check.down", "at": 1_795_464_503 + n, "message": "down"}
+    for n in range(2)
+]
+PUSH = Path("catalog/github/samples/push.json").absolute()
+HEADERS = ("--header", "X-GitHub-Event: push", "--header", "X-GitHub-Delivery: d-1")
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Done]:
+    monkeypatch.chdir(tmp_path)
+    for number, event in enumerate(EVENTS):
+        (tmp_path / f"e{number}.json").write_text(json.dumps(event))
+    return make_command(monkeypatch, capsys)
+
+
+def new(run: Callable[..., Done], *more: str) -> Done:
+    return run("source", "new", "watch", "--sample", "e0.json", "--sample", "e1.json", *more)
+
+
+def test_from_samples_to_a_checked_source(run: Callable[..., Done]) -> None:
+    done = new(run, "--authentication", "hmac", "--auth-header", "X-Sig", "--title", "Watch")
+    assert done.status == 0, done.err
+    for said in ("type, such as check.down", "id, such as evt_0", "at, such as 1795464503"):
+        assert said in done.out
+    assert "mozdef-ef source check watch" in done.out
+    assert Path("config/sources/watch/source.yaml").is_file()
+
+    done = run("source", "check", "watch")
+    assert done.status == 0
+    assert "4 samples, all fit" in done.out
+    done = new(run)
+    assert done.status == 2
+    assert "is there already" in done.err
+
+
+def test_new_for_programs(run: Callable[..., Done]) -> None:
+    document = json.loads(new(run, "--json", "--directory", "mine").out)
+    assert document["folder"] == "mine/watch"
+    assert document["event_type"] == "type"
+    assert document["mismatches"] == 0
+    assert "source.yaml" in document["files"]
+    assert json.loads(run("source", "check", "watch", "--sources", "mine", "--json").out) == {
+        "samples": 4,
+        "mismatches": 0,
+        "results": [
+            {
+                "source": "watch",
+                "sample": sample,
+                "fits": True,
+                "expected": outcome,
+                "actual": outcome,
+                "faults": [],
+                "explanation": explanation,
+                "diff": "",
+            }
+            for sample, outcome, explanation in (
+                ("broken-json", "invalid_json",
+                 "unexpected end of data: line 1 column 11 (char 10)"),
+                ("e0", "delivered", ""),
+                ("e1", "delivered", ""),
+                ("wrong-secret", "refused 403",
+                 "The token in authorization is wrong."),
+            )
+        ],
+    }  # fmt: skip
+
+
+def test_a_sample_that_does_not_fit(run: Callable[..., Done]) -> None:
+    new(run)
+    assert run("source", "check", "watch", "--update").status == 0
+    settings = Path("config/sources/watch/source.yaml")
+    settings.write_text(settings.read_text().replace("severity: INFO", "severity: ALERT"))
+    done = run("source", "check")
+    assert done.status == 1
+    assert "2 do not fit" in done.out
+    assert '+  "severity": "ALERT"' in done.out
+    body = Path("config/sources/watch/samples/e0.json")
+    body.write_text('{"id":"[/red]\\u001b[2J"')
+    done = run("source", "check", "watch")
+    assert done.status == 1
+    assert "expected delivered, is invalid_json" in done.out
+    assert "\x1b" not in done.out
+
+
+def test_check_takes_names_that_there_are(run: Callable[..., Done]) -> None:
+    done = run("source", "check", "none")
+    assert done.status == 2
+    assert "none: no such source; there are auth0" in done.err
+    assert run("source", "check", "--sources", "nowhere").status == 2
+
+
+def test_list(run: Callable[..., Done]) -> None:
+    new(run)
+    done = run("source", "list")
+    assert done.status == 0
+    assert "watch" in done.out
+    listed = {one["name"]: one for one in json.loads(run("source", "list", "--json").out)}
+    assert set(listed) == {*available_sources(), "watch"}
+    assert listed["watch"]["from"] == "private"
+    assert listed["github"] | {"samples": 0, "folder": ""} == {
+        "name": "github",
+        "title": "GitHub webhooks",
+        "ingest": "direct",
+        "authentication": "hmac",
+        "samples": 0,
+        "from": "catalogue",
+        "folder": "",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(available_sources()))
+def test_show(run: Callable[..., Done], name: str) -> None:
+    done = run("source", "show", name)
+    assert done.status == 0, done.err
+    settings = load_source(available_sources()[name]).settings
+    assert f"/<project>/{name}/dev/{settings.parameter} (SSM SecureString)" in done.out
+    assert ("POST /" in done.out) == (settings.ingest != "poll")
+    document = json.loads(run("source", "show", name, "--json").out)
+    assert document["title"] == settings.title
+
+
+def test_show_names_the_parameter_of_the_stage(run: Callable[..., Done]) -> None:
+    Path("config").mkdir()
+    Path("config/prod.yaml").write_text("service: ingest\nproject: P\nsources: [github]\n")
+    done = run("source", "show", "github", "--stage", "prod")
+    assert "/P/github/prod/signing_secret" in done.out
+
+
+def test_try_a_payload_that_is_delivered(run: Callable[..., Done]) -> None:
+    done = run("source", "try", "github", PUSH, *HEADERS)
+    assert done.status == 0, done.err
+    for said in (
+        "signed with a throw-away secret",
+        "deduplication key  github#d-1",
+        "schemas/push.json, which it satisfies",
+        '"githubeventsqs"',
+        "queue              github",
+        "outcome            delivered",
+    ):
+        assert said in done.out
+
+
+def test_try_one_that_breaks_its_schema(run: Callable[..., Done]) -> None:
+    Path("bad.json").write_text('{"ref": 7}')
+    done = run("source", "try", "github", "bad.json", *HEADERS)
+    assert done.status == 1
+    assert "schema_violation" in done.out
+    assert "(rule 'required')" in done.out
+    document = json.loads(run("source", "try", "github", "bad.json", *HEADERS, "--json").out)
+    assert document["outcome"] == "schema_violation"
+    assert document["events"][0]["mozdef"] is None
+
+
+def test_try_one_that_the_door_refuses(run: Callable[..., Done]) -> None:
+    done = run("source", "try", "github", PUSH)
+    assert done.status == 1
+    assert (
+        "refused 400: Required headers are missing: X-GitHub-Delivery, X-GitHub-Event" in done.out
+    )
+    done = run("source", "try", "github", "none.json")
+    assert done.status == 2
+    assert "none.json: cannot be read" in done.err
+
+
+def test_try_a_request_with_many_events(run: Callable[..., Done]) -> None:
+    events = [{"uuid": f"u{n}", "eventType": "x"} for n in range(2)]
+    body = {"eventId": "e", "data": {"events": events}}
+    Path("many.json").write_text(json.dumps(body))
+    done = run("source", "try", "okta", "many.json", "--json")
+    document = json.loads(done.out)
+    keys = [event["deduplication_key"] for event in document["events"]]
+    assert keys == ["okta#u0", "okta#u1"]
+    assert document["outcome"] == "schema_violation x2"
+
+
+def test_try_a_payload_with_a_huge_number(run: Callable[..., Done]) -> None:
+    """The pipeline hands a number of any length on as it is; most JSON tools cannot."""
+    Path("huge.json").write_text(json.dumps({"big": 2**80}))
+    assert str(2**80) in run("source", "try", "generic", "huge.json").out
+    document = json.loads(run("source", "try", "generic", "huge.json", "--json").out)
+    assert document["events"][0]["mozdef"]["details"] == {"big": float(2**80)}
+
+
+@pytest.mark.parametrize(("typed", "status", "said"), [
+    ("the-real-secret", 0, "signature          fits"),
+    ("another-secret!", 1, "bad_signature"),
+])  # fmt: skip
+def test_try_a_request_that_was_caught(
+    run: Callable[..., Done],
+    monkeypatch: pytest.MonkeyPatch,
+    typed: str,
+    status: int,
+    said: str,
+) -> None:
+    """With --secret prompt the signature among the headers is checked, and nothing is echoed."""
+    import hmac
+
+    asked: list[dict[str, Any]] = []
+
+    def prompt(_: str, **options: Any) -> str:
+        asked.append(options)
+        return typed
+
+    monkeypatch.setattr("typer.prompt", prompt)
+    digest = hmac.digest(b"the-real-secret", PUSH.read_bytes(), "sha256").hex()
+    signature = ("--header", f"x-hub-signature-256: sha256={digest}")
+    # The front door compares the spelling of a required header.
+    done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret", "prompt")
+    assert "refused 400" in done.out
+    signature = ("--header", f"X-Hub-Signature-256: sha256={digest}")
+    done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret", "prompt")
+    assert done.status == status
+    assert said in done.out
+    assert typed not in done.out + done.err
+    assert asked[-1] == {"hide_input": True}
+
+
+def test_try_with_a_token_handshake_or_fetched_event(run: Callable[..., Done]) -> None:
+    assert run("source", "try", "generic", PUSH).status == 0
+    Path("challenge.json").write_text(
+        '{"event": "endpoint.url_validation", "event_ts": 1, "payload": {"plainToken": "abc"}}'
+    )
+    done = run("source", "try", "zoom", "challenge.json")
+    assert done.status == 0
+    assert "a handshake, answered with" in done.out
+    assert '"plainToken": "abc"' in done.out
+    sample = next(available_sources()["okta-system-log"].glob("samples/*.json"), PUSH)
+    assert "fetched, not signed" in run("source", "try", "okta-system-log", sample).out
+
+
+@pytest.mark.parametrize("name", sorted(available_sources()))
+def test_what_send_makes_is_delivered(name: str) -> None:
+    """`send` plays a sender: its requests are signed whatever a scheme signs, each an event."""
+    source = load_source(available_sources()[name])
+    if source.settings.ingest == "poll":
+        return
+    secrets = ("CurrentSecretKey",)
+    with compiled({name: source}) as catalog:
+        rehearsal = Rehearsal({name: source}, catalog, secrets)
+        for outgoing in make_requests(source, [], secret=secrets[0]):
+            ending = rehearsal.take(name, outgoing.request, "r")
+            assert ending.accepted, outgoing.label
+            assert ending.delivered
+
+
+def test_send_makes_each_event_of_a_split_request_new() -> None:
+    source = load_source(available_sources()["okta"])
+    with compiled({"okta": source}) as catalog:
+        rehearsal = Rehearsal({"okta": source}, catalog, ("s",))
+        keys = [
+            event.deduplication_key
+            for outgoing in make_requests(source, [], secret="s", count=30)
+            for event in rehearsal.take("okta", outgoing.request, "r").delivered
+        ]
+    assert len(keys) >= 30
+    assert len(set(keys)) == len(keys)
+
+
+def test_help_teaches(run: Callable[..., Done]) -> None:
+    for command in ("new", "check", "list", "show", "try"):
+        done = run("source", command, "--help")
+        assert done.status == 0
+        assert len(done.out.splitlines()) > 8

@@ -1,0 +1,67 @@
+"""docs/deploying.md does what it says, up to the first call of AWS."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from tests.support.command import bare_environment
+from tests.support.tutorial import read_blocks
+from toolbox.cli.main import app
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "deploying.md"
+MARK = "--- 8< ---"
+COMMANDS = re.findall(r"^(?:[A-Z_]+=\S+ )*(mozdef-ef .*[^\\])$", PAGE.read_text(), re.MULTILINE)
+
+
+def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+    steps = [
+        step
+        for block in read_blocks(PAGE)
+        if block.kind == "console" and not block.runtime
+        for step in block.commands()
+    ]
+    assert len(steps) >= 6
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / "config").symlink_to(ROOT / "config")
+    # One shell for all of them, as a reader has it: what one exports, the next one sees.
+    script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
+    path = f"{Path(sys.executable).parent}{os.pathsep}/usr/bin{os.pathsep}/bin"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=clone,
+        env=bare_environment(PATH=path, CDK_OUTPUT=str(tmp_path / "cdk.out"), CDK_NOTICES="false"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [text.strip() for text in done.stdout.split(MARK)[:-1]]
+    for (command, expected), output in zip(steps, shown, strict=True):
+        # The app itself prints where the template went, which is another place here.
+        lines = [line for line in output.splitlines() if not line.endswith(".template.json")]
+        assert lines == expected.strip().splitlines(), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
+    _, *words = shlex.split(command.replace("…", "stack"))
+    found: Any = typer.main.get_command(app)
+    while hasattr(found, "commands"):
+        found = found.commands[words.pop(0)]
+    context = found.make_context(found.name, words)
+    if found.name == "cdk":
+        assert context.args[0] in {"bootstrap", "deploy", "destroy", "ls"}
+    else:
+        assert not context.args

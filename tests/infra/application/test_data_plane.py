@@ -1,0 +1,192 @@
+"""The stream, its event source mappings, the queues and the table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.application.queues import DeliveryQueues
+from settings.deployment import Archive, Archiver, Deployment, DeploymentError, FanOut, Stream
+from tests.infra.application.test_archive import expiry
+from tests.infra.application.test_archive_tables import table_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infra.conftest import Synthesized
+
+
+@pytest.mark.parametrize(
+    ("consumer", "batch_size", "window", "retries"),
+    [("FanOut", 500, 1, 10), ("Archiver", 10_000, 60, 60)],
+)
+def test_mapping_never_loses_a_batch(
+    stack: Synthesized, consumer: str, batch_size: int, window: int, retries: int
+) -> None:
+    bucket, _ = stack.one("AWS::S3::Bucket")
+    stream, stream_settings = stack.one("AWS::Kinesis::Stream")
+    function, _ = stack.one("AWS::Lambda::Function", consumer)
+    _, found = stack.one("AWS::Lambda::EventSourceMapping", consumer)
+    mapping = {name: value for name, value in found.items() if name != "Tags"}
+    retention = stream_settings["RetentionPeriodHours"] * 3_600
+    assert mapping["MaximumRecordAgeInSeconds"] < retention
+    assert 0 <= mapping["MaximumRetryAttempts"] < 100
+    assert mapping == {
+        "BatchSize": batch_size,
+        "BisectBatchOnFunctionError": True,
+        "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": [bucket, "Arn"]}}},
+        "EventSourceArn": {"Fn::GetAtt": [stream, "Arn"]},
+        "FunctionName": {"Ref": function},
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "MaximumBatchingWindowInSeconds": window,
+        "MaximumRecordAgeInSeconds": 518_400,
+        "MaximumRetryAttempts": retries,
+        "ParallelizationFactor": 1,
+        "StartingPosition": "TRIM_HORIZON",
+    }
+
+
+def test_stream_is_encrypted_and_kept(stack: Synthesized) -> None:
+    name, stream = stack.one("AWS::Kinesis::Stream")
+    assert stream["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    assert stream["MaxRecordSizeInKiB"] == 1_024
+    assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
+    assert name
+
+
+@pytest.fixture
+def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
+    """A stack with settings of its own in place of each default."""
+    return synthesized(
+        deployment.model_copy(
+            update={
+                "stream": Stream(
+                    mode="provisioned", shards=3, retention_hours=24, max_record_kib=4_096
+                ),
+                "fan_out": FanOut(
+                    batch_size=7,
+                    batching_window_seconds=0,
+                    parallelization_factor=2,
+                    memory_mb=512,
+                    timeout_seconds=30,
+                    retry_attempts=3,
+                    reserved_concurrency=9,
+                ),
+                "archiver": Archiver(
+                    batch_size=70, batching_window_seconds=5, memory_mb=256, retry_attempts=2
+                ),
+                "archive": Archive(
+                    raw_days=90, cold_after_days=None, quarantine_days=7, former_sources=("okta",)
+                ),
+                "sources": ("generic",),
+                "region": "eu-west-1",
+            }
+        )
+    )
+
+
+def test_settings_of_the_stage_reach_the_stack(other: Synthesized) -> None:
+    _, stream = other.one("AWS::Kinesis::Stream")
+    assert (stream["ShardCount"], stream["MaxRecordSizeInKiB"]) == (3, 4_096)
+    assert stream["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
+    _, mapping = other.one("AWS::Lambda::EventSourceMapping", "FanOut")
+    assert mapping["BatchSize"] == 7
+    assert mapping["MaximumBatchingWindowInSeconds"] == 0
+    assert mapping["ParallelizationFactor"] == 2
+    assert mapping["MaximumRetryAttempts"] == 3
+    assert 60 <= mapping["MaximumRecordAgeInSeconds"] < 24 * 3_600
+    _, function = other.one("AWS::Lambda::Function", "FanOut")
+    assert (function["MemorySize"], function["Timeout"]) == (512, 30)
+    assert function["ReservedConcurrentExecutions"] == 9
+
+
+def test_settings_of_the_archive_reach_the_stack(other: Synthesized) -> None:
+    _, mapping = other.one("AWS::Lambda::EventSourceMapping", "Archiver")
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (70, 5)
+    assert mapping["MaximumRetryAttempts"] == 2
+    assert 60 <= mapping["MaximumRecordAgeInSeconds"] < 24 * 3_600
+    _, function = other.one("AWS::Lambda::Function", "Archiver")
+    assert (function["MemorySize"], function["Timeout"]) == (256, 60)
+    expired = expiry(other)
+    assert (expired["raw/"], expired["ledger/"], expired["quarantine/"]) == (90, 90, 7)
+    assert "Transitions" not in json.dumps(other.one("AWS::S3::Bucket")[1])
+    tables = table_parameters(other)
+    assert tables["raw"]["projection.source.values"] == "_unknown,generic,okta"
+    assert tables["ledger"]["projection.dt.range"] == "NOW-91DAYS,NOW+1DAYS"
+
+
+def test_queues_are_those_of_the_sources(stack: Synthesized) -> None:
+    queues = stack.all("AWS::SQS::Queue")
+    names = {queue["QueueName"] for queue in queues.values() if "QueueName" in queue}
+    delivery = {f"MozDef-EF-ingest-test-{name}" for name in ("generic", "github", "urgent")}
+    assert names == delivery | {f"{name}-redrive" for name in delivery}
+
+
+def test_each_delivery_queue_has_its_own_redrive_queue(stack: Synthesized) -> None:
+    queues = stack.all("AWS::SQS::Queue")
+    delivery = {name: queue for name, queue in queues.items() if "RedrivePolicy" in queue}
+    targets = []
+    for name, queue in delivery.items():
+        policy = queue["RedrivePolicy"]
+        target = policy["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        assert policy["maxReceiveCount"] == 10
+        assert queues[target]["QueueName"] == f"{queue['QueueName']}-redrive", name
+        assert queues[target]["MessageRetentionPeriod"] == 14 * 86_400
+        # A message keeps its age when it moves, so it must have time left.
+        assert queue["MessageRetentionPeriod"] < queues[target]["MessageRetentionPeriod"]
+        targets.append(target)
+    assert len(set(targets)) == len(delivery) == 3
+    for name, queue in queues.items():
+        assert queue["KmsMasterKeyId"], name
+        assert queue.get("MaximumMessageSize", 1_048_576) == 1_048_576, name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("x" * 40, "SQS takes 80"), ("urgent-redrive", "is kept for the pair")]
+)
+def test_a_queue_name_that_cannot_be_is_refused(name: str, said: str) -> None:
+    from aws_cdk import App, Stack
+
+    with pytest.raises(DeploymentError, match=said):
+        DeliveryQueues(Stack(App()), "Delivery", prefix="p" * 33, names=[name])
+
+
+def test_table_holds_one_item_for_each_event_until_it_expires(stack: Synthesized) -> None:
+    _, table = stack.one("AWS::DynamoDB::Table")
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert table["AttributeDefinitions"] == [{"AttributeName": "pk", "AttributeType": "S"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_what_holds_data_outlives_the_stack(stack: Synthesized) -> None:
+    holding = (
+        "AWS::DynamoDB::Table",
+        "AWS::Kinesis::Stream",
+        "AWS::Logs::LogGroup",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+    )
+    for name, resource in stack.document["Resources"].items():
+        if resource["Type"] in holding:
+            # Kept on deletion, but not left over from a creation that failed.
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
+            assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_fan_out_knows_where_everything_is(stack: Synthesized) -> None:
+    _, function = stack.one("AWS::Lambda::Function", "FanOut")
+    variables = function["Environment"]["Variables"]
+    parts = variables["QUEUE_URLS"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else part["Ref"] for part in parts)
+    queues = {
+        properties["QueueName"].removeprefix("MozDef-EF-ingest-test-"): logical_id
+        for logical_id, properties in stack.all("AWS::SQS::Queue").items()
+        if "RedrivePolicy" in properties
+    }
+    assert json.loads(text) == queues
+    assert variables["DEDUPE_TABLE"] == {"Ref": stack.one("AWS::DynamoDB::Table")[0]}
+    assert variables["ARCHIVE_BUCKET"] == {"Ref": stack.one("AWS::S3::Bucket")[0]}

@@ -1,0 +1,109 @@
+"""Signature vectors: GitHub's published example, and one for each option."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.event.compiled_source import Signature
+from pipeline.event.envelope import Envelope
+from pipeline.event.events import Event, Reason
+from pipeline.event.signatures import sign, verify
+from pipeline.runtime.secret_store import SecretStore
+from tests.support.fakes import FakeSsm
+
+if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
+
+GITHUB = Signature("x-hub-signature-256", "sha256=", "sha256", "hex", "{body}", None, 0)
+TIMED = Signature("x-sig", "v0=", "sha256", "hex", "v0:{timestamp}:{body}", "x-time", 300)
+BODY = b'{"a": "\xff"}'
+
+
+def outcome(
+    catalog: Catalog,
+    settings: Signature,
+    headers: dict[str, str],
+    *,
+    body: bytes = BODY,
+    arrived_ms: int = 1_000_000_000,
+    parameter: str = "s3cret\nolder",
+) -> Reason | str | None:
+    event = Event("1", "shardId-0", 0.0, b"")
+    event.source = replace(catalog.sources["github"], signature=settings)
+    event.envelope = Envelope("id", arrived_ms, "github", "", body, "", headers)
+    store = SecretStore(FakeSsm({"/P/github/dev/signing_secret": parameter}), "P", "dev")
+    result = verify(event, store)
+    return None if result is None else result.reason or str(result.kind)
+
+
+def test_githubs_published_example() -> None:
+    """From 'Validating webhook deliveries' in GitHub's documentation."""
+    assert sign(GITHUB, b"It's a Secret to Everybody", b"Hello, World!") == (
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512"])
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+@pytest.mark.parametrize("prefix", ["", "v1="])
+def test_each_option(catalog: Catalog, algorithm: str, encoding: str, prefix: str) -> None:
+    digest = hmac.new(b"s3cret", BODY, getattr(hashlib, algorithm))
+    text = digest.hexdigest() if encoding == "hex" else base64.b64encode(digest.digest()).decode()
+    settings = Signature("x-sig", prefix, algorithm, encoding, "{body}", None, 0)
+    assert outcome(catalog, settings, {"x-sig": prefix + text}) is None
+    assert outcome(catalog, settings, {"x-sig": prefix + text[:-1]}) is Reason.BAD_SIGNATURE
+    changed = outcome(catalog, settings, {"x-sig": prefix + text}, body=BODY + b" ")
+    assert changed is Reason.BAD_SIGNATURE
+
+
+def timed(secret: bytes = b"s3cret", time: str = "1000000") -> dict[str, str]:
+    signed = b"v0:" + time.encode() + b":" + BODY
+    return {"x-time": time, "x-sig": "v0=" + hmac.new(secret, signed, "sha256").hexdigest()}
+
+
+def test_a_signed_time(catalog: Catalog) -> None:
+    assert outcome(catalog, TIMED, timed()) is None
+    assert outcome(catalog, TIMED, {**timed(), "x-time": "1000001"}) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("time", "stale"), [("999701", False), ("999699", True), ("1000301", True)]
+)
+def test_the_tolerance_is_from_signing_to_arrival(catalog: Catalog, time: str, stale: bool) -> None:
+    expected = Reason.STALE_SIGNATURE if stale else None
+    assert outcome(catalog, TIMED, timed(time=time)) is expected
+
+
+@pytest.mark.parametrize("time", ["", "soon", "-5", "1e6", "\u0661", "1" * 40])
+def test_a_time_that_is_none(catalog: Catalog, time: str) -> None:
+    assert outcome(catalog, TIMED, timed(time=time)) is Reason.STALE_SIGNATURE
+
+
+def test_a_forged_request_is_bad_before_it_is_stale(catalog: Catalog) -> None:
+    assert outcome(catalog, TIMED, timed(b"forged", "5")) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "given", ["", "sha256=", "sha256=zz", "ü", "sha1=" + "0" * 64, "sha256=" + "0" * 10_000]
+)
+def test_hostile_values(catalog: Catalog, given: str) -> None:
+    headers = {"x-hub-signature-256": given}
+    assert outcome(catalog, GITHUB, headers) is Reason.BAD_SIGNATURE
+
+
+def test_the_previous_secret_and_no_other(catalog: Catalog) -> None:
+    older = {"x-hub-signature-256": sign(GITHUB, b"older", BODY)}
+    assert outcome(catalog, GITHUB, older) is None
+    three = "s3cret\nother\nolder"
+    assert outcome(catalog, GITHUB, older, parameter=three) is Reason.BAD_SIGNATURE
+
+
+def test_an_empty_parameter_lets_no_one_in(catalog: Catalog) -> None:
+    forged = {"x-hub-signature-256": "sha256=" + hmac.new(b"", BODY, "sha256").hexdigest()}
+    assert outcome(catalog, GITHUB, forged, parameter="\n") == "unsettled"

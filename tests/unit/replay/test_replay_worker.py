@@ -1,0 +1,161 @@
+"""The worker of a distributed replay, as a function."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.replay.filters import FilterError
+from pipeline.replay.job import JobError
+from pipeline.replay.worker import Batch, BatchError, OutOfTimeError, ReplayWorker
+from pipeline.runtime.environment import SettingsError
+from pipeline.stream.sending import StreamUnreachableError
+from stream_processors.replay_worker import ReplayWorkerEnvironment
+from tests.support.fakes import out_of_reach
+from tests.support.replay import HOUR, JOB, FakeArchive, FakeKinesis, line
+
+if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
+
+ROOT = Path(__file__).parents[3]
+
+
+class Workshop:
+    def __init__(self, catalog: Catalog) -> None:
+        self.s3, self.kinesis = FakeArchive(), FakeKinesis()
+        self.refs = [
+            self.s3.add(
+                f"raw/source=github/dt=2026-11-23/hr={hour}/s-{hour}.jsonl.gz",
+                [line(100 * hour + number, replays=number) for number in range(5)],
+            )
+            for hour in (19, 20, 21)
+        ]
+        self.worker = ReplayWorker(self.s3, self.kinesis, "archive", "stream", catalog)
+        self.time_left = 900.0
+
+    def event(self, **more: Any) -> dict[str, Any]:
+        shared = {"job": JOB, "filter": {}, "rate": 1e6, "limit": 3, "force": False, **more}
+        items = [{"Key": ref.key, "Size": ref.size} for ref in self.refs]
+        return {"BatchInput": shared, "Items": items}
+
+    def replay(self, **more: Any) -> dict[str, Any]:
+        return self.worker.replay(Batch.read(self.event(**more)), lambda: self.time_left)
+
+
+@pytest.fixture
+def workshop(catalog: Catalog) -> Workshop:
+    return Workshop(catalog)
+
+
+def test_a_batch_is_replayed_and_counted(workshop: Workshop) -> None:
+    result = workshop.replay()
+    assert result["job"] == JOB
+    assert result["counts"] == {
+        "objects": 3,
+        "objects_read": 3,
+        "read": 15,
+        "matched": 15,
+        "sent": 9,
+        "limit": 6,
+    }
+    assert len(result["problems"]) == 6
+    assert {one.replay for one in workshop.kinesis.envelopes()} == {JOB}
+    assert not any(key.startswith("jobs/") for key in workshop.s3.objects)
+
+
+def test_the_filter_is_kept_and_objects_of_other_hours_are_not_read(workshop: Workshop) -> None:
+    wanted = {
+        "kinds": ["raw"],
+        "sources": ["github"],
+        "event_types": ["push"],
+        "from": 1_795_464_000.0,
+        "to": 1_795_464_600.0,
+    }
+    result = workshop.replay(filter=wanted, limit=100, force=True)
+    assert {key for key, _, _ in workshop.s3.ranges} == {workshop.refs[1].key}
+    assert HOUR in workshop.refs[1].key
+    assert result["counts"]["objects_read"] == 1
+    assert result["counts"]["sent"] == 5
+    assert {one.force for one in workshop.kinesis.envelopes()} == {True}
+
+
+def test_ids_come_from_the_archive(workshop: Workshop) -> None:
+    key = workshop.worker._store.save_ids(JOB, {"request-1901", "delivery-2102"})
+    workshop.replay(filter={"ids": key})
+    assert workshop.kinesis.ids() == ["request-1901", "request-2102"]
+    with pytest.raises(JobError):
+        workshop.worker.replay(
+            Batch.read(workshop.event(job="replay-20261123T210000-ffff", filter={"ids": "x"})),
+            lambda: 900.0,
+        )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"job": "x"},
+        {"job": None},
+        {"filter": None},
+        {"rate": "fast"},
+        {"rate": 0},
+        {"rate": float("nan")},
+        {"limit": None},
+    ],
+)
+def test_a_wrong_input_is_said(workshop: Workshop, change: dict[str, Any]) -> None:
+    with pytest.raises((BatchError, JobError)):
+        Batch.read(workshop.event(**change))
+
+
+def test_an_event_that_is_none_and_a_filter_that_is_not_understood(workshop: Workshop) -> None:
+    events: list[Any] = [{}, {"BatchInput": {}}, {"BatchInput": [], "Items": []}]
+    for event in events:
+        with pytest.raises(BatchError):
+            Batch.read(event)
+    with pytest.raises(FilterError):
+        workshop.replay(filter={"source": "github"})
+    assert workshop.kinesis.calls == 0
+
+
+def test_a_batch_that_takes_too_long_is_not_taken_for_done(workshop: Workshop) -> None:
+    workshop.time_left = 9.0
+    with pytest.raises(OutOfTimeError, match="higher rate"):
+        workshop.replay()
+
+
+def test_a_stream_out_of_reach_is_raised(workshop: Workshop) -> None:
+    workshop.kinesis.faults = [out_of_reach()] * 1000
+    workshop.time_left = 11.0
+    with pytest.raises(StreamUnreachableError):
+        workshop.replay()
+
+
+def test_broken_objects_are_no_reason_to_raise(workshop: Workshop) -> None:
+    workshop.s3.objects[workshop.refs[0].key] = b"no gzip"
+    del workshop.s3.objects[workshop.refs[1].key]
+    counts = workshop.replay()["counts"]
+    assert counts["unreadable"] == 2
+    assert counts["sent"] == 3
+
+
+def test_the_environment() -> None:
+    environ = {"ARCHIVE_BUCKET": "b", "STREAM_NAME": "s"}
+    assert ReplayWorkerEnvironment.read(environ) == ReplayWorkerEnvironment("b", "s")
+    for name in environ:
+        with pytest.raises(SettingsError, match=name):
+            ReplayWorkerEnvironment.read({**environ, name: ""})
+    assert issubclass(SettingsError, PipelineError)
+
+
+def test_a_cold_start_loads_nothing_of_the_command_line() -> None:
+    code = "import stream_processors.replay_worker, sys; print(*sys.modules)"
+    environment = {"PYTHONPATH": str(ROOT), "POWERTOOLS_SERVICE_NAME": "s", "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert not {"typer", "rich", "pydantic", "yaml", "aiohttp"} & set(done.stdout.split())

@@ -1,0 +1,125 @@
+"""What `source.yaml` cannot say of a signature, and what a sample cannot ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from settings.source.authentication import HmacAuthentication
+from settings.source.loader import SourceError, load_source
+from toolbox.sources.samples import authenticate, load_samples
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HMAC: dict[str, Any] = {"type": "hmac", "header": "X-Sig"}
+TIMED = {"signed": "{timestamp}.{body}", "prefix": "v1=", "separator": ","}
+KEEP = {"keep": ["X-Sig", "X-Time", "X-Id"]}
+
+
+def shared(prefix: str) -> dict[str, Any]:
+    return HMAC | TIMED | {"timestamp": {"header": "x-sig", "prefix": prefix}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (HMAC | {"separator": ";"}, "Input should be ',' or ' '"),
+        (HMAC | {"separator": ",", "prefix": "v1,"}, "prefix 'v1,' holds it"),
+        (HMAC | {"separator": " ", "prefix": "HMAC "}, "prefix 'HMAC ' holds it"),
+        (HMAC | {"signed": "{header.X-SIG}{body}"}, "cannot be over its own header"),
+        (HMAC | {"signed": "{body}{body}"}, "exactly once"),
+        (HMAC | {"signed": "{body}", "timestamp": {"header": "X-Time"}}, "if and only if"),
+        (shared("v1="), "neither prefix may start with the other"),
+        (shared("v"), "neither prefix may start with the other"),
+        (shared("v1=t="), "neither prefix may start with the other"),
+        (shared("t,="), "prefix 't,=' holds it"),
+        (shared(""), "both need a prefix, and a separator"),
+        (shared("t=") | {"separator": None}, "both need a prefix, and a separator"),
+        (shared("t=") | {"prefix": ""}, "both need a prefix, and a separator"),
+        (
+            HMAC | TIMED | {"timestamp": {"header": "X-Time", "prefix": "t="}},
+            "only in the signature's own header",
+        ),
+        (HMAC | TIMED | {"timestamp": {"header": "X-Time", "tolerance_seconds": 0}}, "greater"),
+        (HMAC | TIMED | {"timestamp": {"header": "X-Time", "unit": "hours"}}, "'seconds'"),
+        (HMAC | {"secret": {"encoding": "hex"}}, "'text' or 'base64'"),
+        (HMAC | {"secret": {"value": "s3cret"}}, "Extra inputs"),
+    ],
+)
+def test_what_no_request_could_satisfy_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        HmacAuthentication.model_validate(settings)
+
+
+def folder(tmp_path: Path, authentication: dict[str, Any], sample: dict[str, Any]) -> Path:
+    path = tmp_path / "sender"
+    (path / "samples").mkdir(parents=True)
+    document = {"version": 1, "title": "x", "authentication": authentication}
+    if authentication["type"] == "hmac":
+        document["headers"] = KEEP
+    (path / "source.yaml").write_text(yaml.safe_dump(document))
+    text = {"description": "x", "body": "{}", "expect": {"outcome": "delivered"}, **sample}
+    (path / "samples" / "one.yaml").write_text(yaml.safe_dump(text))
+    return path
+
+
+@pytest.mark.parametrize("authentication", [HMAC, {"type": "token"}])
+@pytest.mark.parametrize(("sign", "missing"), [("stale", "timestamp"), ("several", "separator")])
+def test_a_sample_that_would_show_nothing_is_refused(
+    tmp_path: Path, authentication: dict[str, Any], sign: str, missing: str
+) -> None:
+    path = folder(tmp_path, authentication, {"sign": sign})
+    with pytest.raises(SourceError, match=rf"one.yaml: sign: '{sign}' needs .*\.{missing}"):
+        list(load_samples(load_source(path)))
+
+
+@pytest.mark.parametrize(
+    ("expect", "message"),
+    [
+        ({"outcome": "rejected"}, "'reason' is given if and only if"),
+        ({"outcome": "delivered", "status": 401}, "'status' is given if and only if"),
+        ({"outcome": "ignored", "answer": {"a": "b"}}, "'answer' is given only if"),
+        ({"outcome": "delivered", "events": 0}, "greater than or equal to 1"),
+        ({"outcome": "refused", "status": 200}, "greater than or equal to 400"),
+    ],
+)
+def test_a_sample_that_expects_what_cannot_be(
+    tmp_path: Path, expect: dict[str, Any], message: str
+) -> None:
+    path = folder(tmp_path, HMAC, {"expect": expect})
+    with pytest.raises(SourceError, match=message):
+        list(load_samples(load_source(path)))
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "written"),
+    [
+        ({"unit": "seconds"}, "1795464503"),
+        ({"unit": "milliseconds"}, "1795464503250"),
+        ({"unit": "iso8601"}, "2026-11-23T20:08:23+00:00"),
+    ],
+)
+def test_the_time_is_written_in_its_unit(
+    tmp_path: Path, timestamp: dict[str, Any], written: str
+) -> None:
+    settings = HMAC | {
+        "signed": "{timestamp}.{body}",
+        "timestamp": {"header": "X-Time"} | timestamp,
+    }
+    source = load_source(folder(tmp_path, settings, {}))
+    assert authenticate(source, "s", b"{}", now=1795464503.25)["X-Time"] == written
+
+
+def test_a_shared_header_is_there_once(tmp_path: Path) -> None:
+    """Also where source.yaml spells it in two ways: a client would send both."""
+    source = load_source(folder(tmp_path, shared("t="), {}))
+    one = authenticate(source, "s", b"{}", now=7)
+    two = authenticate(source, "s", b"{}", now=7, also="other")
+    assert list(one) == list(two) == ["X-Sig"]
+    time, signature = one["X-Sig"].split(",")
+    assert time == "t=7"
+    assert two["X-Sig"].split(",")[::2] == [time, signature]

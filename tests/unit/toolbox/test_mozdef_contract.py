@@ -1,0 +1,115 @@
+"""MozDef's contract, over every sample of every source and over real GitHub payloads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from pipeline.event.envelope import Envelope, encode_envelope
+from settings.source.loader import available_sources, load_source
+from settings.source.polling import FEED_HEADER
+from tests.support.bench import NOW_MS, PREVIOUS, SECRET, generic, github, record, tally
+from tests.support.mozdef import assert_contract
+from toolbox.sources.samples import LoadedSample, load_samples
+
+if TYPE_CHECKING:
+    from tests.support.bench import Bench
+
+SAMPLES = [
+    sample
+    for folder in sorted(available_sources().values())
+    for sample in load_samples(load_source(folder))
+]
+EXAMPLES = Path("node_modules/@octokit/webhooks-examples/api.github.com/index.json")
+
+
+def envelope_of(sample: LoadedSample) -> bytes:
+    """What the front door would put on the stream for this sample."""
+    request = sample.request((SECRET, PREVIOUS), NOW_MS / 1000)
+    lower = {name.lower(): value for name, value in request.headers.items()}
+    settings = sample.source.settings
+    kept = {
+        name.lower(): lower[name.lower()] for name in settings.headers.keep if name.lower() in lower
+    }
+    if settings.poll is not None:
+        kept = {FEED_HEADER.lower(): sample.settings.headers[FEED_HEADER]}
+    locator = settings.delivery_id
+    key = lower.get(locator.header.lower(), "") if locator and locator.header else ""
+    return encode_envelope(
+        Envelope(
+            f"request-{sample.name}",
+            NOW_MS,
+            sample.source.name,
+            "192.0.2.1",
+            request.body,
+            key,
+            kept,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [s for s in SAMPLES if s.settings.expect.outcome not in {"refused", "answered"}],
+    ids=lambda sample: f"{sample.source.name}-{sample.name}",
+)
+def test_each_sample_has_its_outcome_and_keeps_the_contract(
+    bench: Bench, sample: LoadedSample
+) -> None:
+    expected = sample.settings.expect
+    outcome = expected.reason or expected.outcome
+    assert tally(bench.run(record(envelope_of(sample))).outcomes) == {str(outcome): expected.events}
+    for message in bench.sqs.bodies():
+        assert_contract(message)
+
+
+def test_each_real_github_payload_is_delivered_but_for_pings(bench: Bench) -> None:
+    events = orjson.loads(EXAMPLES.read_bytes())
+    batch: list[dict[str, Any]] = []
+    bodies = []
+    for kind in events:
+        for example in kind["examples"]:
+            delivery = f"real-{len(batch)}"
+            batch.append(record(github(example, event=kind["name"], delivery=delivery)))
+            bodies.append((kind["name"], delivery, example))
+    assert len(batch) == 329
+    assert tally(bench.run(*batch).outcomes) == {"delivered": 325, "ignored": 4}
+    messages = {message["details"]["request_id"]: message for message in bench.sqs.bodies()}
+    for name, delivery, example in bodies:
+        if name == "ping":
+            continue
+        message = messages[delivery]
+        assert_contract(message)
+        assert "githubeventsqs" in message["tags"]
+        assert message["details"] == {"event": name, "request_id": delivery, "body": example}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"anything": 1},
+        {"payload": {"event": "x"}},
+        {"timestamp": "yesterday", "tags": "not a list", "load": 1},
+        {"details": "text"},
+    ],
+)
+def test_the_generic_source_keeps_the_contract(bench: Bench, body: dict[str, Any]) -> None:
+    bench.run(record(generic(body)))
+    (message,) = bench.sqs.bodies()
+    assert_contract(message)
+    assert message["details"] == body
+    assert message["hostname"] == "generic_host"
+    assert message["category"] == message["processname"] == "generic"
+    assert message["source"] == "api_aws_lambda"
+    assert message["tags"] == ["generic"]
+
+
+def test_one_message_holds_one_event(bench: Bench) -> None:
+    bench.run(*(record(generic({"n": n})) for n in range(20)))
+    texts = [text for queue in bench.sqs.messages.values() for text in queue]
+    assert len(texts) == 20
+    assert all(isinstance(json.loads(text), dict) for text in texts)

@@ -1,0 +1,236 @@
+"""What is inferred from samples, and the source folder that is written from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from settings.source.loader import available_sources, load_source
+from toolbox.sources.checking import check_sources
+from toolbox.sources.inference import InferenceError, Proposal, infer, parse_sample
+from toolbox.sources.scaffolding import Choices, Given, ScaffoldError, read_given, scaffold
+
+LOGIN = {
+    "id": "e-1",
+    "type": "login",
+    "created_at": "2026-11-23T10:00:00Z",
+    "user": {"id": 5, "email": "alice@example.com", "created_at": "2020-01-01T00:00:00Z"},
+    "message": "alice signed in",
+    "ip": "192.0.2.7",
+    "tags": ["a", "b"],
+}
+LOGOUT = {
+    "id": "e-2",
+    "type": "logout",
+    "created_at": "2026-11-23T11:00:00Z",
+    "user": {"id": 5, "email": None},
+    "message": "alice signed out",
+    "tags": [],
+}
+
+
+def given(*documents: Any) -> list[Given]:
+    texts = [json.dumps(document).encode() for document in documents]
+    return [Given(f"s{number}", text, parse_sample("s", text)) for number, text in enumerate(texts)]
+
+
+def path(found: Any) -> str | None:
+    return found.path if found else None
+
+
+def found_in(*documents: Any) -> tuple[str | None, str | None, str | None, str | None]:
+    proposal = infer(documents)
+    return (
+        proposal.split,
+        path(proposal.event_type),
+        path(proposal.delivery_id),
+        path(proposal.timestamp),
+    )
+
+
+def test_type_id_time_and_summary() -> None:
+    proposal = infer([LOGIN, LOGOUT])
+    assert found_in(LOGIN, LOGOUT) == (None, "type", "id", "created_at")
+    assert proposal.summary == ("message",)
+    assert sorted(proposal.schemas) == ["login", "logout"]
+
+
+def test_the_schema_is_lean() -> None:
+    proposal: Proposal = infer([{**LOGIN, "type": "x"}, {**LOGOUT, "type": "x"}])
+    schema = proposal.schemas["x"]
+    assert schema["required"] == ["id", "type", "created_at", "user", "message", "tags"]
+    user = schema["properties"]["user"]
+    assert user["required"] == ["id", "email"]
+    assert user["properties"]["email"] == {"type": ["string", "null"]}
+    assert schema["properties"]["tags"] == {"type": "array", "items": {"type": "string"}}
+    assert schema["properties"]["ip"] == {"type": "string"}
+    text = json.dumps(proposal.schemas)
+    assert "additionalProperties" not in text
+    assert "enum" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "schema"),
+    [
+        ([1, 2], {"type": "integer"}),
+        ([1, 2.5], {"type": "number"}),
+        ([1, None], {"type": ["integer", "null"]}),
+        ([None, None], {}),
+        ([True, "x"], {"type": ["string", "boolean"]}),
+        ([[1, "a"], [None]], {"type": "array", "items": {"type": ["string", "integer", "null"]}}),
+        ([[], []], {"type": "array"}),
+        ([{}, {"a": 1}], {"type": "object", "properties": {"a": {"type": "integer"}}}),
+    ],
+)
+def test_types(values: list[Any], schema: dict[str, Any]) -> None:
+    proposal = infer([{"x": value} for value in values])
+    assert proposal.default_schema["properties"]["x"] == schema
+
+
+@pytest.mark.parametrize(
+    ("documents", "expected"),
+    [
+        # wrapped
+        (
+            [{"event": {"id": f"e{n}", "eventType": "a", "occurredAt": 1_795_464_503 + n}}
+             for n in range(3)],
+            (None, "event.eventType", "event.id", "event.occurredAt"),
+        ),
+        # an id that comes twice is that of something else, and so is one of a user
+        ([{"id": 1, "user": {"id": n}} for n in range(2)], (None, None, None, None)),
+        # a key with a dot cannot be named
+        ([{"event.id": "a", "event.type": "b"}], (None, None, None, None)),
+        # a date without an offset is a guess, an epoch of 1980 is a number
+        ([{"created_at": "2026-11-23T10:00:00"}], (None, None, None, None)),
+        ([{"timestamp": 315_532_800}], (None, None, None, None)),
+        ([{"timestamp": "1795464503123"}], (None, None, None, "timestamp")),
+        # ids are no types, and neither are texts of which each is another
+        ([{"event": f"0b7f9c1e-5d1c-4c55-9d15-00000000000{n}"} for n in range(3)],
+         (None, None, None, None)),
+        ([{"event": f"said {n}"} for n in range(20)], (None, None, None, None)),
+        # lists
+        ([[{"uuid": "a"}, {"uuid": "b"}], [{"uuid": "c"}]], (".", None, "uuid", None)),
+        ([{"data": {"events": [{"uuid": "a"}, {"uuid": "b"}]}, "v": 1}],
+         ("data.events", None, "uuid", None)),
+        ([{"events": [{"uuid": "a"}], "report": "long " * 20}], (None, None, None, None)),
+        ([{"events": []}, {"events": [{"uuid": "a"}]}], (None, None, None, None)),
+    ],
+)  # fmt: skip
+def test_what_is_found(documents: list[Any], expected: tuple[str | None, ...]) -> None:
+    assert found_in(*documents) == expected
+
+
+def test_other_candidates_are_named() -> None:
+    proposal = infer([{**LOGIN, "uuid": "u-1"}, {**LOGOUT, "uuid": "u-2"}])
+    assert proposal.delivery_id is not None
+    assert (proposal.delivery_id.path, proposal.delivery_id.others) == ("uuid", ("id",))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"a":', "not JSON"),
+        (b'{"a":"\\ud800"}', "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"7", "an object, or a list of objects, is needed, not int"),
+        (b'{"a":' * 150 + b"1" + b"}" * 150, "nested more than 100 deep"),
+        (b"[" * 5000 + b"]" * 5000, "not JSON|nested"),
+        (b'"' + b"x" * 1_000_000 + b'"', "does not fit on the stream"),
+    ],
+)
+def test_samples_from_which_nothing_is_learned(content: bytes, said: str) -> None:
+    with pytest.raises(InferenceError, match=said):
+        parse_sample("sample.json", content)
+
+
+def test_lists_and_objects_do_not_mix() -> None:
+    mixed: list[list[Any]] = [[[{}], {}], [[1]], [[]]]
+    for documents in mixed:
+        with pytest.raises(InferenceError, match="each must be a list of JSON objects"):
+            infer(documents)
+
+
+@pytest.mark.parametrize("choices", [
+    Choices("T"),
+    Choices("T", "token", "X-Token", "Bearer "),
+    Choices("T", "hmac"),
+    Choices("T", "hmac", "X-Hub-Signature-256", "sha256=", {"X-Event": "push"}),
+])  # fmt: skip
+def test_the_folder_passes_its_own_check(tmp_path: Path, choices: Choices) -> None:
+    made = scaffold("made", given(LOGIN, LOGOUT), tmp_path, choices)
+    source = load_source(made.folder)
+    assert [one.faults for one in check_sources({"made": source}) if not one.fits] == []
+    text = (made.folder / "source.yaml").read_text()
+    assert text.count("CHECK") == 5
+    assert yaml.safe_load(text)["title"] == "T"
+    assert sorted(file.name for file in (made.folder / "schemas").iterdir()) == [
+        "default.json",
+        "login.json",
+        "logout.json",
+    ]
+
+
+@pytest.mark.parametrize("like", sorted(available_sources()))
+def test_each_source_can_be_started_from(tmp_path: Path, like: str) -> None:
+    template = load_source(available_sources()[like])
+    made = scaffold("made", given(LOGIN, LOGOUT), tmp_path, Choices("T"), template)
+    source = load_source(made.folder)
+    assert source.settings.authentication == template.settings.authentication
+    assert source.settings.ingest == template.settings.ingest
+    assert [one.faults for one in check_sources({"made": source}) if not one.fits] == []
+
+
+def test_a_header_that_the_other_source_requires_is_made_up_and_said(tmp_path: Path) -> None:
+    template = load_source(available_sources()["github"])
+    made = scaffold("made", given(LOGIN), tmp_path, Choices("T"), template)
+    assert made.notes == ("header X-GitHub-Event is made up in the samples: 'example'",)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    with pytest.raises(ScaffoldError, match="is there already"):
+        scaffold("made", given(LOGIN), tmp_path, Choices("T"))
+    assert list((tmp_path / "made").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "A", "../up", "a_b", "1a", "a" * 41])
+def test_a_name_that_is_no_route(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ScaffoldError, match="the name is the route"):
+        scaffold(name, given(LOGIN), tmp_path, Choices("T"))
+
+
+def test_a_sample_that_is_given_twice_is_left_out(tmp_path: Path) -> None:
+    made = scaffold("made", given(LOGIN, LOGIN, LOGOUT), tmp_path, Choices("T"))
+    assert made.notes == ("sample s1 is left out: it is the same as s0",)
+    assert len(list((made.folder / "samples").glob("s*.yaml"))) == 2
+
+
+def test_an_event_that_comes_twice_in_a_list_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InferenceError, match="would be a duplicate"):
+        scaffold("made", given([{"a": 1}, {"a": 1}]), tmp_path, Choices("T"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hostile_text_stays_in_its_comment(tmp_path: Path) -> None:
+    hostile = "x\nauthentication: {type: token, header: Evil}\u2028\x1b[31m"
+    made = scaffold("made", given({"id": hostile, "type": "a"}), tmp_path, Choices("T\n# t: 1"))
+    text = (made.folder / "source.yaml").read_text()
+    assert "\x1b" not in text
+    assert yaml.safe_load(text)["authentication"]["header"] == "Authorization"
+
+
+def test_files_with_names_of_our_own(tmp_path: Path) -> None:
+    for name in ("broken-json.json", "Broken JSON.json", "ünï.json", ".json"):
+        (tmp_path / name).write_text(json.dumps({"id": name}))
+    made = scaffold("made", read_given(sorted(tmp_path.glob("*.json"))), tmp_path, Choices("T"))
+    names = {file.stem for file in (made.folder / "samples").glob("*.yaml")}
+    assert names == {"broken-json", "broken-json-2", "broken-json-3", "json", "n", "wrong-secret"}
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ScaffoldError, match=r"none\.json: cannot be read: No such file"):
+        read_given([tmp_path / "none.json"])

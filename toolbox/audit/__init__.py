@@ -1,0 +1,1 @@
+"""The audit: is every event of a span accounted for?"""

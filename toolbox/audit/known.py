@@ -1,0 +1,93 @@
+"""What is known of events that the ledger lacks: failure records, and the deduplication table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.envelope import encode_envelope
+from pipeline.event.events import Event, Outcomes
+from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from toolbox.audit.join import DELIVERED, FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pipeline.archive.lines import ArchivedEvent
+    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.envelope import Envelope
+    from toolbox.audit.join import Received
+
+
+class KnownElsewhere:
+    """Answers for events that have no line in the ledger.
+
+    Parameters
+    ----------
+    failed : Iterable[str]
+        Ids of the events in the failure records of the fan-out's mapping. They are kept in
+        memory: there are few, or there is an incident.
+    delivered : Callable[[Received], bool]
+        Asks the deduplication table about one event.
+    """
+
+    def __init__(self, failed: Iterable[str], delivered: Callable[[Received], bool]) -> None:
+        self._failed = frozenset(failed)
+        self._delivered = delivered
+
+    def outcome(self, event: Received) -> str | None:
+        """Give `delivered` or `failed`; None where nothing is known."""
+        if self._delivered(event):
+            return DELIVERED
+        return FAILED if event.id in self._failed else None
+
+
+class TableCheck:
+    """Looks an event up in the deduplication table, while its window lasts.
+
+    Parameters
+    ----------
+    dynamodb : Any
+        A boto3 DynamoDB client.
+    table : str
+        The table's name.
+    catalog : Catalog
+        The sources, for the key of an event.
+    event_of : Callable[[Received], ArchivedEvent | None]
+        Reads an event from the archive again.
+    """
+
+    def __init__(
+        self,
+        dynamodb: Any,
+        table: str,
+        catalog: Catalog,
+        event_of: Callable[[Received], ArchivedEvent | None],
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._catalog = catalog
+        self._event_of = event_of
+
+    def delivered(self, received: Received) -> bool:
+        """Tell whether each part of an event was delivered, and by this event."""
+        event = self._event_of(received)
+        if event is None or event.envelope is None:
+            return False
+        parts = parts_of(event.envelope, self._catalog)
+        return bool(parts) and all(self._remembered(part) for part in parts)
+
+    def _remembered(self, event: Event) -> bool:
+        answer: Mapping[str, Any] = self._dynamodb.get_item(
+            TableName=self._table, Key={"pk": {"S": event.deduplication_key}}
+        )
+        return bool(answer.get("Item", {}).get("id", {}).get("S") == event.id)
+
+
+def parts_of(envelope: Envelope, catalog: Catalog) -> list[Event]:
+    """Give the events of an envelope as the fan-out sees them; none where it would refuse them."""
+    steps = Outcomes()
+    event = Event("0", "", 0.0, encode_envelope(envelope))
+    events = steps.each([event], open_envelope)
+    events = steps.each(events, lambda one: find_source(one, catalog))
+    events = split(steps.each(events, parse_body), steps)
+    return steps.each(events, identify)

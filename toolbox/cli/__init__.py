@@ -1,0 +1,1 @@
+"""The command line `mozdef-ef`: a module for each group of commands."""

@@ -1,0 +1,165 @@
+"""`mozdef-ef audit`: say whether every event is accounted for."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+from pipeline.archive.objects import Objects
+from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.replay.times import parse_time
+from settings.source.compiler import write_compiled_catalog
+from settings.source.loader import available_sources, load_sources
+from toolbox.audit.join import MISSING, OUTCOMES, Report
+from toolbox.audit.known import KnownElsewhere, TableCheck
+from toolbox.audit.listing import Listing
+from toolbox.audit.reading import ArchiveReader
+from toolbox.audit.run import Audit, Span
+from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRIVATE_SOURCES = Path("config/sources")
+_SHOWN = 10
+
+
+def audit(
+    start: Annotated[
+        str, typer.Option("--from", help="Arrived since: 2026-11-23T20:00Z, or 2h, 3d for 'ago'.")
+    ] = "24h",
+    end: Annotated[
+        str, typer.Option("--to", help="Arrived before, in the same forms; 0s is now.")
+    ] = "0s",
+    *,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    grace: Annotated[
+        int, typer.Option(min=0, help="Seconds for which an event may still be on its way.")
+    ] = 900,
+    missing_to: Annotated[
+        Path | None, typer.Option(help="Write what is missing here, for 'replay --missing'.")
+    ] = None,
+    state: State = DEFAULT_STATE,
+    stack: Stack = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Join what came in with what became of it, and say what nothing accounts for.
+
+    Exit status: 0 every event is accounted for or still on its way, 1 something is missing.
+    """
+    now = datetime.now(UTC)
+    span = Span(parse_time(start, now), parse_time(end, now), source)
+    if span.start >= span.end:
+        raise typer.BadParameter("must lie before --to", param_hint="--from")
+    deployed = find_deployment(state, stack)
+    with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
+        report = _run(deployed, span, grace, compiled_catalog(Path(folder)))
+    if missing_to is not None:
+        _write_missing(report, missing_to)
+    _print(report, span, as_json=as_json)
+    if report.totals[MISSING]:
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def compiled_catalog(folder: Path) -> Catalog:
+    """Compile every source that this machine knows, and load it."""
+    names = sorted(available_sources(PRIVATE_SOURCES))
+    package = f"compiled_catalog_{folder.name.replace('-', '_').replace('.', '_')}"
+    write_compiled_catalog(load_sources(names, PRIVATE_SOURCES), folder, package)
+    sys.path.insert(0, str(folder))
+    try:
+        return load_catalog(package)
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _run(deployed: Deployment, span: Span, grace: int, catalog: Catalog) -> Report:
+    s3, bucket = deployed.client("s3"), deployed.archive_bucket
+    unreadable: list[str] = []
+    reader = ArchiveReader(Objects(s3, bucket), unreadable.append)
+    listing = Listing(s3, bucket)
+    check = TableCheck(deployed.client("dynamodb"), deployed.dedupe_table, catalog, reader.event)
+    known = KnownElsewhere(reader.failed(listing, span.start), check.delivered)
+    runner = Audit(listing, reader, known, grace_seconds=grace)
+    with progress_bar() as progress:
+        task = progress.add_task("audit, hours", total=None, rate="")
+        report = runner.run(
+            span, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+    report.unreadable += unreadable
+    return report
+
+
+def _write_missing(report: Report, path: Path) -> None:
+    lines = [
+        orjson.dumps(
+            {
+                "id": event.id,
+                "source": event.source,
+                "arrived": datetime.fromtimestamp(event.arrived, UTC).isoformat(),
+                "key": event.key,
+            }
+        )
+        for event in report.missing
+    ]
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+
+
+def _document(report: Report, span: Span) -> dict[str, Any]:
+    totals = report.totals
+    return {
+        "from": span.start.isoformat(),
+        "to": span.end.isoformat(),
+        "received": report.received,
+        **{outcome: totals[outcome] for outcome in OUTCOMES},
+        "rejected_by_reason": {
+            name.removeprefix("rejected:"): number
+            for name, number in sorted(totals.items())
+            if name.startswith("rejected:")
+        },
+        "replays": totals["replays"],
+        "recovered": report.recovered,
+        "unarchived": report.unarchived,
+        "unreadable": report.unreadable,
+        "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
+    }
+
+
+def _print(report: Report, span: Span, *, as_json: bool) -> None:
+    document = _document(report, span)
+    if as_json:
+        print_json(document)
+        return
+    columns = ("source", "received", *OUTCOMES)
+
+    def row(name: str, number: Callable[[str], int]) -> tuple[object, ...]:
+        values = [number(outcome) for outcome in OUTCOMES]
+        return (name, sum(values), *values)
+
+    rows = [row(name, lambda o, c=c: c[o]) for name, c in sorted(report.counts.items())]  # type: ignore[misc]
+    totals = report.totals
+    print_table(
+        f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC",
+        columns,
+        [*rows, row("all", lambda outcome: totals[outcome])],
+    )
+    for reason, number in document["rejected_by_reason"].items():
+        console.print(f"  rejected, {reason}: {number:,}", markup=False)
+    if totals["replays"]:
+        console.print(
+            f"  {totals['replays']:,} of them are replays; {report.recovered:,} events that ended "
+            "badly were delivered by one"
+        )
+    if report.unarchived:
+        console.print(f"  {report.unarchived:,} are not in raw/: the archiver is behind, or failed")
+    for event in report.missing[:_SHOWN]:
+        console.print(f"  missing: {event.source} {event.id} in {event.key}", markup=False)
+    for what in report.unreadable[:_SHOWN]:
+        console.print(f"  unreadable: {what}", markup=False, style="yellow")

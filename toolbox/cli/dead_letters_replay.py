@@ -1,0 +1,116 @@
+"""Replays the objects of tickets, and deletes each ticket whose object is done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.archive.lines import Kind
+from pipeline.archive.objects import ObjectRef
+from pipeline.replay.event_types import EventTypes
+from pipeline.replay.filters import Filter
+from pipeline.replay.job import DONE, INTERRUPTED, Job, new_job_id
+from toolbox.cli.replay_run import Plan, print_job, sending, store
+from toolbox.dead_letters.queue import HIDDEN_SECONDS, UNREADABLE
+from toolbox.replaying.counts import LEFT_OUT, left_out
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
+from toolbox.terminal.printable import printable
+from toolbox.terminal.stopping import STOPPED, stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pipeline.replay.engine import Replayer
+    from toolbox.dead_letters.queue import DeadLetters, Ticket
+    from toolbox.deployments import Deployment
+
+
+def replay_tickets(
+    where: Deployment,
+    queue: DeadLetters,
+    tickets: Sequence[Ticket],
+    options: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Replay tickets as one job.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 when a ticket remains, with 130 after Ctrl-C.
+    """
+    now = datetime.now(UTC)
+    wanted = Filter(frozenset(Kind))
+    options = {**options, "tickets": [ticket.id for ticket in tickets]}
+    job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
+    job.objects, job.size = len(tickets), sum(ticket.size for ticket in tickets)
+    store(where).save(job)
+    results: dict[str, str] = {}
+    with (
+        stopping() as stop,
+        sending(Plan(where, job, wanted, EventTypes()), stop, _keeper(queue)) as replayer,
+    ):
+        for ticket in tickets:
+            if stop():
+                break
+            results[ticket.id] = _replay_one(replayer, queue, ticket)
+        if stop():
+            job.status = INTERRUPTED
+            store(where).save(job)
+        else:
+            replayer.finish()
+    _report(job, tickets, results, as_json=as_json)
+
+
+def _keeper(queue: DeadLetters) -> Callable[[], None]:
+    hidden_at = time.monotonic()
+
+    def keep() -> None:
+        nonlocal hidden_at
+        if time.monotonic() - hidden_at > HIDDEN_SECONDS / 4:
+            hidden_at = time.monotonic()
+            queue.keep_hidden()
+
+    return keep
+
+
+def _replay_one(replayer: Replayer, queue: DeadLetters, ticket: Ticket) -> str:
+    """Replay a ticket's object; give what remains, nothing when the ticket is gone."""
+    if ticket.kind == UNREADABLE:
+        return "is no notification of the archive; see it, and dismiss it"
+    before = Counter(replayer.counts)
+    if not replayer.run([ObjectRef(ticket.key, ticket.size)]):
+        return "stopped before its end"
+    done = Counter(replayer.counts)
+    done.subtract(before)
+    if left_out(done):
+        left = ", ".join(f"{done[name]} {name}" for name in LEFT_OUT if done[name])
+        return f"{done['sent'] + done['repeated']} of {done['read']} are on the stream; {left}"
+    queue.delete(ticket)
+    return ""
+
+
+def _report(
+    job: Job, tickets: Sequence[Ticket], results: Mapping[str, str], *, as_json: bool
+) -> None:
+    remaining = {
+        ticket.id: results.get(ticket.id, "not begun")
+        for ticket in tickets
+        if results.get(ticket.id, "not begun")
+    }
+    if as_json:
+        print_json({**job.to_json(), "tickets": len(tickets), "remaining": remaining})
+    else:
+        print_job(job)
+        console.print(f"{len(tickets) - len(remaining)} of {len(tickets)} tickets are done")
+        for name, why in remaining.items():
+            console.print(f"{name} remains: {printable(why)}", style="yellow", markup=False)
+    if job.status != DONE:
+        raise typer.Exit(STOPPED)
+    if remaining:
+        raise typer.Exit(DOES_NOT_HOLD)

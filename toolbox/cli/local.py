@@ -1,0 +1,55 @@
+"""`mozdef-ef local`: the pipeline on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from local.supervisor import LocalRuntime
+from toolbox.cli.synth import Stage, synthesize
+from toolbox.terminal.output import console
+
+if TYPE_CHECKING:
+    from local.endpoints import Endpoints
+
+
+def up(
+    *,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the front door; default: a free one.")
+    ] = None,
+    state: Annotated[
+        Path, typer.Option(help="Where endpoints.json, logs and checkpoints go.")
+    ] = Path(".local"),
+    stage: Stage = "dev",
+    assembly: Annotated[
+        Path, typer.Option(help="Where the cloud assembly goes, or lies already.")
+    ] = Path("cdk.out"),
+    synth: Annotated[
+        bool, typer.Option(help="Synthesize first; --no-synth runs the assembly as it is.")
+    ] = True,
+) -> None:
+    """Run the synthesized stack on this machine until Ctrl-C.
+
+    Once everything answers, STATE/endpoints.json says where: the front door, the emulated AWS
+    services, the queues and the secrets. Send webhooks with 'mozdef-ef send', see what comes out
+    with 'mozdef-ef tail'.
+    """
+    if synth:
+        with console.status(f"synthesizing config/{stage}.yaml"):
+            synthesize(stage, assembly.resolve())
+    runtime = LocalRuntime(assembly.resolve(), state=state.resolve(), port=port)
+    runtime.run_until_stopped(lambda endpoints: _announce(endpoints, state))
+
+
+def _announce(endpoints: Endpoints, state: Path) -> None:
+    console.print("MozDef Event Framework, local. Ctrl-C stops it.")
+    for source in sorted(endpoints.queues):
+        polled = "api_credential" in endpoints.parameters.get(source, {})
+        how = f"polled: {source}" if polled else f"POST {endpoints.api}/{source}"
+        console.print(f"  {how}", markup=False)
+    console.print(f"  AWS services    {endpoints.aws_endpoint_url}", markup=False)
+    console.print(f"  all addresses   {state}/endpoints.json", markup=False)
+    console.print(f"  logs            {state}/logs/", markup=False)

@@ -1,0 +1,182 @@
+"""`mozdef-ef replay`: put archived events back on the stream."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path  # noqa: TC003 - Typer reads the annotations when it runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.archive.lines import Kind  # noqa: TC001 - as above
+from pipeline.archive.objects import ObjectRef
+from pipeline.replay.engine import REPLAY_LIMIT
+from pipeline.replay.filters import filter_from_json
+from pipeline.replay.job import DISTRIBUTED, DONE, RUNNING, Job, JobError, new_job_id
+from pipeline.replay.listing import Listing
+from toolbox.cli.replay_distributed import start_distributed
+from toolbox.cli.replay_dry import dry_run
+from toolbox.cli.replay_filter import Wishes, event_types, make_filter
+from toolbox.cli.replay_run import Plan, report, sending, store
+from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.terminal.output import WRONG_USAGE, errors
+from toolbox.terminal.stopping import stopping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A running job writes its state every five seconds.
+ALIVE_SECONDS = 20
+
+
+def replay(
+    context: typer.Context,
+    *,
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option(help="Where to look; default: rejected and failed, raw with ids."),
+    ] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only of this source.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Only what arrived since: ISO 8601, or 2h ago.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Only what arrived before; default: now.")
+    ] = None,
+    event_type: Annotated[list[str] | None, typer.Option(help="Only of this type.")] = None,
+    reason: Annotated[list[str] | None, typer.Option(help="Only rejected for this.")] = None,
+    identifier: Annotated[
+        list[str] | None, typer.Option("--id", help="An envelope's or a delivery's id.")
+    ] = None,
+    ids_file: Annotated[Path | None, typer.Option(help="Such ids, one a line.")] = None,
+    missing: Annotated[
+        Path | None, typer.Option(help="What 'mozdef-ef audit --missing-to' wrote.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Without any filter.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent.")] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Events a second; default: half of what the stream takes."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=100, help="Leave out what was replayed so often.")
+    ] = REPLAY_LIMIT,
+    force: Annotated[bool, typer.Option(help="Deliver again what was delivered.")] = False,
+    resume: Annotated[str | None, typer.Option(help="Go on with a job that was stopped.")] = None,
+    distributed: Annotated[
+        bool, typer.Option(help="With workers on AWS; needs --stack and one --kind.")
+    ] = False,
+    concurrency: Annotated[int, typer.Option(min=1, max=100, help="Workers side by side.")] = 4,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Put archived events back on the stream. Delivered ones are dropped there as duplicates.
+
+    Options that may be repeated: --kind, --source, --event-type, --reason, --id.
+
+    Exit status: 0 all that was asked for is on the stream, 1 something was left out, 130 stopped.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    now = datetime.now(UTC)
+    wishes = Wishes(
+        kinds=kind or [],
+        sources=source or [],
+        event_types=event_type or [],
+        reasons=reason or [],
+        ids=identifier or [],
+        ids_file=ids_file,
+        missing=missing,
+        start=start,
+        end=end,
+        everything=everything,
+    )
+    _check(wishes, resume=resume, dry=dry, distributed=distributed, stack=stack)
+    if resume:
+        _go_on(find_deployment(state, stack), resume, now, rate=rate, as_json=as_json)
+        return
+    wanted = make_filter(wishes, now)
+    where = find_deployment(state, stack)
+    options = {"rate": rate, "limit": limit, "force": force}
+    job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
+    plan = Plan(where, job, wanted, event_types(wanted))
+    if dry:
+        dry_run(plan, as_json=as_json)
+    elif distributed:
+        start_distributed(plan, concurrency, as_json=as_json)
+    else:
+        _begin(plan, as_json=as_json)
+
+
+def _check(
+    wishes: Wishes, *, resume: str | None, dry: bool, distributed: bool, stack: str | None
+) -> None:
+    fault = ""
+    if resume and (wishes.narrow or wishes.everything or wishes.kinds or dry or distributed):
+        fault = "--resume goes on with the job's own filter; give no other option of a filter"
+    if distributed and not stack:
+        fault = "--distributed runs workers on AWS: name the stack with --stack; the local "
+        fault += "pipeline has none, and needs none: leave --distributed out"
+    if distributed and dry:
+        fault = "--dry-run counts on this machine: leave --distributed out"
+    if fault:
+        errors.print(f"mozdef-ef: {fault}", style="red", markup=False)
+        raise typer.Exit(WRONG_USAGE)
+
+
+def _begin(plan: Plan, *, as_json: bool) -> None:
+    listing = Listing(plan.where.client("s3"), plan.where.archive_bucket)
+    plan.job.objects, plan.job.size = listing.measure(plan.wanted)
+    jobs = store(plan.where)
+    if plan.wanted.ids is not None:
+        ids_key = jobs.save_ids(plan.job.id, plan.wanted.ids)
+        plan.job.filter = {**plan.job.filter, "ids": ids_key}
+    jobs.save(plan.job)
+    _run(plan, as_json=as_json)
+
+
+def _go_on(
+    where: Deployment, job_id: str, now: datetime, *, rate: float | None, as_json: bool
+) -> None:
+    jobs = store(where)
+    job = jobs.load(job_id)
+    if job.status in {DONE, DISTRIBUTED}:
+        raise JobError(f"{job.id}: is {job.status}; there is nothing to go on with")
+    if job.options.get("tickets"):
+        raise JobError(f"{job.id}: replayed tickets; run 'mozdef-ef dead-letters replay' again")
+    updated = datetime.fromisoformat(job.updated) if job.updated else now - timedelta(days=1)
+    if job.status == RUNNING and now - updated < timedelta(seconds=ALIVE_SECONDS):
+        raise JobError(
+            f"{job.id}: was running at {job.updated}; stop it there, or wait {ALIVE_SECONDS} "
+            "seconds if its process is gone"
+        )
+    ids_key = str(job.filter.get("ids") or "")
+    wanted = filter_from_json(dict(job.filter), jobs.load_ids(ids_key) if ids_key else None)
+    job.status, job.error = RUNNING, ""
+    job.options = {**job.options, "rate": rate or job.options.get("rate")}
+    _run(Plan(where, job, wanted, event_types(wanted)), as_json=as_json)
+
+
+def _run(plan: Plan, *, as_json: bool) -> None:
+    job = plan.job
+    option = f" --stack {plan.where.name.removeprefix('stack ')}" if not plan.where.local else ""
+    resume = f"mozdef-ef replay --resume {job.id}{option}"
+    if not as_json:
+        errors.print(f"{job.id}: {job.objects:,} objects, {job.size / 1e6:,.1f} MB", markup=False)
+    try:
+        with stopping() as stop, sending(plan, stop, lambda: None) as replayer:
+            if replayer.run(_refs(plan)):
+                replayer.finish()
+    except BaseException:
+        errors.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+        raise
+    report(job, as_json=as_json, resume=resume)
+
+
+def _refs(plan: Plan) -> Iterator[ObjectRef]:
+    place = plan.job.position
+    if place.key and place.line is not None:
+        yield ObjectRef(place.key, place.size)
+    listing = Listing(plan.where.client("s3"), plan.where.archive_bucket)
+    yield from listing.objects(plan.wanted, place.key)

@@ -1,0 +1,119 @@
+"""`mozdef-ef replay --distributed`: the same job, with workers on AWS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.archive.lines import PREFIXES, Kind
+from pipeline.replay.filters import FilterError
+from pipeline.replay.job import DISTRIBUTED
+from pipeline.replay.times import iso
+from toolbox.cli.replay_run import default_rate, store
+from toolbox.deployments import DeploymentError
+from toolbox.terminal.output import console, print_json
+
+if TYPE_CHECKING:
+    from pipeline.replay.filters import Filter
+    from toolbox.cli.replay_run import Plan
+
+
+def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
+    """Start the workflow that gives the archive's objects to workers.
+
+    Parameters
+    ----------
+    plan : Plan
+        The job.
+    concurrency : int
+        How many workers run side by side; they share the job's rate.
+    as_json : bool
+        Print the job's record.
+
+    Raises
+    ------
+    PipelineError
+        When the stack has no such workflow, or it cannot be started.
+    """
+    job, where = plan.job, plan.where
+    if not where.replay_state_machine:
+        raise DeploymentError(
+            f"{where.name}: has no output ReplayStateMachineArn; deploy this version of it"
+        )
+    jobs, prefix = store(where), list_prefix(plan.wanted)
+    if plan.wanted.ids is not None:
+        job.filter = {**job.filter, "ids": jobs.save_ids(job.id, plan.wanted.ids)}
+    document = _input(plan, prefix, concurrency)
+    # Written first: a workflow that runs without a record of who wanted it must not be.
+    job.status = DISTRIBUTED
+    jobs.save(job)
+    job.options = {**job.options, "concurrency": concurrency, "execution": _start(plan, document)}
+    jobs.save(job)
+    if as_json:
+        print_json(job.to_json())
+        return
+    console.print(f"{job.id}: started {job.options['execution']}", markup=False)
+    console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …", markup=False)
+
+
+def _input(plan: Plan, prefix: str, concurrency: int) -> dict[str, Any]:
+    options = plan.job.options
+    rate = float(options["rate"]) if options.get("rate") else default_rate(plan.where)[0]
+    return {
+        "job": plan.job.id,
+        "prefix": prefix,
+        "filter": plan.job.filter,
+        "rate": rate / concurrency,
+        "limit": options["limit"],
+        "force": options["force"],
+        "concurrency": concurrency,
+    }
+
+
+def list_prefix(wanted: Filter) -> str:
+    """Give the narrowest prefix that holds all that is wanted.
+
+    Raises
+    ------
+    FilterError
+        When the job looks in several places: a workflow lists one prefix.
+    """
+    if len(wanted.kinds) != 1:
+        raise FilterError("--distributed reads one part of the archive: name it with one --kind")
+    (kind,) = wanted.kinds
+    prefix = PREFIXES[kind]
+    if kind is Kind.FAILED or len(wanted.sources) != 1:
+        return prefix
+    (source,) = wanted.sources
+    prefix += f"source={source}/"
+    if wanted.start is None or wanted.end is None:
+        return prefix
+    first, last = iso(wanted.start), iso(wanted.end)
+    if first[:10] != last[:10]:
+        return prefix
+    prefix += f"dt={first[:10]}/"
+    return prefix + (f"hr={first[11:13]}/" if first[:13] == last[:13] else "")
+
+
+def _start(plan: Plan, document: dict[str, Any]) -> str:
+    where = plan.where
+    try:
+        answer = where.client("stepfunctions").start_execution(
+            stateMachineArn=where.replay_state_machine,
+            name=plan.job.id,
+            input=orjson.dumps(document).decode(),
+        )
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"{where.replay_state_machine}: not started: {error}") from None
+    return str(answer["executionArn"])
+
+
+def execution_status(plan_client: Any, arn: str) -> str:
+    """Ask how a workflow does; the answer is for people."""
+    try:
+        answer = plan_client.describe_execution(executionArn=arn)
+    except (BotoCoreError, ClientError) as error:
+        return f"unknown ({error})"
+    return str(answer["status"])

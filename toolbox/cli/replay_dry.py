@@ -1,0 +1,94 @@
+"""`mozdef-ef replay --dry-run`: what would be sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pipeline.archive.objects import Objects
+from pipeline.replay.engine import Replayer
+from pipeline.replay.listing import Listing
+from toolbox.cli.replay_run import default_rate
+from toolbox.replaying.counts import MEANINGS
+from toolbox.replaying.dry_run import DryRun
+from toolbox.terminal.output import console, errors, print_json, print_table
+from toolbox.terminal.printable import event_document, printable
+from toolbox.terminal.stopping import STOPPED, stopping
+
+if TYPE_CHECKING:
+    from toolbox.cli.replay_run import Plan
+
+_BODY = 200
+
+
+def dry_run(plan: Plan, *, as_json: bool) -> None:
+    """Count what a job would send by source, reason and hour, and show some of it.
+
+    Raises
+    ------
+    typer.Exit
+        With 130 after Ctrl-C.
+    """
+    s3, bucket = plan.where.client("s3"), plan.where.archive_bucket
+    sink = DryRun()
+    with errors.status("reading the archive"), stopping() as stop:
+        replayer = Replayer(
+            plan.job,
+            Objects(s3, bucket),
+            sink,
+            plan.wanted,
+            plan.types,
+            save=lambda _: None,
+            stop=stop,
+        )
+        ended = replayer.run(Listing(s3, bucket).objects(plan.wanted))
+    document = _document(plan, sink)
+    if as_json:
+        print_json(document)
+    else:
+        _print(document)
+    if not ended:
+        raise typer.Exit(STOPPED)
+
+
+def _document(plan: Plan, sink: DryRun) -> dict[str, Any]:
+    counts = {name: plan.job.counts.get(name, 0) for name in MEANINGS}
+    rate, size = default_rate(plan.where)
+    asked = plan.job.options.get("rate")
+    would = counts.pop("sent")
+    seconds = would / float(asked) if asked else max(would / rate, sink.size / size)
+    return {
+        "would_send": would,
+        "bytes": sink.size,
+        "seconds": round(seconds, 1),
+        "counts": counts,
+        "groups": [
+            {"kind": kind, "source": source, "reason": reason, "hour": hour, "events": number}
+            for (kind, source, reason, hour), number in sorted(sink.groups.items())
+        ],
+        "sample": [event_document(event, 0, _BODY) for event in sink.sample],
+        "problems": plan.job.problems,
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    groups = [
+        (one["kind"], one["source"], printable(one["reason"]), one["hour"], one["events"])
+        for one in document["groups"]
+    ]
+    print_table(
+        f"{document['would_send']:,} events would be sent, {document['bytes'] / 1e6:,.1f} MB, "
+        f"in about {document['seconds']:,.0f} s",
+        ("where", "source", "reason", "hour", "events"),
+        groups,
+    )
+    rows = [(name, number, MEANINGS[name]) for name, number in document["counts"].items() if number]
+    print_table("Counts", ("count", "events", "meaning"), rows)
+    for event in document["sample"]:
+        line = f"{event['arrived']} {event['source']} {event['id']} {event['reason']}"
+        console.print(printable(line), style="bold", markup=False)
+        console.print(printable(str(event.get("body", event.get("record")))), markup=False)
+    for problem in document["problems"][:10]:
+        text = f"{problem['what']}: {problem['key']} line {problem['line']}: "
+        console.print(printable(text + problem["explanation"]), style="yellow", markup=False)

@@ -1,0 +1,176 @@
+"""From the options of `mozdef-ef replay` to its filter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import ValidationError
+
+from pipeline.archive.lines import Kind
+from pipeline.event.events import QUARANTINED, Reason
+from pipeline.event.fields import compile_path
+from pipeline.replay.event_types import EventTypes, TypeRule
+from pipeline.replay.filters import MOST_IDS, Filter, FilterError
+from pipeline.replay.times import parse_time
+from settings.source.loader import SourceError, available_sources, explain, read_yaml
+from settings.source.model import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PRIVATE_SOURCES = Path("config/sources")
+#: The audit's times are cut to milliseconds.
+_MARGIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the operator asked for, as it was written."""
+
+    kinds: Sequence[str] = ()
+    sources: Sequence[str] = ()
+    event_types: Sequence[str] = ()
+    reasons: Sequence[str] = ()
+    ids: Sequence[str] = ()
+    ids_file: Path | None = None
+    missing: Path | None = None
+    start: str | None = None
+    end: str | None = None
+    everything: bool = False
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it asks for less than everything; a kind alone does not."""
+        texts = (self.sources, self.event_types, self.reasons, self.ids)
+        return any(texts) or any((self.ids_file, self.missing, self.start, self.end))
+
+
+def make_filter(wishes: Wishes, now: datetime) -> Filter:
+    """Give the filter of what was asked for.
+
+    The end is now unless an earlier one is asked for: a job must not read what it writes.
+
+    Raises
+    ------
+    PipelineError
+        When something has no sense, or nothing was asked for.
+    """
+    if not wishes.narrow and not wishes.everything:
+        raise FilterError(
+            "this would replay everything; narrow it with --source, --from, --to, --event-type, "
+            "--reason, --id, --ids-file or --missing, or say --all"
+        )
+    unknown = sorted(set(wishes.reasons) - set(Reason))
+    if unknown:
+        raise FilterError(f"{unknown[0]!r}: no such reason; there are {', '.join(Reason)}")
+    start = parse_time(wishes.start, now).timestamp() if wishes.start else None
+    end = min(parse_time(wishes.end, now) if wishes.end else now, now).timestamp()
+    if start is not None and start >= end:
+        raise FilterError("--from is not before --to (or not in the past): no event can match")
+    ids = set(wishes.ids)
+    if wishes.ids_file:
+        ids |= set(_lines(wishes.ids_file))
+    wanted = Filter(
+        kinds=_kinds(wishes),
+        sources=frozenset(wishes.sources),
+        event_types=frozenset(wishes.event_types),
+        reasons=frozenset(wishes.reasons),
+        start=start,
+        end=end,
+        ids=frozenset(ids) if wishes.ids or wishes.ids_file else None,
+    )
+    return _with_missing(wanted, wishes.missing) if wishes.missing else wanted
+
+
+def _kinds(wishes: Wishes) -> frozenset[Kind]:
+    if wishes.kinds:
+        return frozenset(Kind(kind) for kind in wishes.kinds)
+    if wishes.missing or wishes.ids or wishes.ids_file:
+        return frozenset({Kind.RAW})
+    if wishes.reasons:
+        quarantined = {Kind.QUARANTINE for one in wishes.reasons if one in QUARANTINED}
+        rejected = {Kind.REJECTED for one in wishes.reasons if one not in QUARANTINED}
+        return frozenset(quarantined | rejected)
+    return frozenset({Kind.REJECTED, Kind.FAILED})
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if number > MOST_IDS:
+                    raise FilterError(f"{path}: more than {MOST_IDS:,} lines; split it")
+                if line.strip():
+                    yield line.strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FilterError(f"{path}: cannot be read: {error}") from None
+
+
+def _with_missing(wanted: Filter, path: Path) -> Filter:
+    ids, sources, times = set(), set(), []
+    for number, line in enumerate(_lines(path), 1):
+        try:
+            row = orjson.loads(line)
+            ids.add(_text(row["id"]))
+            sources.add(_text(row["source"]))
+            times.append(_seconds(row["arrived"]))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise FilterError(
+                f"{path}: line {number}: expected an object with 'id', 'source' and 'arrived', as "
+                f"'mozdef-ef audit --missing-to' writes them ({error!r})"
+            ) from None
+    # The times narrow the listing; --from and --to, where given, narrow it further.
+    first = min(times, default=0.0) - _MARGIN_SECONDS
+    last = max(times, default=0.0) + _MARGIN_SECONDS
+    return replace(
+        wanted,
+        ids=(wanted.ids or frozenset()) | ids,
+        sources=wanted.sources or frozenset(sources),
+        start=max(first, wanted.start or 0.0, 0.0),
+        end=max(min(last, wanted.end or last), 0.0),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r:.40} is no text")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    at = datetime.fromisoformat(_text(value))
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def event_types(wanted: Filter) -> EventTypes:
+    """Give the sources' rules for event types, where the filter asks for types.
+
+    Raises
+    ------
+    SourceError
+        When a source's settings cannot be read.
+    """
+    if not wanted.event_types:
+        return EventTypes()
+    rules = {}
+    for name, folder in available_sources(PRIVATE_SOURCES).items():
+        path = folder / "source.yaml"
+        try:
+            settings = Source.model_validate(read_yaml(path))
+        except ValidationError as error:
+            raise SourceError(f"{path}: {explain(error)}") from None
+        locator, parts = settings.event_type, settings.split
+        header = locator.header.lower() if locator and locator.header else None
+        rules[name] = TypeRule(
+            header,
+            compile_path(locator.path) if locator else None,
+            settings.form_field,
+            compile_path(parts.path) if parts else None,
+        )
+    return EventTypes(rules)

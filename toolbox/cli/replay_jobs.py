@@ -1,0 +1,66 @@
+"""`mozdef-ef replay list` and `show`: the jobs that were, and those that can go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.replay.job import JobError
+from toolbox.cli.replay_distributed import execution_status
+from toolbox.cli.replay_run import print_job, store
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.replaying.counts import left_out
+from toolbox.terminal.output import console, print_json, print_table
+from toolbox.terminal.printable import printable
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def list_jobs(*, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
+    """List the replay jobs of a deployment, the oldest first."""
+    jobs = store(find_deployment(state, stack))
+    found, broken = [], []
+    for name in jobs.ids():
+        try:
+            found.append(jobs.load(name))
+        except JobError as error:
+            broken.append(str(error))
+    if as_json:
+        print_json([job.to_json() for job in found])
+        return
+    rows = [
+        (
+            job.id,
+            job.status,
+            printable(str(job.who.get("user", ""))),
+            job.counts.get("sent", 0),
+            left_out(job.counts),
+        )
+        for job in found
+    ]
+    print_table(f"{len(rows)} replay jobs", ("job", "status", "by", "sent", "left out"), rows)
+    for text in broken:
+        console.print(printable(text), style="yellow", markup=False)
+
+
+def show_job(
+    job_id: Annotated[str, typer.Argument(metavar="JOB")],
+    *,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    as_json: Json = False,
+) -> None:
+    """Show what a replay job did, who wanted it, and what it left out."""
+    where = find_deployment(state, stack)
+    job = store(where).load(job_id)
+    execution = str(job.options.get("execution") or "")
+    status = execution_status(where.client("stepfunctions"), execution) if execution else ""
+    if as_json:
+        print_json({**job.to_json(), **({"execution_status": status} if status else {})})
+        return
+    print_job(job)
+    console.print(f"filter: {printable(str(dict(job.filter)))}", markup=False)
+    if status:
+        console.print(f"workflow: {printable(status)}; its counts are under", markup=False)
+        console.print(f"jobs/replay/{job.id}/ in {where.archive_bucket}", markup=False)

@@ -1,0 +1,174 @@
+"""Runs a replay from the command line: rate, progress, Ctrl-C, and what is said at the end."""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.archive.objects import Objects
+from pipeline.replay.engine import Replayer
+from pipeline.replay.job import DONE, Job, JobStore
+from pipeline.stream.pace import Pace
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import SHARE, ShardMap, capacity
+from toolbox.replaying.counts import MEANINGS, left_out
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
+from toolbox.terminal.printable import printable
+from toolbox.terminal.stopping import STOPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.replay.event_types import EventTypes
+    from pipeline.replay.filters import Filter
+    from toolbox.deployments import Deployment
+    from toolbox.terminal.stopping import StopWish
+
+SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a job needs to run."""
+
+    where: Deployment
+    job: Job
+    wanted: Filter
+    types: EventTypes
+
+
+def store(where: Deployment) -> JobStore:
+    """Give the jobs of a deployment."""
+    return JobStore(where.client("s3"), where.archive_bucket)
+
+
+def default_rate(where: Deployment) -> tuple[float, float]:
+    """Give events and bytes a second: a share of the stream, the rest is for live traffic."""
+    most = capacity(where.client("kinesis"), where.stream)
+    return most.records * SHARE, most.size * SHARE
+
+
+@contextmanager
+def sending(plan: Plan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
+    """Give a replayer that puts events on the stream, with a progress bar.
+
+    Parameters
+    ----------
+    plan : Plan
+        The job.
+    stop : StopWish
+        Asks it to stop.
+    on_tick : Callable[[], None]
+        Called now and then, during waits too.
+    """
+    pace, writer = _writer(plan)
+    with _progress() as bar:
+        show = _Display(bar, plan.job)
+        replayer = Replayer(
+            plan.job,
+            Objects(plan.where.client("s3"), plan.where.archive_bucket),
+            writer,
+            plan.wanted,
+            plan.types,
+            save=store(plan.where).save,
+            stop=stop,
+            progress=show,
+        )
+
+        def tick() -> None:
+            replayer.tick()
+            on_tick()
+
+        pace.tick, pace.hurry = tick, stop
+        yield replayer
+        show(replayer)
+
+
+def _writer(plan: Plan) -> tuple[Pace, StreamWriter]:
+    kinesis, stream = plan.where.client("kinesis"), plan.where.stream
+    most = capacity(kinesis, stream)
+    rate = plan.job.options.get("rate")
+    # A rate that was asked for is kept; what the stream refuses lowers it.
+    events = float(rate) if rate else most.records * SHARE
+    pace = Pace(events, math.inf if rate else most.size * SHARE)
+    shards = ShardMap(kinesis, stream)
+    return pace, StreamWriter(kinesis, stream, shards, pace, largest_record=most.largest_record)
+
+
+class _Display:
+    def __init__(self, bar: Progress, job: Job) -> None:
+        self._bar = bar
+        self._start, self._before = time.monotonic(), job.counts.get("sent", 0)
+        self._task = bar.add_task(job.id, total=job.size or None, rate="")
+
+    def __call__(self, replayer: Replayer) -> None:
+        sent = replayer.counts["sent"]
+        rate = (sent - self._before) / max(time.monotonic() - self._start, 0.001)
+        text = f"{sent:,} sent, {rate:,.0f}/s"
+        self._bar.update(self._task, completed=replayer.read_bytes, rate=text)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=errors,
+        disable=not errors.is_terminal,
+    )
+
+
+def report(job: Job, *, as_json: bool, resume: str) -> None:
+    """Say what became of a job, and end with its exit status.
+
+    Parameters
+    ----------
+    job : Job
+        After it ran.
+    as_json : bool
+        Print the job's record.
+    resume : str
+        The command that goes on with it.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 when something was left out, with 130 after Ctrl-C.
+    """
+    if as_json:
+        print_json(job.to_json())
+    else:
+        print_job(job)
+    if job.status != DONE:
+        errors.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+        raise typer.Exit(STOPPED)
+    if left_out(job.counts):
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def print_job(job: Job) -> None:
+    """Print a job's counts, and what it left out."""
+    who = " ".join(printable(str(value)) for value in job.who.values())
+    console.print(f"{job.id}: {job.status}, by {who}, {job.created}", markup=False)
+    if job.error:
+        console.print(printable(job.error), style="red", markup=False)
+    rows = [(name, job.counts.get(name, 0), what) for name, what in MEANINGS.items()]
+    print_table("Counts", ("count", "events", "meaning"), rows)
+    if job.by:
+        rows = [(printable(name), number, "") for name, number in sorted(job.by.items())]
+        print_table("Sent", ("where/source/reason", "events"), [row[:2] for row in rows])
+    for problem in job.problems[:SHOWN_PROBLEMS]:
+        place = f"{problem.get('key')} line {problem.get('line')}"
+        text = f"{problem.get('what')}: {place}: {problem.get('explanation')}"
+        console.print(printable(text), style="yellow", markup=False)
+    further = left_out(job.counts) - SHOWN_PROBLEMS
+    if further > 0:
+        console.print(f"and {further:,} more", style="yellow")

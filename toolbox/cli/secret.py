@@ -1,0 +1,250 @@
+"""`mozdef-ef secret`: writes the SSM parameters that hold the sources' secrets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import endpoints
+from pipeline.runtime.secret_store import MAX_AGE_SECONDS, REFRESH_AFTER_SECONDS
+from toolbox.cli.secret_forms import SecretFormError
+from toolbox.cli.secret_parameter import Held, Parameter, ParameterError
+from toolbox.cli.secret_times import AUTHORIZER_SECONDS, Span, in_words, spans_of, total
+from toolbox.cli.secret_value import obtain
+from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
+from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from settings.source.loader import LoadedSource
+
+Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the deployment.")]
+Stdin = Annotated[bool, typer.Option("--stdin", help="Read the value from standard input.")]
+Generate = Annotated[bool, typer.Option("--generate", help="Make a strong value here.")]
+Print = Annotated[
+    bool, typer.Option("--print", help="Print what --generate made, once, to give the sender.")
+]
+#: Kinesis keeps a record so long where the stream cannot be asked: the default of this project.
+_RETENTION_HOURS = 168
+
+
+def set_secret(
+    source: Name,
+    *,
+    stdin: Stdin = False,
+    generated: Generate = False,
+    print_it: Print = False,
+    replace_it: Annotated[
+        bool,
+        typer.Option("--replace", help="Throw away the values that are there, the previous too."),
+    ] = False,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    sources: SourcesOption = PRIVATE_SOURCES,
+) -> None:
+    """Write the first secret of a source: its token, signing secret or API credential.
+
+    The value comes from a prompt that shows nothing, from --stdin or from --generate, and never
+    from an argument, which a shell would keep. A parameter that has a value is left alone: for a
+    new value in its place 'secret rotate' is meant, after which both serve for a while.
+
+    Exit status: 0 written, 1 there is a value already, 2 the value cannot be this source's.
+    """
+    loaded, where, parameter = _find(source, sources, state, stack)
+    held = parameter.read()
+    if held is not None and not replace_it:
+        _refuse_second(parameter)
+    value = obtain(loaded, stdin=stdin, generated=generated)
+    if held is not None:
+        parameter.write([value], held)
+    elif not parameter.create(value, where.key_arn):
+        _refuse_second(parameter)
+    _remember_locally(where, state, loaded, [value])
+    console.print(f"{parameter.name}: written to {where.name}", markup=False)
+    _hand_over(parameter, where, value if generated else "", print_it=print_it)
+    if held is not None:
+        console.print(
+            f"Functions may go on with the old value for {in_words(MAX_AGE_SECONDS)}; what was "
+            "signed with it and is not processed by then is rejected.",
+            markup=False,
+        )
+
+
+def _refuse_second(parameter: Parameter) -> None:
+    errors.print(
+        f"mozdef-ef: {parameter.name}: has a value; 'secret rotate' puts a new one before it, "
+        "--replace throws it away",
+        markup=False,
+        style="red",
+    )
+    raise typer.Exit(DOES_NOT_HOLD)
+
+
+def rotate(
+    source: Name,
+    *,
+    stdin: Stdin = False,
+    generated: Generate = False,
+    print_it: Print = False,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    sources: SourcesOption = PRIVATE_SOURCES,
+) -> None:
+    """Put a new secret before the current one, which then serves as the previous one.
+
+    A value that was the previous one before is dropped. Both are accepted until 'secret retire'
+    drops the old one; what is printed says when that may be.
+    """
+    loaded, where, parameter = _find(source, sources, state, stack)
+    held = _held(parameter)
+    value = obtain(loaded, stdin=stdin, generated=generated)
+    if value == held.values[0]:
+        raise SecretFormError(f"{source}: this is the current value; nothing was written")
+    values = [value, held.values[0]]
+    parameter.write(values, held)
+    _remember_locally(where, state, loaded, values)
+    console.print(f"{parameter.name}: rotated in {where.name}", markup=False)
+    _hand_over(parameter, where, value if generated else "", print_it=print_it)
+    if len(held.values) > 1:
+        console.print("The value that was the previous one until now is gone.", markup=False)
+    _print_plan(loaded, spans_of(loaded, _retention(where)), source)
+
+
+def retire(
+    source: Name,
+    *,
+    now: Annotated[
+        bool, typer.Option("--now", help="Before the time has passed: the old value is known.")
+    ] = False,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    sources: SourcesOption = PRIVATE_SOURCES,
+) -> None:
+    """Drop the previous secret of a source, once nothing can be signed with it any more.
+
+    The time counts from the rotation: from when the parameter was last written. If the sender was
+    switched later, wait that much longer.
+
+    Exit status: 0 it is gone, 1 it is too early, or there is none.
+    """
+    loaded, where, parameter = _find(source, sources, state, stack)
+    held = _held(parameter)
+    if len(held.values) < 2:
+        errors.print(
+            f"mozdef-ef: {parameter.name}: there is no previous value", markup=False, style="red"
+        )
+        raise typer.Exit(DOES_NOT_HOLD)
+    spans = spans_of(loaded, _retention(where))
+    due = held.modified + timedelta(seconds=total(spans))
+    left = (due - datetime.now(UTC)).total_seconds()
+    if left > 0 and not now:
+        errors.print(
+            f"mozdef-ef: {parameter.name}: too early by {in_words(left)}: rotated "
+            f"{_moment(held.modified)}, and the old value may be needed until {_moment(due)}",
+            markup=False,
+            style="red",
+        )
+        _print_spans(spans, errors)
+        errors.print("With --now it goes at once, as it must when it is known.", markup=False)
+        raise typer.Exit(DOES_NOT_HOLD)
+    values = [held.values[0]]
+    parameter.write(values, held)
+    _remember_locally(where, state, loaded, values)
+    cached = MAX_AGE_SECONDS + (AUTHORIZER_SECONDS if loaded.settings.ingest == "direct" else 0)
+    console.print(
+        f"{parameter.name}: the previous value is gone. Caches may accept it for another "
+        f"{in_words(cached)}.",
+        markup=False,
+    )
+
+
+def _find(
+    source: str, sources: Path, state: Path, stack: str | None
+) -> tuple[LoadedSource, Deployment, Parameter]:
+    loaded = load_one(source, sources)
+    where = find_deployment(state, stack)
+    name = where.parameters.get(source)
+    if name is None:
+        known = ", ".join(sorted(where.parameters)) or "none"
+        raise ParameterError(f"{source}: not a source of {where.name}; it has {known}")
+    return loaded, where, Parameter(where.client("ssm"), name)
+
+
+def _held(parameter: Parameter) -> Held:
+    held = parameter.read()
+    if held is None or not held.values:
+        raise ParameterError(f"{parameter.name}: has no value yet; 'secret set' writes the first")
+    return held
+
+
+def _remember_locally(
+    where: Deployment, state: Path, loaded: LoadedSource, values: list[str]
+) -> None:
+    """Keep `endpoints.json` true, from which 'send' takes the secret to sign with."""
+    if where.local:
+        known = endpoints.read(state)
+        parameters = {
+            **known.parameters,
+            loaded.name: {loaded.settings.parameter: "\n".join(values)},
+        }
+        replace(known, parameters=parameters).write(state if state.is_dir() else state.parent)
+
+
+def _hand_over(parameter: Parameter, where: Deployment, made: str, *, print_it: bool) -> None:
+    if made and print_it:
+        console.print(f"The value, for the sender: {made}", markup=False)
+    elif made:
+        how = (
+            "'parameters' in endpoints.json"
+            if where.local
+            else f"aws ssm get-parameter --with-decryption --name {parameter.name}"
+        )
+        console.print(f"The value was made here and not shown. Read it with: {how}", markup=False)
+
+
+def _retention(where: Deployment) -> int:
+    try:
+        found = where.client("kinesis").describe_stream_summary(StreamName=where.stream)
+        return int(found["StreamDescriptionSummary"]["RetentionPeriodHours"])
+    except (BotoCoreError, ClientError, KeyError):
+        return _RETENTION_HOURS
+
+
+def _print_plan(loaded: LoadedSource, spans: list[Span], source: str) -> None:
+    if loaded.settings.poll is None:
+        console.print(
+            f"Now give the sender the new value, {REFRESH_AFTER_SECONDS:.0f} seconds from now or "
+            "later; both are accepted. Counted from the switch, the old one is needed for up to "
+            f"{in_words(total(spans))}:",
+            markup=False,
+        )
+    else:
+        console.print(
+            f"The old credential may be deleted at the API after {in_words(total(spans))}:",
+            markup=False,
+        )
+    _print_spans(spans, console)
+    console.print(
+        f"Then: mozdef-ef secret retire {source}. First replay what waits in the archive: a replay "
+        "checks signatures again, and refuses those of a value that is gone."
+        if loaded.settings.parameter == "signing_secret"
+        else f"Then: mozdef-ef secret retire {source}",
+        markup=False,
+    )
+
+
+def _print_spans(spans: list[Span], where: Console) -> None:
+    for span in spans:
+        where.print(f"  {in_words(span.seconds):<12} {span.why}", markup=False)
+
+
+def _moment(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

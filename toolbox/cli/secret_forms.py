@@ -1,0 +1,102 @@
+"""The forms that a source's secret can have."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.event.signatures import signing_key
+from pipeline.runtime.secret_store import SecretError
+from settings.source.compiler import signature_of
+from settings.source.model import TokenAuthentication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from settings.source.loader import LoadedSource
+
+SHORT = 16
+#: A parameter of the standard tier holds 4 KB, and it holds two values (SSM quotas).
+LONGEST = 2_000
+_PAIRS = {
+    "basic": "user:password",
+    "oauth2": "client_id:client_secret",
+    "duo": "integration_key:secret_key",
+}
+
+
+class SecretFormError(PipelineError):
+    """A value cannot be this source's secret. The message never holds the value."""
+
+
+def check_form(source: LoadedSource, value: str) -> None:
+    """See that a value can be the secret of a source.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        Whose secret it is to be.
+    value : str
+        One secret.
+
+    Raises
+    ------
+    SecretFormError
+        When it cannot.
+    """
+    fault = next(_faults(source, value), None)
+    if fault is not None:
+        raise SecretFormError(f"{source.name}: {fault}; nothing was written")
+
+
+def _faults(source: LoadedSource, value: str) -> Iterator[str]:
+    settings = source.settings
+    if not value.strip():
+        yield "the secret is empty"
+    elif len(value.splitlines()) != 1:
+        yield "the secret has a line break; give one value"
+    elif value != value.strip():
+        yield "the secret begins or ends with white space"
+    elif not value.isprintable():
+        yield "the secret holds a control character"
+    elif len(value.encode()) > LONGEST:
+        yield f"the secret has more than {LONGEST:,} bytes"
+    elif isinstance(settings.authentication, TokenAuthentication) and not value.isascii():
+        yield "a token travels in a header, which takes ASCII"
+    signature = signature_of(settings.authentication)
+    if signature is not None:
+        try:
+            signing_key(signature, value.encode())
+        except SecretError as error:
+            yield str(error)
+    pair = _PAIRS.get(settings.poll.credential.type) if settings.poll else None
+    if pair is not None and not all(value.partition(":")[::2]):
+        yield f"the credential is a pair: {pair}"
+
+
+def weakness(value: str) -> str:
+    """Say what is weak about a secret; empty where nothing is."""
+    if len(value) < SHORT:
+        return f"the secret has fewer than {SHORT} characters, which can be guessed"
+    return ""
+
+
+def generate(source: LoadedSource) -> str:
+    """Make a strong secret in the form that the source wants.
+
+    Raises
+    ------
+    SecretFormError
+        When only the sender can make it.
+    """
+    if source.settings.poll is not None:
+        raise SecretFormError(
+            f"{source.name}: events are fetched with a credential that the sender makes; get it "
+            "there, and give it at the prompt or with --stdin"
+        )
+    signature = signature_of(source.settings.authentication)
+    if signature is not None and signature.key_encoding == "base64":
+        return signature.key_prefix + base64.b64encode(secrets.token_bytes(32)).decode()
+    return (signature.key_prefix if signature else "") + secrets.token_urlsafe(32)

@@ -1,0 +1,73 @@
+"""How long the previous value of a secret is still needed, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.runtime.secret_store import MAX_AGE_SECONDS
+from settings.source.model import HmacAuthentication
+
+if TYPE_CHECKING:
+    from settings.source.loader import LoadedSource
+
+#: How long API Gateway keeps an authorizer's answer (infra/application/authorizer.py).
+AUTHORIZER_SECONDS = 300
+#: The longest that a Lambda function runs (Lambda quotas): a poll with the old credential.
+LONGEST_RUN_SECONDS = 900
+HOUR = 3_600
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time that the previous value is needed for, and what for."""
+
+    seconds: int
+    why: str
+
+
+def spans_of(source: LoadedSource, retention_hours: int) -> list[Span]:
+    """Give why the previous value must stay, and for how long, from the sender's switch on.
+
+    They follow one another, so it must stay for their sum.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        Whose secret was rotated.
+    retention_hours : int
+        How long a record stays on the stream.
+    """
+    settings = source.settings
+    caches = Span(int(MAX_AGE_SECONDS), "functions keep a secret so long")
+    if settings.poll is not None:
+        return [caches, Span(LONGEST_RUN_SECONDS, "a poll that runs goes on with what it read")]
+    how = settings.authentication
+    remembered = Span(
+        settings.deduplication_hours * HOUR,
+        "the sender may try again what it made before (deduplication_hours has to cover that)",
+    )
+    if not isinstance(how, HmacAuthentication):
+        return [caches, remembered]
+    if how.timestamp is not None:
+        retried = Span(
+            how.timestamp.tolerance_seconds, "an older signature is refused by its own time"
+        )
+    else:
+        retried = remembered
+    # The processor checks each signature, the receiver's requests included.
+    stream = Span(retention_hours * HOUR, "an event may wait on the stream so long")
+    return [caches, retried, stream]
+
+
+def total(spans: list[Span]) -> int:
+    """Give the time in seconds that the previous value is needed."""
+    return sum(span.seconds for span in spans)
+
+
+def in_words(seconds: float) -> str:
+    """Write a time as days, hours and minutes."""
+    minutes = max(int(seconds), 0) // 60
+    days, hours, minutes = minutes // 1_440, minutes // 60 % 24, minutes % 60
+    parts = [f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h")) if number]
+    return " ".join([*parts, f"{minutes} min"] if minutes or not parts else parts)

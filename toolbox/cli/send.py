@@ -1,0 +1,126 @@
+"""`mozdef-ef send`: sign and send payloads, as a source's sender would."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local import endpoints
+from settings.source.loader import LoadedSource, load_sources
+from toolbox.terminal.output import (
+    DOES_NOT_HOLD,
+    WRONG_USAGE,
+    errors,
+    print_json,
+    print_table,
+    progress_bar,
+)
+from toolbox.traffic.requests import make_requests, payloads
+from toolbox.traffic.sender import Answer, send_all
+
+State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
+PRIVATE_SOURCES = Path("config/sources")
+
+
+def send(
+    source: Annotated[str, typer.Argument(help="The source to play, such as github.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Payloads; none: the source's own samples.")
+    ] = None,
+    *,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many requests; the payloads are repeated.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="Requests a second; default: no limit.")
+    ] = None,
+    duplicate_every: Annotated[
+        int, typer.Option(min=0, help="Make each K-th request a copy of the one before it.")
+    ] = 0,
+    corrupt_every: Annotated[
+        int, typer.Option(min=0, help="Spoil the signature or token of each K-th request.")
+    ] = 0,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="A further header, such as 'X-GitHub-Event: push'; may be repeated."),
+    ] = None,
+    state: State = Path(".local"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Sign payloads and send them to the local pipeline; each is an event of its own.
+
+    A source that tells events apart by a header gets a new delivery id each time; one that goes
+    by the body's hash gets a field 'sent' in the body.
+
+    Exit status: 0 each request without a spoilt signature was accepted, 1 some were not.
+    """
+    where = endpoints.read(state)
+    loaded = load_sources([source], PRIVATE_SOURCES)[source]
+    if source not in where.parameters:
+        errors.print(f"mozdef-ef: {source}: the running pipeline has no such source", markup=False)
+        raise typer.Exit(WRONG_USAGE)
+    secret = next(iter(where.parameters[source].values())).splitlines()[0]
+    headers = _parse_headers(header or [])
+    total = count or len(payloads(loaded, files or [], headers))
+    requests = make_requests(
+        loaded,
+        files or [],
+        secret=secret,
+        count=total,
+        headers=headers,
+        duplicate_every=duplicate_every,
+        corrupt_every=corrupt_every,
+    )
+    answers: list[Answer] = []
+    start = time.monotonic()
+    with progress_bar() as progress:
+        task = progress.add_task(f"send {source}", total=total, rate="")
+
+        def on_answer(answer: Answer) -> None:
+            answers.append(answer)
+            done = len(answers) / max(time.monotonic() - start, 0.001)
+            progress.update(task, advance=1, rate=f"{done:,.0f}/s")
+
+        asyncio.run(send_all(where.api, requests, rate=rate, on_answer=on_answer))
+    _report(loaded, answers, time.monotonic() - start, as_json=as_json)
+    if any(not answer.accepted for answer in answers if answer.outgoing.label != "corrupt"):
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _parse_headers(lines: list[str]) -> dict[str, str]:
+    headers = {}
+    for line in lines:
+        name, separator, value = line.partition(":")
+        if not separator or not name.strip():
+            raise typer.BadParameter(f"{line!r} is not 'Name: value'", param_hint="--header")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+def _report(source: LoadedSource, answers: list[Answer], seconds: float, *, as_json: bool) -> None:
+    counts = Counter((answer.status, answer.error) for answer in answers)
+    times = sorted(answer.seconds for answer in answers)
+    median = times[len(times) // 2] * 1000 if times else 0.0
+    if as_json:
+        print_json(
+            {
+                "source": source.name,
+                "sent": len(answers),
+                "accepted": sum(answer.accepted for answer in answers),
+                "seconds": round(seconds, 3),
+                "median_ms": round(median, 1),
+                "answers": [
+                    {"status": status, "error": error, "count": number}
+                    for (status, error), number in sorted(counts.items())
+                ],
+            }
+        )
+        return
+    rows = [(status, error or "accepted", n) for (status, error), n in sorted(counts.items())]
+    title = f"{len(answers):,} requests in {seconds:.1f} s, median answer {median:.0f} ms"
+    print_table(title, ("status", "answer", "requests"), rows)

@@ -1,0 +1,117 @@
+"""`mozdef-ef source check`: runs samples, and compares how they end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from settings.source.loader import SourceError, load_source
+from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, cell, folders
+from toolbox.sources.checking import CheckedSample, check_sources
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
+from toolbox.terminal.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def check(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every source.")
+    ] = None,
+    *,
+    sources: SourcesOption = PRIVATE_SOURCES,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Write the MozDef events of each delivered sample to <sample>.mozdef.json beside "
+            "it; later checks compare with that.",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run samples through the pipeline's own steps: door, envelope, signature, schema, MozDef.
+
+    Nothing needs to run, and nothing is sent. A sample fits when it ends as its 'expect' says, when
+    no other sample of its source is the same event, and when its MozDef event keeps MozDef's
+    contract and equals <sample>.mozdef.json, where there is such a file.
+
+    Exit status: 0 every sample fits, 1 some do not, 2 there is no such source.
+    """
+    checked = check_folders(_chosen(names or [], folders(sources)), update=update)
+    wrong = [one for one in checked if not one.fits]
+    if as_json:
+        print_json(_document(checked))
+    else:
+        print_checked(checked)
+    if wrong:
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _chosen(names: Sequence[str], found: dict[str, Path]) -> dict[str, Path]:
+    for name in names:
+        if name not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise SourceError(f"{name}: no such source; there are {known}")
+    return {name: found[name] for name in names} if names else found
+
+
+def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[CheckedSample]:
+    """Check source folders one by one; a folder that is wrong is a mismatch of its own."""
+    checked: list[CheckedSample] = []
+    for name, folder in sorted(chosen.items()):
+        try:
+            found = check_sources({name: load_source(folder)}, update=update)
+        except SourceError as error:
+            checked.append(CheckedSample(name, "-", "a sound folder", "a fault", (str(error),)))
+            continue
+        if not any(one.expected.startswith("delivered") for one in found):
+            why = f"{folder}/samples: no sample that is delivered, so nothing is shown to work"
+            found.append(CheckedSample(name, "-", "delivered", "no sample", (why,)))
+        checked += found
+    return checked
+
+
+def print_checked(checked: Sequence[CheckedSample]) -> None:
+    """Print a table of samples, and the differences of their MozDef events below it."""
+    rows = [
+        (
+            cell(one.source),
+            cell(one.sample),
+            cell(one.expected),
+            cell(one.actual),
+            cell("; ".join(one.faults) or ("the MozDef event differs" if one.diff else "")),
+        )
+        for one in checked
+    ]
+    wrong = sum(not one.fits for one in checked)
+    found = f"{wrong} do not fit" if wrong else "all fit"
+    columns = ("source", "sample", "expected", "actual", "what differs")
+    print_table(f"{len(checked)} samples, {found}", columns, rows)
+    for one in checked:
+        if one.diff:
+            console.print(f"\n{one.source}, {one.sample}:", markup=False)
+            console.print(printable(one.diff), markup=False)
+
+
+def _document(checked: Sequence[CheckedSample]) -> dict[str, Any]:
+    return {
+        "samples": len(checked),
+        "mismatches": sum(not one.fits for one in checked),
+        "results": [
+            {
+                "source": one.source,
+                "sample": one.sample,
+                "fits": one.fits,
+                "expected": one.expected,
+                "actual": one.actual,
+                "faults": list(one.faults),
+                "explanation": one.explanation,
+                "diff": one.diff,
+            }
+            for one in checked
+        ],
+    }

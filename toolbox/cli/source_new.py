@@ -1,0 +1,140 @@
+"""`mozdef-ef source new`: a source folder from samples of what its sender sends."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path  # noqa: TC003 - Typer reads it at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolbox.cli.source_check import check_folders, print_checked
+from toolbox.cli.source_options import PRIVATE_SOURCES, Json, load_one, parse_headers
+from toolbox.sources.scaffolding import Choices, Scaffold, read_given, scaffold
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
+from toolbox.terminal.printable import printable
+
+if TYPE_CHECKING:
+    from toolbox.sources.inference import Found
+
+
+class Proof(StrEnum):
+    """How the sender proves who it is."""
+
+    TOKEN = "token"  # noqa: S105 - a word, not a token
+    HMAC = "hmac"
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The source's name; it is the route: POST /NAME.")],
+    *,
+    sample: Annotated[
+        list[Path], typer.Option(help="A request's body, as the sender sends it; repeat it.")
+    ],
+    like: Annotated[
+        str | None,
+        typer.Option(help="A source to start from, such as zoom: its way in, proof and headers."),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="One line; default: the name.")] = None,
+    authentication: Annotated[
+        Proof, typer.Option(help="token: a fixed text in a header. hmac: a signed body.")
+    ] = Proof.TOKEN,
+    auth_header: Annotated[
+        str, typer.Option(help="Header of the token or signature, in the sender's spelling.")
+    ] = "",
+    auth_prefix: Annotated[
+        str, typer.Option(help="What stands before it there, such as 'Bearer ' or 'sha256='.")
+    ] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option(help="A header of each sample, such as 'X-Event: push'; may be repeated."),
+    ] = None,
+    directory: Annotated[Path, typer.Option(help="Where the folder goes.")] = PRIVATE_SOURCES,
+    as_json: Json = False,
+) -> None:
+    """Write the folder of a new source: settings with comments, schemas and samples.
+
+    What the samples cannot tell is a proposal, marked CHECK in source.yaml. The more samples, and
+    the more kinds of them, the better it is. Nothing that is there already is changed.
+
+    Exit status: 0 written, and its samples fit; 1 written, and some do not; 2 nothing written.
+    """
+    choices = Choices(
+        title=title or name,
+        authentication="hmac" if authentication is Proof.HMAC else "token",
+        header=auth_header,
+        prefix=auth_prefix,
+        headers=parse_headers(header),
+    )
+    template = load_one(like, directory) if like else None
+    made = scaffold(name, read_given(sample), directory, choices, template)
+    checked = check_folders({name: made.folder})
+    if as_json:
+        print_json(_document(made) | {"mismatches": sum(not one.fits for one in checked)})
+    else:
+        _print(made)
+        print_checked(checked)
+        _print_next(name, made)
+    if any(not one.fits for one in checked):
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _document(made: Scaffold) -> dict[str, object]:
+    found = made.proposal
+    return {
+        "folder": str(made.folder),
+        "files": [str(path.relative_to(made.folder)) for path in _files(made.folder)],
+        "event_type": _path(found.event_type),
+        "delivery_id": _path(found.delivery_id),
+        "timestamp": _path(found.timestamp),
+        "split": found.split,
+        "notes": list(made.notes),
+    }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _path(found: Found | None) -> str | None:
+    return found.path if found else None
+
+
+def _print(made: Scaffold) -> None:
+    found = made.proposal
+    console.print(f"{made.folder}: {len(_files(made.folder))} files", markup=False)
+    none = {
+        "event type": "none found; set event_type if events have types",
+        "delivery id": "none found; the body's hash stands for it",
+        "timestamp": "none found; the time of arrival is taken",
+    }
+    for label, what in (
+        ("event type", found.event_type),
+        ("delivery id", found.delivery_id),
+        ("timestamp", found.timestamp),
+    ):
+        console.print(f"  {label:<12} {_shown(what, none[label])}", markup=False)
+    if found.split is not None:
+        console.print(f"  {'split':<12} each element of {found.split} is an event", markup=False)
+    for note in made.notes:
+        console.print(f"  {'note':<12} {printable(note)}", markup=False)
+
+
+def _shown(found: Found | None, none: str) -> str:
+    if found is None:
+        return none
+    others = f"; or {', '.join(found.others)}?" if found.others else ""
+    return printable(f"{found.path}, such as {found.values[0][:60]}{others}")
+
+
+def _print_next(name: str, made: Scaffold) -> None:
+    lines = [
+        f"Read {made.folder}/source.yaml: what is marked CHECK is a guess.",
+        "Look for secrets and for people's data in the samples before you commit them.",
+        "Then:",
+        f"  mozdef-ef source check {name}",
+        f"  mozdef-ef source show {name}",
+        f"  add {name} to 'sources' in config/dev.yaml",
+        "  mozdef-ef local up",
+    ]
+    console.print("\n".join(lines), markup=False)

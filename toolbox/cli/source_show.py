@@ -1,0 +1,171 @@
+"""`mozdef-ef source list` and `source show`: which sources there are, and how they are set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from settings.deployment import load_deployment
+from settings.source.loader import load_source
+from settings.source.model import HmacAuthentication, TokenAuthentication
+from toolbox.cli.source_options import (
+    PRIVATE_SOURCES,
+    Json,
+    SourcesOption,
+    cell,
+    folders,
+    load_one,
+    origin,
+)
+from toolbox.terminal.output import console, print_json, print_table
+from toolbox.terminal.printable import printable
+
+if TYPE_CHECKING:
+    from settings.source.loader import LoadedSource
+    from settings.source.model import Source
+
+CONFIG = Path("config")
+
+
+def list_sources(*, sources: SourcesOption = PRIVATE_SOURCES, as_json: Json = False) -> None:
+    """List every source: those of the catalogue, and private ones."""
+    documents = [_listed(load_source(folder)) for _, folder in sorted(folders(sources).items())]
+    if as_json:
+        print_json(documents)
+        return
+    columns = ("name", "title", "ingest", "authentication", "samples", "from")
+    rows = [
+        tuple(cell(one[key]) if key != "samples" else one[key] for key in columns)
+        for one in documents
+    ]
+    print_table(f"{len(rows)} sources", columns, rows)
+
+
+def _listed(source: LoadedSource) -> dict[str, Any]:
+    settings = source.settings
+    return {
+        "name": source.name,
+        "title": settings.title,
+        "ingest": settings.ingest,
+        "authentication": settings.authentication.type
+        if settings.authentication
+        else settings.poll.credential.type
+        if settings.poll
+        else "",
+        "samples": len(list((source.folder / "samples").glob("*.yaml"))),
+        "from": origin(source.folder),
+        "folder": str(source.folder),
+    }
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A source, such as github.")],
+    *,
+    stage: Annotated[str, typer.Option(help="Settings: config/<stage>.yaml.")] = "dev",
+    sources: SourcesOption = PRIVATE_SOURCES,
+    as_json: Json = False,
+) -> None:
+    """Explain a source's settings: route, proof, identity, schemas, mapping, secret, sender."""
+    source = load_one(name, sources)
+    document = {**_listed(source), **_explained(source, _parameter(source, stage))}
+    if as_json:
+        print_json(document)
+        return
+    for key, value in document.items():
+        values = value if isinstance(value, list) else [value]
+        for number, one in enumerate(values):
+            label = key.replace("_", " ") if number == 0 else ""
+            console.print(f"{label:<16} {printable(str(one))}", markup=False)
+
+
+def _parameter(source: LoadedSource, stage: str) -> str:
+    path = CONFIG / f"{stage}.yaml"
+    if not path.is_file():
+        return f"/<project>/{source.name}/{stage}/{source.settings.parameter}"
+    return load_deployment(path).parameter(source.name, source.settings.parameter)
+
+
+def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
+    settings = source.settings
+    types = [f"{name}: {file}" for name, file in sorted(settings.schemas.types.items())]
+    if settings.schemas.default:
+        types.append(f"every other type: {settings.schemas.default}")
+    polls = settings.ingest == "poll"
+    return {
+        "route": "none: events are fetched" if polls else f"POST /{source.name}",
+        "proof": proof(settings),
+        "content_types": list(settings.content_types),
+        "keeps_headers": list(settings.headers.keep) or "none",
+        "event_type": _place(settings.event_type) or "none: events have no type",
+        "ignored_types": list(settings.ignore_types) or "none",
+        "delivery_id": _identity(settings),
+        "remembered": f"{settings.deduplication_hours} hours, for duplicates",
+        "split": f"each element of {settings.split.path}" if settings.split else "one event each",
+        "schemas": types or "none: any JSON object will do",
+        "mozdef": _mapping(source),
+        "queues": source.queues,
+        "parameter": f"{parameter} (SSM SecureString)",
+        "sender_needs": sender_needs(source),
+        "documentation": settings.documentation or "not given",
+    }
+
+
+def proof(settings: Source) -> str:
+    """Say in one sentence how a sender proves who it is."""
+    how = settings.authentication
+    networks = f", from {', '.join(settings.allowed_networks)}" if settings.allowed_networks else ""
+    if isinstance(how, TokenAuthentication):
+        return f"a token in {how.header}{f', after {how.prefix!r}' if how.prefix else ''}{networks}"
+    if isinstance(how, HmacAuthentication):
+        when = f", at most {how.timestamp.tolerance_seconds} s old" if how.timestamp else ""
+        return (
+            f"HMAC-{how.algorithm.upper()} over {how.signed}, {how.encoding}, in {how.header}"
+            f"{f' after {how.prefix!r}' if how.prefix else ''}{when}{networks}"
+        )
+    polls = settings.poll
+    return f"our own credential ({polls.credential.type})" if polls else "nothing"
+
+
+def _place(locator: Any) -> str:
+    if locator is None:
+        return ""
+    return f"header {locator.header}" if locator.header else f"path {locator.path}"
+
+
+def _identity(settings: Source) -> list[str]:
+    found = settings.delivery_id
+    if found is None:
+        return ["none: the body's hash stands for it"]
+    if found.header:
+        return [f"header {found.header}"]
+    return [f"path {path}" for path in found.all_paths]
+
+
+def _mapping(source: LoadedSource) -> list[str]:
+    mapping = source.settings.mozdef
+    times = " or ".join(mapping.timestamps) or "of the arrival"
+    return [
+        f"category {mapping.category or source.name}, tags {list(mapping.tags or [source.name])}",
+        f"summary {mapping.summary}",
+        f"timestamp {times}, severity {mapping.severity}",
+        *(f"severity of {name}: {level}" for name, level in mapping.severity_by_type.items()),
+    ]
+
+
+def sender_needs(source: LoadedSource) -> list[str]:
+    """Say what has to be entered on the sender's side."""
+    settings = source.settings
+    if settings.poll is not None:
+        wanted = [f"in config: {key}: {what}" for key, what in settings.poll.variables.items()]
+        return [*wanted, "a credential that may read its log, written with 'secret set'"]
+    needs = [f"the URL: <ApiUrl>/{source.name}; ApiUrl is an output of the stack"]
+    if isinstance(settings.authentication, TokenAuthentication):
+        how = settings.authentication
+        needs.append(f"a header {how.header}: {how.prefix}<the token of 'secret set'>")
+    else:
+        needs.append("the secret: the same as with 'secret set', from either side")
+    if settings.handshake:
+        needs.append("first the stack and the secret, then the URL: the sender tries it at once")
+    return needs

@@ -1,0 +1,100 @@
+"""`mozdef-ef status`: one screen that says how a deployment is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import orjson
+import typer
+from rich.live import Live
+
+from settings.deployment_alarms import Alarms
+from toolbox.cli.status_local import LocalWatcher
+from toolbox.cli.status_screen import document, screen
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
+from toolbox.terminal.stopping import stopping
+from toolbox.watching.stack import StackWatcher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolbox.terminal.stopping import StopWish
+    from toolbox.watching.status import Status
+
+EVERY_SECONDS = 2.0
+_STEP_SECONDS = 0.1
+
+
+class Watcher(Protocol):
+    """What can be looked at again and again."""
+
+    def look(self, now: float, minutes: int) -> Status:
+        """Say how it is."""
+
+
+def status(
+    *,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every two seconds until Ctrl-C.")
+    ] = False,
+    minutes: Annotated[
+        int, typer.Option(min=1, max=60, help="Over how many minutes rates are averages.")
+    ] = 5,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; with --watch, a line for each look.")
+    ] = False,
+) -> None:
+    """Show rates, iterator age, tickets, queues and feeds on one screen.
+
+    Exit status: 0 nothing is at risk, 1 something is: an alarm of the stack is on or, for the local
+    pipeline, the default threshold of one is reached. --watch ends with 0.
+    """
+    watcher = _watcher(state, stack)
+    if watch:
+        with stopping() as stop:
+            _watch(watcher, minutes, stop, as_json=as_json)
+        return
+    found = watcher.look(time.time(), minutes)
+    risks = found.risks(Alarms())
+    if as_json:
+        print_json(document(found, risks))
+    else:
+        console.print(screen(found, risks), soft_wrap=False)
+    if risks:
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _watcher(state: Path, stack: str | None) -> Watcher:
+    return (
+        StackWatcher(find_deployment(state, stack).client, stack) if stack else LocalWatcher(state)
+    )
+
+
+def _watch(watcher: Watcher, minutes: int, stop: StopWish, *, as_json: bool) -> None:
+    live = None
+    if console.is_terminal and not as_json:
+        live = Live(console=console, auto_refresh=False, transient=False)
+    with live or nullcontext():
+        while not stop():
+            found = watcher.look(time.time(), minutes)
+            risks = found.risks(Alarms())
+            if as_json:
+                sys.stdout.write(orjson.dumps(document(found, risks)).decode() + "\n")
+                sys.stdout.flush()
+            elif live:
+                live.update(screen(found, risks), refresh=True)
+            else:
+                console.print(screen(found, risks), soft_wrap=False)
+            _wait(stop)
+
+
+def _wait(stop: StopWish) -> None:
+    end = time.monotonic() + EVERY_SECONDS
+    while not stop() and time.monotonic() < end:
+        time.sleep(_STEP_SECONDS)

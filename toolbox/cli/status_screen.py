@@ -1,0 +1,152 @@
+"""A status as one screen of a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from toolbox.terminal.printable import printable
+from toolbox.watching.status import COUNTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+
+    from toolbox.watching.status import Status
+
+NOTHING = "-"
+
+
+def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
+    """Give a status for programs.
+
+    Parameters
+    ----------
+    status : Status
+        The status.
+    risks : Sequence[str]
+        What needs someone.
+    """
+    return {
+        "deployment": status.deployment,
+        "as_of": _iso(status.as_of),
+        "minutes": status.minutes,
+        "at_risk": list(risks),
+        "sources": {
+            each.name: {
+                **{f"{name.lower()}_per_minute": rate for name, rate in each.per_minute.items()},
+                "last_event": _iso(each.last_event),
+            }
+            for each in status.sources
+        },
+        "iterator_age_seconds": {each.name: each.age_seconds for each in status.consumers},
+        "tickets": _queue(status.tickets),
+        "queues": {each.name: _queue(each) for each in status.queues},
+        "feeds": [
+            {
+                "source": each.source,
+                "feed": each.feed,
+                "lag_seconds": each.lag_seconds,
+                "polled": _iso(each.polled),
+            }
+            for each in status.feeds
+        ],
+    }
+
+
+def screen(status: Status, risks: Sequence[str]) -> RenderableType:
+    """Give a status for people.
+
+    Parameters
+    ----------
+    status : Status
+        The status.
+    risks : Sequence[str]
+        What needs someone.
+    """
+    parts: list[RenderableType] = [
+        Text(f"{printable(status.deployment)}, {_iso(status.as_of)}", style="bold"),
+        _sources(status),
+        _consumers(status),
+        _queues(status),
+    ]
+    if status.feeds:
+        parts.append(_feeds(status))
+    if risks:
+        parts += [Text(f"at risk: {printable(risk)}", style="red") for risk in risks]
+    else:
+        parts.append(Text("nothing is at risk", style="green"))
+    return Group(*parts)
+
+
+def _sources(status: Status) -> Table:
+    rows = [
+        (
+            each.name,
+            *(f"{each.per_minute[name]:,.1f}" for name in COUNTERS),
+            _ago(each.last_event, status.as_of),
+        )
+        for each in status.sources
+    ]
+    columns = ("source", *(name.lower() for name in COUNTERS), "last event")
+    return _table(f"events a minute, over {status.minutes} minutes", columns, rows)
+
+
+def _consumers(status: Status) -> Table:
+    rows = [(each.name, _span(each.age_seconds)) for each in status.consumers]
+    return _table("stream", ("consumer", "iterator age"), rows)
+
+
+def _queues(status: Status) -> Table:
+    rows = [
+        (each.name, f"{each.waiting:,}", f"{each.taken:,}", _span(each.oldest_seconds))
+        for each in (status.tickets, *status.queues)
+    ]
+    return _table("queues", ("queue", "waiting", "taken", "oldest"), rows)
+
+
+def _feeds(status: Status) -> Table:
+    rows = [
+        (each.source, each.feed, _span(each.lag_seconds), _ago(each.polled, status.as_of))
+        for each in status.feeds
+    ]
+    return _table("feeds", ("source", "feed", "lag", "last poll"), rows)
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def _queue(queue: Any) -> dict[str, Any]:
+    return {
+        "waiting": queue.waiting,
+        "taken": queue.taken,
+        "oldest_seconds": queue.oldest_seconds,
+    }
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _ago(seconds: float | None, now: float) -> str:
+    return NOTHING if seconds is None else f"{_span(max(now - seconds, 0.0))} ago"
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return NOTHING
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.1f} s"

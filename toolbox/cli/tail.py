@@ -1,0 +1,107 @@
+"""`mozdef-ef tail`: print what MozDef would read."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import emulator, endpoints
+from pipeline.errors import PipelineError
+from toolbox.terminal.output import WRONG_USAGE, console, errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.endpoints import Endpoints
+
+HIDDEN_SECONDS = 60
+
+
+class TailError(PipelineError):
+    """A queue cannot be read."""
+
+
+def client(service: str, where: Endpoints) -> Any:
+    """Give a boto3 client of the running local pipeline."""
+    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+
+def tail(
+    source: Annotated[
+        str | None, typer.Argument(help="Only this source's queue; default: every queue.")
+    ] = None,
+    *,
+    follow: Annotated[bool, typer.Option(help="Wait for more until Ctrl-C.")] = False,
+    most: Annotated[int | None, typer.Option("--count", min=1, help="Stop after so many.")] = None,
+    consume: Annotated[
+        bool, typer.Option(help="Delete what is printed, as MozDef does; default: leave it.")
+    ] = False,
+    state: Annotated[
+        Path, typer.Option(help="State directory of the running local pipeline.")
+    ] = Path(".local"),
+) -> None:
+    """Print the MozDef events that wait on the queues, one JSON object a line.
+
+    Without --consume every message is given back to its queue at the end. Each look counts as a
+    receive, and after ten of them SQS moves a message to the redrive queue.
+    """
+    where = endpoints.read(state)
+    if source is not None and source not in where.queues:
+        known = ", ".join(sorted(where.queues))
+        errors.print(f"mozdef-ef: {source}: no such source; there are {known}", markup=False)
+        raise typer.Exit(WRONG_USAGE)
+    urls = {where.queues[source]} if source else set(where.queues.values())
+    sqs = client("sqs", where)
+    seen: dict[str, tuple[str, str]] = {}
+    try:
+        for url, message in _messages(sqs, sorted(urls), follow=follow):
+            if message["MessageId"] in seen:
+                continue
+            seen[message["MessageId"]] = (url, message["ReceiptHandle"])
+            _print(message["Body"])
+            if consume:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            if most is not None and len(seen) >= most:
+                break
+    except (BotoCoreError, ClientError) as error:
+        raise TailError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
+    finally:
+        if not consume:
+            _give_back(sqs, list(seen.values()))
+
+
+def _messages(sqs: Any, urls: list[str], *, follow: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    while True:
+        found = False
+        for url in urls:
+            answer = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_SECONDS
+            )
+            for message in answer.get("Messages", []):
+                found = True
+                yield url, message
+        if not found and not follow:
+            return
+        if not found:
+            time.sleep(0.5)
+
+
+def _print(body: str) -> None:
+    try:
+        line = orjson.dumps(orjson.loads(body)).decode()
+    except orjson.JSONDecodeError:
+        line = body
+    console.out(line, highlight=False)
+
+
+def _give_back(sqs: Any, messages: list[tuple[str, str]]) -> None:
+    for url, receipt in messages:
+        # The queue gives it back by itself later, so a failure here is no loss.
+        with suppress(BotoCoreError, ClientError):
+            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)

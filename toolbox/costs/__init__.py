@@ -1,0 +1,1 @@
+"""What a rate of events costs on AWS, and what it needs of its quotas."""

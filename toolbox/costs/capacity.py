@@ -1,0 +1,125 @@
+"""What a rate needs of AWS, and where its limits bite."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolbox.costs.workload import invocations, record_bytes, shards
+
+if TYPE_CHECKING:
+    from toolbox.costs.prices import PriceList
+    from toolbox.costs.workload import Workload
+
+#: Amazon API Gateway quotas: requests a second of an account in a large region.
+API_RATE = 10_000
+#: Amazon Kinesis Data Streams quotas: what an on-demand stream scales to unless more is asked for,
+#: and the shards of an account in a large region.
+ON_DEMAND_BYTES = 200_000_000
+ON_DEMAND_RECORDS = 200_000
+SHARD_QUOTA = 500
+#: AWS Lambda quotas: invocations at once in an account.
+CONCURRENCY = 1_000
+#: Amazon DynamoDB quotas: units a second of an on-demand table.
+TABLE_UNITS = 40_000
+#: Amazon SQS quotas: messages in flight in a standard queue.
+IN_FLIGHT = 120_000
+
+
+@dataclass(frozen=True)
+class Need:
+    """How much of something a rate needs, beside its limit.
+
+    Parameters
+    ----------
+    what : str
+        The thing.
+    amount : float
+        How much of it.
+    limit : float
+        The quota of a new account.
+    then : str
+        What to do at the limit.
+    """
+
+    what: str
+    amount: float
+    limit: float
+    then: str
+
+    @property
+    def bites(self) -> bool:
+        """Whether the quota is too small."""
+        return self.amount > self.limit
+
+
+def needs(workload: Workload, prices: PriceList) -> list[Need]:
+    """Give what a workload needs, at its average rate."""
+    rate = workload.events_per_second
+    size = rate * record_bytes(workload, prices)
+    needed = shards(workload, prices, headroom=prices.assume("headroom"))
+    return [
+        Need(
+            "API Gateway: requests a second",
+            rate,
+            API_RATE,
+            "ask for a higher account quota and raise throttle in config/<stage>.yaml; or spread "
+            "the sources over accounts or regions",
+        ),
+        Need(
+            "stream, on-demand: records a second",
+            rate,
+            ON_DEMAND_RECORDS,
+            "ask for a higher quota, or take provisioned shards",
+        ),
+        Need(
+            "stream, on-demand: bytes a second",
+            size,
+            ON_DEMAND_BYTES,
+            "ask for a higher quota, or take provisioned shards",
+        ),
+        Need(
+            f"stream, provisioned: shards ({prices.assume('headroom'):g} times the average)",
+            needed,
+            SHARD_QUOTA,
+            "ask for a higher quota, or spread the sources over services",
+        ),
+        Need(
+            "Lambda: invocations at once",
+            concurrency(workload, prices, needed),
+            CONCURRENCY,
+            "ask for a higher quota; more memory makes each batch faster",
+        ),
+        Need(
+            "table: writes a second",
+            rate * (1 - workload.duplicates),
+            TABLE_UNITS,
+            "ask for a higher table quota; warm the table before a known peak",
+        ),
+        Need(
+            "table: reads a second",
+            rate / 2,
+            TABLE_UNITS,
+            "ask for a higher table quota; warm the table before a known peak",
+        ),
+        Need(
+            "queue: messages that MozDef holds at once",
+            rate * 30,
+            IN_FLIGHT,
+            "have MozDef delete sooner than 30 seconds after it received, or use queue.by_type to "
+            "spread events over queues",
+        ),
+    ]
+
+
+def concurrency(workload: Workload, prices: PriceList, open_shards: int) -> int:
+    """Give how many invocations run at once: never more than one for each shard and consumer."""
+    at_once = 0.0
+    for name in ("fan_out", "archiver"):
+        batches = invocations(workload, prices, name, open_shards)
+        share = min(prices.assume("function_gb") * prices.assume("vcpus_per_gb"), 1.0)
+        work = batches.events_in_each * prices.assume(f"{name}_us_per_event") / 1e6 / share
+        seconds = prices.assume(f"{name}_ms_per_batch") / 1e3 + work
+        at_once += min(batches.per_second * seconds, open_shards)
+    return math.ceil(at_once)

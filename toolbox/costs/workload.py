@@ -1,0 +1,103 @@
+"""What is asked of a deployment, and the volumes that follow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolbox.costs.prices import PriceList
+
+SECONDS_A_MONTH = 730 * 3_600
+SECONDS_A_DAY = 86_400
+#: Amazon Kinesis Data Streams quotas: what one shard takes in a second.
+SHARD_BYTES = 1_000_000
+SHARD_RECORDS = 1_000
+#: An on-demand stream begins with four shards.
+ON_DEMAND_SHARDS = 4
+GB = 1_000_000_000
+_KB = 1_024
+_SQS_CHUNK = 64 * 1_024
+_SQS_MOST_BYTES = 1_048_576
+_SQS_MOST_MESSAGES = 10
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Events that come at a steady rate.
+
+    Parameters
+    ----------
+    events_per_second : float
+        Accepted requests a second, on average over the month.
+    size : int
+        Bytes of a body.
+    duplicates : float
+        The share of them that was delivered before, 0 to 1.
+    """
+
+    events_per_second: float
+    size: int
+    duplicates: float = 0.02
+
+    @property
+    def events(self) -> float:
+        """Events in a month of 730 hours."""
+        return self.events_per_second * SECONDS_A_MONTH
+
+    @property
+    def delivered(self) -> float:
+        """Events in a month that reach a queue."""
+        return self.events * (1 - self.duplicates)
+
+
+@dataclass(frozen=True)
+class Invocations:
+    """The batches of a function that reads the stream."""
+
+    per_second: float
+    events_in_each: float
+
+
+def record_bytes(workload: Workload, prices: PriceList) -> float:
+    """Give the bytes of one record: envelope line and body."""
+    return workload.size + prices.assume("envelope_bytes")
+
+
+def billed_record_gb(workload: Workload, prices: PriceList) -> float:
+    """Give the GB that an on-demand stream bills in a month: each record rounded up to 1 KB."""
+    rounded = math.ceil(record_bytes(workload, prices) / _KB) * _KB
+    return workload.events * rounded / 1_024**3
+
+
+def shards(workload: Workload, prices: PriceList, *, headroom: float = 1.0) -> int:
+    """Give how many shards the rate needs."""
+    rate = workload.events_per_second * headroom
+    size = rate * (record_bytes(workload, prices) + 36)  # a partition key is a UUID, or as long
+    return max(math.ceil(rate / SHARD_RECORDS), math.ceil(size / SHARD_BYTES), 1)
+
+
+def invocations(
+    workload: Workload, prices: PriceList, function: str, open_shards: int
+) -> Invocations:
+    """Give the batches of one consumer, `fan_out` or `archiver`.
+
+    A batch is sent when it is full, by number or by bytes, or when its window is over.
+    """
+    rate = workload.events_per_second / open_shards
+    most = min(
+        prices.assume(f"{function}_batch"),
+        max(prices.assume("batch_bytes") / record_bytes(workload, prices), 1.0),
+    )
+    in_window = rate * prices.assume(f"{function}_window_seconds")
+    size = min(most, max(in_window, 1.0))
+    return Invocations(workload.events_per_second / size, size)
+
+
+def queue_requests(workload: Workload, prices: PriceList, messages_in_each: float) -> float:
+    """Give what SQS bills in a month for sending: a request for each 64 KB of a call."""
+    size = workload.size + prices.assume("mozdef_bytes")
+    fit = max(math.floor(_SQS_MOST_BYTES / size), 1)
+    batch = max(min(messages_in_each, _SQS_MOST_MESSAGES, fit), 1.0)
+    return workload.delivered / batch * math.ceil(batch * size / _SQS_CHUNK)

@@ -1,0 +1,1 @@
+"""The tickets of the dead-letter queue, and what their objects hold."""

@@ -1,0 +1,236 @@
+"""The tickets on the dead-letter queue: one for each archived object that needs someone.
+
+Each object under `rejected/` and `aws/lambda/` puts a notification of S3 on the queue. An object
+that was written twice has two notifications and one ticket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote_plus
+
+import orjson
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.archive.lines import kind_of
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+#: How long a notification stays hidden while someone works on the tickets.
+HIDDEN_SECONDS = 300
+UNREADABLE = "unreadable"
+#: Amazon SQS API reference: entries of one batch call.
+_ENTRIES = 10
+
+
+class DeadLetterError(PipelineError):
+    """The dead-letter queue is out of reach, or a ticket is not on it."""
+
+
+@dataclass
+class Ticket:
+    """One object that needs someone.
+
+    Parameters
+    ----------
+    id : str
+        The first 12 hex digits of the SHA-256 of the object's key.
+    key : str
+        The object; for a message that is no notification, its text.
+    kind : str
+        `rejected`, `failed`, or `unreadable` for a message that is no notification.
+    since : float
+        When the first notification was sent, in epoch seconds.
+    size : int
+        The object's size as notified.
+    messages : dict[str, str]
+        Its notifications: message id to receipt handle.
+    """
+
+    id: str
+    key: str
+    kind: str
+    since: float
+    size: int = 0
+    messages: dict[str, str] = field(default_factory=dict)
+
+
+def ticket_id(key: str) -> str:
+    """Give the id of an object's ticket."""
+    return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+class DeadLetters:
+    """Holds the queue's tickets hidden from others, and gives back those that remain.
+
+    Parameters
+    ----------
+    sqs : Any
+        A boto3 SQS client.
+    url : str
+        The dead-letter queue.
+    bucket : str
+        The archive's bucket.
+    """
+
+    def __init__(self, sqs: Any, url: str, bucket: str) -> None:
+        self._sqs = sqs
+        self._url = url
+        self._bucket = bucket
+        self._tickets: dict[str, Ticket] = {}
+
+    def __enter__(self) -> Self:
+        """Take every notification that the queue has.
+
+        Raises
+        ------
+        DeadLetterError
+            When it cannot be read.
+        """
+        try:
+            self._receive()
+        except BaseException:
+            self._give_back()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._give_back()
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        """The tickets, the oldest first."""
+        return sorted(self._tickets.values(), key=lambda ticket: (ticket.since, ticket.id))
+
+    def find(self, prefix: str) -> Ticket:
+        """Give the ticket whose id begins so; DeadLetterError when it is not exactly one."""
+        found = [ticket for ticket in self.tickets if prefix and ticket.id.startswith(prefix)]
+        if len(found) == 1:
+            return found[0]
+        what = f"{len(found)} tickets begin so; write more of it" if found else "no such ticket"
+        raise DeadLetterError(f"{prefix!r:.40}: {what}; 'mozdef-ef dead-letters list' shows them")
+
+    def delete(self, ticket: Ticket) -> None:
+        """Delete a ticket with all of its notifications.
+
+        Raises
+        ------
+        DeadLetterError
+            When one could not be deleted: the ticket is then still there.
+        """
+        others = [other for other in self._tickets.values() if other is not ticket]
+        # A notification can name several objects; it stays until the last of them is done.
+        receipts = [
+            receipt
+            for message, receipt in ticket.messages.items()
+            if not any(message in other.messages for other in others)
+        ]
+        for batch in _batches(receipts):
+            entries = [{"Id": str(n), "ReceiptHandle": one} for n, one in enumerate(batch)]
+            try:
+                answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            except (BotoCoreError, ClientError) as error:
+                raise DeadLetterError(f"{ticket.id}: cannot be deleted: {error}") from None
+            if answer.get("Failed"):
+                raise DeadLetterError(
+                    f"{ticket.id}: cannot be deleted: {answer['Failed'][0].get('Message')}"
+                )
+        del self._tickets[ticket.id]
+
+    def keep_hidden(self) -> None:
+        """Hide the tickets that remain for longer: the work on them is going on."""
+        self._set_visibility(HIDDEN_SECONDS)
+
+    def _give_back(self) -> None:
+        self._set_visibility(0)
+
+    def _set_visibility(self, seconds: int) -> None:
+        receipts = [one for ticket in self._tickets.values() for one in ticket.messages.values()]
+        for batch in _batches(receipts):
+            entries = [
+                {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
+                for n, receipt in enumerate(batch)
+            ]
+            # The queue gives them back by itself later, so a failure here is no loss.
+            with suppress(BotoCoreError, ClientError):
+                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+
+    def _receive(self) -> None:
+        seen: set[str] = set()
+        while True:
+            try:
+                # Amazon SQS Developer Guide: only a long poll asks all of the queue's servers.
+                answer = self._sqs.receive_message(
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=10,
+                    WaitTimeSeconds=1,
+                    VisibilityTimeout=HIDDEN_SECONDS,
+                    AttributeNames=["SentTimestamp"],
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise DeadLetterError(f"{self._url}: cannot be read: {error}") from None
+            messages = answer.get("Messages", [])
+            new = [message for message in messages if message["MessageId"] not in seen]
+            for message in messages:
+                seen.add(message["MessageId"])
+                self._sort_in(message)
+            # Nothing new: all is known, and what was hidden first is beginning to come back.
+            if not new:
+                return
+
+    def _sort_in(self, message: dict[str, Any]) -> None:
+        places = _places(message["Body"], self._bucket)
+        if places == []:
+            self._drop(message)
+            return
+        since = int(message.get("Attributes", {}).get("SentTimestamp", "0")) / 1000
+        receipt = {message["MessageId"]: message["ReceiptHandle"]}
+        if places is None:
+            name = ticket_id(message["MessageId"])
+            text = str(message["Body"])[:2000]
+            self._tickets[name] = Ticket(name, text, UNREADABLE, since, messages=receipt)
+            return
+        for key, size in places:
+            kind = str(kind_of(key) or "other")
+            fresh = Ticket(ticket_id(key), key, kind, since, size)
+            ticket = self._tickets.setdefault(fresh.id, fresh)
+            ticket.messages |= receipt
+            ticket.since, ticket.size = min(ticket.since, since), size
+
+    def _drop(self, message: dict[str, Any]) -> None:
+        # A failure leaves it for the next look.
+        with suppress(BotoCoreError, ClientError):
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def _places(body: str, bucket: str) -> list[tuple[str, int]] | None:
+    """Give the objects that a notification names; none for S3's test event, None if unreadable.
+
+    Amazon S3 User Guide, event message structure: keys are URL-encoded, with '+' for a space;
+    `s3:TestEvent` is sent when notifications are set up.
+    """
+    try:
+        document = orjson.loads(body)
+        if document.get("Event") == "s3:TestEvent":
+            return []
+        places = []
+        for record in document["Records"]:
+            stored = record["s3"]
+            if stored["bucket"]["name"] != bucket:
+                return None
+            places.append((unquote_plus(stored["object"]["key"]), int(stored["object"]["size"])))
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return places or None
+
+
+def _batches(items: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    waiting = deque(items)
+    while waiting:
+        yield [waiting.popleft() for _ in range(min(_ENTRIES, len(waiting)))]

@@ -1,0 +1,178 @@
+"""Which deployment a command works on: the local pipeline that runs, or a stack on AWS."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import emulator, endpoints
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
+Stack = Annotated[
+    str | None, typer.Option(help="A deployed stack, in the place of the local pipeline.")
+]
+DEFAULT_STATE = Path(".local")
+_CLIENT = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+    retries={"mode": "standard", "total_max_attempts": 5},
+)
+
+
+class DeploymentError(PipelineError):
+    """A deployment cannot be found, or lacks something."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The names of one deployment's parts, and clients to reach them.
+
+    Parameters
+    ----------
+    name : str
+        How to speak of it.
+    local : bool
+        Whether it runs on this machine.
+    stream, archive_bucket, dedupe_table, dead_letter_queue : str
+        Its parts; the queue as a URL.
+    replay_state_machine : str
+        The ARN of the replay's workflow; empty where there is none.
+    client : Callable[[str], Any]
+        Gives a boto3 client of one of its services.
+    parameters : Mapping[str, str]
+        Source to the name of the SSM parameter that holds its secret.
+    key_arn : str
+        The stack's KMS key; empty where it uses those that AWS manages.
+    """
+
+    name: str
+    local: bool
+    stream: str
+    archive_bucket: str
+    dedupe_table: str
+    dead_letter_queue: str
+    replay_state_machine: str
+    client: Callable[[str], Any]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    key_arn: str = ""
+
+    def who(self) -> dict[str, str]:
+        """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
+        try:
+            who = {"user": getpass.getuser(), "host": socket.gethostname()}
+        except (KeyError, OSError):
+            who = {"user": "unknown", "host": socket.gethostname()}
+        if not self.local:
+            try:
+                who["identity"] = str(self.client("sts").get_caller_identity()["Arn"])
+            except (BotoCoreError, ClientError):
+                who["identity"] = "unknown"
+        return who
+
+
+def find_deployment(state: Path, stack: str | None) -> Deployment:
+    """Find the deployment that a command was told to work on.
+
+    Parameters
+    ----------
+    state : Path
+        The state directory of a local pipeline.
+    stack : str | None
+        The name of a CloudFormation stack; it goes before the state directory.
+
+    Raises
+    ------
+    PipelineError
+        When it is not there.
+    """
+    return _deployed(stack) if stack else _local(state)
+
+
+def _local(state: Path) -> Deployment:
+    where = endpoints.read(state)
+
+    def client(service: str) -> Any:
+        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+
+    return Deployment(
+        name=f"the local pipeline in {state}",
+        local=True,
+        stream=where.stream,
+        archive_bucket=where.archive_bucket,
+        dedupe_table=where.dedupe_table,
+        dead_letter_queue=where.dead_letter_queue,
+        replay_state_machine="",
+        client=client,
+        parameters=_local_parameters(client("ssm"), where),
+    )
+
+
+def _local_parameters(ssm: Any, where: endpoints.Endpoints) -> dict[str, str]:
+    """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources."""
+    kinds = {source: set(values) for source, values in where.parameters.items()}
+    found = {}
+    try:
+        pages = ssm.get_paginator("describe_parameters").paginate()
+        names = [str(one["Name"]) for page in pages for one in page["Parameters"]]
+    except (BotoCoreError, ClientError) as error:
+        raise DeploymentError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
+    for name in names:
+        parts = name.split("/")
+        if len(parts) == 5 and parts[4] in kinds.get(parts[2], set()):
+            found[parts[2]] = name
+    return found
+
+
+def _deployed(stack: str) -> Deployment:
+    session = boto3.Session()
+
+    def client(service: Any) -> Any:
+        return session.client(service, config=_CLIENT)
+
+    try:
+        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise DeploymentError(
+            f"{stack}: cannot be described: {error}; see the stack's name, and the region and "
+            "profile that boto3 uses (AWS_REGION, AWS_PROFILE)"
+        ) from None
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def output(name: str) -> str:
+        if name not in outputs:
+            raise DeploymentError(f"{stack}: has no output {name}; deploy this version of it")
+        return str(outputs[name])
+
+    return Deployment(
+        name=f"stack {stack}",
+        local=False,
+        stream=output("StreamName"),
+        archive_bucket=output("ArchiveBucketName"),
+        dedupe_table=output("DedupeTableName"),
+        dead_letter_queue=output("DeadLetterQueueUrl"),
+        replay_state_machine=outputs.get("ReplayStateMachineArn", ""),
+        client=client,
+        parameters=_parameters(stack, outputs.get("Sources", "{}")),
+        key_arn=outputs.get("KeyArn", ""),
+    )
+
+
+def _parameters(stack: str, described: str) -> dict[str, str]:
+    try:
+        return {name: str(one["parameter"]) for name, one in json.loads(described).items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DeploymentError(f"{stack}: output Sources cannot be read: {error!r}") from None

@@ -1,0 +1,1 @@
+"""Sources in the making: samples, rehearsal, checks, and folders made from samples."""

@@ -1,0 +1,133 @@
+"""What the front door decides about a request, in this process.
+
+The decisions are those of the receiver and the authorizer (`pipeline.receiving`). What API Gateway
+decides by itself is restated: required headers, content types, and the envelope that its mapping
+template writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.event.compiled_poll import FEED_HEADER
+from pipeline.event.envelope import Envelope
+from pipeline.receiving.acceptance import make_envelope
+from pipeline.receiving.admission import from_allowed_network, has_token
+from pipeline.receiving.answers import Answer, Verdict, denied, shaken
+from pipeline.receiving.handshake import answer_handshake
+from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.event.compiled_source import CompiledSource
+    from pipeline.runtime.secret_store import SecretStore
+    from settings.source.loader import LoadedSource
+    from toolbox.sources import samples
+
+Decision = Answer | Envelope
+
+
+@dataclass(frozen=True)
+class Door:
+    """The front door of one source.
+
+    Parameters
+    ----------
+    loaded, source : LoadedSource, CompiledSource
+        The source, as its settings and compiled.
+    secrets : SecretStore
+        Its secrets.
+    """
+
+    loaded: LoadedSource
+    source: CompiledSource
+    secrets: SecretStore
+
+    def take(self, sent: samples.Request, name: str, arrived_ms: int, sender: str) -> Decision:
+        """Give the answer to a request, or its envelope where it is put on the stream.
+
+        Parameters
+        ----------
+        sent : samples.Request
+            The request as its sender makes it.
+        name : str
+            Stands for the id that API Gateway gives it.
+        arrived_ms : int
+            When it comes, in milliseconds since the epoch.
+        sender : str
+            The address that it comes from.
+        """
+        lower = {key.lower(): value for key, value in sent.headers.items()}
+        request = Request(self.source, name, arrived_ms, sender, lower, sent.body)
+        if self.source.ingest == "poll":
+            return _polled(request)
+        if sent.method == "GET":
+            return self._answer_get(lower)
+        if self.source.ingest == "receiver":
+            return self._missing(sent) or self._receive(request)
+        return self._authorize(request) or self._missing(sent) or _put_by_template(request)
+
+    def _authorize(self, request: Request) -> Answer | None:
+        source = self.source
+        given = request.headers.get(source.token_header, "")
+        by_token = source.authentication == "token"
+        if by_token and not given:
+            return denied(401, "unauthorized", f"There is no token in {source.token_header}.")
+        if not from_allowed_network(source, request.ip):
+            return denied(403, "forbidden", f"{request.ip} is not in allowed_networks.")
+        if by_token and not has_token(source, self.secrets, given):
+            return denied(403, "forbidden", f"The token in {source.token_header} is wrong.")
+        return None
+
+    def _missing(self, sent: samples.Request) -> Answer | None:
+        # With their case, as API Gateway is documented to compare them.
+        given = {name for name, value in sent.headers.items() if value.strip()}
+        missing = [name for name in self.loaded.settings.headers.require if name not in given]
+        if not missing:
+            return None
+        return denied(400, "bad_request", f"Required headers are missing: {', '.join(missing)}.")
+
+    def _receive(self, request: Request) -> Decision:
+        return (
+            refuse_stranger(request)
+            or refuse_forgery(request, self.secrets)
+            or answer_handshake(request, self.secrets)
+            or make_envelope(request)
+        )
+
+    def _answer_get(self, lower: Mapping[str, str]) -> Answer:
+        handshake = self.loaded.settings.handshake
+        if handshake is None or handshake.get is None:
+            return denied(404, "not_found", "The source has no handshake with GET.")
+        challenge = lower.get(handshake.get.header.lower(), "")
+        if not challenge:
+            return denied(400, "bad_request", f"The header {handshake.get.header} is missing.")
+        return shaken({handshake.get.field: challenge})
+
+
+def _put_by_template(request: Request) -> Decision:
+    # The network was allowed before: what is left is the content type, which has no template.
+    refused = refuse_stranger(request)
+    if refused is not None:
+        return refused
+    name = request.source.delivery_id_header
+    return _envelope(request, request.kept.get(name, "") if name else "", request.kept)
+
+
+def _polled(request: Request) -> Envelope:
+    name = FEED_HEADER.lower()
+    feed = {name: request.headers[name]} if name in request.headers else {}
+    return _envelope(request, make_envelope(request).key, feed)
+
+
+def _envelope(request: Request, key: str, headers: Mapping[str, str]) -> Envelope:
+    return Envelope(
+        request.id, request.arrived_ms, request.source.name, request.ip, request.body, key, headers
+    )
+
+
+def is_handshake(answer: Answer) -> bool:
+    """Tell the answer to a handshake from a refusal."""
+    return answer.verdict is Verdict.HANDSHAKE

@@ -1,0 +1,162 @@
+"""Infers from samples of a sender's events what a source's settings and schemas could be.
+
+Samples are untrusted, and whatever JSON they hold must give something that works. What cannot be
+told for sure is left out: a field that is not mentioned is accepted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.event.fields import as_text, find, path_of
+from toolbox.sources.inference_find import (
+    MOST_TYPES,
+    Found,
+    InferenceError,
+    find_delivery_id,
+    find_event_type,
+    find_split,
+    find_summary,
+    find_timestamp,
+)
+from toolbox.sources.inference_schema import infer_schema, required_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Found", "InferenceError", "Proposal", "infer", "parse_sample"]
+
+LARGEST_SAMPLE = 1_000_000
+DEEPEST_SAMPLE = 100
+MOST_EVENTS = 10_000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the samples say about a source.
+
+    Parameters
+    ----------
+    split : str | None
+        Where the list of events is, where a request carries many.
+    event_counts : tuple[int, ...]
+        How many events each sample holds.
+    event_type, delivery_id, timestamp : Found | None
+        None where nothing of the kind was found.
+    summary : tuple[str, ...]
+        Paths of texts that say what happened.
+    schemas : Mapping[str, dict[str, Any]]
+        A schema for each event type; empty where the default serves them all.
+    default_schema : dict[str, Any]
+        The schema of every other event.
+    """
+
+    split: str | None
+    event_counts: tuple[int, ...]
+    event_type: Found | None = None
+    delivery_id: Found | None = None
+    timestamp: Found | None = None
+    summary: tuple[str, ...] = ()
+    schemas: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    default_schema: dict[str, Any] = field(default_factory=dict)
+
+
+def parse_sample(name: str, content: bytes) -> Any:
+    """Parse a sample as the pipeline parses a body.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    content : bytes
+        The sample.
+
+    Raises
+    ------
+    InferenceError
+        When the pipeline would reject it, or it is too large or too deep to learn from.
+    """
+    if len(content) > LARGEST_SAMPLE:
+        raise InferenceError(
+            f"{name}: {len(content):,} bytes; a request of more than {LARGEST_SAMPLE:,} bytes does "
+            "not fit on the stream"
+        )
+    try:
+        document = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise InferenceError(f"{name}: not JSON: {error}") from None
+    if not isinstance(document, dict | list):
+        kind = type(document).__name__
+        raise InferenceError(f"{name}: an object, or a list of objects, is needed, not {kind}")
+    if _depth(document) > DEEPEST_SAMPLE:
+        raise InferenceError(f"{name}: nested more than {DEEPEST_SAMPLE} deep")
+    return document
+
+
+def _depth(document: Any) -> int:
+    depth, level = 0, [document]
+    while level and depth <= DEEPEST_SAMPLE:
+        depth += 1
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+    return depth
+
+
+def infer(documents: Sequence[Any]) -> Proposal:
+    """Infer settings and schemas from parsed samples.
+
+    Parameters
+    ----------
+    documents : Sequence[Any]
+        One for each sample, as `parse_sample` gives them.
+
+    Raises
+    ------
+    InferenceError
+        When the samples have no form in common that a source could take.
+    """
+    if not documents:
+        raise InferenceError("give one sample or more")
+    split = find_split(documents)
+    lists = [[one] if split is None else find(one, path_of(split)) for one in documents]
+    events = [event for events in lists for event in events]
+    if len(events) > MOST_EVENTS:
+        raise InferenceError(f"{len(events):,} events in the samples; {MOST_EVENTS:,} are enough")
+    event_type = find_event_type(events)
+    delivery_id = find_delivery_id(events)
+    timestamp = find_timestamp(events)
+    used = {found.path for found in (event_type, delivery_id, timestamp) if found}
+    schemas, default = _schemas(events, event_type, delivery_id)
+    return Proposal(
+        split=split,
+        event_counts=tuple(map(len, lists)),
+        event_type=event_type,
+        delivery_id=delivery_id,
+        timestamp=timestamp,
+        summary=find_summary(events, used),
+        schemas=schemas,
+        default_schema=default,
+    )
+
+
+def _schemas(
+    events: Sequence[Any], event_type: Found | None, delivery_id: Found | None
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    by_type: dict[str, list[Any]] = {}
+    for event in events:
+        name = as_text(find(event, path_of(event_type.path))) if event_type else ""
+        by_type.setdefault(name, []).append(event)
+    if event_type is None or len(by_type) > MOST_TYPES:
+        return {}, infer_schema(events)
+    # Of a type that no sample shows, nothing is known but what the settings read.
+    paths = [found.path for found in (event_type, delivery_id) if found]
+    default = required_paths(paths, events)
+    return {name: infer_schema(found) for name, found in sorted(by_type.items())}, default

@@ -1,0 +1,153 @@
+"""Takes requests the way that the pipeline takes them, in this process and with no service."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import secrets
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.events import Event, Kind, Outcomes, delivered
+from pipeline.event.mozdef_event import write_message
+from pipeline.event.steps import examine
+from pipeline.receiving.answers import Answer, Verdict, denied
+from pipeline.runtime.secret_store import SecretStore
+from settings.source.compiler import write_compiled_catalog
+from toolbox.sources.checking_door import Decision, Door
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.event.events import Outcome
+    from settings.source.loader import LoadedSource
+    from toolbox.sources.samples import LoadedSample, Request
+
+#: An address of the documentation range (RFC 5737) stands for the sender's.
+SENDER = "192.0.2.1"
+#: What a stream takes unless a deployment raises it (Kinesis quotas): data and partition key.
+LARGEST_RECORD = 1_048_576
+
+
+@contextmanager
+def compiled(sources: Mapping[str, LoadedSource]) -> Iterator[Catalog]:
+    """Compile sources as the build does; the catalogue serves as long as the context lasts."""
+    package = f"compiled_for_check_{secrets.token_hex(8)}"
+    with TemporaryDirectory() as directory:
+        write_compiled_catalog(sources, Path(directory), package)
+        sys.path.insert(0, directory)
+        importlib.invalidate_caches()
+        try:
+            yield load_catalog(package)
+        finally:
+            sys.path.remove(directory)
+            for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+                del sys.modules[name]
+
+
+def make_secret() -> str:
+    """Make a throw-away secret that serves as text and as base64."""
+    return base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a request ended.
+
+    Parameters
+    ----------
+    door : Decision
+        The front door's answer, or the envelope that was put on the stream.
+    outcomes : tuple[Outcome, ...]
+        One for each event; none where nothing was put on the stream.
+    """
+
+    door: Decision
+    outcomes: tuple[Outcome, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the sender's request did what it was sent for: nothing of it was turned away."""
+        if isinstance(self.door, Answer):
+            return self.door.verdict is Verdict.HANDSHAKE
+        return all(one.kind in {Kind.DELIVERED, Kind.IGNORED} for one in self.outcomes)
+
+    @property
+    def delivered(self) -> list[Event]:
+        """The events that reached the queue."""
+        return [one.event for one in self.outcomes if one.kind is Kind.DELIVERED]
+
+
+class Rehearsal:
+    """The front door and the steps of the fan-out, with secrets of its own.
+
+    Parameters
+    ----------
+    sources : Mapping[str, LoadedSource]
+        The sources.
+    catalog : Catalog
+        The same, compiled.
+    known_secrets : tuple[str, ...]
+        The current secret of each source, and the previous one after it.
+    now : float | None
+        Epoch seconds; the time of this machine when None.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, LoadedSource],
+        catalog: Catalog,
+        known_secrets: tuple[str, ...],
+        *,
+        now: float | None = None,
+    ) -> None:
+        self._sources = sources
+        self._catalog = catalog
+        self.secrets = known_secrets
+        self.now = time.time() if now is None else now
+        self._store = SecretStore(_Parameters(known_secrets), "check", "check")
+
+    def play(self, sample: LoadedSample) -> Ending:
+        """Make a sample's request, signed as it says, and take it."""
+        request = sample.request(self.secrets, self.now)
+        return self.take(sample.source.name, request, sample.name)
+
+    def take(self, source: str, request: Request, name: str) -> Ending:
+        """Take a request the whole way, but for the memory of duplicates and the queue."""
+        compiled_source = self._catalog.sources[source]
+        sender = _allowed_address(compiled_source.allowed_networks)
+        door = Door(self._sources[source], compiled_source, self._store)
+        decision = door.take(request, name, int(self.now * 1000), sender)
+        if not isinstance(decision, Envelope):
+            return Ending(decision)
+        data = encode_envelope(decision)
+        if len(data) + len(partition_key(decision)) > LARGEST_RECORD:
+            return Ending(denied(413, "too_large", f"The record would have {len(data):,} bytes."))
+        record = Event("1", "shardId-000000000000", self.now, data)
+        outcomes = Outcomes()
+        events = examine([record], outcomes, self._catalog, self._store)
+        events = outcomes.each(events, write_message)
+        outcomes.add(delivered(event) for event in events)
+        return Ending(decision, tuple(outcomes.all))
+
+
+class _Parameters:
+    """Stands for SSM: each parameter holds the same values."""
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        self._value = "\n".join(values)
+
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:  # noqa: ARG002, N803
+        return {"Parameter": {"Value": self._value}}
+
+
+def _allowed_address(networks: tuple[str, ...]) -> str:
+    """Give an address of the sender that the source lets in."""
+    return networks[0].partition("/")[0] if networks else SENDER

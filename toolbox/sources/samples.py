@@ -1,0 +1,229 @@
+"""A source's samples: requests, each with the outcome that it must have."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.event.events import Reason
+from pipeline.event.signatures import sign, signing_key
+from pipeline.runtime.secret_store import SecretError
+from settings.source.compiler import signature_of
+from settings.source.loader import LoadedSource, SourceError, explain, read_yaml
+from settings.source.model import HmacAuthentication, TokenAuthentication
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.event.compiled_source import Signature
+
+Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
+
+
+class Expectation(BaseModel):
+    """How a sample must end."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outcome: Literal["delivered", "rejected", "refused", "ignored", "answered"]
+    reason: Reason | None = None
+    status: int | None = Field(default=None, ge=400, le=599)
+    events: int = Field(default=1, ge=1, description="how many events the request is split into")
+    answer: dict[str, str] = Field(
+        default_factory=dict, description="what the answer to a handshake must hold"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Expectation:
+        if (self.outcome == "rejected") != (self.reason is not None):
+            raise ValueError("'reason' is given if and only if the outcome is 'rejected'")
+        if (self.outcome == "refused") != (self.status is not None):
+            raise ValueError("'status' is given if and only if the outcome is 'refused'")
+        if self.answer and self.outcome != "answered":
+            raise ValueError("'answer' is given only if the outcome is 'answered'")
+        return self
+
+
+class Sample(BaseModel):
+    """One file in a source's `samples/`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str = Field(min_length=1)
+    method: Literal["GET", "POST"] = "POST"
+    headers: dict[str, str] = Field(default_factory=dict)
+    content_type: str = "application/json"
+    body: str | None = None
+    body_file: Path | None = None
+    body_base64: str | None = None
+    sign: Signing = "current"
+    expect: Expectation
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Sample:
+        given = (self.body, self.body_file, self.body_base64)
+        if sum(part is not None for part in given) != 1:
+            raise ValueError("give exactly one of 'body', 'body_file' and 'body_base64'")
+        return self
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as a sender would make it."""
+
+    headers: dict[str, str]
+    body: bytes
+    method: str = "POST"
+
+
+@dataclass(frozen=True)
+class LoadedSample:
+    """A sample with its body's bytes."""
+
+    name: str
+    source: LoadedSource
+    settings: Sample
+    body: bytes
+
+    def request(self, secrets: tuple[str, ...], now: float) -> Request:
+        """Make the request, signed as the sample says.
+
+        Parameters
+        ----------
+        secrets : tuple[str, ...]
+            The current secret, and the previous one after it.
+        now : float
+            Epoch seconds, for schemes that sign the time.
+        """
+        headers = {"Content-Type": self.settings.content_type, **self.settings.headers}
+        secret = secrets[-1] if self.settings.sign == "previous" else secrets[0]
+        if self.settings.sign == "wrong":
+            secret = f"not {secret}"
+        if self.settings.sign != "missing":
+            headers |= authenticate(
+                self.source,
+                secret,
+                self.body,
+                now=now,
+                stale=self.settings.sign == "stale",
+                headers=headers,
+                also=f"not {secret}" if self.settings.sign == "several" else None,
+            )
+        return Request(headers, self.body, self.settings.method)
+
+
+def authenticate(
+    source: LoadedSource,
+    secret: str,
+    body: bytes,
+    *,
+    now: float,
+    stale: bool = False,
+    headers: Mapping[str, str] | None = None,
+    also: str | None = None,
+) -> dict[str, str]:
+    """Give the headers with which a sender proves who it is.
+
+    Parameters
+    ----------
+    source : LoadedSource
+        Whose scheme is used.
+    secret : str
+        The token, or the signing secret.
+    body : bytes
+        What is signed.
+    now : float
+        Epoch seconds.
+    stale : bool
+        Sign a time that is older than the source allows.
+    headers : Mapping[str, str] | None
+        The request's other headers, of which a scheme may sign some.
+    also : str | None
+        Another secret to sign with, as a sender does that rotates its own.
+    """
+    settings = source.settings.authentication
+    if settings is None:
+        return {}
+    if isinstance(settings, TokenAuthentication):
+        return {settings.header: settings.prefix + secret}
+    proof = {}
+    when = settings.timestamp
+    if when is not None:
+        age = when.tolerance_seconds + 60 if stale else 0
+        proof[when.header] = when.prefix + _written(now - age, when.unit)
+    signature = signature_of(settings)
+    if signature is None:
+        raise AssertionError("an HMAC source always has a signature")
+    lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
+    value = sign(signature, _shaped(signature, secret), body, lower)
+    if also is not None and settings.separator is not None:
+        other = sign(signature, _shaped(signature, also), body, lower)
+        # A time in the same header stands there once, before all of its signatures.
+        time = lower.get(signature.header, "") + settings.separator
+        value = other + settings.separator + value.removeprefix(time)
+    others = {name: text for name, text in proof.items() if name.lower() != signature.header}
+    return {**others, settings.header: value}
+
+
+def _written(seconds: float, unit: str) -> str:
+    if unit == "iso8601":
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return str(int(seconds * 1000 if unit == "milliseconds" else seconds))
+
+
+def _shaped(signature: Signature, secret: str) -> bytes:
+    """Give a secret in the form of the source: a wrong one must be wrong by its value alone."""
+    raw = secret.encode()
+    if signature.key_encoding == "base64":
+        try:
+            signing_key(signature, raw)
+        except SecretError:
+            return signature.key_prefix.encode() + base64.b64encode(raw)
+    return raw
+
+
+def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
+    """Read the samples of a source, in the order of their names.
+
+    Raises
+    ------
+    SourceError
+        When a file is wrong; the message names the file, the key and what was expected.
+    """
+    for path in sorted((source.folder / "samples").glob("*.yaml")):
+        try:
+            settings = Sample.model_validate(read_yaml(path))
+        except ValidationError as error:
+            raise SourceError(f"{path}: {explain(error)}") from None
+        _check_signing(source, settings, path)
+        yield LoadedSample(path.stem, source, settings, _body(settings, path))
+
+
+def _check_signing(source: LoadedSource, settings: Sample, path: Path) -> None:
+    # It would be signed as 'current', and the sample would show nothing of what it is there for.
+    scheme = source.settings.authentication
+    hmac = scheme if isinstance(scheme, HmacAuthentication) else None
+    if settings.sign == "stale" and (hmac is None or hmac.timestamp is None):
+        raise SourceError(f"{path}: sign: 'stale' needs authentication.timestamp in source.yaml")
+    if settings.sign == "several" and (hmac is None or hmac.separator is None):
+        raise SourceError(f"{path}: sign: 'several' needs authentication.separator in source.yaml")
+
+
+def _body(settings: Sample, path: Path) -> bytes:
+    if settings.body is not None:
+        return settings.body.encode()
+    if settings.body_base64 is not None:
+        try:
+            return base64.b64decode(settings.body_base64, validate=True)
+        except ValueError as error:
+            raise SourceError(f"{path}: body_base64: not base64: {error}") from None
+    file = path.parent / (settings.body_file or "")
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path}: body_file: {file} cannot be read: {error}") from None

@@ -1,0 +1,147 @@
+"""Writes the samples of a new source: those that were given, and requests that must be refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline.event.compiled_poll import FEED_HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from toolbox.sources.inference import Proposal
+
+_MADE_UP = "example"
+
+
+def write_samples(
+    directory: Path,
+    samples: Sequence[tuple[str, bytes]],
+    settings: Mapping[str, Any],
+    proposal: Proposal,
+    headers: Mapping[str, str],
+) -> list[str]:
+    """Write the samples; give notes on what was made up.
+
+    Parameters
+    ----------
+    directory : Path
+        The source's `samples`.
+    samples : Sequence[tuple[str, bytes]]
+        A name and a body for each.
+    settings : Mapping[str, Any]
+        What is in `source.yaml`.
+    proposal : Proposal
+        How many events each sample holds.
+    headers : Mapping[str, str]
+        Headers that come with each of them.
+    """
+    made_up = _missing_headers(settings, headers)
+    names = _free_names([stem for stem, _ in samples])
+    for number, (free, (_, body)) in enumerate(zip(names, samples, strict=True)):
+        (directory / f"{free}.json").write_bytes(body)
+        count = proposal.event_counts[number]
+        expect = {"outcome": "delivered", **({"events": count} if count > 1 else {})}
+        _write(
+            directory / f"{free}.yaml",
+            description=f"as the sender sent it: {free}",
+            **_headers({**made_up, **headers, **_delivery(settings, headers, free)}),
+            body_file=f"{free}.json",
+            expect=expect,
+        )
+    if "poll" not in settings:
+        _write_refused(directory, settings, f"{names[0]}.json", {**made_up, **headers})
+    return [
+        f"header {name} is made up in the samples: {value!r}" for name, value in made_up.items()
+    ]
+
+
+def _free_names(stems: Sequence[str]) -> list[str]:
+    taken = ["wrong-secret", "stale-timestamp", "broken-json"]
+    made = len(taken)
+    for stem in stems:
+        free, number = stem, 1
+        while free in taken:
+            number += 1
+            free = f"{stem}-{number}"
+        taken.append(free)
+    return taken[made:]
+
+
+def _write_refused(
+    directory: Path, settings: Mapping[str, Any], body_file: str, headers: Mapping[str, str]
+) -> None:
+    how = settings["authentication"]
+    at_door = settings.get("ingest") == "receiver"
+    if how["type"] == "token":
+        wrong: dict[str, Any] = {"outcome": "refused", "status": 403}
+    elif at_door:
+        wrong = {"outcome": "refused", "status": 401}
+    else:
+        wrong = {"outcome": "rejected", "reason": "bad_signature"}
+
+    def write(stem: str, description: str, **parts: Any) -> None:
+        sent = {**headers, **_delivery(settings, headers, stem)}
+        _write(directory / f"{stem}.yaml", description=description, **_headers(sent), **parts)
+
+    write(
+        "wrong-secret",
+        "neither the current nor the previous secret",
+        body_file=body_file,
+        sign="wrong",
+        expect=wrong,
+    )
+    if how["type"] == "hmac" and how.get("timestamp"):
+        stale = (
+            {"outcome": "refused", "status": 401}
+            if at_door
+            else {"outcome": "rejected", "reason": "stale_signature"}
+        )
+        write(
+            "stale-timestamp",
+            "rightly signed, but too long ago",
+            body_file=body_file,
+            sign="stale",
+            expect=stale,
+        )
+    write(
+        "broken-json",
+        "rightly signed, and no JSON",
+        body='{"broken":',
+        expect={"outcome": "rejected", "reason": "invalid_json"},
+    )
+
+
+def _missing_headers(settings: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, str]:
+    """Make up the headers without which the front door refuses a request."""
+    if "poll" in settings:
+        return {FEED_HEADER: next(iter(settings["poll"]["feeds"]))}
+    how = settings["authentication"]
+    made = {how.get("header", "Authorization").lower()}
+    if when := how.get("timestamp"):
+        made.add(when["header"].lower())
+    known = {name.lower() for name in headers} | made
+    delivery = _delivery(settings, headers, "")
+    required = settings.get("headers", {}).get("require", [])
+    return {
+        name: _MADE_UP for name in required if name.lower() not in known and name not in delivery
+    }
+
+
+def _delivery(
+    settings: Mapping[str, Any], headers: Mapping[str, str], value: str
+) -> dict[str, str]:
+    """Give each sample a delivery id of its own, where it is in a header."""
+    header = settings.get("delivery_id", {}).get("header")
+    return {header: f"sample-{value}"} if header and header not in headers else {}
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {"headers": dict(headers)} if headers else {}
+
+
+def _write(path: Path, **sample: Any) -> None:
+    path.write_text(yaml.safe_dump(sample, sort_keys=False, width=100), encoding="utf-8")

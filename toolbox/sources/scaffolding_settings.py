@@ -1,0 +1,214 @@
+"""Composes the `source.yaml` of a new source, with comments that say what to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, Literal
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from settings.source.loader import LoadedSource
+    from toolbox.sources.inference import Found, Proposal
+
+_COPIED = ("ingest", "authentication", "handshake", "poll", "content_types", "form_field",
+           "headers", "ignore_types", "deduplication_hours", "allowed_networks")  # fmt: skip
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the samples cannot tell.
+
+    Parameters
+    ----------
+    title : str
+        One line.
+    authentication : Literal["token", "hmac"]
+        How the sender proves who it is.
+    header, prefix : str
+        The header that holds the token or the signature, and what stands before it there.
+    headers : Mapping[str, str]
+        Headers that come with each sample.
+    """
+
+    title: str
+    authentication: Literal["token", "hmac"] = "token"
+    header: str = ""
+    prefix: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_settings(
+    choices: Choices, proposal: Proposal, like: LoadedSource | None
+) -> dict[str, Any]:
+    """Give the settings of a new source, but for its schemas.
+
+    Parameters
+    ----------
+    choices : Choices
+        What the samples cannot tell.
+    proposal : Proposal
+        What they tell.
+    like : LoadedSource | None
+        A source to start from.
+    """
+    settings: dict[str, Any] = {"version": 1, "title": choices.title}
+    if like is None:
+        settings |= _authentication(choices)
+    else:
+        plain = like.settings.model_dump(mode="json", exclude_unset=True)
+        settings |= {key: plain[key] for key in _COPIED if key in plain}
+        settings |= _located(like, proposal)
+    if proposal.event_type and "event_type" not in settings:
+        settings["event_type"] = {"path": proposal.event_type.path}
+    if "event_type" not in settings:
+        settings.pop("ignore_types", None)
+    if proposal.delivery_id and "delivery_id" not in settings:
+        settings["delivery_id"] = {"path": proposal.delivery_id.path}
+    if proposal.split is not None:
+        settings["split"] = {"path": proposal.split}
+    settings["mozdef"] = _mapping(proposal, like)
+    return settings
+
+
+def _authentication(choices: Choices) -> dict[str, Any]:
+    keep = ["Content-Type", "User-Agent"]
+    if choices.authentication == "token":
+        header = choices.header or "Authorization"
+        token = {"type": "token", "header": header, "prefix": choices.prefix}
+        return {"authentication": token, "headers": {"keep": _kept(keep, choices, header)}}
+    header = choices.header or "X-Signature"
+    signature = {
+        "type": "hmac",
+        "header": header,
+        "prefix": choices.prefix,
+        "algorithm": "sha256",
+        "encoding": "hex",
+        "signed": "{body}",
+    }
+    headers = {"keep": _kept([*keep, header], choices, ""), "require": [header]}
+    return {"authentication": signature, "headers": headers}
+
+
+def _kept(keep: list[str], choices: Choices, secret: str) -> list[str]:
+    known = {name.lower() for name in (*keep, secret)}
+    return [*keep, *(name for name in choices.headers if name.lower() not in known)]
+
+
+def _located(like: LoadedSource, proposal: Proposal) -> dict[str, Any]:
+    """Take over what the other source finds in a header, and its paths for want of better."""
+    settings = like.settings
+    taken: dict[str, Any] = {}
+    for key, found in (("event_type", proposal.event_type), ("delivery_id", proposal.delivery_id)):
+        locator = getattr(settings, key)
+        if locator is not None and (locator.header or found is None):
+            taken[key] = locator.model_dump(mode="json", exclude_unset=True)
+    return taken
+
+
+def _mapping(proposal: Proposal, like: LoadedSource | None) -> dict[str, Any]:
+    copied = like.settings.mozdef.model_dump(mode="json", exclude_unset=True) if like else {}
+    texts = " ".join(f"{{{path}}}" for path in proposal.summary)
+    if texts or "summary" not in copied:
+        copied["summary"] = f"{{source}} {{type}}: {texts}" if texts else "{source} {type}"
+    if proposal.timestamp:
+        copied["timestamp"] = proposal.timestamp.path
+    copied.setdefault("severity", "INFO")
+    return copied
+
+
+def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -> str:
+    """Write the settings as YAML, each part with what to check about it.
+
+    Parameters
+    ----------
+    settings : Mapping[str, Any]
+        What `make_settings` gave, with schemas.
+    proposal : Proposal
+        Why they are as they are.
+    like : str | None
+        The source that they were copied from.
+    """
+    comments = _comments(settings, proposal, like)
+    order = ["version", "title", *(key for key in settings if key not in {"version", "title"})]
+    parts = []
+    for key in order:
+        text = yaml.safe_dump(
+            {key: settings[key]}, sort_keys=False, width=100, default_flow_style=False
+        )
+        comment = "".join(f"# {line}\n" for line in wrap(comments.get(key, ""), 98))
+        parts.append(("\n" + comment if comment else "") + text)
+    return "".join(parts) + _missing(settings)
+
+
+def _comments(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -> dict[str, str]:
+    copied = f" Copied from {like}." if like else ""
+    how = settings.get("authentication", {})
+    hmac = how.get("type") == "hmac"
+    signed = (
+        "See in the sender's documentation what it signs: the body alone, or a time with it "
+        '(then set `timestamp` and `signed: "{timestamp}.{body}"`), and whether it writes hex '
+        "or base64."
+    )
+    fixed = (
+        "See in the sender's settings which header it can send, and what it puts before the token."
+    )
+    return {
+        "authentication": "CHECK. " + (signed if hmac else fixed) + copied,
+        "headers": "What travels with the event into the archive. Add what helps to find a request "
+        "again. `require` refuses a request without the header with 400, and goes by the exact "
+        "spelling of the name." + copied,
+        "ingest": "How events come in: see docs/architecture.md, 'Three ways in'." + copied,
+        "event_type": "CHECK. "
+        + _why(proposal.event_type, "The type of an event.")
+        + " It chooses the schema, and is in the summary.",
+        "delivery_id": "CHECK. "
+        + _why(proposal.delivery_id, "What tells one event from another.")
+        + " It must be the same when the sender sends an event again, and must never come with "
+        "another event: the id of an incident or a user does, and such events would be lost as "
+        "duplicates.",
+        "split": f"Each element of this list becomes an event; the samples hold "
+        f"{sum(proposal.event_counts)} in {len(proposal.event_counts)} requests.",
+        "schemas": "CHECK. What was in every sample is required, with the types that were seen. "
+        "Take out what a sender may leave out: an event that breaks its schema is rejected.",
+        "mozdef": "CHECK. What MozDef shows. "
+        + _why(proposal.timestamp, "`timestamp` says when it happened.")
+        + " Raise severities of single types with `severity_by_type`.",
+    }
+
+
+def _why(found: Found | None, what: str) -> str:
+    if found is None:
+        return what
+    # What a stranger wrote must not end the comment, nor be read as YAML.
+    shown = [_harmless(value) for value in found.values[:_SHOWN]]
+    rest = len(found.values) - len(shown)
+    seen = ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
+    others = f" It could also be {', '.join(found.others)}." if found.others else ""
+    return f"{what} `{found.path}` is {found.why}: {seen}.{others}"
+
+
+def _harmless(value: str) -> str:
+    plain = "".join(one if one.isascii() and one.isprintable() else "?" for one in value)
+    return plain[:40]
+
+
+def _missing(settings: Mapping[str, Any]) -> str:
+    notes = []
+    if "event_type" not in settings:
+        notes.append(
+            "No event_type: no short text with few values was found. Set `event_type: {path: …}` "
+            "or `{header: …}` to have a schema for each type."
+        )
+    if "delivery_id" not in settings and "poll" not in settings:
+        notes.append(
+            "No delivery_id: nothing in the samples is an id of its own. The hash of the event "
+            "stands for it, so two events with the same bytes count as one."
+        )
+    if "timestamp" not in settings["mozdef"]:
+        notes.append("No mozdef.timestamp: the time of the arrival is taken.")
+    return "".join("\n" + "".join(f"# {line}\n" for line in wrap(note, 98)) for note in notes)

@@ -1,0 +1,1 @@
+"""Requests as a sender makes them, and the way to send many."""

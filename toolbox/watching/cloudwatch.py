@@ -1,0 +1,164 @@
+"""Asks CloudWatch for several series of numbers at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from toolbox.watching.status import WatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+QUERIES_IN_A_CALL = 500
+"""CloudWatch API reference, GetMetricData."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One metric to ask for.
+
+    Parameters
+    ----------
+    namespace, name : str
+        What it is called.
+    dimensions : tuple[tuple[str, str], ...]
+        All of its dimensions.
+    statistic : str
+        How each period is summed up.
+    """
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str = "Sum"
+
+    @classmethod
+    def of(
+        cls, namespace: str, name: str, dimensions: Mapping[str, str], statistic: str = "Sum"
+    ) -> Series:
+        """Make one."""
+        return cls(namespace, name, tuple(sorted(dimensions.items())), statistic)
+
+
+Points = list[tuple[float, float]]
+"""Time in epoch seconds and value, the newest first."""
+
+
+class CloudWatch:
+    """Reads metrics and alarms.
+
+    Parameters
+    ----------
+    client : Any
+        A boto3 client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def read(
+        self, series: Sequence[Series], *, start: float, end: float, period: int
+    ) -> dict[Series, Points]:
+        """Give the points of each series; none for one that has no data.
+
+        Parameters
+        ----------
+        series : Sequence[Series]
+            What to ask for.
+        start, end : float
+            The span, in epoch seconds.
+        period : int
+            The seconds of one point.
+
+        Raises
+        ------
+        WatchError
+            When CloudWatch cannot be asked.
+        """
+        found: dict[Series, Points] = {each: [] for each in series}
+        span = {
+            "StartTime": datetime.fromtimestamp(start // period * period, UTC),
+            "EndTime": datetime.fromtimestamp(end, UTC),
+            "ScanBy": "TimestampDescending",
+        }
+        for first in range(0, len(series), QUERIES_IN_A_CALL):
+            some = series[first : first + QUERIES_IN_A_CALL]
+            queries = [_query(number, each, period) for number, each in enumerate(some)]
+            for result in self._pages(MetricDataQueries=queries, **span):
+                points = zip(result["Timestamps"], result["Values"], strict=True)
+                found[some[int(result["Id"][1:])]] += [
+                    (when.timestamp(), value) for when, value in points
+                ]
+        # A series that spans pages is in order within each of them.
+        return {each: sorted(points, reverse=True) for each, points in found.items()}
+
+    def dimensions(
+        self, namespace: str, name: str, fixed: Mapping[str, str]
+    ) -> list[dict[str, str]]:
+        """Give the dimensions of each metric of a name that has these, of the last two weeks.
+
+        Raises
+        ------
+        WatchError
+            When CloudWatch cannot be asked.
+        """
+        filters = [{"Name": key, "Value": value} for key, value in fixed.items()]
+        try:
+            pages = self._client.get_paginator("list_metrics").paginate(
+                Namespace=namespace, MetricName=name, Dimensions=filters
+            )
+            metrics = [metric for page in pages for metric in page["Metrics"]]
+        except (BotoCoreError, ClientError) as error:
+            raise _cannot(error) from None
+        return [{each["Name"]: each["Value"] for each in one["Dimensions"]} for one in metrics]
+
+    def alarms(self, prefix: str) -> tuple[str, ...] | None:
+        """Give the alarms that are on, of those whose names begin so; None if there are none.
+
+        Raises
+        ------
+        WatchError
+            When CloudWatch cannot be asked.
+        """
+        try:
+            pages = self._client.get_paginator("describe_alarms").paginate(
+                AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            )
+            alarms = [
+                alarm
+                for page in pages
+                for kind in ("CompositeAlarms", "MetricAlarms")
+                for alarm in page.get(kind, [])
+            ]
+        except (BotoCoreError, ClientError) as error:
+            raise _cannot(error) from None
+        if not alarms:
+            return None
+        on = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+        return tuple(sorted(name.removeprefix(prefix) for name in on))
+
+    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
+        try:
+            for page in self._client.get_paginator("get_metric_data").paginate(**request):
+                yield from page["MetricDataResults"]
+        except (BotoCoreError, ClientError) as error:
+            raise _cannot(error) from None
+
+
+def _query(number: int, series: Series, period: int) -> dict[str, Any]:
+    dimensions = [{"Name": name, "Value": value} for name, value in series.dimensions]
+    metric = {
+        "Namespace": series.namespace,
+        "MetricName": series.name,
+        "Dimensions": dimensions,
+    }
+    stat = {"Metric": metric, "Period": period, "Stat": series.statistic}
+    return {"Id": f"q{number}", "MetricStat": stat, "ReturnData": True}
+
+
+def _cannot(error: Exception) -> WatchError:
+    return WatchError(f"CloudWatch cannot be asked: {error}")

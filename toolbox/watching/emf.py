@@ -1,0 +1,110 @@
+"""Reads counters in the embedded metric format from log files while they grow."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.runtime.metrics import POLL_LAG
+from toolbox.watching.status import COUNTERS, FeedState, SourceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEPT_SECONDS = 3_600
+_MARK = b'"_aws"'
+
+
+class CounterLogs:
+    """The counters in the log files of a folder. Each line is read once.
+
+    Parameters
+    ----------
+    folder : Path
+        One file for each function, `<name>.log`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offsets: dict[Path, int] = {}
+        self._recent: dict[str, deque[tuple[float, Counter[str]]]] = defaultdict(deque)
+        self._last: dict[str, float] = {}
+        self._feeds: dict[tuple[str, str], tuple[float, float]] = {}
+
+    def read(self) -> None:
+        """Read what was written since the last call."""
+        for path in sorted(self._folder.glob("*.log")):
+            for line in self._new_lines(path):
+                self._take(line)
+
+    def sources(self, now: float, minutes: int) -> tuple[SourceState, ...]:
+        """Give every source that had an event.
+
+        Parameters
+        ----------
+        now : float
+            The time, in epoch seconds.
+        minutes : int
+            Over how many minutes to average.
+        """
+        return tuple(self._source(name, now, minutes) for name in sorted(self._last))
+
+    def feeds(self) -> tuple[FeedState, ...]:
+        """Give every feed that was polled."""
+        return tuple(
+            FeedState(source, feed, lag, when)
+            for (source, feed), (when, lag) in sorted(self._feeds.items())
+        )
+
+    def _source(self, name: str, now: float, minutes: int) -> SourceState:
+        recent = self._recent[name]
+        while recent and recent[0][0] < now - KEPT_SECONDS:
+            recent.popleft()
+        since = now - minutes * 60
+        total = sum((counts for when, counts in recent if when >= since), Counter[str]())
+        rates = {counter: total[counter] / minutes for counter in COUNTERS}
+        return SourceState(name, rates, self._last[name])
+
+    def _new_lines(self, path: Path) -> Iterator[bytes]:
+        try:
+            with path.open("rb") as file:
+                start = self._offsets.get(path, 0)
+                if file.seek(0, 2) < start:
+                    start = 0  # another file by now
+                file.seek(start)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break
+                    start += len(line)
+                    if _MARK in line:
+                        yield line
+                self._offsets[path] = start
+        except FileNotFoundError:
+            self._offsets.pop(path, None)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            document = orjson.loads(line)
+            when = float(document["_aws"]["Timestamp"]) / 1000
+            source = document["source"]
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            return
+        if not isinstance(source, str):
+            return
+        if isinstance(document.get("feed"), str) and POLL_LAG in document:
+            self._feeds[source, document["feed"]] = (when, _value(document, POLL_LAG))
+        elif "Received" in document:
+            counts = Counter({name: int(_value(document, name)) for name in COUNTERS})
+            self._recent[source].append((when, counts))
+            if counts["Received"]:
+                self._last[source] = max(when, self._last.get(source, 0.0))
+
+
+def _value(document: dict[str, Any], name: str) -> float:
+    # Powertools writes a list of values for each metric.
+    value = document.get(name, 0)
+    values = value if isinstance(value, list) else [value]
+    return float(sum(each for each in values if isinstance(each, int | float)))

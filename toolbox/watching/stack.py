@@ -1,0 +1,224 @@
+"""How a stack on AWS is: from CloudWatch and SQS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.runtime.metrics import POLL_LAG
+from toolbox.watching.cloudwatch import CloudWatch, Points, Series
+from toolbox.watching.queues import queue_name, read_queue
+from toolbox.watching.status import (
+    COUNTERS,
+    REDRIVE,
+    ConsumerState,
+    FeedState,
+    QueueState,
+    SourceState,
+    Status,
+    WatchError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+UNKNOWN_SOURCE = "_unknown"
+"""The source of events of which the envelope could not be read."""
+
+CONSUMERS = {"fan-out": "FanOutFunctionName", "archiver": "ArchiverFunctionName"}
+DAY, FIVE_MINUTES, MINUTE = 86_400, 300, 60
+_SOME_MINUTES = 15
+"""For what is looked at now: CloudWatch is some minutes behind."""
+
+
+@dataclass(frozen=True)
+class _Names:
+    """How the functions of a stack name their metrics."""
+
+    namespace: str
+    common: Mapping[str, str]
+
+
+class StackWatcher:
+    """Looks at a stack, as often as it is asked to.
+
+    Parameters
+    ----------
+    client : Callable[[str], Any]
+        Gives a boto3 client of a service.
+    stack : str
+        The stack's name.
+    """
+
+    def __init__(self, client: Callable[[str], Any], stack: str) -> None:
+        self._client = client
+        self._stack = stack
+        self._cloudwatch = CloudWatch(client("cloudwatch"))
+        self._sqs = client("sqs")
+
+    def look(self, now: float, minutes: int) -> Status:
+        """Say how it is.
+
+        Parameters
+        ----------
+        now : float
+            The time, in epoch seconds.
+        minutes : int
+            Over how many minutes rates are averages.
+
+        Raises
+        ------
+        WatchError
+            When the stack, CloudWatch or SQS cannot be asked.
+        """
+        queues = self._queues()
+        ages = self._ages([queue_name(url) for url in queues.values()], now)
+        tickets = self._outputs["DeadLetterQueueUrl"]
+        return Status(
+            deployment=f"stack {self._stack}",
+            as_of=now,
+            minutes=minutes,
+            sources=self._sources(now, minutes),
+            consumers=self._consumers(now),
+            tickets=self._queue("tickets", tickets, ages),
+            queues=tuple(
+                self._queue(name, url, ages)
+                for name, url in sorted(queues.items())
+                if url != tickets
+            ),
+            feeds=self._feeds(now),
+            alarms=self._cloudwatch.alarms(f"{self._stack}-"),
+        )
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        try:
+            answer = self._client("cloudformation").describe_stacks(StackName=self._stack)
+        except (BotoCoreError, ClientError) as error:
+            raise WatchError(f"{self._stack}: cannot be described: {error}") from None
+        (found,) = answer["Stacks"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+        needed = {"DeadLetterQueueUrl", "Sources", *CONSUMERS.values()}
+        if missing := sorted(needed - set(outputs)):
+            raise WatchError(
+                f"{self._stack}: has no output {missing[0]}; deploy this version of it"
+            )
+        return outputs
+
+    @cached_property
+    def _names(self) -> _Names:
+        """Read from the function that writes the metrics what it writes them under."""
+        name = self._outputs[CONSUMERS["fan-out"]]
+        try:
+            found = self._client("lambda").get_function_configuration(FunctionName=name)
+            variables = found["Environment"]["Variables"]
+            common = {
+                "service": variables["POWERTOOLS_SERVICE_NAME"],
+                "stage": variables["STAGE"],
+            }
+            return _Names(variables["POWERTOOLS_METRICS_NAMESPACE"], common)
+        except (BotoCoreError, ClientError) as error:
+            raise WatchError(f"{name}: cannot be described: {error}") from None
+        except KeyError as error:
+            raise WatchError(
+                f"{name}: has no variable {error}; deploy this version of it"
+            ) from None
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
+        return dict(json.loads(self._outputs["Sources"]))
+
+    def _sources(self, now: float, minutes: int) -> tuple[SourceState, ...]:
+        names = [*sorted(self._described), UNKNOWN_SOURCE]
+        series = {
+            (source, counter): self._own(counter, source=source)
+            for source in names
+            for counter in COUNTERS
+        }
+        recent = self._cloudwatch.read(
+            list(series.values()), start=now - minutes * MINUTE, end=now, period=MINUTE
+        )
+        received = [series[source, "Received"] for source in names]
+        of_the_day = self._cloudwatch.read(received, start=now - DAY, end=now, period=FIVE_MINUTES)
+        states = []
+        for source in names:
+            sums = {
+                counter: sum(value for _, value in recent[series[source, counter]])
+                for counter in COUNTERS
+            }
+            one = series[source, "Received"]
+            last = _last_nonzero(recent[one]) or _last_nonzero(of_the_day[one])
+            if source == UNKNOWN_SOURCE and last is None:
+                continue
+            rates = {counter: value / minutes for counter, value in sums.items()}
+            states.append(SourceState(source, rates, last))
+        return tuple(states)
+
+    def _consumers(self, now: float) -> tuple[ConsumerState, ...]:
+        series = {
+            name: Series.of(
+                "AWS/Lambda", "IteratorAge", {"FunctionName": self._outputs[output]}, "Maximum"
+            )
+            for name, output in CONSUMERS.items()
+        }
+        found = self._now(list(series.values()), now)
+        return tuple(
+            ConsumerState(name, None if (age := found[one]) is None else age / 1000)
+            for name, one in series.items()
+        )
+
+    def _queues(self) -> dict[str, str]:
+        urls = {"tickets": self._outputs["DeadLetterQueueUrl"]}
+        for source in self._described.values():
+            for name, url in source["queues"].items():
+                urls |= {name: url, f"{name}{REDRIVE}": f"{url}{REDRIVE}"}
+        return urls
+
+    def _queue(self, name: str, url: str, ages: Mapping[str, float | None]) -> QueueState:
+        return read_queue(self._sqs, url, name, ages)
+
+    def _ages(self, names: Sequence[str], now: float) -> dict[str, float | None]:
+        series = {
+            name: Series.of(
+                "AWS/SQS", "ApproximateAgeOfOldestMessage", {"QueueName": name}, "Maximum"
+            )
+            for name in names
+        }
+        found = self._now(list(series.values()), now)
+        return {name: found[one] for name, one in series.items()}
+
+    def _feeds(self, now: float) -> tuple[FeedState, ...]:
+        names = self._names
+        found = self._cloudwatch.dimensions(names.namespace, POLL_LAG, names.common)
+        series = {
+            (each["source"], each["feed"]): Series.of(names.namespace, POLL_LAG, each, "Maximum")
+            for each in found
+            if {"source", "feed"} <= each.keys()
+        }
+        if not series:
+            return ()
+        points = self._cloudwatch.read(
+            list(series.values()), start=now - DAY, end=now, period=FIVE_MINUTES
+        )
+        states = []
+        for (source, feed), one in sorted(series.items()):
+            when, lag = points[one][0] if points[one] else (None, None)
+            states.append(FeedState(source, feed, lag, when))
+        return tuple(states)
+
+    def _own(self, name: str, **dimensions: str) -> Series:
+        return Series.of(self._names.namespace, name, {**dimensions, **self._names.common})
+
+    def _now(self, series: Sequence[Series], now: float) -> dict[Series, float | None]:
+        found = self._cloudwatch.read(
+            series, start=now - _SOME_MINUTES * MINUTE, end=now, period=MINUTE
+        )
+        return {one: points[0][1] if points else None for one, points in found.items()}
+
+
+def _last_nonzero(points: Points) -> float | None:
+    return next((when for when, value in points if value), None)

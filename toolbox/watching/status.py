@@ -1,0 +1,140 @@
+"""How a deployment is at one moment, and what of that puts events at risk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from settings.deployment_alarms import Alarms
+
+COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored")
+REDRIVE = "-redrive"
+
+
+class WatchError(PipelineError):
+    """A deployment cannot be looked at."""
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What came from one source.
+
+    Parameters
+    ----------
+    name : str
+        The source.
+    per_minute : Mapping[str, float]
+        The counters, each on average over the last minutes.
+    last_event : float | None
+        When its last event was processed, in epoch seconds; None for none within a day.
+    """
+
+    name: str
+    per_minute: Mapping[str, float]
+    last_event: float | None
+
+
+@dataclass(frozen=True)
+class ConsumerState:
+    """How far a consumer of the stream is behind; None when it was not called of late."""
+
+    name: str
+    age_seconds: float | None
+
+
+@dataclass(frozen=True)
+class QueueState:
+    """What is in a queue; the age is None where it is empty or where nothing measures it."""
+
+    name: str
+    waiting: int
+    taken: int
+    oldest_seconds: float | None
+
+    @property
+    def messages(self) -> int:
+        """How many messages it has, those that someone works on included."""
+        return self.waiting + self.taken
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """How far a polled feed is behind, and when it was polled last."""
+
+    source: str
+    feed: str
+    lag_seconds: float | None
+    polled: float | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A deployment at one moment.
+
+    Parameters
+    ----------
+    deployment : str
+        How to speak of it.
+    as_of : float
+        When, in epoch seconds.
+    minutes : int
+        Over how many minutes rates are averages.
+    sources, consumers, queues, feeds
+        Its parts.
+    tickets : QueueState
+        The dead-letter queue.
+    alarms : tuple[str, ...] | None
+        The alarms that are on; None where no alarm watches.
+    """
+
+    deployment: str
+    as_of: float
+    minutes: int
+    sources: tuple[SourceState, ...]
+    consumers: tuple[ConsumerState, ...]
+    tickets: QueueState
+    queues: tuple[QueueState, ...]
+    feeds: tuple[FeedState, ...]
+    alarms: tuple[str, ...] | None = None
+
+    def risks(self, thresholds: Alarms) -> list[str]:
+        """Say what needs someone.
+
+        Where alarms watch, they are right: they know the stage's own thresholds. Elsewhere it is
+        judged by these.
+
+        Parameters
+        ----------
+        thresholds : Alarms
+            For a deployment without alarms.
+        """
+        if self.alarms is not None:
+            return [f"alarm {name}" for name in self.alarms]
+        return list(self._judged(thresholds))
+
+    def _judged(self, thresholds: Alarms) -> Iterator[str]:
+        minutes = {
+            "fan-out": thresholds.fan_out_age_minutes,
+            "archiver": thresholds.archiver_age_minutes,
+        }
+        for consumer in self.consumers:
+            limit = minutes.get(consumer.name, thresholds.archiver_age_minutes) * 60
+            if consumer.age_seconds is not None and consumer.age_seconds >= limit:
+                yield f"the {consumer.name} is {consumer.age_seconds:.0f} s behind"
+        if self.tickets.messages >= thresholds.tickets:
+            yield f"{self.tickets.messages} tickets wait"
+        for queue in self.queues:
+            if queue.name.endswith(REDRIVE) and queue.messages:
+                yield f"{queue.messages} messages in {queue.name}"
+            age = queue.oldest_seconds
+            if age is not None and age >= thresholds.delivery_age_minutes * 60:
+                yield f"{queue.name} has waited for {age:.0f} s"
+        for feed in self.feeds:
+            lag = feed.lag_seconds
+            if lag is not None and lag >= thresholds.poll_lag_minutes * 60:
+                yield f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind"
