@@ -16,6 +16,7 @@ from pipeline.aws.account import Account
 from pipeline.aws.clients import Kinesis, Ssm
 from pipeline.aws.connections import Patience
 from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.event.secrets import SecretError
 from pipeline.receiving.acceptance import make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
 from pipeline.receiving.answers import Answer, unavailable
@@ -23,7 +24,7 @@ from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
 from pipeline.runtime import metrics
 from pipeline.runtime.environment import ReceiverEnvironment
-from pipeline.runtime.secret_store import SecretError, SecretStore
+from pipeline.runtime.secret_store import SecretStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,8 +14,9 @@ from pipeline.archive.writer import Archive
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
 from pipeline.event.compiled_source import Catalog, load_catalog
-from pipeline.event.events import Event, Kind, Outcome, Outcomes, delivered
+from pipeline.event.events import Event, Outcome, Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
+from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.steps import examine
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable, drop_duplicates
@@ -54,7 +55,7 @@ class FanOut:
         """Take a batch the whole way; never raises for what a record holds."""
         outcomes = Outcomes()
         # Envelope, signature, body, the events in it, their identity, schema.
-        events = examine(read_events(records), outcomes, self.catalog, self.secrets)
+        events = examine(read_events(records), outcomes, self.catalog, self.secrets.of)
         received = len(events) + len(outcomes.all)
         events, known, copies = drop_duplicates(events, self.table, deadline)
         outcomes.add(known)
@@ -124,6 +125,6 @@ def report(settlement: Settlement, records: Sequence[Mapping[str, Any]], request
             **place(records),
             "checkpoint": settlement.checkpoint,
             "outcomes": {source: dict(counter) for source, counter in counts.items()},
-            "unsettled": settlement.explanations(Kind.UNSETTLED),
+            "unsettled": settlement.explanations(OutcomeKind.UNSETTLED),
         },
     )

@@ -16,6 +16,7 @@ from infra.application.archive import (
     RAW_PREFIX,
     REJECTED_PREFIX,
 )
+from pipeline.event.events import UNKNOWN_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from settings.deployment import Deployment
 
-UNKNOWN_SOURCE = "_unknown"
 """Where the archive puts what it can give no source."""
 
 SCAN_LIMIT_BYTES = 1 << 40

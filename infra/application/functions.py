@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,7 @@ from infra.application.checks import acknowledge
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import Stack
     from aws_cdk import aws_kms as kms
 
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -192,3 +194,24 @@ def read_parameters(arns: Sequence[str]) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(actions=["ssm:GetParameter"], resources=list(arns)),
     ]
+
+
+def functions_of(stack: Stack) -> dict[str, lambda_.Function]:
+    """Find every function of a stack, so that none can be forgotten.
+
+    Parameters
+    ----------
+    stack : Stack
+        The stack, with all of its functions in it.
+    """
+    return {
+        _name(construct, stack): construct.function
+        for construct in stack.node.find_all()
+        if isinstance(construct, PipelineFunction)
+    }
+
+
+def _name(construct: PipelineFunction, stack: Stack) -> str:
+    path = construct.node.path.removeprefix(f"{stack.node.path}/").split("/")
+    parts = [part for number, part in enumerate(path) if number == 0 or part != path[number - 1]]
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", "".join(parts)).lower()

@@ -14,8 +14,8 @@ from infra.application.archive import REJECTED_PREFIX
 from infra.application.archive_access import acknowledge_prefixes, write_objects
 from infra.application.checkpoint_table import CheckpointTable
 from infra.application.functions import PipelineFunction, read_parameters
-from infra.application.poll_targets import environment_value
 from settings.deployment import DeploymentError
+from settings.poll_targets import environment_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
     from infra.application.functions import FunctionPackage
-    from infra.application.poll_targets import PollTarget
+    from settings.poll_targets import PollTarget
 
 MEMORY_MB = 1_024
 """A page of 32 MiB, the most that the poller takes, is several times that once it is parsed."""

@@ -23,15 +23,16 @@ from infra.application.functions import (
     RUNTIME,
     FunctionPackage,
     common_environment,
+    functions_of,
 )
-from infra.application.poll_targets import poll_targets
 from infra.application.poller import Poller
 from infra.application.queues import REDRIVE, DeliveryQueues
 from infra.application.receiver import Receiver
 from infra.application.replay import Replay
 from infra.application.routes import has_route
 from infra.watching.construct import Watching
-from infra.watching.watched import Watched, functions_of
+from infra.watching.watched import Watched
+from settings.poll_targets import poll_targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,7 +18,7 @@ from infra.watching.watched_metrics import (
     stream_metric,
     table_metric,
 )
-from pipeline.receiving.answers import Verdict
+from pipeline.event.outcomes import Verdict
 from pipeline.runtime.metrics import (
     ANSWER_NAMES,
     BATCHES,

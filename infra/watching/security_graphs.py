@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from infra.watching.graph import Graph
 from infra.watching.log_queries import DENIALS
 from infra.watching.watched_metrics import DAY, DENIED, HOUR, OwnMetrics, log_metric
-from pipeline.event.events import QUARANTINED, Kind
+from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from pipeline.runtime.metrics import DENIED_BY_REASON, METRIC_NAMES, RECEIVED, REJECTED_BY_REASON
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ def security_graphs(watched: Watched) -> Iterator[Graph]:
     """
     own = OwnMetrics(watched.deployment)
     yield Graph("Events received", [own.each(RECEIVED, "source")])
-    yield Graph("Events delivered to MozDef", [own.each(METRIC_NAMES[Kind.DELIVERED], "source")])
-    yield Graph("Duplicates", [own.each(METRIC_NAMES[Kind.DUPLICATE], "source")])
-    yield Graph("Ignored by type", [own.each(METRIC_NAMES[Kind.IGNORED], "source")])
-    yield Graph("Rejected", [own.each(METRIC_NAMES[Kind.REJECTED], "source")])
+    yield Graph(
+        "Events delivered to MozDef", [own.each(METRIC_NAMES[OutcomeKind.DELIVERED], "source")]
+    )
+    yield Graph("Duplicates", [own.each(METRIC_NAMES[OutcomeKind.DUPLICATE], "source")])
+    yield Graph("Ignored by type", [own.each(METRIC_NAMES[OutcomeKind.IGNORED], "source")])
+    yield Graph("Rejected", [own.each(METRIC_NAMES[OutcomeKind.REJECTED], "source")])
     reasons = own.each(REJECTED_BY_REASON, "source", "reason")
     yield Graph("Rejected, by reason", [reasons])
     forged = own.each(

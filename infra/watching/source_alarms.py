@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from infra.watching.alarm import Alarm
 from infra.watching.watched_metrics import FIVE_MINUTES, HOUR, MINUTE, OwnMetrics
-from pipeline.event.events import Kind
-from pipeline.receiving.answers import Verdict
+from pipeline.event.outcomes import OutcomeKind, Verdict
 from pipeline.runtime.metrics import ANSWER_NAMES, METRIC_NAMES, POLL_ERRORS, POLL_LAG, RECEIVED
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _refused(own: OwnMetrics, name: str, fewest: int) -> Alarm:
         f"For an hour every event of {name} was rejected: a wrong secret, or a changed form.",
         {
             "received": own.one(RECEIVED, source=name),
-            "rejected": own.one(METRIC_NAMES[Kind.REJECTED], source=name),
+            "rejected": own.one(METRIC_NAMES[OutcomeKind.REJECTED], source=name),
         },
         1,
         f"IF(rejected >= {fewest}, IF(received - rejected < 1, 1, 0), 0)",
@@ -106,7 +105,7 @@ def _silent(own: OwnMetrics, name: str, hours: int) -> Alarm:
         f"No good event of {name} for {hours} hours.",
         {
             "received": own.one(RECEIVED, source=name),
-            "rejected": own.one(METRIC_NAMES[Kind.REJECTED], source=name),
+            "rejected": own.one(METRIC_NAMES[OutcomeKind.REJECTED], source=name),
         },
         1,
         "received - rejected",

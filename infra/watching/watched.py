@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from infra.application.functions import PipelineFunction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_cdk import Stack
     from aws_cdk import aws_lambda as lambda_
     from aws_cdk import aws_logs as logs
 
-    from infra.application.poll_targets import PollTarget
     from settings.deployment import Deployment
+    from settings.poll_targets import PollTarget
     from settings.source.loader import LoadedSource
 
 CONSUMERS = ("fan-out", "archiver")
@@ -64,24 +60,3 @@ class Watched:
     def function(self, name: str) -> str:
         """Give the full name of a function."""
         return self.functions[name].function_name
-
-
-def functions_of(stack: Stack) -> dict[str, lambda_.Function]:
-    """Find every function of a stack, so that none can be forgotten.
-
-    Parameters
-    ----------
-    stack : Stack
-        The stack, with all of its functions in it.
-    """
-    return {
-        _name(construct, stack): construct.function
-        for construct in stack.node.find_all()
-        if isinstance(construct, PipelineFunction)
-    }
-
-
-def _name(construct: PipelineFunction, stack: Stack) -> str:
-    path = construct.node.path.removeprefix(f"{stack.node.path}/").split("/")
-    parts = [part for number, part in enumerate(path) if number == 0 or part != path[number - 1]]
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", "".join(parts)).lower()

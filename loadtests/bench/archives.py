@@ -12,7 +12,7 @@ from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import envelopes, kinds, records
 from loadtests.bench.stand_ins import MemoryS3, NoKinesis
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import Archive
 from pipeline.event.compiled_source import load_catalog
@@ -147,7 +147,7 @@ def replayer(s3: Any, progress: Callable[[Replayer], None] = lambda _: None) -> 
         Job("replay-20261123T210000-0a1b", {}, "2026-11-23T21:00:00Z", {}, {}),
         Objects(s3, BUCKET),
         writer,
-        Filter(frozenset({Kind.RAW})),
+        Filter(frozenset({ArchiveKind.RAW})),
         EventTypes(),
         save=lambda _: None,
         progress=progress,

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
-from pipeline.event.events import Kind, Outcomes, delivered
+from pipeline.event.events import Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
+from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
 from pipeline.event.signatures import verify
 from pipeline.event.validation import validate
@@ -72,7 +73,9 @@ def examine_by_step(
         return outcomes.each(split(outcomes.each(verified, parse_body), outcomes), identify)
 
     decoded = watch("decode", decode)
-    verified = watch("verify", lambda: outcomes.each(decoded, partial(verify, store=secrets)))
+    verified = watch(
+        "verify", lambda: outcomes.each(decoded, partial(verify, secrets_of=secrets.of))
+    )
     parsed = watch("parse", parse)
     return watch("validate", lambda: outcomes.each(parsed, validate))
 
@@ -141,7 +144,7 @@ def split_by_step(
     for _ in range(rounds):
         batch, watch = make(), Stopwatch()
         settlement = process_by_step(processor, batch, deadline, watch)
-        if {outcome.kind for outcome in settlement.settled} != {Kind.DELIVERED}:
+        if {outcome.kind for outcome in settlement.settled} != {OutcomeKind.DELIVERED}:
             raise WorkError("steps: an event of the benchmarks was not delivered")
         clean_up()
         for name, seconds in watch.steps.items():

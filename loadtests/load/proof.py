@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from loadtests.load.messages import Message
 
 #: How an event may end that was sent as what; a copy can be the first to arrive.
-_ENDS = {
+_ENDS: dict[str, set[str]] = {
     "event": {DELIVERED, DUPLICATE},
     "copy": {DELIVERED, DUPLICATE},
     "bad": {"rejected:bad_signature", "rejected:stale_signature"},

@@ -26,7 +26,7 @@ from loadtests.soak.faults import FaultControl
 from loadtests.soak.oracle import judge
 from loadtests.soak.plan import make_plan
 from loadtests.soak.report import Oracle, Run, Sent, peak_memory_mib, print_run, write_run
-from loadtests.soak.requests import Kind, Requests
+from loadtests.soak.requests import RequestKind, Requests
 from loadtests.soak.runtime import CALM, RuntimeSettings
 from loadtests.soak.senders import Journal, Senders
 from loadtests.soak.storm import Storm
@@ -167,12 +167,12 @@ def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]
 def _bad_requests(kinds: Counter[str]) -> Counter[str]:
     return Counter(
         {
-            "bad_signature": kinds[Kind.FORGED],
-            "broken_json": kinds[Kind.BROKEN],
-            "wrong_schema": kinds[Kind.WRONG],
-            "copy": kinds[Kind.COPY],
-            "poison_record": kinds[Kind.POISON],
-            "hanging_record": kinds[Kind.HANG],
+            "bad_signature": kinds[RequestKind.FORGED],
+            "broken_json": kinds[RequestKind.BROKEN],
+            "wrong_schema": kinds[RequestKind.WRONG],
+            "copy": kinds[RequestKind.COPY],
+            "poison_record": kinds[RequestKind.POISON],
+            "hanging_record": kinds[RequestKind.HANG],
         }
     )
 

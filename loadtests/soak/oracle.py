@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadtests.soak.faults import SENT_TWICE
-from loadtests.soak.requests import Kind
+from loadtests.soak.requests import RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,12 +25,12 @@ DELIVERED, DUPLICATE, REJECTED, FAILED, LOST = (
 )
 #: What may become of a request beside `failed`: the batch of any event can fail.
 _ALLOWED = {
-    Kind.GENERIC: {DELIVERED},
-    Kind.GITHUB: {DELIVERED},
-    Kind.COPY: {DELIVERED, DUPLICATE},
-    Kind.FORGED: {f"{REJECTED}:bad_signature"},
-    Kind.BROKEN: {f"{REJECTED}:invalid_json"},
-    Kind.WRONG: {f"{REJECTED}:schema_violation"},
+    RequestKind.GENERIC: {DELIVERED},
+    RequestKind.GITHUB: {DELIVERED},
+    RequestKind.COPY: {DELIVERED, DUPLICATE},
+    RequestKind.FORGED: {f"{REJECTED}:bad_signature"},
+    RequestKind.BROKEN: {f"{REJECTED}:invalid_json"},
+    RequestKind.WRONG: {f"{REJECTED}:schema_violation"},
 }
 _MESSAGES_A_CALL = 10
 # Of each kind. All are counted; nobody reads thousands.
@@ -199,7 +199,7 @@ def _count(event: _Event, verdict: Verdict) -> Iterator[str]:
         yield f"{name}: delivered, and on no queue"
     elif kind == LOST:
         yield f"{name}, {event.kind}: no outcome"
-    elif kind != FAILED and outcome not in _ALLOWED.get(Kind(event.kind), set()):
+    elif kind != FAILED and outcome not in _ALLOWED.get(RequestKind(event.kind), set()):
         yield f"{name}: {event.kind} ended as {outcome}"
     verdict.outcomes[kind] += 1
     if reason:

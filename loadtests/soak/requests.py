@@ -24,7 +24,7 @@ TOKEN = re.compile(rb"soak-\d+-\d+")
 _COPIES_OF_LATEST = 200
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a request is, and so what may become of it."""
 
     GENERIC = "generic"
@@ -39,13 +39,13 @@ class Kind(StrEnum):
 
 
 _SHARES = {
-    Kind.GENERIC: 40,
-    Kind.GITHUB: 40,
-    Kind.COPY: 8,
-    Kind.FORGED: 4,
-    Kind.BROKEN: 4,
-    Kind.WRONG: 2,
-    Kind.DENIED: 2,
+    RequestKind.GENERIC: 40,
+    RequestKind.GITHUB: 40,
+    RequestKind.COPY: 8,
+    RequestKind.FORGED: 4,
+    RequestKind.BROKEN: 4,
+    RequestKind.WRONG: 2,
+    RequestKind.DENIED: 2,
 }
 
 
@@ -53,7 +53,7 @@ _SHARES = {
 class Sent:
     """One request. A copy has the token of what it copies."""
 
-    kind: Kind
+    kind: RequestKind
     token: str
     source: str
     headers: Mapping[str, str]
@@ -89,44 +89,45 @@ class Requests:
     def next(self) -> Sent:
         """Make the next request of the mix."""
         kind = self._dice.choices(list(_SHARES), list(_SHARES.values()))[0]
-        if kind is Kind.COPY:
+        if kind is RequestKind.COPY:
             if not self._copied:
-                return self.make(Kind.GITHUB)
+                return self.make(RequestKind.GITHUB)
             copied = self._dice.choice(self._copied)
             return Sent(kind, copied.token, copied.source, copied.headers, copied.body)
         return self.make(kind)
 
     def may_be_copied(self, sent: Sent) -> None:
         """Say that a request was made, whatever came of it: senders send such ones again."""
-        if sent.kind is Kind.GITHUB:
+        if sent.kind is RequestKind.GITHUB:
             self._copied.append(sent)
 
-    def make(self, kind: Kind) -> Sent:
+    def make(self, kind: RequestKind) -> Sent:
         """Make a request of a kind other than a copy."""
         self._number += 1
         token = f"soak-{self._seed}-{self._number}"
-        generic = kind in {Kind.GENERIC, Kind.DENIED} or (
-            kind in {Kind.BROKEN, Kind.POISON, Kind.HANG} and self._dice.random() < 0.5
+        generic = kind in {RequestKind.GENERIC, RequestKind.DENIED} or (
+            kind in {RequestKind.BROKEN, RequestKind.POISON, RequestKind.HANG}
+            and self._dice.random() < 0.5
         )
         source = "generic" if generic else "github"
         body = self._body(kind, token)
         secret = self._secrets[source]
-        if kind in {Kind.FORGED, Kind.DENIED}:
+        if kind in {RequestKind.FORGED, RequestKind.DENIED}:
             secret = f"not {secret}"
         headers = {"Content-Type": "application/json"}
         if source == "github":
-            event = "push" if kind is Kind.WRONG else "watch"
+            event = "push" if kind is RequestKind.WRONG else "watch"
             headers |= {"X-GitHub-Event": event, "X-GitHub-Delivery": token}
         headers |= authenticate(self._sources[source], secret, body, now=time.time())
         return Sent(kind, token, source, headers, body)
 
-    def _body(self, kind: Kind, token: str) -> bytes:
+    def _body(self, kind: RequestKind, token: str) -> bytes:
         filling = "é" * int(self._dice.expovariate(1 / 300))
-        marker = {Kind.POISON: POISON, Kind.HANG: HANG}.get(kind, b"").decode()
+        marker = {RequestKind.POISON: POISON, RequestKind.HANG: HANG}.get(kind, b"").decode()
         body = orjson.dumps({"n": token, "marker": marker, "filling": filling[:2000]})
-        if kind is Kind.WRONG:
+        if kind is RequestKind.WRONG:
             return orjson.dumps({"n": token, "ref": 1})
-        if kind is Kind.BROKEN:
+        if kind is RequestKind.BROKEN:
             # Also bytes that are no UTF-8, with white space at the end: kept as they are.
             return body[:-1] + self._dice.choice([b"", b" \xff\xfe}\r\n", b",}", b"\x00"])
         return body

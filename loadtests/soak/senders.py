@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadtests.soak.books import Books
-    from loadtests.soak.requests import Kind, Requests, Sent
+    from loadtests.soak.requests import RequestKind, Requests, Sent
 
 _SENDERS = 24
 #: Senders of webhooks wait for some seconds, then they hang up.
@@ -115,10 +115,10 @@ class Senders:
         self._requests = requests
         self._api = api
         self._rate = rate
-        self._extra: list[Kind] = []
+        self._extra: list[RequestKind] = []
         self.journal = journal
 
-    def also(self, kind: Kind) -> None:
+    def also(self, kind: RequestKind) -> None:
         """Send one of a kind in place of the next request of the mix."""
         self._extra.append(kind)
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from loadtests.soak.plan import Strike
-from loadtests.soak.requests import Kind
+from loadtests.soak.requests import RequestKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loadtests.soak.senders import Senders
 
 _COLLECT_SECONDS = 0.5
-_RECORDS = {Strike.POISON: Kind.POISON, Strike.HANG: Kind.HANG}
+_RECORDS = {Strike.POISON: RequestKind.POISON, Strike.HANG: RequestKind.HANG}
 
 
 class Storm:

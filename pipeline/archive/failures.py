@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.archive.lines import ArchivedEvent, Kind, LineError, safe_source
+from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, safe_source
 from pipeline.event.envelope import EnvelopeError, decode_envelope
+from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.stream.records import read_events
 
 if TYPE_CHECKING:
@@ -109,7 +110,15 @@ def _fault(record: Any) -> str:
 
 def _archived(event: Event, reason: str, explanation: str) -> ArchivedEvent:
     archived = ArchivedEvent(
-        Kind.FAILED, event.id, "_unknown", event.arrived, None, event.data, "", reason, explanation
+        ArchiveKind.FAILED,
+        event.id,
+        UNKNOWN_SOURCE,
+        event.arrived,
+        None,
+        event.data,
+        "",
+        reason,
+        explanation,
     )
     if event.fault:
         archived.explanation = event.fault

@@ -14,8 +14,8 @@ import orjson
 
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import Envelope, EnvelopeError, decode_envelope
+from pipeline.event.events import UNKNOWN_SOURCE
 
-UNKNOWN_SOURCE = "_unknown"
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LONGEST_ID = 2048
 _LONGEST_TEXT = 4000
@@ -26,7 +26,7 @@ class LineError(PipelineError):
     """A line of the archive is not what the archive's writers write."""
 
 
-class Kind(StrEnum):
+class ArchiveKind(StrEnum):
     """Where in the archive an event is."""
 
     RAW = "raw"
@@ -37,14 +37,14 @@ class Kind(StrEnum):
 
 #: Each kind's prefix. The event source mapping chooses that of failed batches itself.
 PREFIXES = {
-    Kind.FAILED: "aws/lambda/",
-    Kind.QUARANTINE: "quarantine/",
-    Kind.RAW: "raw/",
-    Kind.REJECTED: "rejected/",
+    ArchiveKind.FAILED: "aws/lambda/",
+    ArchiveKind.QUARANTINE: "quarantine/",
+    ArchiveKind.RAW: "raw/",
+    ArchiveKind.REJECTED: "rejected/",
 }
 
 
-def kind_of(key: str) -> Kind | None:
+def kind_of(key: str) -> ArchiveKind | None:
     """Tell an object's kind by its key; None for one that holds no events."""
     return next((kind for kind, prefix in PREFIXES.items() if key.startswith(prefix)), None)
 
@@ -55,7 +55,7 @@ class ArchivedEvent:
 
     Parameters
     ----------
-    kind : Kind
+    kind : ArchiveKind
         Where it was found.
     id : str
         The event's id, with the replay job and the place in its request where there are such.
@@ -71,7 +71,7 @@ class ArchivedEvent:
         Empty where the line has none.
     """
 
-    kind: Kind
+    kind: ArchiveKind
     id: str
     source: str
     arrived: float
@@ -92,12 +92,12 @@ def safe_source(name: str) -> str:
     return name if _SOURCE.fullmatch(name) else UNKNOWN_SOURCE
 
 
-def read_line(kind: Kind, text: bytes) -> ArchivedEvent:
+def read_line(kind: ArchiveKind, text: bytes) -> ArchivedEvent:
     """Read one line of `raw/`, `rejected/` or `quarantine/`.
 
     Parameters
     ----------
-    kind : Kind
+    kind : ArchiveKind
         Where it was found.
     text : bytes
         The line.

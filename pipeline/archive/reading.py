@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.archive.failures import read_failure
-from pipeline.archive.lines import ArchivedEvent, Kind, LineError, kind_of, read_line
+from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, kind_of, read_line
 from pipeline.archive.objects import ObjectGoneError, ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 
@@ -50,8 +50,8 @@ def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[It
         yield number + 1, Fault(str(error), gone=isinstance(error, ObjectGoneError))
 
 
-def _items(kind: Kind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:
-    if kind is Kind.FAILED:
+def _items(kind: ArchiveKind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:
+    if kind is ArchiveKind.FAILED:
         for number, found in read_failure(chunks):
             if number > skip:
                 yield number, Fault(str(found)) if isinstance(found, LineError) else found

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.event.events import QUARANTINED, Event, Outcome, unsettled
+from pipeline.event.events import Event, Outcome, unsettled
+from pipeline.event.outcomes import QUARANTINED
 from pipeline.event.times import hour_folder, iso_milliseconds
 
 if TYPE_CHECKING:

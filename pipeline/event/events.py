@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from pipeline.event.outcomes import OutcomeKind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,31 +15,8 @@ if TYPE_CHECKING:
     from pipeline.event.envelope import Envelope
 
 
-class Kind(StrEnum):
-    """How an event ended in this invocation."""
-
-    DELIVERED = "delivered"
-    DUPLICATE = "duplicate"
-    REJECTED = "rejected"
-    IGNORED = "ignored"
-    UNSETTLED = "unsettled"
-
-
-class Reason(StrEnum):
-    """Why an event was rejected."""
-
-    MALFORMED_ENVELOPE = "malformed_envelope"
-    UNKNOWN_SOURCE = "unknown_source"
-    BAD_SIGNATURE = "bad_signature"
-    STALE_SIGNATURE = "stale_signature"
-    INVALID_JSON = "invalid_json"
-    SCHEMA_VIOLATION = "schema_violation"
-    TOO_LARGE = "too_large"
-    PROCESSING_ERROR = "processing_error"
-
-
-#: Anyone on the internet can cause these, so they are kept apart from what needs an operator.
-QUARANTINED = frozenset({Reason.BAD_SIGNATURE, Reason.STALE_SIGNATURE})
+#: In the place of a name that only the sender vouches for.
+UNKNOWN_SOURCE = "_unknown"
 
 
 @dataclass(slots=True)
@@ -95,7 +73,7 @@ class Event:
     @property
     def source_name(self) -> str:
         """The source's name, or `_unknown`: never a name that only the sender vouches for."""
-        return self.source.name if self.source else "_unknown"
+        return self.source.name if self.source else UNKNOWN_SOURCE
 
 
 @dataclass(slots=True)
@@ -103,7 +81,7 @@ class Outcome:
     """How one event ended."""
 
     event: Event
-    kind: Kind
+    kind: OutcomeKind
     reason: Reason | None = None
     explanation: str = ""
 
@@ -142,24 +120,26 @@ def _last_frames() -> str:
 
 def delivered(event: Event) -> Outcome:
     """Say that SQS took it, and the deduplication table remembers it."""
-    return Outcome(event, Kind.DELIVERED)
+    return Outcome(event, OutcomeKind.DELIVERED)
 
 
 def duplicate(event: Event, explanation: str) -> Outcome:
     """Say that the same was delivered before."""
-    return Outcome(event, Kind.DUPLICATE, explanation=explanation)
+    return Outcome(event, OutcomeKind.DUPLICATE, explanation=explanation)
 
 
 def ignored(event: Event) -> Outcome:
     """Say that its source names its type as one that is not forwarded."""
-    return Outcome(event, Kind.IGNORED, explanation=f"type {event.event_type[:60]!r} is ignored")
+    return Outcome(
+        event, OutcomeKind.IGNORED, explanation=f"type {event.event_type[:60]!r} is ignored"
+    )
 
 
 def rejected(event: Event, reason: Reason, explanation: str) -> Outcome:
     """Say that it can never be delivered as it is."""
-    return Outcome(event, Kind.REJECTED, reason, explanation[:4000])
+    return Outcome(event, OutcomeKind.REJECTED, reason, explanation[:4000])
 
 
 def unsettled(event: Event, explanation: str) -> Outcome:
     """Say that a service was throttled or out of reach: the mapping must deliver it again."""
-    return Outcome(event, Kind.UNSETTLED, explanation=explanation[:4000])
+    return Outcome(event, OutcomeKind.UNSETTLED, explanation=explanation[:4000])

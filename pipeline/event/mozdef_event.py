@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.event.events import Event, Outcome, Reason, rejected
+from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.fields import find
+from pipeline.event.outcomes import Reason
 from pipeline.event.times import iso_milliseconds
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import orjson
 
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import EnvelopeError, decode_envelope
-from pipeline.event.events import Event, Outcome, Reason, ignored, rejected
+from pipeline.event.events import Event, Outcome, ignored, rejected
 from pipeline.event.fields import as_text, find
+from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

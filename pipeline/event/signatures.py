@@ -8,14 +8,15 @@ import hmac
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pipeline.event.events import Event, Outcome, Reason, rejected, unsettled
-from pipeline.runtime.secret_store import SecretError
+from pipeline.event.events import Event, Outcome, rejected, unsettled
+from pipeline.event.outcomes import Reason
+from pipeline.event.secrets import SecretError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.event.compiled_source import CompiledSource, Signature
-    from pipeline.runtime.secret_store import SecretStore
+    from pipeline.event.secrets import SecretsOf
 
 _HEADER = "header."
 #: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
@@ -83,16 +84,16 @@ def sign(
     return f"{headers[settings.header]}{settings.separator}{value}" if _shared(settings) else value
 
 
-def verify(event: Event, store: SecretStore) -> Outcome | None:
+def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
     """Check the signature of an event; a source without one was checked at the door.
 
     Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
     stale.
     """
-    envelope = event.known_envelope
+    source, envelope = event.known_source, event.known_envelope
     try:
         fault = find_fault(
-            event.known_source, store, envelope.headers, envelope.body, envelope.arrived_ms
+            source, secrets_of(source), envelope.headers, envelope.body, envelope.arrived_ms
         )
     except SecretError as error:
         return unsettled(event, str(error))
@@ -101,7 +102,7 @@ def verify(event: Event, store: SecretStore) -> Outcome | None:
 
 def find_fault(
     source: CompiledSource,
-    store: SecretStore,
+    secrets: Iterable[Sequence[bytes]],
     headers: Mapping[str, str],
     body: bytes,
     arrived_ms: int,
@@ -112,8 +113,9 @@ def find_fault(
     ----------
     source : CompiledSource
         Whose signature it is.
-    store : SecretStore
-        Where the secrets are.
+    secrets : Iterable[Sequence[bytes]]
+        What may fit: current and previous secret as they are known, then as they are now. The
+        next are taken only where none of these fits.
     headers : Mapping[str, str]
         By lower-case name.
     body : bytes
@@ -135,17 +137,19 @@ def find_fault(
     if not given:
         wanted = f"that starts with {settings.prefix}" if settings.prefix else "in it"
         return Reason.BAD_SIGNATURE, f"header {settings.header} has no signature {wanted}"
-    for refresh in (False, True):
-        secrets = store.secrets(source.name, source.secret_kind, refresh=refresh)
+    broken: SecretError | None = None
+    for known in secrets:
         try:
-            keys = [signing_key(settings, secret) for secret in secrets]
+            keys = [signing_key(settings, secret) for secret in known]
         except SecretError as error:
-            if refresh:
-                raise SecretError(f"source {source.name}: {error}") from None
+            broken = SecretError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
+        broken = None
         if _matches(settings, keys, body, headers, given):
             stale = _stale(settings, headers, arrived_ms)
             return (Reason.STALE_SIGNATURE, stale) if stale else None
+    if broken:
+        raise broken
     return (
         Reason.BAD_SIGNATURE,
         f"header {settings.header} fits neither the current nor the previous secret",

@@ -1,4 +1,4 @@
-"""The steps of an event that need no service but the secrets: from a record to a valid event."""
+"""The steps of an event without services: from a record to a valid event."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from pipeline.event.compiled_source import Catalog
     from pipeline.event.events import Event, Outcomes
-    from pipeline.runtime.secret_store import SecretStore
+    from pipeline.event.secrets import SecretsOf
 
 
 def examine(
-    events: Iterable[Event], outcomes: Outcomes, catalog: Catalog, secrets: SecretStore
+    events: Iterable[Event], outcomes: Outcomes, catalog: Catalog, secrets_of: SecretsOf
 ) -> list[Event]:
     """Take events from the record to the schema: envelope, signature, body, identity.
 
@@ -30,7 +30,7 @@ def examine(
         Takes the outcome of each event that does not go on.
     catalog : Catalog
         The sources.
-    secrets : SecretStore
+    secrets_of : SecretsOf
         Their secrets.
 
     Returns
@@ -40,7 +40,7 @@ def examine(
     """
     events = outcomes.each(events, open_envelope)
     events = outcomes.each(events, partial(find_source, catalog=catalog))
-    events = outcomes.each(events, partial(verify, store=secrets))
+    events = outcomes.each(events, partial(verify, secrets_of=secrets_of))
     events = outcomes.each(events, parse_body)
     events = split(events, outcomes)
     events = outcomes.each(events, identify)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastjsonschema import JsonSchemaValueException
 
-from pipeline.event.events import Event, Outcome, Reason, rejected
+from pipeline.event.events import Event, Outcome, rejected
+from pipeline.event.outcomes import Reason
 
 
 def validate(event: Event) -> Outcome | None:

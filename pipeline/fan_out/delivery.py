@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.event.events import Event, Outcome, Reason, rejected, unsettled
+from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.mozdef_event import LARGEST_MESSAGE
+from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

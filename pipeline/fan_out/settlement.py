@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
-from pipeline.event.events import Event, Kind, Outcome, duplicate, unsettled
+from pipeline.event.events import Event, Outcome, duplicate, unsettled
+from pipeline.event.outcomes import OutcomeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,7 +58,9 @@ class Settlement:
                 "not acknowledged. This is a bug: report it with the failed batch"
             )
         open_ends = [
-            outcome.event.sequence_number for outcome in outcomes if outcome.kind is Kind.UNSETTLED
+            outcome.event.sequence_number
+            for outcome in outcomes
+            if outcome.kind is OutcomeKind.UNSETTLED
         ]
         return cls(tuple(outcomes), min(open_ends, key=int) if open_ends else None)
 
@@ -71,7 +74,7 @@ class Settlement:
 
     def archived(self, archive: Archive, deadline: Deadline) -> Settlement:
         """Write the rejected events that stand; one that cannot be written does not stand."""
-        rejections = [outcome for outcome in self.settled if outcome.kind is Kind.REJECTED]
+        rejections = [outcome for outcome in self.settled if outcome.kind is OutcomeKind.REJECTED]
         failed = archive.write_rejected(rejections, deadline) if rejections else []
         if not failed:
             return self
@@ -101,7 +104,7 @@ class Settlement:
             return {"batchItemFailures": []}
         return {"batchItemFailures": [{"itemIdentifier": self.checkpoint}]}
 
-    def explanations(self, kind: Kind, most: int = 5) -> list[str]:
+    def explanations(self, kind: OutcomeKind, most: int = 5) -> list[str]:
         """Give some distinct explanations of outcomes of a kind, for a log line."""
         found = {outcome.explanation for outcome in self.outcomes if outcome.kind is kind}
         return sorted(found)[:most]
@@ -117,7 +120,7 @@ def share_fate(copies: Iterable[tuple[Event, Event]], outcomes: Sequence[Outcome
     shared = []
     for copy, original in copies:
         fate = fates[id(original)]
-        if fate.kind is Kind.DELIVERED:
+        if fate.kind is OutcomeKind.DELIVERED:
             shared.append(duplicate(copy, f"a copy of {original.id} in the same batch"))
         else:
             shared.append(Outcome(copy, fate.kind, fate.reason, fate.explanation))

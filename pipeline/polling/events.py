@@ -11,8 +11,9 @@ from urllib.parse import quote_plus
 
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
-from pipeline.event.events import Event, Reason, rejected
+from pipeline.event.events import Event, rejected
 from pipeline.event.fields import find
+from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import find_delivery_id
 from pipeline.polling.errors import PollError
 from pipeline.runtime import metrics

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from pipeline.event.outcomes import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RETRY_AFTER_SECONDS = 1
-
-
-class Verdict(StrEnum):
-    """What became of a request at the receiver."""
-
-    ACCEPTED = "accepted"
-    HANDSHAKE = "handshake"
-    DENIED = "denied"
-    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True)

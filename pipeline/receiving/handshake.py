@@ -6,12 +6,13 @@ import hmac
 from typing import TYPE_CHECKING
 
 from pipeline.event.fields import as_text, find
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, signing_key
 from pipeline.receiving.answers import Answer, denied, shaken
-from pipeline.runtime.secret_store import SecretError, SecretStore
 
 if TYPE_CHECKING:
     from pipeline.receiving.request import Request
+    from pipeline.runtime.secret_store import SecretStore
 
 LONGEST_CHALLENGE = 200
 
@@ -64,21 +65,11 @@ def _hmac(request: Request, secrets: SecretStore, challenge: str) -> str:
     return hmac.digest(key, challenge.encode(), "sha256").hex()
 
 
-class _OneSecret(SecretStore):
-    """Knows one secret, to tell which of two a request was signed with."""
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-
-    def secrets(self, source: str, kind: str, *, refresh: bool = False) -> tuple[bytes, ...]:  # noqa: ARG002
-        return (self._secret,)
-
-
 def _secret_of(request: Request, secrets: SecretStore) -> bytes:
     """Give the secret that the request is signed with: while it rotates, the sender has but one."""
     source = request.source
     for secret in secrets.secrets(source.name, source.secret_kind):
-        known = _OneSecret(secret)
-        if find_fault(source, known, request.kept, request.body, request.arrived_ms) is None:
+        alone = [[secret]]
+        if find_fault(source, alone, request.kept, request.body, request.arrived_ms) is None:
             return secret
     raise SecretError(f"{source.name}: the signing secret changed while a handshake was answered")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import BodyError, read_body
 from pipeline.event.signatures import find_fault
 from pipeline.receiving.admission import from_allowed_network, has_token
@@ -144,7 +144,7 @@ def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
             return denied(401, "unauthorized", "The token is missing.")
         right = has_token(source, secrets, given)
         return None if right else denied(403, "forbidden", "The sender is not let in.", "token")
-    fault = find_fault(source, secrets, request.kept, request.body, request.arrived_ms)
+    fault = find_fault(source, secrets.of(source), request.kept, request.body, request.arrived_ms)
     if fault is None:
         return None
     reason, explanation = fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Filter:
 
     Parameters
     ----------
-    kinds : frozenset[Kind]
+    kinds : frozenset[ArchiveKind]
         Where in the archive to look.
     sources, event_types, reasons : frozenset[str]
         One of these.
@@ -41,7 +41,7 @@ class Filter:
         The object of the archive that holds these ids: a job may go on on another machine.
     """
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[ArchiveKind]
     sources: frozenset[str] = frozenset()
     event_types: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
@@ -107,14 +107,14 @@ def filter_from_json(document: Any, ids: frozenset[str] | None = None) -> Filter
     if unknown:
         raise FilterError(f"filter: {unknown[0]!r} is unknown; known: {', '.join(sorted(_FIELDS))}")
     try:
-        kinds = frozenset(Kind(name) for name in _texts(document, "kinds"))
+        kinds = frozenset(ArchiveKind(name) for name in _texts(document, "kinds"))
     except ValueError as error:
         raise FilterError(f"filter: kinds: {error}") from None
     ids_key = document.get("ids", "")
     if not isinstance(ids_key, str) or (ids_key and ids is None):
         raise FilterError("filter: 'ids' is the key of an object that holds ids")
     return Filter(
-        kinds=kinds or frozenset(Kind),
+        kinds=kinds or frozenset(ArchiveKind),
         sources=_texts(document, "sources"),
         event_types=_texts(document, "event_types"),
         reasons=_texts(document, "reasons"),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.archive.lines import PREFIXES, UNKNOWN_SOURCE, Kind, kind_of
+from pipeline.archive.lines import PREFIXES, ArchiveKind, kind_of
 from pipeline.archive.objects import ArchiveReadError, ObjectRef
+from pipeline.event.events import UNKNOWN_SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +53,7 @@ class Listing:
             When the archive cannot be listed.
         """
         for kind in sorted(wanted.kinds, key=PREFIXES.__getitem__):
-            if kind is Kind.FAILED:
+            if kind is ArchiveKind.FAILED:
                 yield from self._failed(wanted, after)
             else:
                 for prefix in self._source_prefixes(kind, wanted):
@@ -66,7 +67,7 @@ class Listing:
             size += ref.size
         return count, size
 
-    def _source_prefixes(self, kind: Kind, wanted: Filter) -> list[str]:
+    def _source_prefixes(self, kind: ArchiveKind, wanted: Filter) -> list[str]:
         root = PREFIXES[kind]
         if wanted.sources:
             # Events of a source that was not deployed at the time are under `_unknown`.
@@ -85,7 +86,7 @@ class Listing:
     def _failed(self, wanted: Filter, after: str) -> Iterator[ObjectRef]:
         # A failure record is written after its events arrived: only too old ones can be left out.
         first = datetime.fromtimestamp(wanted.start or 0.0, UTC) - timedelta(days=1)
-        for ref in self._keys(PREFIXES[Kind.FAILED], after):
+        for ref in self._keys(PREFIXES[ArchiveKind.FAILED], after):
             day = _DAY.search(ref.key)
             if day is None or (day[1], day[2], day[3]) >= tuple(f"{first:%Y %m %d}".split()):
                 yield ref
@@ -120,7 +121,7 @@ def may_hold(key: str, wanted: Filter) -> bool:
     if kind not in wanted.kinds:
         return False
     place = _PLACE.search(key)
-    if kind is Kind.FAILED or place is None:
+    if kind is ArchiveKind.FAILED or place is None:
         return True
     source, hour = place[1], place[2]
     early = wanted.start is not None and hour < _hour(wanted.start)

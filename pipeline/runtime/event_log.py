@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.events import Kind
+from pipeline.event.outcomes import OutcomeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,11 +52,16 @@ def log_events(logger: Logger, outcomes: Sequence[Outcome]) -> None:
     outcomes : Sequence[Outcome]
         What stands of a batch.
     """
-    for kind in (Kind.DELIVERED, Kind.DUPLICATE, Kind.IGNORED, Kind.REJECTED):
+    for kind in (
+        OutcomeKind.DELIVERED,
+        OutcomeKind.DUPLICATE,
+        OutcomeKind.IGNORED,
+        OutcomeKind.REJECTED,
+    ):
         ids = [_id(outcome) for outcome in outcomes if outcome.kind is kind]
         for some in _parts(ids):
             logger.info("events", extra={"outcome": kind, "ids": some})
-    rejected = [outcome for outcome in outcomes if outcome.kind is Kind.REJECTED]
+    rejected = [outcome for outcome in outcomes if outcome.kind is OutcomeKind.REJECTED]
     for outcome in rejected[:MOST_REJECTED]:
         logger.warning(
             "rejected",

@@ -11,11 +11,12 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from pipeline.event.events import Kind, Outcome
-from pipeline.receiving.answers import Verdict
+from pipeline.event.outcomes import OutcomeKind, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from pipeline.event.events import Outcome
 
 RECEIVED = "Received"
 REJECTED_BY_REASON = "RejectedByReason"
@@ -25,11 +26,11 @@ UNSETTLED_BATCHES = "UnsettledBatches"
 POLL_ERRORS = "PollErrors"
 POLL_EVENTS = "PollEvents"
 POLL_LAG = "PollLagSeconds"
-METRIC_NAMES: Mapping[Kind, str] = {
-    Kind.DELIVERED: "Delivered",
-    Kind.DUPLICATE: "Duplicate",
-    Kind.REJECTED: "Rejected",
-    Kind.IGNORED: "Ignored",
+METRIC_NAMES: Mapping[OutcomeKind, str] = {
+    OutcomeKind.DELIVERED: "Delivered",
+    OutcomeKind.DUPLICATE: "Duplicate",
+    OutcomeKind.REJECTED: "Rejected",
+    OutcomeKind.IGNORED: "Ignored",
 }
 ANSWER_NAMES: Mapping[Verdict, str] = {
     Verdict.ACCEPTED: "Accepted",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError
+from pipeline.event.secrets import SecretError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from pipeline.event.compiled_source import CompiledSource
 
 #: How long a value serves, in seconds. A rotation keeps the previous value for longer than this.
 MAX_AGE_SECONDS = 300.0
@@ -16,10 +18,6 @@ MAX_AGE_SECONDS = 300.0
 REFRESH_AFTER_SECONDS = 15.0
 #: While SSM fails, a batch of many events must not ask it once for each of them.
 FAILURE_SECONDS = 1.0
-
-
-class SecretError(PipelineError):
-    """A secret cannot be read. Never a reason to let someone in, nor to turn someone away."""
 
 
 class SecretStore:
@@ -78,6 +76,17 @@ class SecretStore:
             raise
         self._cache[name] = (self._clock(), values)
         return values
+
+    def of(self, source: CompiledSource) -> Iterator[tuple[bytes, ...]]:
+        """Return the secrets of a source as they are known, then as they are now.
+
+        Raises
+        ------
+        SecretError
+            As `secrets` does.
+        """
+        for refresh in (False, True):
+            yield self.secrets(source.name, source.secret_kind, refresh=refresh)
 
     def _read(self, name: str) -> tuple[bytes, ...]:
         try:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.endpoints import Endpoints
 
 NAMESPACE = "MozDef-EF"
-#: Written when AWS is out of reach only; `tests/infra/watching/test_watching.py` has it, and the feeds'.
+#: Written when AWS is out of reach only; test_watching.py of the infra tests has it and the feeds'.
 NEEDS_A_FAULT = {"Unavailable"}
 
 

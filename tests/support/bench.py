@@ -11,7 +11,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from pipeline.archive.writer import Archive
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Kind
+from pipeline.event.outcomes import OutcomeKind
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable
 from pipeline.runtime.deadline import Deadline
@@ -88,7 +88,7 @@ class Bench:
 def tally(outcomes: Any) -> dict[str, int]:
     counts: dict[str, int] = {}
     for outcome in outcomes:
-        label = outcome.reason if outcome.kind is Kind.REJECTED else outcome.kind
+        label = outcome.reason if outcome.kind is OutcomeKind.REJECTED else outcome.kind
         counts[str(label)] = counts.get(str(label), 0) + 1
     return counts
 

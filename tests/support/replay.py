@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.replay.engine import Replayer
@@ -257,7 +257,7 @@ class Bench:
 
     def __init__(self, wanted: Filter | None = None, **options: Any) -> None:
         self.s3, self.kinesis, self.clock = FakeArchive(), FakeKinesis(), Clock()
-        self.wanted = wanted or Filter(frozenset(Kind))
+        self.wanted = wanted or Filter(frozenset(ArchiveKind))
         self.types = EventTypes()
         self.store = JobStore(self.s3, "archive")
         self.job = Job(JOB, {"user": "me"}, ARRIVED, self.wanted.to_json(), options)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.event.compiled_source import Catalog, CompiledSource
-    from pipeline.event.events import Reason
+    from pipeline.event.outcomes import Reason
 
 TIME = "1795464503"
 ARRIVED_MS = 1_795_464_503_123
@@ -91,5 +91,5 @@ def fault(
 ) -> Reason | None:
     """What the pipeline says of a request, with this value in the source's parameter."""
     ssm = FakeSsm({f"/P/{source.name}/dev/{source.secret_kind}": parameter})
-    found = find_fault(source, SecretStore(ssm, "P", "dev"), headers, body, arrived_ms)
+    found = find_fault(source, SecretStore(ssm, "P", "dev").of(source), headers, body, arrived_ms)
     return found[0] if found else None

@@ -1,1 +1,1 @@
-"""The audit: is every event of a span accounted for?"""
+"""The audit: whether every event of a span is accounted for."""

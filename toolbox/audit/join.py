@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.event.outcomes import OutcomeKind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-DELIVERED, DUPLICATE, REJECTED, IGNORED = "delivered", "duplicate", "rejected", "ignored"
-FAILED, PENDING, MISSING = "failed", "pending", "missing"
+DELIVERED, DUPLICATE = OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE
+REJECTED, IGNORED, FAILED = OutcomeKind.REJECTED, OutcomeKind.IGNORED, OutcomeKind.FAILED
+#: What only an audit can say.
+PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.archive.failures import read_failure
-from pipeline.archive.lines import ArchivedEvent, Kind, LineError, read_line
+from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, read_line
 from pipeline.archive.objects import ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.errors import PipelineError
+from pipeline.event.outcomes import OutcomeKind
 from toolbox.audit.join import Entry, Received
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from toolbox.audit.listing import ArchiveObject, Listing
 
 _UNREADABLE = (UnpackError, ObjectUnreadableError, LineError)
-_OUTCOMES = {"delivered", "duplicate", "rejected", "ignored"}
+_OUTCOMES = {
+    OutcomeKind.DELIVERED,
+    OutcomeKind.DUPLICATE,
+    OutcomeKind.REJECTED,
+    OutcomeKind.IGNORED,
+}
 FAILURES = "aws/lambda/"
 
 
@@ -71,7 +77,7 @@ class ArchiveReader:
         try:
             for _, text in split_lines(unpack(self._objects.chunks(received.key))):
                 if text and received.id.encode() in text:
-                    found = read_line(Kind.RAW, text)
+                    found = read_line(ArchiveKind.RAW, text)
                     if found.id == received.id:
                         return found
         except _UNREADABLE:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ObjectRef
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
@@ -45,7 +45,7 @@ def replay_tickets(
         With 1 when a ticket remains, with 130 after Ctrl-C.
     """
     now = datetime.now(UTC)
-    wanted = Filter(frozenset(Kind))
+    wanted = Filter(frozenset(ArchiveKind))
     options = {**options, "tickets": [ticket.id for ticket in tickets]}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
     job.objects, job.size = len(tickets), sum(ticket.size for ticket in tickets)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.archive.lines import Kind  # noqa: TC001 - as above
+from pipeline.archive.lines import ArchiveKind  # noqa: TC001 - as above
 from pipeline.archive.objects import ObjectRef
 from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.filters import filter_from_json
@@ -33,7 +33,7 @@ def replay(
     context: typer.Context,
     *,
     kind: Annotated[
-        list[Kind] | None,
+        list[ArchiveKind] | None,
         typer.Option(help="Where to look; default: rejected and failed, raw with ids."),
     ] = None,
     source: Annotated[list[str] | None, typer.Option(help="Only of this source.")] = None,

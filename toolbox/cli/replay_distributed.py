@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.archive.lines import PREFIXES, Kind
+from pipeline.archive.lines import PREFIXES, ArchiveKind
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
 from pipeline.replay.times import iso
@@ -84,7 +84,7 @@ def list_prefix(wanted: Filter) -> str:
         raise FilterError("--distributed reads one part of the archive: name it with one --kind")
     (kind,) = wanted.kinds
     prefix = PREFIXES[kind]
-    if kind is Kind.FAILED or len(wanted.sources) != 1:
+    if kind is ArchiveKind.FAILED or len(wanted.sources) != 1:
         return prefix
     (source,) = wanted.sources
     prefix += f"source={source}/"

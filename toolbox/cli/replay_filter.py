@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from pydantic import ValidationError
 
-from pipeline.archive.lines import Kind
-from pipeline.event.events import QUARANTINED, Reason
+from pipeline.archive.lines import ArchiveKind
 from pipeline.event.fields import compile_path
+from pipeline.event.outcomes import QUARANTINED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
@@ -86,16 +86,16 @@ def make_filter(wishes: Wishes, now: datetime) -> Filter:
     return _with_missing(wanted, wishes.missing) if wishes.missing else wanted
 
 
-def _kinds(wishes: Wishes) -> frozenset[Kind]:
+def _kinds(wishes: Wishes) -> frozenset[ArchiveKind]:
     if wishes.kinds:
-        return frozenset(Kind(kind) for kind in wishes.kinds)
+        return frozenset(ArchiveKind(kind) for kind in wishes.kinds)
     if wishes.missing or wishes.ids or wishes.ids_file:
-        return frozenset({Kind.RAW})
+        return frozenset({ArchiveKind.RAW})
     if wishes.reasons:
-        quarantined = {Kind.QUARANTINE for one in wishes.reasons if one in QUARANTINED}
-        rejected = {Kind.REJECTED for one in wishes.reasons if one not in QUARANTINED}
+        quarantined = {ArchiveKind.QUARANTINE for one in wishes.reasons if one in QUARANTINED}
+        rejected = {ArchiveKind.REJECTED for one in wishes.reasons if one not in QUARANTINED}
         return frozenset(quarantined | rejected)
-    return frozenset({Kind.REJECTED, Kind.FAILED})
+    return frozenset({ArchiveKind.REJECTED, ArchiveKind.FAILED})
 
 
 def _lines(path: Path) -> Iterator[str]:

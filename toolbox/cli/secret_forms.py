@@ -7,8 +7,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import signing_key
-from pipeline.runtime.secret_store import SecretError
 from settings.source.compiler import signature_of
 from settings.source.model import TokenAuthentication
 

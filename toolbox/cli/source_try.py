@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
-from pipeline.event.events import QUARANTINED, Kind
+from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
 from settings.source.model import HmacAuthentication
 from settings.source.polling import FEED_HEADER
@@ -183,14 +183,14 @@ def _print(steps: list[tuple[str, str]], events: list[dict[str, Any]], ending: E
 
 def _event_lines(event: dict[str, Any]) -> list[tuple[str, str]]:
     lines = []
-    if event["deduplication_key"] or event["outcome"] == Kind.IGNORED:
+    if event["deduplication_key"] or event["outcome"] == OutcomeKind.IGNORED:
         lines += [
             ("type", event["type"] or "none"),
             ("delivery id", event["delivery_id"] or "none: the body's hash stands for it"),
             ("deduplication key", event["deduplication_key"] or "none"),
             ("schema", event["schema"] + (", which it satisfies" if event["mozdef"] else "")),
         ]
-    if event["outcome"] != Kind.DELIVERED:
+    if event["outcome"] != OutcomeKind.DELIVERED:
         lines.append((event["outcome"], event["explanation"]))
     if event["mozdef"] is not None:
         text = json.dumps(event["mozdef"], indent=2, ensure_ascii=False)

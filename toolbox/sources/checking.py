@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.events import Event, Kind, Outcome, duplicate
+from pipeline.event.events import Event, Outcome, duplicate
+from pipeline.event.outcomes import OutcomeKind
 from pipeline.receiving.answers import Answer
 from settings.source.loader import SourceError
 from toolbox.sources.checking_door import is_handshake
@@ -92,10 +93,10 @@ def _without_duplicates(ending: Ending, name: str, memory: dict[str, str]) -> En
     outcomes = []
     for outcome in ending.outcomes:
         key = outcome.event.deduplication_key
-        if outcome.kind is Kind.DELIVERED and key in memory:
+        if outcome.kind is OutcomeKind.DELIVERED and key in memory:
             why = f"the same event as in sample {memory[key]}, by deduplication key {key}"
             outcome = duplicate(outcome.event, why)  # noqa: PLW2901
-        elif outcome.kind is Kind.DELIVERED:
+        elif outcome.kind is OutcomeKind.DELIVERED:
             memory[key] = name
         outcomes.append(outcome)
     return Ending(ending.door, tuple(outcomes))
@@ -168,7 +169,7 @@ def explain(ending: Ending) -> str:
             return ""
         return " ".join(part for part in (door.body.get("message"), door.explanation) if part)
     for outcome in ending.outcomes:
-        if outcome.kind is not Kind.DELIVERED:
+        if outcome.kind is not OutcomeKind.DELIVERED:
             return _first_lines(outcome)
     return ""
 

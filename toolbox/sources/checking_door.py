@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope
+from pipeline.event.outcomes import Verdict
 from pipeline.receiving.acceptance import make_envelope
 from pipeline.receiving.admission import from_allowed_network, has_token
-from pipeline.receiving.answers import Answer, Verdict, denied, shaken
+from pipeline.receiving.answers import Answer, denied, shaken
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
 

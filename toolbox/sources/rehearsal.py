@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
-from pipeline.event.events import Event, Kind, Outcomes, delivered
+from pipeline.event.events import Event, Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
+from pipeline.event.outcomes import OutcomeKind, Verdict
 from pipeline.event.steps import examine
-from pipeline.receiving.answers import Answer, Verdict, denied
+from pipeline.receiving.answers import Answer, denied
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.compiler import write_compiled_catalog
 from toolbox.sources.checking_door import Decision, Door
@@ -77,12 +78,14 @@ class Ending:
         """Whether the sender's request did what it was sent for: nothing of it was turned away."""
         if isinstance(self.door, Answer):
             return self.door.verdict is Verdict.HANDSHAKE
-        return all(one.kind in {Kind.DELIVERED, Kind.IGNORED} for one in self.outcomes)
+        return all(
+            one.kind in {OutcomeKind.DELIVERED, OutcomeKind.IGNORED} for one in self.outcomes
+        )
 
     @property
     def delivered(self) -> list[Event]:
         """The events that reached the queue."""
-        return [one.event for one in self.outcomes if one.kind is Kind.DELIVERED]
+        return [one.event for one in self.outcomes if one.kind is OutcomeKind.DELIVERED]
 
 
 class Rehearsal:
@@ -132,7 +135,7 @@ class Rehearsal:
             return Ending(denied(413, "too_large", f"The record would have {len(data):,} bytes."))
         record = Event("1", "shardId-000000000000", self.now, data)
         outcomes = Outcomes()
-        events = examine([record], outcomes, self._catalog, self._store)
+        events = examine([record], outcomes, self._catalog, self._store.of)
         events = outcomes.each(events, write_message)
         outcomes.add(delivered(event) for event in events)
         return Ending(decision, tuple(outcomes.all))

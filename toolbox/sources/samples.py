@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import sign, signing_key
-from pipeline.runtime.secret_store import SecretError
 from settings.source.compiler import signature_of
 from settings.source.loader import LoadedSource, SourceError, explain, read_yaml
 from settings.source.model import HmacAuthentication, TokenAuthentication

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.runtime.metrics import POLL_LAG
 from toolbox.watching.cloudwatch import CloudWatch, Points, Series
 from toolbox.watching.queues import queue_name, read_queue
@@ -26,7 +27,6 @@ from toolbox.watching.status import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-UNKNOWN_SOURCE = "_unknown"
 """The source of events of which the envelope could not be read."""
 
 CONSUMERS = {"fan-out": "FanOutFunctionName", "archiver": "ArchiverFunctionName"}

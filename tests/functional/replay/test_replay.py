@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 from local.emulator import Emulator
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import Archive, describe
 from pipeline.event.envelope import Envelope, decode_envelope
@@ -129,7 +129,7 @@ def test_what_the_archiver_wrote_is_replayed_byte_for_byte(account: Account) -> 
     sent = [github(body, request=f"r-{number}", delivery=f"d-{number}")
             for number, body in enumerate(bodies)]  # fmt: skip
     account.archive(*(record(data) for data in sent))
-    wanted = Filter(frozenset({Kind.RAW}))
+    wanted = Filter(frozenset({ArchiveKind.RAW}))
     replayer = account.replayer(account.job(wanted), wanted)
     assert replayer.run(Listing(account.client("s3"), account.name).objects(wanted))
     replayer.finish()
@@ -149,7 +149,7 @@ def test_a_job_goes_on_where_it_was(account: Account) -> None:
     lines = b"".join(orjson.dumps(line(n)) + b"\n" for n in range(100))
     for hour in (18, 19, 20):
         account.put(f"raw/source=github/dt=2026-11-23/hr={hour}/s-1.jsonl.gz", gzip.compress(lines))
-    wanted = Filter(frozenset({Kind.RAW}), sources=frozenset({"github"}))
+    wanted = Filter(frozenset({ArchiveKind.RAW}), sources=frozenset({"github"}))
     job = account.job(wanted)
     looks = iter(range(10_000))
     replayer = account.replayer(job, wanted)
@@ -199,7 +199,7 @@ def test_tickets_of_real_notifications(account: Account) -> None:
             assert others.tickets == [], "they are hidden from another operator"
         found = summarize(Objects(account.client("s3"), account.name), failed)
         assert (found.events, found.sources) == (2, {"generic": 2})
-        wanted = Filter(frozenset(Kind))
+        wanted = Filter(frozenset(ArchiveKind))
         replayer = account.replayer(account.job(wanted), wanted)
         for ticket in letters.tickets:
             assert replayer.run([ObjectRef(ticket.key, ticket.size)])
@@ -241,7 +241,7 @@ def test_a_record_that_holds_base64_only(account: Account) -> None:
     broken = {**line(1), "record_base64": base64.b64encode(b"malformed").decode()}
     del broken["body"]
     account.put("raw/source=_unknown/x.gz", gzip.compress(orjson.dumps(broken)))
-    wanted = Filter(frozenset({Kind.RAW}))
+    wanted = Filter(frozenset({ArchiveKind.RAW}))
     replayer = account.replayer(account.job(wanted), wanted)
     assert replayer.run(Listing(account.client("s3"), account.name).objects(wanted))
     assert replayer.job.counts == {"read": 1, "matched": 1, "unreplayable": 1}

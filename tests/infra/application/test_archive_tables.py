@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.archive.writer import describe, describe_outcome, describe_rejection
-from pipeline.event.events import Event, Reason, rejected
+from pipeline.event.events import Event, rejected
+from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import open_envelope
 from tests.support.bench import generic
 

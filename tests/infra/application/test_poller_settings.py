@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.application.poll_targets import PollTarget, poll_targets
 from infra.assembly.app import synthesize
 from settings.deployment import Deployment, DeploymentError, load_deployment
+from settings.poll_targets import PollTarget, poll_targets
 from settings.source.loader import load_sources
 from tests.infra.polled_sources import AUDIT, VARIABLES, settings, write_sources
 

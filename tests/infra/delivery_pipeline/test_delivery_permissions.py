@@ -127,7 +127,7 @@ def test_no_policy_of_the_pipeline_allows_every_action(delivery: DeliveryAssembl
             if action == "sts:AssumeRole" and "*" in json.dumps(resource):
                 assert "ForAnyValue:StringEquals" in condition
     assert seen > 50
-    # What CDK Pipelines writes without a resource; infra/delivery_pipeline/findings.py has the reasons.
+    # What CDK Pipelines writes without a resource; `findings` of the room has the reasons.
     assert {action for action in everything if not action.startswith("kms:")} == {
         "cloudformation:DescribeStacks",
         "codebuild:BatchGetBuilds",

@@ -11,8 +11,8 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from infra.application.front_door import ACCESS_LOG
 from infra.watching.construct import ACCESS_LOG_FILTERS
+from pipeline.event.outcomes import Verdict
 from pipeline.polling.report import Report
-from pipeline.receiving.answers import Verdict
 from pipeline.runtime import metrics
 from settings.deployment import Deployment, DeploymentError
 from settings.deployment_alarms import Alarms

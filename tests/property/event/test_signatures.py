@@ -12,9 +12,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.event.envelope import decode_envelope
-from pipeline.event.events import Event, Kind, Reason
+from pipeline.event.events import Event
+from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, signing_key, verify
-from pipeline.runtime.secret_store import SecretError, SecretStore
+from pipeline.runtime.secret_store import SecretStore
 from settings.source.loader import LoadedSource, available_sources, load_source
 from settings.source.model import HmacAuthentication
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET
@@ -147,9 +149,9 @@ def test_hostile_bytes_in_an_envelope_are_rejected(
         f"v=1&id=a&ts={NOW_MS}&source={name}{fields}\n".encode() + body
     )
     ssm = FakeSsm({f"/P/{name}/dev/signing_secret": f"{SECRET}\n{PREVIOUS}"})
-    outcome = verify(event, SecretStore(ssm, "P", "dev"))
+    outcome = verify(event, SecretStore(ssm, "P", "dev").of)
     assert outcome is not None
-    assert (outcome.kind, outcome.reason) == (Kind.REJECTED, Reason.BAD_SIGNATURE)
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.REJECTED, Reason.BAD_SIGNATURE)
 
 
 @pytest.mark.parametrize("name", [n for n in SIGNING if scheme(n).timestamp is not None])
@@ -163,7 +165,9 @@ def test_a_time_is_stale_beyond_the_tolerance_either_way(
     headers = signed(name, SECRET, body, "x", now=second - age)
     ssm = FakeSsm({f"/P/{name}/dev/signing_secret": SECRET})
     store = SecretStore(ssm, "P", "dev")
-    found = find_fault(catalog.sources[name], store, headers, body, second * 1000)
+    found = find_fault(
+        catalog.sources[name], store.of(catalog.sources[name]), headers, body, second * 1000
+    )
     stale = abs(age) > when.tolerance_seconds
     assert (found[0] if found else None) is (Reason.STALE_SIGNATURE if stale else None)
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.archive.failures import read_failure
-from pipeline.archive.lines import Kind, LineError, read_line
+from pipeline.archive.lines import ArchiveKind, LineError, read_line
 from pipeline.archive.reading import read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.stream.aggregates import Packer, _varint
@@ -140,7 +140,7 @@ def test_any_line_is_an_event_or_a_fault(document: Any) -> None:
         except TypeError:
             continue
         try:
-            event = read_line(Kind.RAW, text)
+            event = read_line(ArchiveKind.RAW, text)
         except LineError:
             continue
         assert event.envelope is None or event.envelope.id

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ArchiveReadError
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import Filter, FilterError, filter_from_json
@@ -64,7 +64,7 @@ def keys(archive: FakeArchive, wanted: Filter, after: str = "") -> list[str]:
 def test_times_and_sources_narrow_the_listing(
     archive: FakeArchive, wanted: dict[str, Any], count: int
 ) -> None:
-    found = Filter(frozenset({Kind.RAW}), **wanted)
+    found = Filter(frozenset({ArchiveKind.RAW}), **wanted)
     listed = keys(archive, found)
     assert len(listed) == count
     assert listed == sorted(listed)
@@ -74,12 +74,12 @@ def test_times_and_sources_narrow_the_listing(
 
 
 def test_failures_are_narrowed_by_the_day_they_were_written(archive: FakeArchive) -> None:
-    wanted = Filter(frozenset({Kind.FAILED}), start=at(1), end=at(2))
+    wanted = Filter(frozenset({ArchiveKind.FAILED}), start=at(1), end=at(2))
     assert [key[-4:] for key in keys(archive, wanted)] == ["22/x", "23/x"]
 
 
 def test_a_listing_goes_on_after_any_key(archive: FakeArchive) -> None:
-    for wanted in (Filter(frozenset(Kind)), Filter(frozenset(Kind), start=at(20))):
+    for wanted in (Filter(frozenset(ArchiveKind)), Filter(frozenset(ArchiveKind), start=at(20))):
         everything = keys(archive, wanted)
         for number, key in enumerate(everything):
             assert keys(archive, wanted, key) == everything[number + 1 :]
@@ -88,7 +88,7 @@ def test_a_listing_goes_on_after_any_key(archive: FakeArchive) -> None:
 def test_an_archive_that_cannot_be_listed(archive: FakeArchive) -> None:
     archive.broken = client_error("AccessDenied", "ListObjectsV2", 403)
     with pytest.raises(ArchiveReadError, match="cannot be listed"):
-        keys(archive, Filter(frozenset({Kind.RAW})))
+        keys(archive, Filter(frozenset({ArchiveKind.RAW})))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_files_of_ids(tmp_path: Path) -> None:
 
 def test_a_filter_is_read_back() -> None:
     wanted = Filter(
-        frozenset({Kind.RAW}),
+        frozenset({ArchiveKind.RAW}),
         frozenset({"a"}),
         frozenset({"push"}),
         frozenset({"x"}),
@@ -191,7 +191,7 @@ def test_a_filter_is_read_back() -> None:
         "jobs/replay/ids",
     )
     assert filter_from_json(wanted.to_json(), frozenset({"id"})) == wanted
-    assert filter_from_json({}) == Filter(frozenset(Kind))
+    assert filter_from_json({}) == Filter(frozenset(ArchiveKind))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_filter_that_is_not_understood_matches_nothing(document: Any) -> None:
 
 def test_the_prefix_of_a_workflow() -> None:
     def prefix(**more: Any) -> str:
-        return list_prefix(Filter(frozenset({Kind.RAW}), **more))
+        return list_prefix(Filter(frozenset({ArchiveKind.RAW}), **more))
 
     one = frozenset({"a"})
     assert prefix() == "raw/"
@@ -225,14 +225,14 @@ def test_the_prefix_of_a_workflow() -> None:
     assert prefix(sources=one, start=at(1), end=at(1, day=24)) == "raw/source=a/"
     assert prefix(sources=one, start=at(1), end=at(2)) == "raw/source=a/dt=2026-11-23/"
     assert prefix(sources=one, start=at(1), end=at(1, 9)) == "raw/source=a/dt=2026-11-23/hr=01/"
-    assert list_prefix(Filter(frozenset({Kind.FAILED}), one)) == "aws/lambda/"
+    assert list_prefix(Filter(frozenset({ArchiveKind.FAILED}), one)) == "aws/lambda/"
     with pytest.raises(FilterError, match="--kind"):
-        list_prefix(Filter(frozenset(Kind)))
+        list_prefix(Filter(frozenset(ArchiveKind)))
 
 
 def test_the_rules_for_event_types_come_from_the_sources() -> None:
-    assert event_types(Filter(frozenset(Kind))).rules == {}
-    rules = event_types(Filter(frozenset(Kind), event_types=frozenset({"push"}))).rules
+    assert event_types(Filter(frozenset(ArchiveKind))).rules == {}
+    rules = event_types(Filter(frozenset(ArchiveKind), event_types=frozenset({"push"}))).rules
     assert rules["github"].header == "x-github-event"
     assert rules["github"].form_field == "payload"
 

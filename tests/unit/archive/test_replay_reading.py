@@ -12,14 +12,15 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.archive.lines import ArchivedEvent, Kind, LineError, read_line
+from pipeline.archive import unpacking
+from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, read_line
 from pipeline.archive.objects import ArchiveReadError, ObjectRef, Objects
 from pipeline.archive.reading import Fault, read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
-from pipeline.archive import unpacking
 from pipeline.archive.writer import describe, describe_rejection
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Event, Reason, rejected
+from pipeline.event.events import Event, rejected
+from pipeline.event.outcomes import Reason
 from tests.support.bench import aggregate, generic, github, record
 from tests.support.fakes import client_error, out_of_reach
 from tests.support.replay import FakeArchive, line
@@ -44,20 +45,20 @@ def test_what_the_archive_writes_is_read_back() -> None:
     for body in (b'{"a": 1}', b"\xff\xfe\x00", b"", "ü\u2028".encode()):
         envelope = Envelope("r=1", 1_795_464_503_123, "github", "::1", body, "d 1", {"h": "ü"})
         event = Event("7", "shardId-1", 1.5, b"", envelope=envelope, id="r=1#2", event_type="push")
-        plain = read_line(Kind.RAW, orjson.dumps(describe(event)))
+        plain = read_line(ArchiveKind.RAW, orjson.dumps(describe(event)))
         assert (plain.envelope, plain.id, plain.arrived) == (envelope, "r=1#2", 1.5)
         assert plain.event_type == "push"
         outcome = rejected(event, Reason.SCHEMA_VIOLATION, "rule 'type'")
-        refused = read_line(Kind.REJECTED, orjson.dumps(describe_rejection(outcome)))
+        refused = read_line(ArchiveKind.REJECTED, orjson.dumps(describe_rejection(outcome)))
         assert refused.envelope == envelope
         assert (refused.reason, refused.explanation) == ("schema_violation", "rule 'type'")
 
 
 def test_a_record_that_is_no_envelope_stays_unreplayable_until_it_is_understood() -> None:
     event = Event("7", "shardId-1", 1.5, b"malformed", id="shardId-1:7.0")
-    assert read_line(Kind.REJECTED, orjson.dumps(describe(event))).envelope is None
+    assert read_line(ArchiveKind.REJECTED, orjson.dumps(describe(event))).envelope is None
     event.data = generic({"a": 1}, request="r")
-    understood = read_line(Kind.REJECTED, orjson.dumps(describe(event))).envelope
+    understood = read_line(ArchiveKind.REJECTED, orjson.dumps(describe(event))).envelope
     assert understood is not None
     assert understood.id == "r"
 
@@ -99,7 +100,7 @@ def test_a_record_that_is_no_envelope_stays_unreplayable_until_it_is_understood(
 )
 def test_a_line_with_a_wrong_field(change: dict[str, Any]) -> None:
     with pytest.raises(LineError):
-        read_line(Kind.RAW, orjson.dumps({**line(1), **change}))
+        read_line(ArchiveKind.RAW, orjson.dumps({**line(1), **change}))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_a_line_with_a_wrong_field(change: dict[str, Any]) -> None:
 )
 def test_a_line_that_is_none(text: bytes) -> None:
     with pytest.raises(LineError):
-        read_line(Kind.RAW, text)
+        read_line(ArchiveKind.RAW, text)
 
 
 def test_a_wrong_line_is_counted_with_its_number_and_the_next_one_is_read() -> None:
@@ -337,6 +338,6 @@ def test_an_envelope_of_hostile_text_is_encoded_as_it_is() -> None:
     hostile = "&v=2\n%00\x1b[31m=ü\u2028"
     headers = {hostile: hostile}
     text = orjson.dumps(line(1, envelope_id=hostile, key=hostile, ip=hostile, headers=headers))
-    event = read_line(Kind.RAW, text)
+    event = read_line(ArchiveKind.RAW, text)
     assert event.envelope is not None
     assert encode_envelope(event.envelope).count(b"\n") == 1

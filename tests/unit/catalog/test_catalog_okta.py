@@ -9,7 +9,7 @@ import pytest
 
 from ingest_lambdas.authorizer import Authorizer
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Kind, Reason
+from pipeline.event.outcomes import OutcomeKind, Reason
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def test_a_request_without_events_is_one_rejection(bench: Bench, data: Any) -> N
     raw = orjson.dumps({"eventId": "e-1", "data": data})
     sent = encode_envelope(Envelope("r", NOW_MS, "okta", "192.0.2.1", raw, "", {}))
     (outcome,) = bench.run(record(sent)).outcomes
-    assert (outcome.kind, outcome.reason) == (Kind.REJECTED, Reason.SCHEMA_VIOLATION)
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.REJECTED, Reason.SCHEMA_VIOLATION)
     assert outcome.explanation.startswith("data.events: ")
 
 

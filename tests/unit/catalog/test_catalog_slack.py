@@ -9,7 +9,7 @@ import pytest
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
 from pipeline.event.signatures import find_fault
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
 from toolbox.sources.samples import authenticate
@@ -54,7 +54,7 @@ def fault(
     bench: Bench, headers: dict[str, str], body: bytes, arrived_ms: int = NOW * 1000
 ) -> Reason | None:
     source = bench.catalog.sources["slack"]
-    found = find_fault(source, bench.fan_out.secrets, headers, body, arrived_ms)
+    found = find_fault(source, bench.fan_out.secrets.of(source), headers, body, arrived_ms)
     return found[0] if found else None
 
 

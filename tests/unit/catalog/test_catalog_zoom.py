@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import find_delivery_id
 from pipeline.event.signatures import find_fault
 from pipeline.receiving.handshake import answer_handshake
@@ -43,7 +43,9 @@ def zoom(sources: dict[str, LoadedSource]) -> LoadedSource:
 
 def fault(bench: Bench, headers: dict[str, str], body: bytes = BODY, at: int = 0) -> Reason | None:
     source = bench.catalog.sources["zoom"]
-    found = find_fault(source, bench.fan_out.secrets, headers, body, at or 1_795_464_000_000)
+    found = find_fault(
+        source, bench.fan_out.secrets.of(source), headers, body, at or 1_795_464_000_000
+    )
     return found[0] if found else None
 
 

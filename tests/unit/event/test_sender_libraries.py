@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import sign
-from pipeline.runtime.secret_store import SecretError
 from tests.support.bench import PREVIOUS, SECRET
 from tests.support.libraries import FRESH, LIBRARIES, NAMES
 from tests.support.schemes import fault

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.event.events import Reason
+from pipeline.event.outcomes import Reason
 from pipeline.event.signatures import sign
 from tests.support.schemes import (
     BODY,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.event.envelope import Envelope
-from pipeline.event.events import Event, Kind, Reason
+from pipeline.event.events import Event
+from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, sign, signing_key, verify
-from pipeline.runtime.secret_store import SecretError, SecretStore
+from pipeline.runtime.secret_store import SecretStore
 from tests.support.fakes import FakeSsm
 from tests.support.schemes import (
     ARRIVED_MS,
@@ -192,9 +194,9 @@ def test_an_empty_secret_settles_nothing(catalog: Catalog, name: str, parameter:
         event.source = source
         event.envelope = Envelope("id", ARRIVED_MS, name, "", BODY, "", headers)
         ssm = FakeSsm({f"/P/{name}/dev/{source.secret_kind}": parameter})
-        outcome = verify(event, SecretStore(ssm, "P", "dev"))
+        outcome = verify(event, SecretStore(ssm, "P", "dev").of)
         assert outcome is not None
-        assert outcome.kind is Kind.UNSETTLED
+        assert outcome.kind is OutcomeKind.UNSETTLED
     for given in (parameter.encode(), parameter.strip().encode()):
         with pytest.raises(SecretError):
             signing_key(settings, given)
@@ -240,17 +242,17 @@ def test_a_mended_secret_is_read_at_once(catalog: Catalog) -> None:
     now = 1000.0
     store = SecretStore(ssm, "P", "dev", lambda: now)
     with pytest.raises(SecretError):
-        find_fault(source, store, headers, BODY, ARRIVED_MS)
+        find_fault(source, store.of(source), headers, BODY, ARRIVED_MS)
     ssm.parameters["/P/standard-webhooks/dev/signing_secret"] = parameter
     now += 20  # past the pause between two readings, far from the five minutes that a value serves
-    assert find_fault(source, store, headers, BODY, ARRIVED_MS) is None
+    assert find_fault(source, store.of(source), headers, BODY, ARRIVED_MS) is None
 
 
 def test_a_header_without_a_signature_does_not_ask_for_the_secret(catalog: Catalog) -> None:
     source = catalog.sources["pagerduty"]
     ssm = FakeSsm({})
     headers = {"x-pagerduty-signature": "v2=00,,v0=00"}
-    found = find_fault(source, SecretStore(ssm, "P", "dev"), headers, BODY, ARRIVED_MS)
+    found = find_fault(source, SecretStore(ssm, "P", "dev").of(source), headers, BODY, ARRIVED_MS)
     assert found == (
         Reason.BAD_SIGNATURE,
         "header x-pagerduty-signature has no signature that starts with v1=",

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.event.compiled_source import Signature
 from pipeline.event.envelope import Envelope
-from pipeline.event.events import Event, Reason
+from pipeline.event.events import Event
+from pipeline.event.outcomes import Reason
 from pipeline.event.signatures import sign, verify
 from pipeline.runtime.secret_store import SecretStore
 from tests.support.fakes import FakeSsm
@@ -38,7 +39,7 @@ def outcome(
     event.source = replace(catalog.sources["github"], signature=settings)
     event.envelope = Envelope("id", arrived_ms, "github", "", body, "", headers)
     store = SecretStore(FakeSsm({"/P/github/dev/signing_secret": parameter}), "P", "dev")
-    result = verify(event, store)
+    result = verify(event, store.of)
     return None if result is None else result.reason or str(result.kind)
 
 

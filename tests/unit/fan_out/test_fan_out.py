@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from pipeline.event.events import Kind
+from pipeline.event.outcomes import OutcomeKind
 from tests.support.bench import PREVIOUS, aggregate, generic, github, record, tally
 from tests.support.fakes import client_error, out_of_reach
 
@@ -317,5 +317,5 @@ def test_a_bug_meets_one_event_only(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_retries_stop_before_the_time_is_up(bench: Bench) -> None:
     bench.sqs.broken = out_of_reach()
     settlement = bench.run(record(generic({})))
-    assert [outcome.kind for outcome in settlement.outcomes] == [Kind.UNSETTLED]
+    assert [outcome.kind for outcome in settlement.outcomes] == [OutcomeKind.UNSETTLED]
     assert 5.0 <= bench.time_left < 8.0

@@ -103,7 +103,7 @@ RECORDS = [
 def test_the_split_takes_the_same_steps_as_the_fan_out(bench: Bench, catalog: Catalog) -> None:
     watch, whole, parted = Stopwatch(), Outcomes(), Outcomes()
     secrets = bench.fan_out.secrets
-    expected = examine(read_events(RECORDS), whole, catalog, secrets)
+    expected = examine(read_events(RECORDS), whole, catalog, secrets.of)
     events = examine_by_step(read_events(RECORDS), parted, catalog, secrets, watch)
     assert events == expected
     assert len(events) == 2

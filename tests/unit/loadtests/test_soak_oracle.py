@@ -14,7 +14,7 @@ from loadtests.soak.books import Books, digest
 from loadtests.soak.evidence import read_calls, read_queues
 from loadtests.soak.oracle import Verdict, judge
 from loadtests.soak.plan import Strike, make_plan
-from loadtests.soak.requests import Kind, Sent
+from loadtests.soak.requests import RequestKind, Sent
 from loadtests.soak.senders import Journal
 from local.endpoints import Endpoints
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-def sent(kind: Kind, number: int) -> Sent:
+def sent(kind: RequestKind, number: int) -> Sent:
     token = f"soak-1-{number}"
     return Sent(kind, token, "generic", {}, f'{{"n":"{token}"}}'.encode())
 
@@ -32,16 +32,16 @@ class AGoodRun:
 
     def __init__(self) -> None:
         requests = {
-            "delivered": sent(Kind.GITHUB, 1),
-            "copy": replace(sent(Kind.GITHUB, 1), kind=Kind.COPY),
-            "forged": sent(Kind.FORGED, 2),
-            "poison": sent(Kind.POISON, 3),
+            "delivered": sent(RequestKind.GITHUB, 1),
+            "copy": replace(sent(RequestKind.GITHUB, 1), kind=RequestKind.COPY),
+            "forged": sent(RequestKind.FORGED, 2),
+            "poison": sent(RequestKind.POISON, 3),
         }
         self.books = Books(Path(":memory:"))
         self.journal = Journal(self.books)
         for identifier, request in requests.items():
             self.answer(request, identifier)
-        self.journal.note_broken(sent(Kind.GENERIC, 4), ConnectionResetError())
+        self.journal.note_broken(sent(RequestKind.GENERIC, 4), ConnectionResetError())
         self.journal.flush()
         self.put("ledger", "delivered", "s:1", "delivered")
         self.put("ledger", "copy", "s:2", "duplicate")
@@ -99,7 +99,10 @@ def test_a_good_run_adds_up() -> None:
         (lambda r: r.drop("failed", "poison"), "no outcome"),
         (lambda r: r.drop("places", "copy"), "not in raw/"),
         (lambda r: r.put("kept", "forged", "bad_signature", digest(b"x")), "not kept as it was"),
-        (lambda r: r.put("kept", "forged", "other", digest(sent(Kind.FORGED, 2).body)), "not kept"),
+        (
+            lambda r: r.put("kept", "forged", "other", digest(sent(RequestKind.FORGED, 2).body)),
+            "not kept",
+        ),
         (lambda r: r.drop("kept", "forged"), "not kept as it was"),
         (lambda r: r.put("failed", "poison", digest(b"x")), "failed with another body"),
         (lambda r: r.settle("forged", "delivered"), "on no queue"),
@@ -117,8 +120,11 @@ def test_a_good_run_adds_up() -> None:
         (lambda r: r.put("messages", "m-9", None), "without the token of one event"),
         (lambda r: r.put("messages", "m-9", "soak-1-1"), "0 answers of SQS were lost"),
         (lambda r: r.drop("tickets", column="key"), "aws/lambda/m/s/poison: no ticket"),
-        (lambda r: r.answer(sent(Kind.GITHUB, 8), ""), "answered 200 without an id"),
-        (lambda r: r.answer(sent(Kind.GITHUB, 8), "copy"), "2 requests were answered with this id"),
+        (lambda r: r.answer(sent(RequestKind.GITHUB, 8), ""), "answered 200 without an id"),
+        (
+            lambda r: r.answer(sent(RequestKind.GITHUB, 8), "copy"),
+            "2 requests were answered with this id",
+        ),
     ],
 )
 def test_what_must_not_be_is_found(change: Callable[[AGoodRun], object], message: str) -> None:
@@ -145,7 +151,7 @@ def test_what_was_not_answered_may_be_there_once_for_each_attempt() -> None:
 
     def tried_again(run: AGoodRun) -> None:
         arrived("attempt 2")(run)
-        run.journal.note(sent(Kind.GENERIC, 4), 502, b"")
+        run.journal.note(sent(RequestKind.GENERIC, 4), 502, b"")
 
     verdict = verdict_of(tried_again)
     assert verdict.violations == []
@@ -193,7 +199,7 @@ def test_what_the_table_remembers_was_delivered() -> None:
 def test_every_violation_is_counted_and_the_first_of_each_check_are_kept() -> None:
     def lose_many(run: AGoodRun) -> None:
         for number in range(1_000):
-            run.answer(sent(Kind.GENERIC, 100 + number), f"gone-{number}")
+            run.answer(sent(RequestKind.GENERIC, 100 + number), f"gone-{number}")
         run.drop("tickets", column="key")
 
     verdict = verdict_of(lose_many)
@@ -211,7 +217,7 @@ def test_memory_does_not_grow_with_the_events(tmp_path: Path) -> None:
             journal = Journal(books)
             tracemalloc.start()
             for number in range(count):
-                request = sent(Kind.GENERIC, number)
+                request = sent(RequestKind.GENERIC, number)
                 journal.note(request, 200, orjson.dumps({"id": f"e-{number}"}))
                 books.add("ledger", [(f"e-{number}", f"s:{number}", "delivered")])
                 books.add("places", [(f"e-{number}", f"s:{number}")])

@@ -10,7 +10,8 @@ import pytest
 from ingest_lambdas import authorizer as module
 from ingest_lambdas.authorizer import Authorizer, UnknownRouteError
 from pipeline.event.compiled_source import Catalog
-from pipeline.runtime.secret_store import SecretError, SecretStore
+from pipeline.event.secrets import SecretError
+from pipeline.runtime.secret_store import SecretStore
 from tests.support.fakes import FakeSsm, client_error
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ArchiveReadError
 from pipeline.event.envelope import partition_key
 from pipeline.replay import engine, memory
@@ -292,7 +292,7 @@ def test_filters(wanted: dict[str, Any], numbers: list[int]) -> None:
         name: frozenset(value) if isinstance(value, set) else value
         for name, value in wanted.items()
     }
-    bench = Bench(Filter(frozenset({Kind.REJECTED}), **sets))
+    bench = Bench(Filter(frozenset({ArchiveKind.REJECTED}), **sets))
     bench.types = EventTypes({"github": TypeRule("x-github-event", None, None, None)})
     github_lines = [
         line(1, reason="schema_violation"),
@@ -309,7 +309,7 @@ def test_filters(wanted: dict[str, Any], numbers: list[int]) -> None:
 
 def test_event_types_from_the_body() -> None:
     rules = {"github": TypeRule(None, ("type",), "payload", ("events",))}
-    bench = Bench(Filter(frozenset({Kind.RAW}), event_types=frozenset({"b"})))
+    bench = Bench(Filter(frozenset({ArchiveKind.RAW}), event_types=frozenset({"b"})))
     bench.types = EventTypes(rules)
     bodies = [
         '{"events":[{"type":"a"},{"type":"b"}]}',

@@ -10,7 +10,7 @@ import boto3
 import orjson
 import pytest
 
-from pipeline.archive.lines import Kind
+from pipeline.archive.lines import ArchiveKind
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter, FilterError
 from pipeline.replay.job import Job, JobStore
@@ -87,7 +87,7 @@ class Setup:
 
 
 def test_the_workflow_gets_what_its_workers_read(capsys: pytest.CaptureFixture[str]) -> None:
-    setup = Setup(Filter(frozenset({Kind.RAW}), frozenset({"github"}), ids=frozenset({"a"})))
+    setup = Setup(Filter(frozenset({ArchiveKind.RAW}), frozenset({"github"}), ids=frozenset({"a"})))
     start_distributed(setup.plan, 4, as_json=True)
     document = setup.input()
     ids_key = f"jobs/replay/{JOB}.ids.gz"
@@ -111,11 +111,11 @@ def test_the_workflow_gets_what_its_workers_read(capsys: pytest.CaptureFixture[s
 
 
 def test_what_cannot_be_started() -> None:
-    raw = Filter(frozenset({Kind.RAW}))
+    raw = Filter(frozenset({ArchiveKind.RAW}))
     with pytest.raises(DeploymentError, match="ReplayStateMachineArn"):
         start_distributed(Setup(raw, machine="").plan, 4, as_json=True)
     with pytest.raises(FilterError, match="--kind"):
-        start_distributed(Setup(Filter(frozenset(Kind))).plan, 4, as_json=True)
+        start_distributed(Setup(Filter(frozenset(ArchiveKind))).plan, 4, as_json=True)
     setup = Setup(raw)
     setup.workflows.broken = client_error("AccessDenied", "StartExecution", 403)
     with pytest.raises(DeploymentError, match="not started"):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from pipeline.event.events import Event, Outcome, Reason, delivered, duplicate, rejected
+from pipeline.event.events import Event, Outcome, delivered, duplicate, rejected
+from pipeline.event.outcomes import Reason, Verdict
 from pipeline.polling.report import Report
-from pipeline.receiving.answers import Verdict
 from pipeline.runtime import metrics
 from pipeline.runtime.event_log import IDS_IN_A_LINE, MOST_REJECTED, log_events, place
 from settings.deployment_alarms import Alarms

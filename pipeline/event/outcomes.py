@@ -1,0 +1,44 @@
+"""The words for what becomes of events and of requests, each in one place."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OutcomeKind(StrEnum):
+    """How an event ended: the words of counters, ledger, audit and samples."""
+
+    DELIVERED = "delivered"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+    #: The event source mapping gave up its batch; never the word of a handler.
+    FAILED = "failed"
+    #: A service was out of reach: the record is delivered again.
+    UNSETTLED = "unsettled"
+
+
+class Reason(StrEnum):
+    """Why an event was rejected."""
+
+    MALFORMED_ENVELOPE = "malformed_envelope"
+    UNKNOWN_SOURCE = "unknown_source"
+    BAD_SIGNATURE = "bad_signature"
+    STALE_SIGNATURE = "stale_signature"
+    INVALID_JSON = "invalid_json"
+    SCHEMA_VIOLATION = "schema_violation"
+    TOO_LARGE = "too_large"
+    PROCESSING_ERROR = "processing_error"
+
+
+#: Anyone on the internet can cause these, so they are kept apart from what needs an operator.
+QUARANTINED = frozenset({Reason.BAD_SIGNATURE, Reason.STALE_SIGNATURE})
+
+
+class Verdict(StrEnum):
+    """What became of a request at the receiver."""
+
+    ACCEPTED = "accepted"
+    HANDSHAKE = "handshake"
+    DENIED = "denied"
+    UNAVAILABLE = "unavailable"
