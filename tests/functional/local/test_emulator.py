@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pipeline.local.emulator import Emulator
 
 if TYPE_CHECKING:
-    import pytest
+    import psutil  # type: ignore[import-untyped]
+import pytest
 
 
 def test_the_users_own_settings_have_no_part_in_it(
@@ -59,14 +60,5 @@ def test_ports_are_the_loopback_interfaces_alone(tmp_path: Path) -> None:
 
 def _listening(pid: int) -> set[str]:
     """Give what a process listens on, from what the kernel says."""
-    descriptors = Path(f"/proc/{pid}/fd").iterdir()
-    targets = {str(each.readlink()) for each in descriptors}
-    found: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in targets:
-                address, port = fields[1].split(":")
-                octets = reversed(bytes.fromhex(address)) if len(address) == 8 else address
-                found.add(f"{'.'.join(map(str, octets))}:{int(port, 16)}")
-    return found
+    found = psutil.Process(pid).net_connections("inet")
+    return {f"{one.laddr.ip}:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN}
