@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil  # type: ignore[import-untyped]
+
 from pipeline.local.emulator import Emulator
 
 if TYPE_CHECKING:
-    import psutil  # type: ignore[import-untyped]
-import pytest
+    import pytest
 
 
 def test_the_users_own_settings_have_no_part_in_it(
