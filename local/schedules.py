@@ -132,8 +132,7 @@ class Schedule:
             due = time.monotonic()
             while not self._stop.wait(max(due - time.monotonic(), 0.0)):
                 self._call()
-                missed = max(time.monotonic() - due, 0.0) // self.settings.seconds
-                due += (missed + 1) * self.settings.seconds
+                due = next_due(due, time.monotonic(), self.settings.seconds)
         except Exception as error:  # noqa: BLE001 - `check` tells whoever looks after the parts
             self._failure = error
             self._changes.notify()
@@ -187,6 +186,20 @@ class Schedules:
     def statuses(self) -> dict[str, ScheduleStatus]:
         """Give what each did so far, by name."""
         return {each.settings.name: each.status() for each in self._running}
+
+
+def next_due(due: float, ended: float, rate: float) -> float:
+    """Give when the next run is due; those that fell into the last one are left out.
+
+    Parameters
+    ----------
+    due, ended : float
+        When the last run was due, and when it ended; in seconds.
+    rate : float
+        Seconds between two runs.
+    """
+    missed = max(ended - due, 0.0) // rate
+    return due + (missed + 1) * rate
 
 
 def describe(statuses: dict[str, ScheduleStatus]) -> dict[str, dict[str, Any]]:

@@ -143,7 +143,7 @@ class LocalRuntime:
         self._progress.check()
 
     def status(self) -> dict[str, Any]:
-        """Give how far mappings and schedules are; also in `status.json`, several times a second.
+        """Give how far mappings and schedules are; also in `status.json`, when it changes.
 
         It is not idle before each schedule has run once.
         """

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 _READING_SECONDS = 900
+_PAGE_ITEMS = 5_000
 
 
 def read_archive(books: Books, s3: Any, bucket: str, fan_out_mapping: str) -> None:
@@ -118,7 +119,8 @@ def _messages(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
 
 def read_table(books: Books, dynamodb: Any, table: str) -> None:
     """Read the ids of the events that the deduplication table remembers."""
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+    pages = {"PageSize": _PAGE_ITEMS}  # the emulator would give all of them in one
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, PaginationConfig=pages):
         books.add("remembered", [(item["id"]["S"],) for item in page["Items"]])
 
 

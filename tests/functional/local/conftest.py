@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local import emulator_patches
 from local.emulator import Emulator
 from tests.functional.local.small_stack import write_assembly
 from tests.functional.local.support import REGION
@@ -29,3 +30,14 @@ def assembly(tmp_path: Path) -> Path:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
+
+
+@pytest.fixture
+def patched_sqs() -> Iterator[Any]:
+    """Give the emulator's SQS module in this process, patched and empty."""
+    from ministack.services import sqs
+
+    emulator_patches.apply()
+    sqs.reset()
+    yield sqs
+    sqs.reset()

@@ -188,7 +188,7 @@ def write_assembly(directory: Path, **changes: Any) -> Path:
 
 
 def post(where: Endpoints, text: str, token: str = "yes") -> int:
-    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=60)
     headers = {"Authorization": token, "Content-Type": "application/json"}
     connection.request("POST", "/hook", text, headers)
     status = connection.getresponse().status

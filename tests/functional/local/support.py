@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -148,10 +150,8 @@ def mapping_of(
     return EventSourceMapping(
         settings,
         invoke=handler,
-        clients=emulator.client,
         checkpoints=path,
-        backoff=QUICK,
-        **options,
+        **{"clients": emulator.client, "backoff": QUICK, **options},
     )
 
 
@@ -182,9 +182,42 @@ def objects_in(emulator: Emulator, bucket: str) -> dict[str, Any]:
     }
 
 
-def wait_until_gone(pids: list[int], seconds: float) -> None:
+# A limit against hanging, in seconds: nothing that works comes near it.
+HANGS = 60.0
+
+
+def wait_until_gone(pids: list[int], seconds: float = HANGS) -> None:
     deadline = time.monotonic() + seconds
-    left = pids
-    while left := [pid for pid in left if runs(pid)]:
-        assert time.monotonic() < deadline, f"still running: {left}"
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)  # can be read from once the process has ended
+            try:
+                left = max(0.0, deadline - time.monotonic())
+                ended, _, _ = select.select([descriptor], [], [], left)
+            finally:
+                os.close(descriptor)
+            assert ended, f"still running: {pid}"
+
+
+def wait_for(reached: Callable[[], bool], what: str) -> None:
+    """Wait for what another process does, and tells nobody of."""
+    deadline = time.monotonic() + HANGS
+    while not reached():
+        assert time.monotonic() < deadline, what
         time.sleep(0.02)
+
+
+def wait_for_status(state: Path, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Give the status file of a runtime, once it says so."""
+    status: dict[str, Any] = {}
+
+    def says_so() -> bool:
+        nonlocal status
+        try:
+            status = json.loads((state / "status.json").read_text())
+        except FileNotFoundError:
+            return False
+        return reached(status)
+
+    wait_for(says_so, f"the status file never said so: {status}")
+    return status

@@ -65,7 +65,7 @@ def served(application: Application) -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             loop.call_soon_threadsafe(task.cancel)
-            thread.join(10)
+            thread.join(60)
             loop.close()
 
 
@@ -77,7 +77,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def client(port: int) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    connection = http.client.HTTPConnection(HOST, port, timeout=60)
     yield connection
     connection.close()
 
@@ -124,7 +124,7 @@ def test_an_answer_without_a_body_has_none(client: http.client.HTTPConnection) -
 
 
 def test_who_asks_before_sending_is_told_to_go_on(port: int) -> None:
-    with socket.create_connection((HOST, port), 10) as connection:
+    with socket.create_connection((HOST, port), 60) as connection:
         connection.sendall(
             b"PUT /any HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         )

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import emulator_patches
 from local.emulator import Emulator
-from local.emulator_http import StartError
 from local.emulator_queues import Messages
 from tests.functional.local.support import REGION, new_bucket
 
@@ -282,23 +280,13 @@ def test_a_queue_is_as_it_was_when_the_emulator_comes_back(tmp_path: Path) -> No
         assert bodies(dead.receive()) == ["a"]
 
 
-@pytest.fixture
-def sqs(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give the emulator's SQS module in this process, patched and empty."""
-    monkeypatch.setenv("PERSIST_STATE", "0")
-    from ministack.services import sqs as module
-
-    emulator_patches.apply()
-    module.reset()
-    yield module
-    module.reset()
-
-
-def test_reading_a_queue_looks_at_each_message_a_few_times(sqs: Any) -> None:
+def test_reading_a_queue_looks_at_each_message_a_few_times(patched_sqs: Any) -> None:
     """However many there are; the emulator's own list was gone through at every call."""
     count = 10_000
-    asyncio.run(_fill_and_read(sqs, count, batch=10))
-    store = next(each["messages"] for each in sqs._queues.all_values() if each["name"] == "q")
+    asyncio.run(_fill_and_read(patched_sqs, count, batch=10))
+    store = next(
+        each["messages"] for each in patched_sqs._queues.all_values() if each["name"] == "q"
+    )
     assert isinstance(store, Messages)
     assert len(store) == 0
     assert count <= store.visits <= 3 * count
@@ -324,11 +312,3 @@ async def _fill_and_read(sqs: Any, count: int, batch: int) -> None:
         deleted = await call("DeleteMessageBatch", QueueUrl=url, Entries=entries)
         read += len(deleted["Successful"])
     assert read == count
-
-
-def test_an_emulator_that_cannot_be_patched_does_not_start(
-    sqs: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(sqs, "_collect_msgs")
-    with pytest.raises(StartError, match=r"sqs\._collect_msgs is missing; install ministack 1\.4"):
-        emulator_patches.apply()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ def test_the_state_outlives_a_killed_parent(tmp_path: Path) -> None:
     with parent, parent.stdout:
         pid = int(parent.stdout.readline())
         parent.send_signal(signal.SIGKILL)
-    wait_until_gone([pid], 5)
+    wait_until_gone([pid])
 
     emulator = Emulator(tmp_path, region=REGION)
     assert emulator.discard_incomplete_state()
@@ -82,7 +81,7 @@ def test_a_state_that_was_not_written_to_its_end_is_not_used(tmp_path: Path) -> 
     emulator = Emulator(tmp_path, region=REGION)
     emulator.start()
     os.kill(emulator.pid, signal.SIGKILL)
-    time.sleep(0.2)
+    wait_until_gone([emulator.pid])
     with pytest.raises(ProcessFailedError, match=r"ended with status -9; see .*emulator\.log"):
         emulator.check()
     emulator.stop()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.changes import Changes
 from local.invocation import Invocation
 from tests.functional.local.support import (
     Handler,
@@ -18,6 +18,7 @@ from tests.functional.local.support import (
 
 if TYPE_CHECKING:
     from local.emulator import Emulator
+    from local.mapping.event_source import EventSourceMapping
 
 
 def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_p
     put(shared_emulator, settings, keys)
 
     with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
         counters = mapping.progress().counters
 
     assert sorted(handler.seen) == sorted(keys)
@@ -40,15 +41,21 @@ def test_each_record_comes_once_in_full_batches(shared_emulator: Emulator, tmp_p
 
 
 def test_the_window_gathers_records(shared_emulator: Emulator, tmp_path: Path) -> None:
-    settings, handler = mapping_settings(shared_emulator, window=5.0), Handler()
+    """Each is read before the next one is put; the window is over when the batch is full."""
+    settings, handler = mapping_settings(shared_emulator, window=300, batch_size=6), Handler()
+    changes = Changes()
 
-    with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
+    with mapping_of(shared_emulator, settings, handler, tmp_path, changes=changes) as mapping:
         for number in range(6):
             put(shared_emulator, settings, [f"key-{number}"])
-            time.sleep(0.1)
-        assert mapping.wait_until_idle(20)
+            assert changes.wait_for(lambda: _read(mapping) > number, 60)  # noqa: B023
+        assert mapping.wait_until_idle(60)
 
     assert [len(batch) for batch in handler.batches] == [6]
+
+
+def _read(mapping: EventSourceMapping) -> int:
+    return mapping.progress().counters["records_read"]
 
 
 def test_a_batch_fits_into_an_invocation(shared_emulator: Emulator, tmp_path: Path) -> None:
@@ -61,7 +68,7 @@ def test_a_batch_fits_into_an_invocation(shared_emulator: Emulator, tmp_path: Pa
         )
 
     with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     assert [len(batch) for batch in handler.batches] == [4, 4]
 
@@ -82,7 +89,7 @@ def test_a_partial_response_delivers_from_the_lowest_number_on(
 
     handler = Handler(answer)
     with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     assert handler.batches == [keys, keys[4:]]
 
@@ -99,14 +106,17 @@ def test_lanes_run_side_by_side_and_keep_the_order_of_each_key(
     kinesis.put_records(StreamName=settings.stream, Records=entries)
     order: dict[str, list[int]] = defaultdict(list)
     running = most = 0
-    lock = threading.Lock()
+    lock, all_run = threading.Lock(), threading.Barrier(3)
+    met: set[int] = set()
 
     def invoke(event: Any, *, request_id: str | None = None) -> Invocation:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
+        if threading.get_ident() not in met:
+            all_run.wait(60)  # the first call of each lane ends when all three are under way
+            met.add(threading.get_ident())
         with lock:
             running -= 1
             for record in event["Records"]:
@@ -115,7 +125,7 @@ def test_lanes_run_side_by_side_and_keep_the_order_of_each_key(
         return Invocation(None)
 
     with mapping_of(shared_emulator, settings, invoke, tmp_path) as mapping:
-        assert mapping.wait_until_idle(30)
+        assert mapping.wait_until_idle(60)
 
     assert most == 3
     assert sum(map(len, order.values())) == 400

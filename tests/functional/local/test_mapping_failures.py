@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_a_poison_record_ends_alone_and_the_shard_goes_on(
         with mapping_of(shared_emulator, settings, host.invoke, tmp_path / "c") as mapping:
             assert mapping.wait_until_idle(60)
             put(shared_emulator, settings, ["after"])
-            assert mapping.wait_until_idle(20)
+            assert mapping.wait_until_idle(60)
             counters = mapping.progress().counters
     finally:
         host.close()
@@ -97,13 +98,13 @@ def test_expired_records_go_to_the_destination_and_the_rest_is_processed(
     with mapping_of(
         shared_emulator, settings, handler, tmp_path, clock=lambda: time.time() + late
     ) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
         late = 120.0
         put(shared_emulator, settings, ["expired"])
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
         late = 0.0
         put(shared_emulator, settings, ["new"])
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     assert handler.seen == ["old", "new"]
     (record,) = objects_in(shared_emulator, bucket).values()
@@ -122,7 +123,7 @@ def test_a_queue_gets_the_metadata_alone(shared_emulator: Emulator, tmp_path: Pa
 
     handler = Handler(lambda _: ERROR)
     with mapping_of(shared_emulator, settings, handler, tmp_path) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     record = json.loads(message["Body"])
@@ -139,12 +140,23 @@ def test_the_shard_waits_for_a_destination_that_fails(
     settings = mapping_settings(shared_emulator, retries=0, destination=f"arn:aws:s3:::{bucket}")
     put(shared_emulator, settings, ["a"])
 
-    with mapping_of(shared_emulator, settings, Handler(lambda _: ERROR), tmp_path) as mapping:
-        assert not mapping.wait_until_idle(0.8)
+    refused = threading.Semaphore(0)
+
+    def clients(service: str) -> Any:
+        made = shared_emulator.client(service)
+        made.meta.events.register("after-call.s3.PutObject", lambda **_: refused.release())
+        return made
+
+    with mapping_of(
+        shared_emulator, settings, Handler(lambda _: ERROR), tmp_path, clients=clients
+    ) as mapping:
+        for _ in range(2):
+            assert refused.acquire(timeout=60)
+        assert mapping.progress().in_flight == 1
         shared_emulator.client("s3").create_bucket(
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     assert len(objects_in(shared_emulator, bucket)) == 1
 
@@ -164,7 +176,7 @@ def test_a_function_that_cannot_be_reached_uses_up_no_retry(
         return Invocation(None)
 
     with mapping_of(shared_emulator, settings, Handler(answer), tmp_path) as mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
         counters = mapping.progress().counters
 
     assert counters["invocations"] == counters["records_settled"] == 1
@@ -183,4 +195,4 @@ def test_a_bug_of_the_mapping_is_not_silent(shared_emulator: Emulator, tmp_path:
         mapping_of(shared_emulator, settings, invoke, tmp_path) as mapping,
         pytest.raises(MappingFailedError, match="a bug"),
     ):
-        mapping.wait_until_idle(20)
+        mapping.wait_until_idle(60)

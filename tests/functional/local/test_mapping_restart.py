@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -24,26 +23,30 @@ from tests.functional.local.support import (
 )
 
 READ = """
-        import time
+        import threading
         from pathlib import Path
         from local.emulator import client
         from local.invocation import Invocation
         from local.mapping.event_source import EventSourceMapping
         from local.mapping.settings import MappingSettings
+        lock = threading.Lock()
         def invoke(event, request_id=None):
-            with open({log!r}, "a") as file:
+            with lock, open({log!r}, "a+") as file:
                 file.write("".join(
                     r["kinesis"]["partitionKey"] + "\\n" for r in event["Records"]))
-            time.sleep(0.02)
+                file.seek(0)
+                enough = len(file.readlines()) >= {wanted}
+                if enough:
+                    print("enough", flush=True)
+            if enough:
+                threading.Event().wait()
             return Invocation(None)
         mapping = EventSourceMapping(
             {settings!r}, invoke=invoke, checkpoints=Path({checkpoints!r}),
             clients=lambda name: client(
                 name, endpoint_url={endpoint_url!r}, region="us-west-2"))
         mapping.start()
-        print("started", flush=True)
-        mapping.wait_until_idle(60)
-        print("idle", flush=True)
+        assert mapping.wait_until_idle(600)
 """
 
 
@@ -56,22 +59,22 @@ def test_it_goes_on_where_it_was_killed(
     keys = [f"key-{number}" for number in range(600)]
     put(shared_emulator, settings, keys)
     log = tmp_path / "seen"
-    script = dedent(READ).format(
-        log=str(log),
-        settings=settings,
-        checkpoints=str(tmp_path / "checkpoints"),
-        endpoint_url=shared_emulator.endpoint_url,
-    )
-    for wanted in (150, 350):
+    parts = {
+        "log": str(log),
+        "settings": settings,
+        "checkpoints": str(tmp_path / "checkpoints"),
+        "endpoint_url": shared_emulator.endpoint_url,
+    }
+    for wanted in (150, 350):  # killed in the midst of the batch that makes so many
+        script = dedent(READ).format(wanted=wanted, **parts)
         process = subprocess.Popen(
             [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
         )
+        assert process.stdout is not None
         with process:
-            deadline = time.monotonic() + 30
-            while not log.exists() or len(log.read_text().splitlines()) < wanted:
-                assert time.monotonic() < deadline
-                time.sleep(0.005)
+            assert process.stdout.readline() == "enough\n"
             os.kill(process.pid, signal.SIGKILL)
+    script = dedent(READ).format(wanted=10_000, **parts)
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
 
     seen = log.read_text().splitlines()
@@ -97,8 +100,8 @@ def test_an_expired_iterator_is_replaced(shared_emulator: Emulator, tmp_path: Pa
     )
     put(shared_emulator, settings, ["a"])
     with mapping:
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
         put(shared_emulator, settings, ["b"])
-        assert mapping.wait_until_idle(20)
+        assert mapping.wait_until_idle(60)
 
     assert handler.seen == ["a", "b"]

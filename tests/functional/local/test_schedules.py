@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pytest
 from local.supervisor import LocalRuntime
 from local.template import TemplateError
 from tests.functional.local.small_stack import HANDLERS, messages, post, write_assembly
-from tests.functional.local.support import wait_until_gone
+from tests.functional.local.support import wait_for, wait_for_status, wait_until_gone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +71,7 @@ def test_what_is_fetched_arrives_beside_what_is_sent(tmp_path: Path, state: Path
         # Without a word about how long that takes: idle means that the first run is over.
         assert runtime.wait_until_idle(60)
         assert messages(where) == ["one 0", "one 1", "one 2", "sent"]
-        time.sleep(0.5)
-        found = json.loads((state / "status.json").read_text())["schedules"]
+        found = wait_for_status(state, lambda status: bool(status["idle"]))["schedules"]
     assert set(found) == {"One", "Broken"}
     assert (found["One"]["runs"], found["One"]["errors"]) == (1, 0)
     assert (found["Broken"]["runs"], found["Broken"]["errors"]) == (1, 1)
@@ -84,12 +82,10 @@ def test_a_run_in_progress_does_not_hold_up_the_end(tmp_path: Path, state: Path)
     assembly = scheduled(tmp_path / "cdk.out", Slow=rule({"feed": "slow", "seconds": 50}))
     runtime = LocalRuntime(assembly, state=state, port=None)
     with runtime:
-        deadline = time.monotonic() + 30
-        while len(runtime.pids()) < 4:  # emulator, gateway, the mapping's function and this one
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        # Emulator, gateway, the mapping's function and this one.
+        wait_for(lambda: len(runtime.pids()) == 4, "its function never started")
         pids = runtime.pids()
-        assert not runtime.wait_until_idle(0.5)
+        assert not runtime.status()["idle"]
     wait_until_gone(pids, 0)
 
 

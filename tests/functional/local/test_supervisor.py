@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from local.emulator import client
 from local.endpoints import Endpoints, NotRunningError
 from local.supervisor import LocalRuntime
 from tests.functional.local.small_stack import SCRIPT, messages, post
-from tests.functional.local.support import wait_until_gone
+from tests.functional.local.support import wait_for, wait_for_status, wait_until_gone
 
 
 class Running:
@@ -59,11 +58,9 @@ def test_an_event_goes_all_the_way(assembly: Path, state: Path) -> None:
         assert len(where.parameters["hook"]["auth_token"]) >= 32
         assert [post(where, f"event {number}") for number in range(5)] == [200] * 5
         assert post(where, "x", token="no") == 403
-        assert runtime.wait_until_idle(30)
+        assert runtime.wait_until_idle(60)
         assert messages(where) == [f"event {number}" for number in range(5)]
-        time.sleep(0.5)
-        status = json.loads((state / "status.json").read_text())
-        assert status["mappings"]["Mapping"]["records_settled"] == 5
+        wait_for_status(state, lambda status: _of_mapping(status, "records_settled") == 5)
         pids = runtime.pids()
 
     wait_until_gone(pids, 0)
@@ -82,7 +79,7 @@ def test_an_interrupt_leaves_nothing_running(
         children = running.children()
         assert len(children) >= 4
         running.process.send_signal(number)
-        assert running.process.wait(20) == 0
+        assert running.process.wait(60) == 0
         assert running.output.read() == "stopped\n"
     wait_until_gone(children, 0)
     assert not (state / "endpoints.json").exists()
@@ -97,11 +94,11 @@ def test_a_killed_runtime_takes_its_processes_along_and_the_next_goes_on(
         _wait_for_message(running.where, "before")
         assert post(running.where, "slow") == 200
         assert post(running.where, "after") == 200
-        time.sleep(1.0)
+        wait_for_status(state, lambda status: _of_mapping(status, "in_flight") == 2)
         children = running.children()
         secret = running.where.parameters
         running.process.kill()
-        wait_until_gone(children, 2)
+        wait_until_gone(children)
 
     with pytest.raises(NotRunningError, match="left over, nothing runs any more"):
         endpoints.read(state)
@@ -110,15 +107,16 @@ def test_a_killed_runtime_takes_its_processes_along_and_the_next_goes_on(
     with LocalRuntime(assembly, state=state, port=None) as runtime:
         assert runtime.resumed
         assert runtime.endpoints.parameters == secret
-        assert runtime.wait_until_idle(30)
+        assert runtime.wait_until_idle(60)
         assert messages(runtime.endpoints) == ["after", "slow"]
 
 
+def _of_mapping(status: dict[str, Any], counter: str) -> int:
+    return int(status["mappings"]["Mapping"][counter])
+
+
 def _wait_for_message(where: Endpoints, text: str) -> None:
-    deadline = time.monotonic() + 20
-    while text not in messages(where):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: text in messages(where), f"{text} never came")
 
 
 def test_a_record_that_kills_its_handler_ends_in_the_archive(assembly: Path, state: Path) -> None:
@@ -126,7 +124,7 @@ def test_a_record_that_kills_its_handler_ends_in_the_archive(assembly: Path, sta
         where = runtime.endpoints
         for text in ("one", "poison", "two"):
             assert post(where, text) == 200
-        assert runtime.wait_until_idle(30)
+        assert runtime.wait_until_idle(60)
         assert set(messages(where)) == {"one", "two"}
         s3 = client("s3", endpoint_url=where.aws_endpoint_url, region=where.region)
         (kept,) = s3.list_objects_v2(Bucket=where.archive_bucket)["Contents"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_another_data_plane_starts_anew(assembly: Path, state: Path) -> None:
     with LocalRuntime(assembly, state=state, port=None) as runtime:
         assert post(runtime.endpoints, "event") == 200
-        assert runtime.wait_until_idle(30)
+        assert runtime.wait_until_idle(60)
     write_assembly(assembly, More={"Type": "AWS::SQS::Queue"})
 
     with LocalRuntime(assembly, state=state, port=None) as runtime:
@@ -45,7 +45,7 @@ def test_a_part_that_ends_by_itself_ends_the_runtime(assembly: Path, state: Path
     with process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
         os.kill(pids[0], signal.SIGKILL)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
     assert "ProcessFailedError: the emulator (ministack) ended with status -9; see " in errors
     wait_until_gone(pids, 0)
 

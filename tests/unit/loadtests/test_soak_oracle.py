@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from loadtests.soak.books import Books, digest
-from loadtests.soak.evidence import read_calls, read_queues
+from loadtests.soak.evidence import read_calls, read_queues, read_table
 from loadtests.soak.oracle import Verdict, judge
 from loadtests.soak.plan import Strike, make_plan
 from loadtests.soak.requests import RequestKind, Sent
@@ -19,7 +19,7 @@ from loadtests.soak.senders import Journal
 from local.endpoints import Endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def sent(kind: RequestKind, number: int) -> Sent:
@@ -299,6 +299,36 @@ def test_each_message_is_read_once_and_deleted() -> None:
     for each in (queue, tickets):
         assert not each.waiting
         assert not each.in_flight
+
+
+class Table:
+    """DynamoDB with one table; a page holds what is asked for, and not everything."""
+
+    def __init__(self, count: int) -> None:
+        self.items = [{"id": {"S": f"e-{number}"}} for number in range(count)]
+        self.longest = 0
+
+    def get_paginator(self, operation: str) -> Table:
+        assert operation == "scan"
+        return self
+
+    def paginate(
+        self, *, TableName: str, PaginationConfig: dict[str, int]
+    ) -> Iterator[dict[str, Any]]:
+        del TableName
+        size = PaginationConfig["PageSize"]
+        for start in range(0, len(self.items), size):
+            page = self.items[start : start + size]
+            self.longest = max(self.longest, len(page))
+            yield {"Items": page}
+
+
+def test_the_table_is_read_in_pages() -> None:
+    table = Table(12_000)
+    with Books(Path(":memory:")) as books:
+        read_table(books, table, "dedupe")
+        assert books.number("SELECT COUNT(*) FROM remembered") == 12_000
+    assert table.longest <= 5_000
 
 
 def test_calls_that_did_not_end_well_are_found(tmp_path: Path) -> None:
