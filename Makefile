@@ -16,7 +16,7 @@ LENGTH ?= 60
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
-PYTHON_CODE := pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
+PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
 .PHONY: help setup demo soak smoke load bench bench-check test stress-test lint format synth lock up clean
 
@@ -26,7 +26,7 @@ help: ## Print this list
 setup: $(STAMP) $(NODE_STAMP) ## Install everything into .venv and node_modules
 
 demo: setup ## Send real webhooks through the local pipeline and account for each of them
-	$(BIN)/mozdef-ef demo
+	$(BIN)/python -m toolbox.demo
 
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))

@@ -26,7 +26,7 @@ from local.outputs import sources as sources_of
 from local.processes import HOST, listen
 from local.provision import create_secrets, provision
 from settings.source.loader import load_sources
-from toolbox.cli.synth import synthesize
+from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

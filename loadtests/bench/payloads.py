@@ -13,9 +13,8 @@ import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from toolbox.demo.requests import real_payloads
-from toolbox.demo.run import EXAMPLES
 from toolbox.sources.samples import authenticate
+from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +39,7 @@ class Delivery:
 def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Delivery]:
     """Give the real payloads, signed; pings, which are not forwarded, are left out."""
     found = []
-    for name, example in real_payloads(EXAMPLES):
+    for name, example in real_payloads():
         if name == "ping":
             continue
         body = orjson.dumps(example)

@@ -21,8 +21,7 @@ from loadtests.bench.archives import replayer
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.stand_ins import ranged
 from pipeline.archive.objects import PART_BYTES, ObjectRef
-from toolbox.demo.requests import real_payloads
-from toolbox.demo.run import EXAMPLES
+from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +45,7 @@ class GeneratedArchive:
     """
 
     def __init__(self, size: int) -> None:
-        bodies = [json.dumps(example) for _, example in real_payloads(EXAMPLES)]
+        bodies = [json.dumps(example) for _, example in real_payloads()]
         self._bodies = [json.dumps(body).encode() for body in bodies]
         mean = sum(map(len, self._bodies)) / len(self._bodies) + len(_line(0, b""))
         self._lines = round(OBJECT_BYTES / mean)

@@ -10,9 +10,8 @@ import orjson
 
 from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
 from loadtests.target import TargetError
-from toolbox.demo.requests import real_payloads
-from toolbox.demo.run import EXAMPLES
 from toolbox.sources.samples import Request, authenticate
+from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +51,7 @@ class RealPayloads:
     def __init__(self, source: LoadedSource, secret: str) -> None:
         if source.name != "github":
             raise TargetError(f"--mix: {source.name}:real: there are real payloads of github alone")
-        bodies = [(name, orjson.dumps(one)) for name, one in real_payloads(EXAMPLES)]
+        bodies = [(name, orjson.dumps(one)) for name, one in real_payloads()]
         self._signed = {
             forged: itertools.cycle([
                 (self._headers(source, key, name, body), body)

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from settings.source.loader import CATALOG, read_yaml
-from toolbox.cli.synth import synthesize
+from toolbox.synthesis import synthesize
 
 NAME = "load"
 #: Zoom's settings and schemas; taken by API Gateway alone, as the way of most sources is.

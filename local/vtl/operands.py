@@ -183,10 +183,8 @@ def _interpolated(scanner: Scanner) -> Value:
     text = text.replace('""', '"')
     if "$" not in text and "#" not in text:
         return _constant(text)
-    # Imported late: blocks hold expressions, and this expression holds a block.
-    from local.vtl.blocks import compile_text
-
-    render = compile_text(Scanner(text, scanner.name, line))
+    compile_text = scanner.compile_text
+    render = compile_text(Scanner(text, scanner.name, compile_text, line))
 
     def value(scope: Scope) -> str:
         out: list[str] = []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.vtl.values import VtlError
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable
 
 
 class Scanner:
@@ -19,14 +20,23 @@ class Scanner:
         What to read.
     name : str
         The template's name, for errors.
+    compile_text : Callable[[Scanner], Callable[[Any, list[str]], Any]]
+        Compiles a text in a string: expressions hold blocks, and blocks hold expressions.
     first_line : int
         The line in the template at which the text starts.
     """
 
-    __slots__ = ("first_line", "name", "position", "text")
+    __slots__ = ("compile_text", "first_line", "name", "position", "text")
 
-    def __init__(self, text: str, name: str, first_line: int = 1) -> None:
+    def __init__(
+        self,
+        text: str,
+        name: str,
+        compile_text: Callable[[Scanner], Callable[[Any, list[str]], Any]],
+        first_line: int = 1,
+    ) -> None:
         self.text = text
+        self.compile_text = compile_text
         self.name = name
         self.position = 0
         self.first_line = first_line

@@ -42,7 +42,7 @@ class VtlTemplate:
             raise VtlError(f"{self.name}: larger than {MAX_TEMPLATE_BYTES} bytes")
         if _LONE_END.search(source):
             raise VtlError(f"{self.name}: a lone $ or # at the end does not parse")
-        self._render = compile_text(Scanner(source, self.name))
+        self._render = compile_text(Scanner(source, self.name, compile_text))
 
     def render(self, variables: Mapping[str, Any]) -> str:
         """Render with these variables, which the template's own #set leave untouched.

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from catalog import FOLDER
 from pipeline.errors import PipelineError
 from settings.source.model import Source, SourceName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-CATALOG = Path(__file__).parents[2] / "catalog"
+CATALOG = FOLDER
 SCHEMA_DRAFTS = ("draft-04", "draft-06", "draft-07")
 
 _NAME = TypeAdapter(SourceName)

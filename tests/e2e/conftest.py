@@ -17,7 +17,7 @@ import yaml
 from local import endpoints
 from settings.source.loader import available_sources, load_source
 from tests.support.once import made_once
-from toolbox.cli.synth import synthesize
+from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,56 +1,138 @@
-"""Who may import whom, and what a cold start must not load."""
+"""Who may import whom, and what a cold start must not load.
+
+The table of arrows is that of docs/architecture.md: the picture is what is tested.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SIBLINGS = {"pipeline", "ingest_lambdas", "stream_processors", "infra", "loadtests", "tests"}
-ALLOWED = {
-    "pipeline": {"pipeline"},
-    "ingest_lambdas": {"ingest_lambdas", "pipeline"},
-    "stream_processors": {"stream_processors", "pipeline"},
-    "infra": {"infra", "pipeline"},
-}
+PACKAGES = (
+    "catalog",
+    "infra",
+    "ingest_lambdas",
+    "loadtests",
+    "local",
+    "pipeline",
+    "settings",
+    "stream_processors",
+    "toolbox",
+)
 HANDLERS = [
     f"{package}.{path.stem}"
     for package in ("ingest_lambdas", "stream_processors")
     for path in sorted((ROOT / package).glob("[!_]*.py"))
 ]
+#: Packages with rooms of their own; the others are a room each.
+PARTED = {"infra", "pipeline", "toolbox"}
+#: Every room may import it, and it imports none.
+GROUND = "pipeline.errors"
 BUILD_ONLY = ("pydantic", "yaml", "typer", "rich", "aiohttp")
 
 
-def imports(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def room_of(module: str) -> str:
+    package, _, rest = module.partition(".")
+    if package in {"ingest_lambdas", "stream_processors"}:
+        return "handlers"
+    return f"{package}.{rest.partition('.')[0]}" if package in PARTED and rest else package
+
+
+@cache
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path, *, annotations: bool = True) -> set[str]:
+    """The project's modules that a module names, with or without those for annotations alone."""
+    known, names, tree = modules(), set[str](), ast.parse(path.read_text())
+    if not annotations:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return names
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in known else node.module for name in members}
+    return names & known.keys()
 
 
-@pytest.mark.parametrize("package", sorted(ALLOWED))
-def test_packages_import_only_what_they_may(package: str) -> None:
-    files = list((ROOT / package).rglob("*.py"))
-    assert files
-    for path in files:
-        roots = {name.partition(".")[0] for name in imports(path)} & SIBLINGS
-        assert roots <= ALLOWED[package], path
+@cache
+def table() -> dict[str, tuple[str, ...]]:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (block,) = re.findall(r"^```arrows\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line.partition("->") for line in block.splitlines()]
+    return {room.strip(): tuple(to.split()) for room, _, to in lines}
 
 
-def test_only_the_command_line_knows_the_laptop_runtime() -> None:
-    for package in ALLOWED:
-        for path in (ROOT / package).rglob("*.py"):
-            relative = path.relative_to(ROOT).parts
-            if relative[:2] in {("pipeline", "local"), ("pipeline", "cli")}:
-                continue
-            assert not any(name.startswith("local") for name in imports(path)), path
+def drawn() -> dict[str, dict[str, list[str]]]:
+    """The arrows of the code: room to room, with the imports that each stands for."""
+    arrows: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for module, path in modules().items():
+        for name in imports(path):
+            if room_of(name) not in {room_of(module), GROUND}:
+                arrows[room_of(module)][room_of(name)].append(f"{module} imports {name}")
+    return arrows
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {room_of(module) for module in modules() if module not in PARTED} - {GROUND}
+    assert rooms == set(table())
+
+
+def test_no_arrow_is_new() -> None:
+    for room, targets in drawn().items():
+        for target, why in targets.items():
+            assert target in table()[room], why
+
+
+def test_no_arrow_of_the_table_is_unused() -> None:
+    arrows = drawn()
+    for room, targets in table().items():
+        assert set(targets) == set(arrows.get(room, {})), room
+
+
+def test_no_arrow_leads_up() -> None:
+    floor = {room: number for number, room in enumerate(table())}
+    for room, targets in table().items():
+        for target in targets:
+            assert floor[room] < floor[target], f"{room} -> {target}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    left = {
+        module: imports(path, annotations=False) - {module} for module, path in modules().items()
+    }
+    # A package's face is run when a module of it is; what it imports of its own is no circle.
+    faces = {module for module, path in modules().items() if path.name == "__init__.py"}
+    left = {module: names - faces for module, names in left.items() if module not in faces}
+    while free := {module for module, names in left.items() if not names & left.keys()}:
+        left = {module: names for module, names in left.items() if module not in free}
+    assert not left, sorted(left)
+
+
+def test_what_ships_imports_nothing_of_the_build() -> None:
+    for module, path in modules().items():
+        if module.startswith("pipeline"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                assert not {name.partition(".")[0] for name in names} & set(BUILD_ONLY), path
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

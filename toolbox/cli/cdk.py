@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from pipeline.errors import PipelineError
-from toolbox.cli.synth import REPOSITORY
+from toolbox.synthesis import REPOSITORY
 
 PROGRAM = REPOSITORY / "node_modules" / "aws-cdk" / "bin" / "cdk"
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from local.supervisor import LocalRuntime
-from toolbox.cli.synth import Stage, synthesize
+from toolbox.cli.synth import Stage  # noqa: TC001 - typer reads it at run time
+from toolbox.synthesis import synthesize
 from toolbox.terminal.output import console
 
 if TYPE_CHECKING:

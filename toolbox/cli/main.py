@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
-from local.leaving import end_in_order
-from pipeline.errors import PipelineError
 from toolbox.cli import (
     audit,
     cdk,
@@ -27,8 +23,7 @@ from toolbox.cli import (
     synth,
     tail,
 )
-from toolbox.demo import run as demo
-from toolbox.terminal.output import DONE, WRONG_USAGE, errors
+from toolbox.terminal import entry
 
 app = typer.Typer(
     name="mozdef-ef",
@@ -90,17 +85,8 @@ app.command("tail")(tail.tail)
 app.command("audit")(audit.audit)
 app.command("cost")(cost.cost)
 app.command("status")(status.status)
-app.command("demo")(demo.demo)
 
 
 def run() -> None:
-    """Run the command line; a known error is one line, not a stack trace."""
-    end_in_order()
-    try:
-        app(standalone_mode=True)
-    except PipelineError as error:
-        errors.print(f"mozdef-ef: {error}", style="red", markup=False)
-        sys.exit(WRONG_USAGE)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(DONE)
+    """Run the command line."""
+    entry.run(app)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toolbox.cli.tail import client
+from local import emulator
 from toolbox.demo.api import COPIES, EVENTS
 from toolbox.terminal.output import console, print_table
 
@@ -37,7 +37,7 @@ class Holdings:
 def look(where: Endpoints) -> Holdings:
     """Count what MozDef would read, what the table remembers and what the archive keeps."""
     holdings = Holdings()
-    sqs, dynamodb = client("sqs", where), client("dynamodb", where)
+    sqs, dynamodb = _client("sqs", where), _client("dynamodb", where)
     for url in sorted(set(where.queues.values())):
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             holdings.messages += len(messages)
@@ -55,7 +55,7 @@ def look(where: Endpoints) -> Holdings:
 
 
 def _look_into_archive(holdings: Holdings, where: Endpoints) -> None:
-    s3 = client("s3", where)
+    s3 = _client("s3", where)
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket):
         for item in page.get("Contents", []):
             prefix = item["Key"].partition("/")[0]
@@ -167,3 +167,7 @@ def _print_events(holdings: Holdings) -> None:
         details = orjson.dumps(event["details"]).decode()
         shown = {**event, "details": details[:120] + ("…" if len(details) > 120 else "")}
         console.print_json(orjson.dumps(shown).decode())
+
+
+def _client(service: str, where: Endpoints) -> Any:
+    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)

@@ -9,23 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.errors import PipelineError
 from toolbox.demo.source import NAME, TICKETS
 from toolbox.sources.samples import Request, authenticate
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from settings.source.loader import LoadedSource
 
 COPIES, FORGED, BROKEN, WRONG_TYPE, GENERIC = 60, 25, 15, 10, 40
 _MIB = 1_048_576
-
-
-class ExamplesError(PipelineError):
-    """The real payloads are not installed."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +45,6 @@ class Part:
     def events(self) -> int:
         """How many events they are."""
         return len(self.requests) + self.extra
-
-
-def real_payloads(path: Path) -> list[tuple[str, Any]]:
-    """Give event type and body of the 329 examples of @octokit/webhooks-examples.
-
-    Raises
-    ------
-    ExamplesError
-        When they are not installed.
-    """
-    try:
-        document = orjson.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ExamplesError(f"{path}: not installed; run 'make setup'") from None
-    return [(kind["name"], example) for kind in document for example in kind["examples"]]
 
 
 def make_parts(

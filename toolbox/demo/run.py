@@ -1,4 +1,4 @@
-"""`mozdef-ef demo`: the whole way on this machine, with an account of every event."""
+"""The whole way on this machine, with an account of every event."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ import typer
 from local.accounts import counters
 from local.supervisor import LocalRuntime
 from settings.source.loader import load_sources
-from toolbox.cli.synth import REPOSITORY, synthesize
 from toolbox.demo import source as demo_source
 from toolbox.demo.accounts import look, report
 from toolbox.demo.api import PORT, SystemLog
-from toolbox.demo.requests import Part, make_parts, real_payloads
+from toolbox.demo.requests import Part, make_parts
 from toolbox.demo.senders import handshakes, sender_parts
+from toolbox.synthesis import REPOSITORY, synthesize
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_table, progress_bar
+from toolbox.traffic.examples import real_payloads
 from toolbox.traffic.sender import Answer, send_all
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from local.endpoints import Endpoints
     from settings.source.loader import LoadedSource
 
-EXAMPLES = REPOSITORY / "node_modules/@octokit/webhooks-examples/api.github.com/index.json"
 FOLDER = REPOSITORY / "build" / "demo"
 SOURCES = ("github", "generic", demo_source.NAME, *demo_source.SENDERS)
 SETTLE_SECONDS = 60.0
@@ -90,7 +90,7 @@ def _send_and_account(stacks: _Stacks, state: Path) -> list[str]:
         secrets = {name: _secret(where, name) for name in sources}
         faults = _shake_hands(where, sources, secrets)
         parts = [
-            *make_parts(sources, secrets, real_payloads(EXAMPLES), time.time),
+            *make_parts(sources, secrets, real_payloads(), time.time),
             *sender_parts(sources, secrets, time.time),
         ]
         answers = _send(where, parts)

@@ -15,7 +15,7 @@ import pytest
 from local import emulator, endpoints
 from settings.source.loader import available_sources, load_sources
 from tests.e2e.conftest import ROOT, Running
-from toolbox.cli.synth import synthesize
+from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

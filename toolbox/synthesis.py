@@ -1,0 +1,62 @@
+"""Writes the cloud assembly of a stage, in a process of its own: the toolbox imports no CDK."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from toolbox.terminal.output import WRONG_USAGE
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+class SynthesisError(PipelineError):
+    """The cloud assembly could not be written."""
+
+
+def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
+    """Write the cloud assembly, unless it is there and its inputs are unchanged.
+
+    The stack's code runs in a process of its own: nothing in this package depends on it.
+
+    Parameters
+    ----------
+    stage : str
+        The name of a file in the configuration folder.
+    output : Path
+        Where the assembly goes.
+    config : Path | None
+        That folder; `config/` of the repository when None.
+
+    Raises
+    ------
+    SynthesisError
+        With what the stack's code said was wrong.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "infra.assembly.app",
+        "--stage",
+        stage,
+        "--output",
+        str(output),
+    ]
+    if config is not None:
+        command += ["--config", str(config)]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        # Status 2 is wrong settings, each fault on a line; anything else ends in its reason.
+        said = lines if done.returncode == WRONG_USAGE else lines[-1:]
+        raise SynthesisError("\n".join(said) or f"synthesis ended with {done.returncode}")
