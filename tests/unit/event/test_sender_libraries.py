@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,8 @@ def test_what_we_sign_twice_the_library_accepts(
     sources: dict[str, LoadedSource], name: str
 ) -> None:
     headers = made_by_us(sources[name], BODY, SECRET, also="AnotherSecretKey")
-    assert len(headers[LIBRARIES[name].header].split("v1")) == 3
+    # Where a signature begins: base64 can hold "v1" by chance.
+    assert len(re.findall(r"(?:^|[ ,])v1[,=]", headers[LIBRARIES[name].header])) == 2
     assert headers[LIBRARIES[name].header].count("t=") == (name == "stripe")
     for secret in (SECRET, "AnotherSecretKey"):
         assert LIBRARIES[name].accepts(headers, BODY, secret)
