@@ -12,8 +12,9 @@ from pipeline.event.outcomes import OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-DELIVERED, DUPLICATE = OutcomeKind.DELIVERED, OutcomeKind.DUPLICATE
-REJECTED, IGNORED, FAILED = OutcomeKind.REJECTED, OutcomeKind.IGNORED, OutcomeKind.FAILED
+DELIVERED, DUPLICATE = OutcomeKind.DELIVERED.value, OutcomeKind.DUPLICATE.value
+REJECTED, IGNORED = OutcomeKind.REJECTED.value, OutcomeKind.IGNORED.value
+FAILED = OutcomeKind.FAILED.value
 #: What only an audit can say.
 PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
