@@ -17,7 +17,6 @@ from local.gateway.errors import GatewayError
 from local.gateway.exchange import Exchange
 from local.gateway.gateway_responses import refuse
 from local.gateway.integrations import Integrations
-from local.gateway.kinesis_gather import RecordGatherer
 from local.gateway.reader import read_api
 from local.gateway.routes import Router
 from local.gateway.services import ServiceCaller
@@ -48,11 +47,7 @@ class Gateway:
     invoke : InvokeFunction
         Runs a function of the template, for authorizers and proxy integrations.
     clients : Callable[[str], Any]
-        Gives the SDK's client for a service, for integrations with AWS services. Called at once
-        for Kinesis where a route puts records.
-    record_gather_ms : float
-        How long a PutRecord call may wait, under load, for others to go along in a
-        PutRecords; 0 for never.
+        Gives the SDK's client for a service, for integrations with AWS services.
 
     Raises
     ------
@@ -66,23 +61,13 @@ class Gateway:
         *,
         invoke: InvokeFunction,
         clients: Callable[[str], Any],
-        record_gather_ms: float = 10.0,
     ) -> None:
         self._api = read_api(template)
         self._router = Router(self._api.routes)
         self._throttling = Throttling(self._api.routes)
         self._authorizers = Authorizers(invoke)
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
-        puts_records = any(
-            (route.integration.service, route.integration.action) == ("kinesis", "PutRecord")
-            for route in self._api.routes
-        )
-        records = (
-            RecordGatherer(clients("kinesis"), self._executor, record_gather_ms)
-            if puts_records
-            else None
-        )
-        self._integrations = Integrations(ServiceCaller(clients, self._executor), records, invoke)
+        self._integrations = Integrations(ServiceCaller(clients, self._executor), invoke)
 
     @property
     def api(self) -> Api:

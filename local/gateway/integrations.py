@@ -21,7 +21,6 @@ from local.vtl import to_text
 
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
-    from local.gateway.kinesis_gather import RecordGatherer
     from local.gateway.model import Integration, Route
     from local.gateway.services import ServiceCaller
     from local.invocation import InvokeFunction
@@ -75,17 +74,12 @@ class Integrations:
     ----------
     services : ServiceCaller
         For integrations with an AWS service.
-    records : RecordGatherer | None
-        For Kinesis PutRecord; None where no route uses it.
     invoke : InvokeFunction
         For Lambda proxy integrations.
     """
 
-    def __init__(
-        self, services: ServiceCaller, records: RecordGatherer | None, invoke: InvokeFunction
-    ) -> None:
+    def __init__(self, services: ServiceCaller, invoke: InvokeFunction) -> None:
         self._services = services
-        self._records = records
         self._invoke = invoke
 
     async def run(self, exchange: Exchange, route: Route) -> Reply:
@@ -124,8 +118,6 @@ class Integrations:
             arguments = self._services.arguments(service, action, payload)
         except PayloadError as error:
             return error_answer(400, "SerializationException", str(error))
-        if self._records and (service, action) == ("kinesis", "PutRecord"):
-            return await self._records.put(arguments)
         return await self._services.call(service, action, arguments)
 
     async def _proxy(self, exchange: Exchange, route: Route) -> Reply:

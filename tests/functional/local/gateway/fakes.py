@@ -59,21 +59,3 @@ class FakeKinesis:
         if error := self.fails(record["Data"]):
             raise error
         return {"ShardId": "shardId-000000000000", "SequenceNumber": f"n{record['Data']!r}"}
-
-    def put_records(self, **call: Any) -> dict[str, Any]:
-        self._wait()
-        self.calls.append(call["Records"])
-        entries: list[dict[str, Any]] = []
-        for record in call["Records"]:
-            error = self.fails(record["Data"])
-            if error is None:
-                entries.append({"ShardId": "s", "SequenceNumber": f"n{record['Data']!r}"})
-            elif isinstance(error, ClientError) and "Throughput" in str(error):
-                entries.append({
-                    "ErrorCode": "ProvisionedThroughputExceededException",
-                    "ErrorMessage": "slow down",
-                })  # fmt: skip
-            else:
-                raise error
-        failed = sum("ErrorCode" in entry for entry in entries)
-        return {"FailedRecordCount": failed, "Records": entries}

@@ -171,7 +171,6 @@ def run(
     *,
     invoke: InvokeFunction | None = None,
     client: Any = None,
-    gather_ms: float = 3.0,
 ) -> T:
     """Serve a template on a free port and run a scenario against it."""
 
@@ -181,7 +180,6 @@ def run(
             template,
             invoke=invoke or FakeFunction(),
             clients=lambda _: client or FakeKinesis(),
-            record_gather_ms=gather_ms,
         )
         runner = gateway.runner()
         await runner.setup()

@@ -1,192 +1,88 @@
-"""Gathering PutRecord calls: every sender gets the answer for its own record."""
+"""One PutRecord a request, as the deployed API does: every sender gets its own record's answer."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from typing import Any
 
-import pytest
-from botocore.exceptions import EndpointConnectionError
+import aiohttp
 
-from local.gateway.errors import GatewayError
-from local.gateway.kinesis_gather import MAX_RECORD_BYTES, RecordGatherer
-from local.gateway.replies import BackendAnswer
 from tests.functional.local.gateway.fakes import FakeKinesis, aws_error
+from tests.functional.local.gateway.support import Answer, ApiTemplate, Sender, kinesis, run
 
 
-def put_all(
-    stream: Any, records: list[bytes], *, window_ms: float = 3.0, **extra: Any
-) -> list[BackendAnswer]:
-    async def scenario() -> list[BackendAnswer]:
-        with ThreadPoolExecutor(8) as executor:
-            gatherer = RecordGatherer(stream, executor, window_ms)
-            calls = [
-                gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data, **extra})
-                for data in records
-            ]
-            return await asyncio.gather(*calls)
+def api() -> ApiTemplate:
+    template = ApiTemplate(binary=True)
+    template.method("/x", "POST", kinesis())
+    return template
 
-    return asyncio.run(scenario())
+
+def send_all(stream: FakeKinesis, bodies: list[bytes]) -> list[Answer]:
+    async def scenario(sender: Sender) -> list[Answer]:
+        return await asyncio.gather(*(sender.send("/x", body) for body in bodies))
+
+    return run(api(), scenario, client=stream)
 
 
 def numbers(count: int) -> list[bytes]:
     return [str(number).encode() for number in range(count)]
 
 
-def body(answer: BackendAnswer) -> Any:
-    return json.loads(answer.body)
+def test_each_sender_gets_the_answer_for_its_own_record() -> None:
+    stream, bodies = FakeKinesis(), numbers(200)
+    answers = send_all(stream, bodies)
+    assert [each.json["SequenceNumber"] for each in answers] == [f"n{body!r}" for body in bodies]
 
 
-def test_each_sender_gets_its_own_answer() -> None:
-    stream = FakeKinesis(delay=0.01)
-    records = numbers(1200)
-    answers = put_all(stream, records)
-    assert [body(each)["SequenceNumber"] for each in answers] == [f"n{data!r}" for data in records]
-    assert sorted(stream.data) == sorted(records)
-    assert all(len(call) <= 500 for call in stream.calls)
-    assert len(stream.calls) < 20
+def test_each_request_is_one_put_record() -> None:
+    """The deployed integration's action is PutRecord: nothing gathers what comes together."""
+    stream, bodies = FakeKinesis(), numbers(50)
+    send_all(stream, bodies)
+    assert [len(call) for call in stream.calls] == [1] * 50
+    assert sorted(stream.data) == sorted(bodies)
+    assert all(call[0].keys() == {"StreamName", "PartitionKey", "Data"} for call in stream.calls)
 
 
-def test_throttled_records_of_a_call_fail_alone() -> None:
-    """Documented: PutRecords answers 200 with an error code for each record that failed."""
-
+def test_throttled_records_fail_alone() -> None:
     def fails(data: bytes) -> Exception | None:
         slow = int(data) % 3 == 0
         return aws_error("ProvisionedThroughputExceededException") if slow else None
 
-    answers = put_all(FakeKinesis(fails), numbers(90))
-    for number, answer in enumerate(answers):
+    for number, answer in enumerate(send_all(FakeKinesis(fails), numbers(90))):
         if number % 3 == 0:
-            assert answer.status == 400
-            assert body(answer)["__type"] == "ProvisionedThroughputExceededException"
+            assert answer.json["__type"] == "ProvisionedThroughputExceededException"
         else:
-            assert answer.status == 200
+            assert answer.json["SequenceNumber"] == f"n{str(number).encode()!r}"
 
 
-def test_internal_failure_of_a_record_is_500() -> None:
-    class Failing(FakeKinesis):
-        def put_records(self, **call: Any) -> dict[str, Any]:
-            entry = {"ErrorCode": "InternalFailure", "ErrorMessage": "Internal service failure."}
-            return {"FailedRecordCount": 1, "Records": [entry] * len(call["Records"])}
+class HeldKinesis(FakeKinesis):
+    """Holds every call until it is told to go on."""
 
-    assert {answer.status for answer in put_all(Failing(), numbers(2))} == {500}
+    def __init__(self) -> None:
+        super().__init__()
+        self.came, self.go_on = threading.Semaphore(0), threading.Event()
 
-
-def test_record_that_spoils_a_call_fails_alone() -> None:
-    """A validation error fails PutRecords as a whole; PutRecord would fail one sender."""
-    bad = b"3"
-    stream = FakeKinesis(lambda data: aws_error("ValidationException") if data == bad else None)
-    answers = put_all(stream, numbers(10))
-    assert [answer.status for answer in answers] == [200] * 3 + [400] + [200] * 6
-    assert sorted(data for call in stream.calls if len(call) == 1 for data in [call[0]["Data"]])
-
-
-def test_error_of_the_whole_call_goes_to_every_sender() -> None:
-    stream = FakeKinesis(lambda _: aws_error("ResourceNotFoundException", message="no stream"))
-    answers = put_all(stream, numbers(10))
-    assert {answer.status for answer in answers} == {400}
-    assert {body(answer)["message"] for answer in answers} == {"no stream"}
-
-
-def test_no_answer_goes_to_every_sender() -> None:
-    stream = FakeKinesis(lambda _: EndpointConnectionError(endpoint_url="x"))
-    with pytest.raises(GatewayError, match="INTEGRATION_FAILURE"):
-        put_all(stream, numbers(2))
-
-
-@pytest.mark.parametrize(
-    ("data", "extra"),
-    [
-        (b"x" * (MAX_RECORD_BYTES + 1), {}),
-        (b"x" * MAX_RECORD_BYTES, {}),
-        (b"x", {"PartitionKey": ""}),
-        (b"x", {"PartitionKey": "k" * 257}),
-        (b"x", {"SequenceNumberForOrdering": "1"}),
-    ],
-)
-def test_record_that_could_spoil_a_call_goes_on_its_own(data: bytes, extra: Any) -> None:
-    stream = FakeKinesis()
-    put_all(stream, [data, data], **extra)
-    assert [len(call) for call in stream.calls] == [1, 1]
-    assert all("StreamName" in call[0] for call in stream.calls)
-
-
-def test_largest_records_fill_a_call_to_five_megabytes() -> None:
-    stream = FakeKinesis(delay=0.01)
-    large = b"x" * (MAX_RECORD_BYTES - 1)
-    put_all(stream, [large] * 12)
-    assert sum(len(call) for call in stream.calls) == 12
-    assert max(len(call) for call in stream.calls) == 5
-
-
-def test_single_record_is_put_alone_and_at_once() -> None:
-    stream = FakeKinesis()
-    put_all(stream, [b"x"], window_ms=10_000)
-    assert stream.calls == [[{"StreamName": "s", "PartitionKey": "k", "Data": b"x"}]]
-
-
-def test_window_of_zero_gathers_nothing() -> None:
-    stream = FakeKinesis()
-    put_all(stream, numbers(5), window_ms=0)
-    assert [len(call) for call in stream.calls] == [1] * 5
+    def put_record(self, **record: Any) -> dict[str, Any]:
+        self.came.release()
+        assert self.go_on.wait(60)
+        return super().put_record(**record)
 
 
 def test_sender_that_hangs_up_spoils_nothing() -> None:
-    stream = FakeKinesis(delay=0.05)
+    """Its record is on the stream all the same, as with API Gateway."""
+    stream = HeldKinesis()
 
-    async def scenario() -> list[BackendAnswer | BaseException]:
-        with ThreadPoolExecutor(8) as executor:
-            gatherer = RecordGatherer(stream, executor, 3.0)
-            tasks = [
-                asyncio.ensure_future(
-                    gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data})
-                )
-                for data in numbers(10)
-            ]
-            await asyncio.sleep(0.01)
-            tasks[4].cancel()
-            return await asyncio.gather(*tasks, return_exceptions=True)
+    async def scenario(sender: Sender) -> list[Answer | BaseException]:
+        tasks = [asyncio.ensure_future(sender.send("/x", data)) for data in numbers(5)]
+        for _ in tasks:
+            assert await asyncio.to_thread(stream.came.acquire, timeout=60)
+        tasks[2].cancel()
+        await asyncio.wait([tasks[2]])
+        stream.go_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
 
-    results = asyncio.run(scenario())
-    assert isinstance(results[4], asyncio.CancelledError)
-    assert sum(isinstance(result, BackendAnswer) for result in results) == 9
-    assert len(stream.data) == 10
-
-
-def test_under_load_calls_are_a_window_apart() -> None:
-    stream = FakeKinesis()
-
-    async def scenario() -> None:
-        with ThreadPoolExecutor(8) as executor:
-            gatherer = RecordGatherer(stream, executor, 500.0)
-
-            def put(data: bytes) -> asyncio.Future[BackendAnswer]:
-                return asyncio.ensure_future(
-                    gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data})
-                )
-
-            await asyncio.gather(put(b"1"), put(b"2"))
-            third = put(b"3")
-            await asyncio.sleep(0.02)
-            await asyncio.gather(third, put(b"4"))
-
-    asyncio.run(scenario())
-    assert [[record["Data"] for record in call] for call in stream.calls] == [
-        [b"1", b"2"],
-        [b"3", b"4"],
-    ]
-
-
-def test_a_lone_sender_never_waits_for_others() -> None:
-    stream = FakeKinesis()
-
-    async def scenario() -> None:
-        with ThreadPoolExecutor(8) as executor:
-            gatherer = RecordGatherer(stream, executor, 3_600_000)
-            for data in numbers(3):
-                await gatherer.put({"StreamName": "s", "PartitionKey": "k", "Data": data})
-
-    asyncio.run(scenario())
-    assert [len(call) for call in stream.calls] == [1, 1, 1]
+    results = run(api(), scenario, client=stream)
+    assert isinstance(results[2], asyncio.CancelledError | aiohttp.ClientError)
+    assert [each.status for each in results if isinstance(each, Answer)] == [200] * 4
+    assert sorted(stream.data) == numbers(5)
