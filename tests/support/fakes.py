@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -51,7 +52,7 @@ class FakeSsm(Faulty):
         return {"Parameter": {"Name": Name, "Value": self.parameters[Name]}}
 
 
-def in_turn(method: Any, calls: list[dict[str, Any]]) -> list[Any]:
+def in_turn(method: Any, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Make several calls one after the other; an error stands in the place of its answer."""
     answers: list[Any] = []
     for call in calls:
@@ -74,10 +75,10 @@ class FakeDynamoDb(Faulty):
         self.write_faults: deque[Exception] = deque()
         self.writes_broken = False
 
-    def batch_get_items(self, calls: list[dict[str, Any]]) -> list[Any]:
+    def batch_get_items(self, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         return in_turn(self.batch_get_item, calls)
 
-    def batch_write_items(self, calls: list[dict[str, Any]]) -> list[Any]:
+    def batch_write_items(self, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         return in_turn(self.batch_write_item, calls)
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class FakeSqs(Faulty):
         #: Given the message, an error code and whether it is the sender's fault; else None.
         self.fail_entry: Any = lambda _body: None
 
-    def send_message_batches(self, calls: list[dict[str, Any]]) -> list[Any]:
+    def send_message_batches(self, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         return in_turn(self.send_message_batch, calls)
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -146,13 +146,13 @@ class FakeKinesis:
 
     def __init__(self, shards: int = 3) -> None:
         self.names = [f"shardId-{number:012d}" for number in range(shards)]
-        self.records: dict[str, list[dict[str, Any]]] = {}
+        self.records: dict[str, list[Mapping[str, Any]]] = {}
         self.calls = 0
         self.listed = 0
         self.kill_at: int | None = None
         self.kill_after: int | None = None
         #: Given the number of the call and the entries, an error for each entry, or None.
-        self.refuse: Callable[[int, list[Any]], list[str | None]] = lambda _, e: [None] * len(e)
+        self.refuse: Callable[[int, Any], list[str | None]] = lambda _, e: [None] * len(e)
         self.faults: list[Exception] = []
 
     def _width(self) -> int:
@@ -182,7 +182,9 @@ class FakeKinesis:
     def describe_stream_summary(self, **_: Any) -> dict[str, Any]:
         return {"StreamDescriptionSummary": {"OpenShardCount": len(self.names)}}
 
-    def put_records(self, *, StreamName: str, Records: list[dict[str, Any]]) -> dict[str, Any]:
+    def put_records(
+        self, *, StreamName: str, Records: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
         self.calls += 1
         if self.calls == self.kill_at:
             raise Killed
@@ -226,7 +228,7 @@ class FakeKinesis:
         return sorted(envelope.id for envelope in self.envelopes())
 
     @property
-    def aggregates(self) -> list[dict[str, Any]]:
+    def aggregates(self) -> list[Mapping[str, Any]]:
         return [
             entry
             for entries in self.records.values()

@@ -1,0 +1,125 @@
+# ruff: noqa: N803 - the names of parameters are boto3's
+"""What the domain asks of AWS: one Protocol for each use of a service, and no method more.
+
+The lean clients, boto3's clients and the tests' fakes all fit; `tests/unit/aws/test_seams.py` has
+mypy see to it. Names, parameters and answers are boto3's. Only annotations name this module, so
+it costs a cold start nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+#: What a service answered: the members of the AWS API reference.
+Answer = Mapping[str, Any]
+#: What a call that did not work has in the place of an answer.
+Failure = ClientError | BotoCoreError
+
+
+class Queue(Protocol):
+    """Queues that are written to (Amazon SQS)."""
+
+    def send_message_batches(
+        self, calls: Sequence[Mapping[str, Any]], /
+    ) -> Sequence[Answer | Failure]:
+        """Make several SendMessageBatch calls at once; an error is in the place of its answer."""
+        ...
+
+
+class Table(Protocol):
+    """A table that is read and written in batches (Amazon DynamoDB)."""
+
+    def batch_get_items(self, calls: Sequence[Mapping[str, Any]], /) -> Sequence[Answer | Failure]:
+        """Make several BatchGetItem calls at once; an error is in the place of its answer."""
+        ...
+
+    def batch_write_items(
+        self, calls: Sequence[Mapping[str, Any]], /
+    ) -> Sequence[Answer | Failure]:
+        """Make several BatchWriteItem calls at once; an error is in the place of its answer."""
+        ...
+
+
+class LockTable(Protocol):
+    """A table whose rows are changed under a condition (Amazon DynamoDB)."""
+
+    def update_item(
+        self,
+        *,
+        TableName: str,
+        Key: Mapping[str, Any],
+        UpdateExpression: str,
+        ConditionExpression: str,
+        ExpressionAttributeNames: Mapping[str, str],
+        ExpressionAttributeValues: Mapping[str, Any],
+        ReturnValues: Any,  # a Literal in boto3's stubs
+    ) -> Answer:
+        """Change a row, or fail with ConditionalCheckFailedException."""
+        ...
+
+
+class Bucket(Protocol):
+    """A bucket that is written to (Amazon S3)."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> Answer:
+        """Write an object."""
+        ...
+
+
+class ReadableBucket(Protocol):
+    """A bucket that is read (Amazon S3)."""
+
+    def get_object(self, *, Bucket: str, Key: str, Range: str = ..., IfMatch: str = ...) -> Answer:
+        """Read an object, or a range of it."""
+        ...
+
+    def list_objects_v2(
+        self,
+        *,
+        Bucket: str,
+        Prefix: str,
+        Delimiter: str = ...,
+        StartAfter: str = ...,
+        ContinuationToken: str = ...,
+    ) -> Answer:
+        """List a page of keys."""
+        ...
+
+
+class Stream(Protocol):
+    """A stream that takes one record at a time (Amazon Kinesis Data Streams)."""
+
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> Answer:
+        """Put one record on the stream."""
+        ...
+
+
+class ShardedStream(Protocol):
+    """A stream that takes many records at once, each for a shard (Amazon Kinesis Data Streams)."""
+
+    def put_records(self, *, StreamName: str, Records: Sequence[Any]) -> Answer:
+        """Put records on the stream; the answer says which of them were refused."""
+        ...
+
+    def list_shards(self, *, StreamName: str = ..., NextToken: str = ...) -> Answer:
+        """List a page of shards."""
+        ...
+
+
+class DescribedStream(Protocol):
+    """A stream that says what it can take (Amazon Kinesis Data Streams)."""
+
+    def describe_stream_summary(self, *, StreamName: str) -> Answer:
+        """Read mode, number of shards and largest record."""
+        ...
+
+
+class Parameters(Protocol):
+    """The Parameter Store (AWS Systems Manager)."""
+
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> Answer:
+        """Read one parameter."""
+        ...

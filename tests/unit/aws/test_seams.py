@@ -1,0 +1,86 @@
+"""The seams to AWS: what stands at one must fit, in its types and in its names.
+
+mypy reads the assignments of this module; a client or a fake that has another signature fails
+`make lint`. The tests see that each of them also has the methods when the code runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from pipeline.aws import clients, seams
+from pipeline.aws.account import Account
+from tests.support import fakes
+from tests.support.polling import FakeCheckpoints
+from tests.support.replay import FakeArchive, FakeKinesis
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+
+ACCOUNT = Account("us-west-2", "key", "secret", endpoint_url="http://127.0.0.1:9")
+QUEUES: tuple[seams.Queue, ...] = (clients.Sqs(ACCOUNT), fakes.FakeSqs())
+TABLES: tuple[seams.Table, ...] = (clients.DynamoDb(ACCOUNT), fakes.FakeDynamoDb())
+BUCKETS: tuple[seams.Bucket, ...] = (clients.S3(ACCOUNT, "archive"), fakes.FakeS3())
+STREAMS: tuple[seams.Stream, ...] = (clients.Kinesis(ACCOUNT), fakes.FakeStream())
+PARAMETERS: tuple[seams.Parameters, ...] = (clients.Ssm(ACCOUNT), fakes.FakeSsm())
+
+
+def _client(service: Any) -> Any:
+    return boto3.client(
+        service,
+        region_name="us-west-2",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+
+
+DYNAMODB: DynamoDBClient = _client("dynamodb")
+KINESIS: KinesisClient = _client("kinesis")
+S3: S3Client = _client("s3")
+SSM: SSMClient = _client("ssm")
+
+LOCK_TABLES: tuple[seams.LockTable, ...] = (DYNAMODB, FakeCheckpoints())
+READABLE_BUCKETS: tuple[seams.ReadableBucket, ...] = (S3, FakeArchive())
+BOTO_BUCKETS: tuple[seams.Bucket, ...] = (S3, FakeArchive())
+SHARDED_STREAMS: tuple[seams.ShardedStream, ...] = (KINESIS, FakeKinesis())
+DESCRIBED_STREAMS: tuple[seams.DescribedStream, ...] = (KINESIS, FakeKinesis())
+BOTO_PARAMETERS: tuple[seams.Parameters, ...] = (SSM,)
+
+FITTING: list[tuple[type, tuple[object, ...]]] = [
+    (seams.Queue, QUEUES),
+    (seams.Table, TABLES),
+    (seams.Bucket, BUCKETS + BOTO_BUCKETS),
+    (seams.Stream, STREAMS),
+    (seams.Parameters, PARAMETERS + BOTO_PARAMETERS),
+    (seams.LockTable, LOCK_TABLES),
+    (seams.ReadableBucket, READABLE_BUCKETS),
+    (seams.ShardedStream, SHARDED_STREAMS),
+    (seams.DescribedStream, DESCRIBED_STREAMS),
+]
+
+
+def _methods(seam: type) -> list[str]:
+    return [name for name, _ in inspect.getmembers(seam, inspect.isfunction) if name[0] != "_"]
+
+
+@pytest.mark.parametrize(("seam", "implementations"), FITTING)
+def test_what_stands_at_a_seam_has_its_methods(
+    seam: type, implementations: tuple[object, ...]
+) -> None:
+    assert _methods(seam)
+    for implementation in implementations:
+        for name in _methods(seam):
+            assert callable(getattr(implementation, name)), (implementation, name)
+
+
+@pytest.mark.parametrize("seam", [seams.Bucket, seams.Stream, seams.Parameters])
+def test_a_lean_client_has_no_method_that_no_seam_asks_for(seam: type) -> None:
+    lean = next(one for known, some in FITTING for one in some if known is seam)
+    assert {name for name in dir(lean) if name[0] != "_"} == set(_methods(seam))
