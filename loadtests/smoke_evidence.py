@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import load_catalog
+from pipeline.event.event_id import request_of
 from settings.source.compiler import write_compiled_catalog
-from toolbox.audit.join import Entry, Received, base_id
 from toolbox.audit.known import TableCheck
 from toolbox.audit.listing import Listing, hour_prefix, hours
 from toolbox.audit.reading import ArchiveReader
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from loadtests.target import Target
     from pipeline.event.compiled_source import Catalog
+    from toolbox.audit.join import Entry, Received
     from toolbox.audit.listing import ArchiveObject
 
 #: How far the clocks of this machine and of AWS may be apart.
@@ -66,8 +67,8 @@ class Evidence:
         for prefix in hour_prefixes:
             for item in self._new(f"ledger/{prefix}"):
                 for entry in self._reader.entries(item):
-                    if base_id(entry.id) in self._ids:
-                        self._entries.setdefault(base_id(entry.id), {})[entry.id] = entry
+                    if request_of(entry.id) in self._ids:
+                        self._entries.setdefault(request_of(entry.id), {})[entry.id] = entry
             for source in self._sources:
                 for item in self._new(f"raw/source={source}/{prefix}"):
                     for event in self._reader.received(item):

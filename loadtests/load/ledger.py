@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from loadtests.load.proof import Ends
 from pipeline.archive.objects import Objects
-from toolbox.audit.join import FAILED, base_id
+from pipeline.event.event_id import request_of
+from toolbox.audit.join import FAILED
 from toolbox.audit.listing import ArchiveObject, Listing, hour_prefix, hours
 from toolbox.audit.reading import ArchiveReader
 
@@ -81,7 +82,7 @@ class Ledger:
         return self.ends
 
     def _take(self, event_id: str, outcome: str) -> bool:
-        if self._ids is not None and base_id(event_id) not in self._ids:
+        if self._ids is not None and request_of(event_id) not in self._ids:
             return False
         if new := event_id not in self.ends.by_event:
             self._open -= 1

@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from toolbox.audit.join import DELIVERED, DUPLICATE, base_id
+from pipeline.event.event_id import request_of
+from toolbox.audit.join import DELIVERED, DUPLICATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +55,7 @@ class Ends:
         """Give what became of the events of each request."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for event_id, outcome in self.by_event.items():
-            found[base_id(event_id)][outcome] += 1
+            found[request_of(event_id)][outcome] += 1
         return found
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, safe_source
 from pipeline.event.envelope import EnvelopeError, decode_envelope
+from pipeline.event.event_id import request_id
 from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.stream.records import read_events
 
@@ -128,6 +129,6 @@ def _archived(event: Event, reason: str, explanation: str) -> ArchivedEvent:
     except EnvelopeError as error:
         archived.explanation = str(error)
         return archived
-    archived.id = f"{envelope.id}@{envelope.replay}" if envelope.replay else envelope.id
+    archived.id = request_id(envelope.id, envelope.replay)
     archived.source = safe_source(envelope.source)
     return archived

@@ -11,6 +11,7 @@ import orjson
 
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import EnvelopeError, decode_envelope
+from pipeline.event.event_id import EventId, element_id, request_id
 from pipeline.event.events import Event, Outcome, ignored, rejected
 from pipeline.event.fields import as_text, find
 from pipeline.event.outcomes import Reason
@@ -38,8 +39,7 @@ def open_envelope(event: Event) -> Outcome | None:
         event.envelope = envelope = decode_envelope(event.data)
     except EnvelopeError as error:
         return rejected(event, Reason.MALFORMED_ENVELOPE, str(error))
-    # A replay is an attempt of its own: its retries must not be taken for the first delivery.
-    event.id = f"{envelope.id}@{envelope.replay}" if envelope.replay else envelope.id
+    event.id = request_id(envelope.id, envelope.replay)
     event.data = b""
     return None
 
@@ -128,7 +128,7 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
 def _element(event: Event, number: int, value: Any) -> Event:
     return replace(
         event,
-        id=f"{event.id}#{number}",
+        id=element_id(event.id, number),
         body=value,
         body_json=orjson.dumps(value),
     )
@@ -179,7 +179,7 @@ def identify(event: Event) -> Outcome | None:
         key = digest(key.encode(errors="replace"))
     elif source.split is not None and source.delivery_id_header:
         # The header names the request; its events are told apart by their place in it.
-        key = f"{key}#{event.id.rpartition('#')[2]}"
+        key = f"{key}#{EventId.parse(event.id).element}"
     event.deduplication_key = f"{source.name}#{key}"
     event.queue = source.queue_by_type.get(event.event_type, source.queue)
     return None

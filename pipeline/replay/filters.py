@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.archive.lines import ArchiveKind
 from pipeline.errors import PipelineError
+from pipeline.event.event_id import request_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class Filter:
 
     @staticmethod
     def _names(event: ArchivedEvent, ids: frozenset[str]) -> bool:
-        if event.id in ids or event.id.partition("#")[0] in ids:
+        if event.id in ids or request_of(event.id) in ids:
             return True
         envelope = event.envelope
         return envelope is not None and (

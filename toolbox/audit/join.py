@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.event.event_id import EventId, request_of
 from pipeline.event.outcomes import OutcomeKind
 
 if TYPE_CHECKING:
@@ -71,13 +72,13 @@ class Report:
         counter[outcome] += 1
         if reason:
             counter[f"rejected:{reason}"] += 1
-        envelope, _, replay = base_id(event_id).partition("@")
-        if replay:
+        made_of = EventId.parse(event_id)
+        if made_of.job:
             counter["replays"] += 1
             if outcome in {DELIVERED, DUPLICATE}:
-                self.redelivered.add(envelope)
+                self.redelivered.add(made_of.envelope)
         if outcome in {REJECTED, FAILED, MISSING}:
-            self.unresolved.add(envelope)
+            self.unresolved.add(made_of.envelope)
 
     @property
     def totals(self) -> Counter[str]:
@@ -93,11 +94,6 @@ class Report:
     def recovered(self) -> int:
         """How many that ended badly were delivered by a replay."""
         return len(self.unresolved & self.redelivered)
-
-
-def base_id(event_id: str) -> str:
-    """Give the id of the request of an event that was split out of it."""
-    return event_id.partition("#")[0]
 
 
 def join_shard(
@@ -124,7 +120,7 @@ def join_shard(
         entries: dict[str, list[Entry]] = {}
         # The same line can be there twice, when a batch was tried again in other parts.
         for entry in {entry.id: entry for entry in ledger_group}.values():
-            entries.setdefault(base_id(entry.id), []).append(entry)
+            entries.setdefault(request_of(entry.id), []).append(entry)
         for event in {event.id: event for event in raw_group}.values():
             known = entries.pop(event.id, None)
             if known is None:

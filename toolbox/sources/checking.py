@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcome, duplicate
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.receiving.answers import Answer
@@ -130,9 +131,7 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
 
 
 def _in_order(events: list[Event]) -> list[Event]:
-    return sorted(
-        events, key=lambda event: int(event.id.rpartition("#")[2] or 0) if "#" in event.id else 0
-    )
+    return sorted(events, key=lambda event: EventId.parse(event.id).element or 0)
 
 
 def _answer_faults(expect: Expectation, answer: Answer) -> Iterator[str]:
