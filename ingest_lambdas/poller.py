@@ -38,15 +38,14 @@ def poller() -> Poller:
     """Make the poller of this process, on its first invocation."""
     environment = PollerEnvironment.read(os.environ)
     session = boto3.Session()
-    dynamodb, kinesis, ssm, s3 = (
-        session.client(service, config=CLIENT) for service in ("dynamodb", "kinesis", "ssm", "s3")
-    )
+    ssm, s3 = session.client("ssm", config=CLIENT), session.client("s3", config=CLIENT)
+    dynamodb = session.client("dynamodb", config=CLIENT)
     services = Services(
         catalog=load_catalog(),
         targets=read_targets(environment.targets),
         secrets=SecretStore(ssm, environment.project, environment.stage),
         checkpoints=Checkpoints(dynamodb, environment.checkpoint_table, time.time),
-        kinesis=kinesis,
+        kinesis=session.client("kinesis", config=CLIENT),
         stream=environment.stream,
         archive=Archive(s3, environment.archive_bucket),
         clock=time.time,

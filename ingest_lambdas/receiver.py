@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from pipeline.aws.seams import Stream
+
 logger = Logger()
 #: Zoom and Slack wait three seconds. A second attempt comes too late for them, but the event is
 #: then on the stream, and what they send again is a duplicate of it.
@@ -43,7 +45,7 @@ class Receiver:
 
     catalog: Catalog
     secrets: SecretStore
-    kinesis: Any
+    kinesis: Stream
     stream: str
 
     def receive(self, event: Mapping[str, Any]) -> tuple[Request, Answer]:

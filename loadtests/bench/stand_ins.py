@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SHARDS = 4
 _WIDTH = 2**128 // SHARDS
@@ -91,7 +91,7 @@ class NoKinesis:
             ]
         }
 
-    def put_records(self, *, Records: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
+    def put_records(self, *, Records: Sequence[Any], **_: Any) -> dict[str, Any]:  # noqa: N803
         """Say that all records are on the shards that they named."""
         results = [
             {"ShardId": _shard(int(one.get("ExplicitHashKey", "0")) // _WIDTH)} for one in Records

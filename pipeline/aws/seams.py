@@ -97,16 +97,24 @@ class Stream(Protocol):
         ...
 
 
-class ShardedStream(Protocol):
-    """A stream that takes many records at once, each for a shard (Amazon Kinesis Data Streams)."""
+class BatchStream(Protocol):
+    """A stream that takes many records at once (Amazon Kinesis Data Streams)."""
 
     def put_records(self, *, StreamName: str, Records: Sequence[Any]) -> Answer:
         """Put records on the stream; the answer says which of them were refused."""
         ...
 
+
+class ShardedStream(Protocol):
+    """A stream that tells its shards (Amazon Kinesis Data Streams)."""
+
     def list_shards(self, *, StreamName: str = ..., NextToken: str = ...) -> Answer:
         """List a page of shards."""
         ...
+
+
+class TargetStream(BatchStream, ShardedStream, Protocol):
+    """A stream that a job writes to, shard by shard."""
 
 
 class DescribedStream(Protocol):

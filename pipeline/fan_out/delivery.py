@@ -14,6 +14,7 @@ from pipeline.event.outcomes import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pipeline.aws.seams import Answer, Failure, Queue
     from pipeline.runtime.deadline import Deadline
 
 MESSAGES_PER_BATCH = 10
@@ -34,13 +35,13 @@ class SqsDelivery:
 
     Parameters
     ----------
-    sqs : Any
-        A client with `send_message_batches`, as pipeline.aws.clients.Sqs has it.
+    sqs : Queue
+        Where queues are.
     queue_urls : Mapping[str, str]
         Queue name to URL.
     """
 
-    def __init__(self, sqs: Any, queue_urls: Mapping[str, str]) -> None:
+    def __init__(self, sqs: Queue, queue_urls: Mapping[str, str]) -> None:
         self._sqs = sqs
         self._queue_urls = queue_urls
 
@@ -93,7 +94,7 @@ class _Work:
     outcomes: list[Outcome] = field(default_factory=list)
     explanation: str = "SQS did not take it"
 
-    def settle(self, batch: list[Event], answer: dict[str, Any] | Exception) -> None:
+    def settle(self, batch: list[Event], answer: Answer | Failure) -> None:
         """Take the answer to one call."""
         if isinstance(answer, ClientError):
             self._settle_error(batch, answer)
@@ -112,7 +113,7 @@ class _Work:
             # SQS refused the batch for one message: one by one, the message at fault is found.
             self.waiting += [[event] for event in batch]
 
-    def _settle_entries(self, batch: list[Event], answer: dict[str, Any]) -> None:
+    def _settle_entries(self, batch: list[Event], answer: Answer) -> None:
         taken = {str(entry["Id"]) for entry in answer.get("Successful", [])}
         failed = {str(entry["Id"]): entry for entry in answer.get("Failed", [])}
         again = []

@@ -6,13 +6,14 @@ Check, send, remember: a crash between send and remember delivers twice and lose
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.event.events import Event, Outcome, delivered, duplicate, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipeline.aws.seams import Table
     from pipeline.runtime.deadline import Deadline
 
 #: Limits of BatchGetItem and BatchWriteItem (Amazon DynamoDB API reference).
@@ -25,15 +26,15 @@ class DeduplicationTable:
 
     Parameters
     ----------
-    dynamodb : Any
-        A client with `batch_get_items` and `batch_write_items`, as pipeline.aws.clients.DynamoDb.
+    dynamodb : Table
+        Where tables are.
     table : str
         The table's name.
     clock : Callable[[], float]
         Epoch seconds.
     """
 
-    def __init__(self, dynamodb: Any, table: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, dynamodb: Table, table: str, clock: Callable[[], float] = time.time) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._clock = clock

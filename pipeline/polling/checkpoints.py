@@ -11,7 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.polling.errors import LeaseLostError, PollError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from pipeline.aws.seams import LockTable
 
 #: How long a lock stays after Lambda has ended the invocation that held it: clocks differ.
 MARGIN_MS = 10_000
@@ -52,15 +54,15 @@ class Checkpoints:
 
     Parameters
     ----------
-    dynamodb : Any
-        A boto3 DynamoDB client.
+    dynamodb : LockTable
+        Where tables are.
     table : str
         The table's name.
     clock : Callable[[], float]
         Epoch seconds.
     """
 
-    def __init__(self, dynamodb: Any, table: str, clock: Callable[[], float]) -> None:
+    def __init__(self, dynamodb: LockTable, table: str, clock: Callable[[], float]) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
@@ -145,10 +147,10 @@ class Checkpoints:
 
     def _update(
         self, row: str, expression: str, condition: str, values: dict[str, Any]
-    ) -> dict[str, Any] | None:
+    ) -> Mapping[str, Any] | None:
         used = {name: real for name, real in _NAMES.items() if name in expression + condition}
         try:
-            answer: dict[str, Any] = self._dynamodb.update_item(
+            return self._dynamodb.update_item(
                 TableName=self._table,
                 Key={"pk": {"S": row}},
                 UpdateExpression=expression,
@@ -163,7 +165,6 @@ class Checkpoints:
             raise PollError(f"checkpoint {row}: cannot be written: {error}") from None
         except BotoCoreError as error:
             raise PollError(f"checkpoint {row}: cannot be written: {error}") from None
-        return answer
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

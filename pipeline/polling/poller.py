@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.polling.credentials import Credentials
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.archive.writer import Archive
+    from pipeline.aws.seams import TargetStream
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.polling.checkpoints import Checkpoints, Lease
@@ -50,8 +51,8 @@ class Services:
         Their credentials.
     checkpoints : Checkpoints
         How far each feed was fetched.
-    kinesis : Any
-        A boto3 Kinesis client.
+    kinesis : TargetStream
+        Where streams are.
     stream : str
         The stream's name.
     archive : Archive
@@ -64,7 +65,7 @@ class Services:
     targets: Mapping[str, Target]
     secrets: SecretStore
     checkpoints: Checkpoints
-    kinesis: Any
+    kinesis: TargetStream
     stream: str
     archive: Archive
     clock: Callable[[], float]

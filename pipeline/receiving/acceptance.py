@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,6 +11,7 @@ from pipeline.event.parsing import LONGEST_KEY, digest, find_delivery_id
 from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 
 if TYPE_CHECKING:
+    from pipeline.aws.seams import Stream
     from pipeline.receiving.request import Request
 
 #: The Kinesis errors that a sender can cause. Stream name and partition key are always valid, so
@@ -54,15 +55,15 @@ def _key(request: Request) -> str:
     return digest(found.encode()) if too_long else found
 
 
-def put_envelope(envelope: Envelope, kinesis: Any, stream: str) -> Answer:
+def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:
     """Put an envelope on the stream, and say whether it is there.
 
     Parameters
     ----------
     envelope : Envelope
         The envelope.
-    kinesis : Any
-        A client with `put_record`, as pipeline.aws.clients.Kinesis has it.
+    kinesis : Stream
+        Where streams are.
     stream : str
         The stream's name.
     """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.event.secrets import SecretError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pipeline.aws.seams import Parameters
     from pipeline.event.compiled_source import CompiledSource
 
 #: How long a value serves, in seconds. A rotation keeps the previous value for longer than this.
@@ -25,8 +26,8 @@ class SecretStore:
 
     Parameters
     ----------
-    ssm : Any
-        A boto3 SSM client.
+    ssm : Parameters
+        The Parameter Store.
     project, stage : str
         Parts of the parameters' names: `/<project>/<source>/<stage>/<kind>`.
     clock : Callable[[], float]
@@ -34,7 +35,11 @@ class SecretStore:
     """
 
     def __init__(
-        self, ssm: Any, project: str, stage: str, clock: Callable[[], float] = time.monotonic
+        self,
+        ssm: Parameters,
+        project: str,
+        stage: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ssm = ssm
         self._project = project

@@ -15,6 +15,7 @@ from pipeline.stream.shards import StreamError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipeline.aws.seams import BatchStream
     from pipeline.stream.pace import Pace
     from pipeline.stream.shards import ShardMap
 
@@ -55,8 +56,8 @@ class StreamWriter:
 
     Parameters
     ----------
-    kinesis : Any
-        A boto3 Kinesis client.
+    kinesis : BatchStream
+        Where streams are.
     stream : str
         The stream's name.
     shards : ShardMap
@@ -73,7 +74,7 @@ class StreamWriter:
 
     def __init__(
         self,
-        kinesis: Any,
+        kinesis: BatchStream,
         stream: str,
         shards: ShardMap,
         pace: Pace,

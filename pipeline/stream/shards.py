@@ -15,6 +15,8 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.aws.seams import DescribedStream, ShardedStream
+
 REFRESH_SECONDS = 60.0
 #: Amazon Kinesis Data Streams quotas: one shard takes 1 MB and 1,000 records a second; a new
 #: on-demand stream takes four times that.
@@ -43,8 +45,8 @@ class ShardMap:
 
     Parameters
     ----------
-    kinesis : Any
-        A boto3 Kinesis client.
+    kinesis : ShardedStream
+        Where streams are.
     stream : str
         The stream's name.
     clock : Callable[[], float]
@@ -52,7 +54,7 @@ class ShardMap:
     """
 
     def __init__(
-        self, kinesis: Any, stream: str, clock: Callable[[], float] = time.monotonic
+        self, kinesis: ShardedStream, stream: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._kinesis = kinesis
         self._stream = stream
@@ -128,15 +130,8 @@ class Capacity:
     largest_record: int
 
 
-def capacity(kinesis: Any, stream: str) -> Capacity:
+def capacity(kinesis: DescribedStream, stream: str) -> Capacity:
     """Ask how much a stream can take.
-
-    Parameters
-    ----------
-    kinesis : Any
-        A boto3 Kinesis client.
-    stream : str
-        The stream's name.
 
     Raises
     ------

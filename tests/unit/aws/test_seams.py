@@ -49,7 +49,7 @@ SSM: SSMClient = _client("ssm")
 LOCK_TABLES: tuple[seams.LockTable, ...] = (DYNAMODB, FakeCheckpoints())
 READABLE_BUCKETS: tuple[seams.ReadableBucket, ...] = (S3, FakeArchive())
 BOTO_BUCKETS: tuple[seams.Bucket, ...] = (S3, FakeArchive())
-SHARDED_STREAMS: tuple[seams.ShardedStream, ...] = (KINESIS, FakeKinesis())
+TARGET_STREAMS: tuple[seams.TargetStream, ...] = (KINESIS, FakeKinesis())
 DESCRIBED_STREAMS: tuple[seams.DescribedStream, ...] = (KINESIS, FakeKinesis())
 BOTO_PARAMETERS: tuple[seams.Parameters, ...] = (SSM,)
 
@@ -61,7 +61,7 @@ FITTING: list[tuple[type, tuple[object, ...]]] = [
     (seams.Parameters, PARAMETERS + BOTO_PARAMETERS),
     (seams.LockTable, LOCK_TABLES),
     (seams.ReadableBucket, READABLE_BUCKETS),
-    (seams.ShardedStream, SHARDED_STREAMS),
+    (seams.TargetStream, TARGET_STREAMS),
     (seams.DescribedStream, DESCRIBED_STREAMS),
 ]
 
