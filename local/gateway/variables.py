@@ -8,15 +8,12 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote_plus, unquote_plus
 
-import orjson
-
 from local.gateway.exchange import ContextObject
-from local.vtl import Missing, VtlError, VtlObject, json_value, kind_of
+from local.vtl import VtlError, VtlObject, kind_of
 
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
 
-_PATH_STEP = re.compile(r"\.([A-Za-z_][\w-]*)|\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]")
 _ESCAPES = {
     "'": "\\'", '"': '\\"', "\\": "\\\\",
     "\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r",
@@ -46,7 +43,6 @@ class UtilObject(VtlObject):
         "base64Decode": "base64_decode",
         "base64Encode": "base64_encode",
         "escapeJavaScript": "escape_java_script",
-        "parseJson": "parse_json",
         "urlDecode": "url_decode",
         "urlEncode": "url_encode",
     }
@@ -76,13 +72,6 @@ class UtilObject(VtlObject):
         """Escape for JavaScript, which for a single quote gives what is no valid JSON."""
         return _TO_ESCAPE.sub(_escaped, _text("escapeJavaScript", value))
 
-    def parse_json(self, value: Any) -> Any:
-        """Parse JSON into maps and lists."""
-        try:
-            return json_value(orjson.loads(_text("parseJson", value)))
-        except orjson.JSONDecodeError as error:
-            raise VtlError(f"$util.parseJson: {error}") from None
-
 
 class InputObject(VtlObject):
     """`$input`.
@@ -94,79 +83,34 @@ class InputObject(VtlObject):
     """
 
     type_name = "$input"
-    vtl_methods: ClassVar[dict[str, str]] = {
-        "json": "json_at",
-        "params": "params",
-        "path": "path_at",
-    }
+    vtl_methods: ClassVar[dict[str, str]] = {"params": "params"}
 
     def __init__(self, exchange: Exchange, body: str) -> None:
         self._exchange = exchange
         self._body = body
 
     def vtl_property(self, name: str) -> Any:
-        """Give `body`; an empty body prints as `{}`, as recorded from API Gateway."""
+        """Return `body`; an empty body prints as `{}`, as recorded from API Gateway."""
         if name == "body":
             return self._body or "{}"
         return super().vtl_property(name)
 
-    def params(self, name: Any = None) -> Any:
-        """Give all parameters, or the first of this name in path, query and headers."""
-        found = {
-            "path": dict(self._exchange.path_parameters),
+    def params(self) -> dict[str, dict[str, str]]:
+        """Return all parameters."""
+        return {
+            "path": {},
             "querystring": dict(self._exchange.query),
             "header": dict(self._exchange.headers),
         }
-        if name is None:
-            return found
-        return next((values[name] for values in found.values() if name in values), "")
-
-    def path_at(self, path: Any) -> Any:
-        """Give what a JSONPath finds in the body."""
-        return _at(self._document(), _text("path", path))
-
-    def json_at(self, path: Any) -> str:
-        """Give what a JSONPath finds in the body, as JSON."""
-        found = self.path_at(path)
-        return '""' if isinstance(found, Missing) else orjson.dumps(found, default=list).decode()
-
-    def _document(self) -> Any:
-        try:
-            return json_value(orjson.loads(self._body or "{}"))
-        except orjson.JSONDecodeError:
-            return Missing()
-
-
-def _at(document: Any, path: str) -> Any:
-    if not path.startswith("$"):
-        raise VtlError(f"JSONPath {path!r}: it starts with $")
-    position, value = 1, document
-    while position < len(path):
-        step = _PATH_STEP.match(path, position)
-        if not step:
-            raise VtlError(f"JSONPath {path!r}: only .name, ['name'] and [number] are supported")
-        position = step.end()
-        name, index, single, double = step.groups()
-        value = _item(value, int(index) if index else name or single or double or "")
-    return value
-
-
-def _item(value: Any, key: str | int) -> Any:
-    if isinstance(value, dict) and isinstance(key, str):
-        return value.get(key, Missing())
-    if isinstance(value, list) and isinstance(key, int) and key < len(value):
-        return value[key]
-    return Missing()
 
 
 _UTIL = UtilObject()
 
 
 def template_variables(exchange: Exchange, body: str) -> dict[str, Any]:
-    """Give the variables of a mapping template."""
+    """Return the variables of a mapping template."""
     return {
         "context": ContextObject(exchange),
         "input": InputObject(exchange, body),
-        "stageVariables": exchange.api.stage_variables,
         "util": _UTIL,
     }

@@ -1,4 +1,7 @@
-"""Mapping templates: the part of Apache Velocity 1.7 that API Gateway templates use.
+"""Mapping templates: the part of Apache Velocity 1.7 that the deployed templates use.
+
+`#set`, `#if`, `#else` and `#foreach`; `==`, `!=`, `<`, `<=`, `>`, `>=`, `%`, `&&`, `||` and `!`;
+strings, whole numbers and references; what `local.vtl.methods` lists.
 
 A template is compiled once into Python closures. What the engine does not know — a directive, a
 method, a property — is a `VtlError` that names the template and the line, never silence: a
@@ -6,23 +9,6 @@ template that renders nothing here and something on AWS is the worst of all outc
 """
 
 from local.vtl.template import VtlTemplate
-from local.vtl.values import (
-    JsonList,
-    Missing,
-    VtlError,
-    VtlObject,
-    json_value,
-    kind_of,
-    to_text,
-)
+from local.vtl.values import VtlError, VtlObject, kind_of, to_text
 
-__all__ = [
-    "JsonList",
-    "Missing",
-    "VtlError",
-    "VtlObject",
-    "VtlTemplate",
-    "json_value",
-    "kind_of",
-    "to_text",
-]
+__all__ = ["VtlError", "VtlObject", "VtlTemplate", "kind_of", "to_text"]

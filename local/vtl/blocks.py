@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from local.vtl import methods
 from local.vtl.expressions import expression
 from local.vtl.operands import Scope, Value, operand, reference
-from local.vtl.rendering import Render, Signal, iterable, loop, printed, sequence
+from local.vtl.rendering import Render, iterable, loop, printed, sequence
 from local.vtl.values import VtlError, is_true
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ _EOL = r"(?:[ \t]*\r?\n)?"
 # Spaces before a #set are no text where they begin a line or follow a reference, as in Velocity.
 _TEXT = re.compile(r"\n|[^$#\\ \t\n][^$#\\\n]*|[ \t]++(?!\#\{?set\b)[^$#\\\n]*")
 _BEFORE_SET = re.compile(r"[ \t]+(?=#)")
-_COMMENT = re.compile(r"##[^\n]*\n?|#\*.*?\*#", re.DOTALL)
-_RAW = re.compile(r"#\[\[(.*?)\]\]#", re.DOTALL)
+_COMMENT_OR_RAW = re.compile(r"##|#\*|#\[\[")
 _ESCAPE = re.compile(r"\\+(?=\$!?\{?[A-Za-z_]|#\{?[a-z])")
 _DIRECTIVE = re.compile(r"#(?:\{(\w+)\}|([a-z]+))")
 _SET = re.compile(r"\s*\(\s*\$\{?([A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)\}?\s*=(?!=)\s*", re.ASCII)
@@ -30,8 +29,8 @@ _OPEN = re.compile(r"\s*\(")
 _CLOSE = re.compile(r"\s*\)" + _EOL)
 _LITERAL = re.compile(r"\s*(?:'[^']*'|\"[^\"]*\"|-?[\d.]+)\s*\)")
 _REST = re.compile(_EOL)
-_CLOSERS = {"end", "else", "elseif"}
-_REFUSED = {"macro", "parse", "include", "define", "evaluate"}
+_CLOSERS = {"end", "else"}
+_REFUSED = {"break", "define", "elseif", "evaluate", "include", "macro", "parse", "stop"}
 
 
 def compile_text(scanner: Scanner) -> Render:
@@ -49,19 +48,19 @@ def compile_text(scanner: Scanner) -> Render:
 
 
 def _block(scanner: Scanner) -> tuple[Render, str]:
-    """Compile up to the directive that closes the block; give it, too."""
+    """Compile up to the directive that closes the block; return it, too."""
     parts: list[Render | str] = []
     while not scanner.done:
         if (text := scanner.take(_TEXT)) is not None:
             parts.append(text[0])
-        elif scanner.take(_BEFORE_SET) or scanner.take(_COMMENT):
+        elif scanner.take(_BEFORE_SET):
             continue
-        elif raw := scanner.take(_RAW):
-            parts.append(raw[1])
+        elif scanner.take(_COMMENT_OR_RAW):
+            raise scanner.error("a comment or a text that is not parsed is not supported")
         elif scanner.take(_ESCAPE):
             raise scanner.error("an escaped reference or directive is not supported")
         elif found := reference(scanner):
-            parts.append(printed(found.source, quiet=found.quiet, value=found.value))
+            parts.append(printed(found))
         else:
             part = _directive(scanner)
             if isinstance(part, tuple):
@@ -71,13 +70,12 @@ def _block(scanner: Scanner) -> tuple[Render, str]:
 
 
 def _directive(scanner: Scanner) -> Render | str | tuple[str]:
-    """Compile a directive; a closing one is given as a tuple, plain text as text."""
+    """Compile a directive; a closing one is returned as a tuple, plain text as text."""
     start = scanner.position
     found = scanner.take(_DIRECTIVE)
     name = (found[1] or found[2]) if found else ""
     if name in _CLOSERS:
-        if name != "elseif":
-            scanner.take(_REST)
+        scanner.take(_REST)
         return (name,)
     if name in _DIRECTIVES:
         return _DIRECTIVES[name](scanner)
@@ -95,14 +93,14 @@ def _set(scanner: Scanner) -> Render:
     scanner.expect(_CLOSE, ")")
     *path, last = place.split(".")
 
-    def assign(scope: Scope, _: list[str]) -> Signal:
+    def assign(scope: Scope, _: list[str]) -> None:
         new = value(scope)
         # A null on the right leaves the left as it was: directive.set.null.allowed is false.
         if new is None:
-            return Signal.NEXT
+            return
         if not path:
             scope[last] = new
-            return Signal.NEXT
+            return
         target: Any = scope.get(path[0])
         try:
             for name in path[1:]:
@@ -110,7 +108,6 @@ def _set(scanner: Scanner) -> Render:
             methods.set_property(target, last, new)
         except VtlError as error:
             raise VtlError(f"{where}: {error}") from None
-        return Signal.NEXT
 
     return assign
 
@@ -125,23 +122,16 @@ def _condition(scanner: Scanner) -> Value:
 
 
 def _if(scanner: Scanner) -> Render:
-    branches: list[tuple[Value, Render]] = []
-    closer = "elseif"
-    while closer == "elseif":
-        condition = _condition(scanner)
-        block, closer = _block(scanner)
-        branches.append((condition, block))
-    otherwise: Render | None = None
+    condition = _condition(scanner)
+    block, closer = _block(scanner)
+    otherwise = sequence([])
     if closer == "else":
         otherwise, closer = _block(scanner)
     if closer != "end":
         raise scanner.error("expected #end of the #if")
 
-    def render(scope: Scope, out: list[str]) -> Signal:
-        for condition, block in branches:
-            if is_true(condition(scope)):
-                return block(scope, out)
-        return otherwise(scope, out) if otherwise else Signal.NEXT
+    def render(scope: Scope, out: list[str]) -> None:
+        (block if is_true(condition(scope)) else otherwise)(scope, out)
 
     return render
 
@@ -155,20 +145,13 @@ def _foreach(scanner: Scanner) -> Render:
     if closer != "end":
         raise scanner.error("expected #end of the #foreach")
 
-    def render(scope: Scope, out: list[str]) -> Signal:
+    def render(scope: Scope, out: list[str]) -> None:
         found = iterable(items(scope), where)
-        outer = {key: scope.get(key) for key in (name, "foreach", "velocityCount")}
-        signal = loop(scope, out, name, found, block)
-        scope.update(outer)
-        return Signal.STOP if signal is Signal.STOP else Signal.NEXT
+        outer = scope.get(name)
+        loop(scope, out, name, found, block)
+        scope[name] = outer
 
     return render
 
 
-_DIRECTIVES: dict[str, Callable[[Scanner], Render]] = {
-    "set": _set,
-    "if": _if,
-    "foreach": _foreach,
-    "break": lambda _scanner: lambda _scope, _out: Signal.BREAK,
-    "stop": lambda _scanner: lambda _scope, _out: Signal.STOP,
-}
+_DIRECTIVES: dict[str, Callable[[Scanner], Render]] = {"set": _set, "if": _if, "foreach": _foreach}

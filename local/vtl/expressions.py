@@ -6,26 +6,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from local.vtl.operands import CLOSE, OPEN, Scope, Value, located, operand
-from local.vtl.values import VtlError, calculate, compare, equals, is_true
+from local.vtl.values import VtlError, calculate, is_true
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.vtl.scanner import Scanner
 
 _SPACE = re.compile(r"\s*")
-_NOT = re.compile(r"!(?!=)|not(?![\w-])")
-# A minus before a digit belongs to the number in Velocity's lexer: `2-1` does not parse there.
-_OPERATOR = re.compile(
-    r"\s*(==|!=|<=|>=|<|>|&&|\|\||\+|-(?!\d)|\*|/|%|(?:eq|ne|lt|le|gt|ge|and|or)(?![\w-]))\s*"
-)
-_WORDS = {
-    "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||",
-}  # fmt: skip
-_PRECEDENCE = {
-    "||": 1, "&&": 2, "==": 3, "!=": 3, "<": 4, ">": 4, "<=": 4, ">=": 4,
-    "+": 5, "-": 5, "*": 6, "/": 6, "%": 6,
-}  # fmt: skip
+_NOT = re.compile(r"!(?!=)")
+_OPERATOR = re.compile(r"\s*(==|!=|<=|>=|<|>|&&|\|\||%)\s*")
+_PRECEDENCE = {"||": 1, "&&": 2, "==": 3, "!=": 3, "<": 4, ">": 4, "<=": 4, ">=": 4, "%": 6}
 
 
 def expression(scanner: Scanner, precedence: int = 0) -> Value:
@@ -37,7 +26,7 @@ def expression(scanner: Scanner, precedence: int = 0) -> Value:
         found = scanner.take(_OPERATOR)
         if not found:
             return left
-        symbol = _WORDS.get(found[1], found[1])
+        symbol = found[1]
         if _PRECEDENCE[symbol] <= precedence:
             scanner.position = start
             return left
@@ -62,18 +51,10 @@ def _binary(symbol: str, left: Value, right: Value, where: str) -> Value:
             return lambda scope: is_true(left(scope)) and is_true(right(scope))
         case "||":
             return lambda scope: is_true(left(scope)) or is_true(right(scope))
-        case "==":
-            return lambda scope: equals(left(scope), right(scope))
-        case "!=":
-            return lambda scope: not equals(left(scope), right(scope))
-        case "<" | "<=" | ">" | ">=":
-            work: Callable[[str, Any, Any], Any] = compare
-        case _:
-            work = calculate
 
     def calculated(scope: Scope) -> Any:
         try:
-            return work(symbol, left(scope), right(scope))
+            return calculate(symbol, left(scope), right(scope))
         except VtlError as error:
             raise located(error, where) from None
 

@@ -1,95 +1,55 @@
-"""The methods of Java's strings, lists, maps and numbers that templates call."""
+"""The methods of Java's strings and maps that the deployed templates call."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from local.vtl.strings import STRING_METHODS
-from local.vtl.values import Entry, JsonList, VtlError, VtlObject, equals, kind_of, to_text
+from local.vtl.values import VtlError, VtlObject, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-
-def _get(items: list[Any], index: int) -> Any:
-    if not 0 <= index < len(items):
-        raise VtlError(f"index {index} of a list of {len(items)}")
-    return items[index]
+_JAVA_GROUP = re.compile(r"\\(.)|\$(\d)|\\$|\$", re.DOTALL)
 
 
-def _set(items: list[Any], index: int, value: Any) -> Any:
-    before = _get(items, index)
-    items[index] = value
-    return before
+def _length(text: str) -> int:
+    # Java counts UTF-16 units: an emoji has the length 2.
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _add(items: list[Any], value: Any) -> bool:
-    items.append(value)
-    return True
+def _replacement(text: str) -> Callable[[re.Match[str]], str]:
+    # Java writes a group as $1 and takes a backslash before any character as that character.
+    def part(found: re.Match[str], value: re.Match[str]) -> str:
+        literal, group = found.groups()
+        if literal is not None:
+            return str(literal)
+        if group is None:
+            raise VtlError("replacement: a lone $, or a backslash at its end")
+        try:
+            return value.group(int(group)) or ""
+        except IndexError:
+            raise VtlError(f"replacement: no group {group}") from None
+
+    return lambda value: _JAVA_GROUP.sub(lambda found: part(found, value), text)
 
 
-def _add_all(items: list[Any], others: list[Any]) -> bool:
-    items.extend(others)
-    return bool(others)
+def _replace_all(text: str, regex: str, replacement: str) -> str:
+    try:
+        return re.sub(regex, _replacement(replacement), text)
+    except re.error as error:
+        raise VtlError(f"regular expression: {error}") from None
 
-
-def _remove(items: list[Any], index: int) -> Any:
-    value = _get(items, index)
-    del items[index]
-    return value
-
-
-_LIST: Mapping[str, Callable[..., Any]] = {
-    "size": len,
-    "length": len,
-    "isEmpty": lambda items: not items,
-    "get": _get,
-    "set": _set,
-    "add": _add,
-    "addAll": _add_all,
-    "remove": _remove,
-    "clear": list.clear,
-    "contains": lambda items, value: any(equals(item, value) for item in items),
-    "indexOf": lambda items, value: next((i for i, v in enumerate(items) if equals(v, value)), -1),
-    "equals": lambda items, other: items == other,
-    "toString": to_text,
-}
-
-
-def _put(table: dict[Any, Any], key: Any, value: Any) -> Any:
-    before = table.get(key)
-    table[key] = value
-    return before
-
-
-_MAP: Mapping[str, Callable[..., Any]] = {
-    "get": dict.get,
-    "getOrDefault": dict.get,
-    "put": _put,
-    "putAll": dict.update,
-    "remove": lambda table, key: table.pop(key, None),
-    "containsKey": lambda table, key: key in table,
-    "containsValue": lambda table, value: any(equals(item, value) for item in table.values()),
-    "keySet": list,
-    "values": lambda table: list(table.values()),
-    "entrySet": lambda table: [Entry(key, value) for key, value in table.items()],
-    "size": len,
-    "isEmpty": lambda table: not table,
-    "equals": lambda table, other: table == other,
-    "toString": to_text,
-}
-
-_OTHER: Mapping[str, Callable[..., Any]] = {"equals": equals, "toString": to_text}
-_NUMBER: Mapping[str, Callable[..., Any]] = {**_OTHER, "intValue": int, "longValue": int}
 
 _METHODS: Mapping[type, Mapping[str, Callable[..., Any]]] = {
-    str: STRING_METHODS,
-    list: _LIST,
-    JsonList: _LIST,
-    dict: _MAP,
-    int: _NUMBER,
-    float: _NUMBER,
-    bool: _OTHER,
+    str: {
+        "contains": lambda text, part: part in text,
+        "length": _length,
+        "replaceAll": _replace_all,
+        "startsWith": lambda text, prefix: text.startswith(prefix),
+        "toLowerCase": str.lower,
+    },
+    dict: {"get": dict.get, "keySet": list},
 }
 
 
@@ -101,12 +61,10 @@ def call(value: Any, name: str, arguments: list[Any]) -> Any:
     VtlError
         For a method that the value does not have, and for arguments that it does not take.
     """
-    table = _METHODS.get(type(value))
+    table = _METHODS.get(type(value), {})
     try:
-        if table is None:
-            if isinstance(value, VtlObject):
-                return value.vtl_method(name)(*arguments)
-            raise VtlError(f"{kind_of(value)} has no methods")
+        if isinstance(value, VtlObject):
+            return value.vtl_method(name)(*arguments)
         if name not in table:
             raise VtlError(f"{kind_of(value)} has no method {name}()")
         return table[name](value, *arguments)
@@ -116,7 +74,7 @@ def call(value: Any, name: str, arguments: list[Any]) -> Any:
 
 
 def get_property(value: Any, name: str) -> Any:
-    """Give a property of a value: an item of a map, or what an object offers.
+    """Return a property of a value: an item of a map, or what an object offers.
 
     Raises
     ------
@@ -130,32 +88,14 @@ def get_property(value: Any, name: str) -> Any:
     raise VtlError(f"{kind_of(value)} has no property {name!r}")
 
 
-def get_item(value: Any, index: Any) -> Any:
-    """Give the item of a list or map, as `$x[index]` does.
-
-    Raises
-    ------
-    VtlError
-        For a value that has no items, or not this one.
-    """
-    if isinstance(value, dict):
-        return value.get(index)
-    if isinstance(value, list) and isinstance(index, int):
-        return _get(value, index)
-    raise VtlError(f"{kind_of(value)} has no item for {kind_of(index)}")
-
-
 def set_property(value: Any, name: str, new: Any) -> None:
-    """Set a property of a map or an object.
+    """Set a property of a map.
 
     Raises
     ------
     VtlError
         For a value whose properties cannot be set.
     """
-    if isinstance(value, dict):
-        value[name] = new
-    elif isinstance(value, VtlObject):
-        value.vtl_set(name, new)
-    else:
+    if not isinstance(value, dict):
         raise VtlError(f"property {name!r} of {kind_of(value)} cannot be set")
+    value[name] = new

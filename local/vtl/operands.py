@@ -20,23 +20,20 @@ _START = re.compile(r"\$(!?)(\{?)([A-Za-z_][\w-]*)", re.ASCII)
 _MEMBER = re.compile(r"\.([A-Za-z_][\w-]*)", re.ASCII)
 OPEN = re.compile(r"\(\s*")
 CLOSE = re.compile(r"\s*\)")
-_OPEN_ITEM = re.compile(r"\[\s*")
-_CLOSE_ITEM = re.compile(r"\s*\]")
-_OPEN_MAP = re.compile(r"\{\s*")
-_CLOSE_MAP = re.compile(r"\s*\}")
+_BRACE = re.compile(r"\s*\}")
 _COMMA = re.compile(r"\s*,\s*")
-_COLON = re.compile(r"\s*:\s*")
-_RANGE = re.compile(r"\s*\.\.\s*")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\w.])|-?\d+(?=\s*\.\.)")
-_BOOLEAN = re.compile(r"(true|false)(?![\w-])")
+_NUMBER = re.compile(r"-?\d+(?![\w.])")
 _SINGLE = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
 _DOUBLE = re.compile(r'"((?:[^"]|"")*)"', re.DOTALL)
+#: What Velocity itself puts into a #foreach.
+_OF_A_LOOP = {"foreach", "velocityCount"}
 
 
 class Reference(NamedTuple):
-    """A reference: how it is written, whether it prints nothing for null, and its value."""
+    """A reference: how it is written and where, whether it prints nothing for null, its value."""
 
     source: str
+    where: str
     quiet: bool
     value: Value
 
@@ -48,13 +45,17 @@ def reference(scanner: Scanner) -> Reference | None:
     if not found:
         return None
     quiet, brace, name = found.groups()
+    if name in _OF_A_LOOP:
+        raise scanner.error(f"${name} is not supported")
     steps: list[Step] = []
     while step := _step(scanner, start):
         steps.append(step)
+    if scanner.at("["):
+        raise scanner.error("an item by its index is not supported")
     if brace:
-        scanner.expect(_CLOSE_MAP, "}")
+        scanner.expect(_BRACE, "}")
     source = scanner.text[start : scanner.position]
-    return Reference(source, bool(quiet), _chain(name, steps))
+    return Reference(source, scanner.where(start), bool(quiet), _chain(name, steps))
 
 
 def _chain(name: str, steps: list[Step]) -> Value:
@@ -81,15 +82,11 @@ def _chain(name: str, steps: list[Step]) -> Value:
 
 
 def _step(scanner: Scanner, start: int) -> Step | None:
-    if scanner.take(_OPEN_ITEM):
-        index = operand(scanner)
-        scanner.expect(_CLOSE_ITEM, "]")
-        return _item_step(index, scanner.where(start))
     found = scanner.take(_MEMBER)
     if not found:
         return None
     if scanner.take(OPEN):
-        arguments = _arguments(scanner, CLOSE)
+        arguments = _arguments(scanner)
         return _call_step(found[1], arguments, scanner.where(start))
     return _property_step(found[1], scanner.where(start))
 
@@ -100,16 +97,6 @@ def located(error: VtlError, where: str) -> VtlError:
 
 
 # One closure for each kind of step, each with its own try: this is the hot path of a render.
-def _item_step(index: Value, where: str) -> Step:
-    def step(value: Any, scope: Scope) -> Any:
-        try:
-            return methods.get_item(value, index(scope))
-        except VtlError as error:
-            raise located(error, where) from None
-
-    return step
-
-
 def _property_step(name: str, where: str) -> Step:
     def step(value: Any, _: Scope) -> Any:
         try:
@@ -130,15 +117,15 @@ def _call_step(name: str, arguments: list[Value], where: str) -> Step:
     return step
 
 
-def _arguments(scanner: Scanner, end: re.Pattern[str]) -> list[Value]:
+def _arguments(scanner: Scanner) -> list[Value]:
     arguments: list[Value] = []
-    if scanner.take(end):
+    if scanner.take(CLOSE):
         return arguments
     while True:
         arguments.append(operand(scanner))
-        if scanner.take(end):
+        if scanner.take(CLOSE):
             return arguments
-        scanner.expect(_COMMA, "a comma or the end of the list")
+        scanner.expect(_COMMA, "a comma or the end of the arguments")
 
 
 def operand(scanner: Scanner) -> Value:
@@ -154,21 +141,15 @@ def operand(scanner: Scanner) -> Value:
         return found.value
     if scanner.at('"'):
         return _interpolated(scanner)
-    if scanner.take(_OPEN_ITEM):
-        return _list(scanner)
-    if scanner.take(_OPEN_MAP):
-        return _map(scanner)
     return _constant(_literal(scanner))
 
 
 def _literal(scanner: Scanner) -> Any:
     if number := scanner.take(_NUMBER):
-        return float(number[0]) if "." in number[0] else int(number[0])
-    if boolean := scanner.take(_BOOLEAN):
-        return boolean[1] == "true"
+        return int(number[0])
     if single := scanner.take(_SINGLE):
         return single[1].replace("''", "'")
-    raise scanner.error("expected a reference, a string, a number, a boolean, a list or a map")
+    raise scanner.error("expected a reference, a string or a whole number")
 
 
 def _constant(value: Any) -> Value:
@@ -192,33 +173,3 @@ def _interpolated(scanner: Scanner) -> Value:
         return "".join(out)
 
     return value
-
-
-def _list(scanner: Scanner) -> Value:
-    if scanner.take(_CLOSE_ITEM):
-        return lambda _: []
-    first = operand(scanner)
-    if scanner.take(_RANGE):
-        last = operand(scanner)
-        scanner.expect(_CLOSE_ITEM, "]")
-        return lambda scope: _range(first(scope), last(scope))
-    items = [first]
-    if not scanner.take(_CLOSE_ITEM):
-        scanner.expect(_COMMA, "a comma or ]")
-        items += _arguments(scanner, _CLOSE_ITEM)
-    return lambda scope: [item(scope) for item in items]
-
-
-def _range(first: int, last: int) -> list[int]:
-    return list(range(first, last + 1)) if first <= last else list(range(first, last - 1, -1))
-
-
-def _map(scanner: Scanner) -> Value:
-    pairs: list[tuple[Value, Value]] = []
-    while not scanner.take(_CLOSE_MAP):
-        if pairs:
-            scanner.expect(_COMMA, "a comma or }")
-        key = operand(scanner)
-        scanner.expect(_COLON, "a colon")
-        pairs.append((key, operand(scanner)))
-    return lambda scope: {key(scope): value(scope) for key, value in pairs}

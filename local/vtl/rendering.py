@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any, TypeAlias
 
-from local.vtl.operands import Scope, Value
+from local.vtl.operands import Reference, Scope, located
 from local.vtl.values import VtlError, kind_of, to_text
 
 #: API Gateway runs a #foreach at most this often; Velocity then goes on after it.
 MAX_ITERATIONS = 1000
 
-
-class Signal(IntEnum):
-    """How a block ended."""
-
-    NEXT = 0
-    BREAK = 1
-    STOP = 2
-
-
-Render: TypeAlias = Callable[[Scope, list[str]], Signal]
+Render: TypeAlias = Callable[[Scope, list[str]], None]
 
 
 def sequence(parts: list[Render | str]) -> Render:
-    """Render parts one after the other, until one breaks or stops."""
+    """Render parts one after the other."""
     renders: list[Render] = []
     text = ""
     for part in [*parts, None]:
@@ -41,40 +31,41 @@ def sequence(parts: list[Render | str]) -> Render:
         return renders[0]
     steps = tuple(renders)
 
-    def render(scope: Scope, out: list[str]) -> Signal:
+    def render(scope: Scope, out: list[str]) -> None:
         for step in steps:
-            if signal := step(scope, out):
-                return signal
-        return Signal.NEXT
+            step(scope, out)
 
     return render
 
 
 def _text(text: str) -> Render:
-    def render(_: Scope, out: list[str]) -> Signal:
-        out.append(text)
-        return Signal.NEXT
-
-    return render
+    return lambda _, out: out.append(text)
 
 
-def printed(source: str, *, quiet: bool, value: Value) -> Render:
+def printed(reference: Reference) -> Render:
     """Print a reference: its value, or for null what was written (nothing where it is quiet)."""
-    instead = "" if quiet else source
+    instead = "" if reference.quiet else reference.source
+    value, where = reference.value, reference.where
 
-    def render(scope: Scope, out: list[str]) -> Signal:
+    def render(scope: Scope, out: list[str]) -> None:
         found = value(scope)
         if found is None:
             out.append(instead)
         else:
-            out.append(found if found.__class__ is str else to_text(found))
-        return Signal.NEXT
+            out.append(found if found.__class__ is str else _text_of(found, where))
 
     return render
 
 
+def _text_of(value: Any, where: str) -> str:
+    try:
+        return to_text(value)
+    except VtlError as error:
+        raise located(error, where) from None
+
+
 def iterable(value: Any, where: str) -> list[Any]:
-    """Give what a #foreach goes through: for a map its values.
+    """Return what a #foreach goes through: for a map its values.
 
     Raises
     ------
@@ -90,19 +81,8 @@ def iterable(value: Any, where: str) -> list[Any]:
     raise VtlError(f"{where}: #foreach takes a list or a map, got {kind_of(value)}")
 
 
-def loop(scope: Scope, out: list[str], name: str, items: list[Any], block: Render) -> Signal:
+def loop(scope: Scope, out: list[str], name: str, items: list[Any], block: Render) -> None:
     """Render a block for each item."""
-    last = min(len(items), MAX_ITERATIONS) - 1
-    for index, item in enumerate(items[:MAX_ITERATIONS]):
+    for item in items[:MAX_ITERATIONS]:
         scope[name] = item
-        scope["velocityCount"] = index + 1
-        scope["foreach"] = {
-            "index": index,
-            "count": index + 1,
-            "hasNext": index < last,
-            "first": index == 0,
-            "last": index == last,
-        }
-        if signal := block(scope, out):
-            return signal
-    return Signal.NEXT
+        block(scope, out)

@@ -38,3 +38,12 @@ def test_renders_as_velocity(template: str, expected: str) -> None:
 def test_is_refused_where_velocity_fails_or_hides_a_mistake(template: str) -> None:
     with pytest.raises(VtlError, match="template test"):
         VtlTemplate(template, "test").render(variables())
+
+
+@pytest.mark.parametrize("template", RECORDED["unsupported"])
+def test_what_no_deployed_template_uses_is_refused_and_not_rendered_otherwise(
+    template: str,
+) -> None:
+    """Velocity renders these; silence or another text would hide that AWS does something else."""
+    with pytest.raises(VtlError, match="template test"):
+        VtlTemplate(template, "test").render(variables())
