@@ -42,11 +42,7 @@ def data_plane(template: Template) -> dict[str, Any]:
 
     References among them stay; what refers to anything else is resolved.
     """
-    kept = {
-        resource.logical_id
-        for resource in template.resources(*DATA_PLANE)
-        if _wanted(template, resource.logical_id)
-    }
+    kept = {resource.logical_id for resource in template.resources(*DATA_PLANE)}
     resources: dict[str, Any] = {}
     for logical_id in template.document["Resources"]:
         if logical_id not in kept:
@@ -72,11 +68,6 @@ def fingerprint(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
-def _wanted(template: Template, logical_id: str) -> bool:
-    condition = template.document["Resources"][logical_id].get("Condition")
-    return condition is None or template.condition(condition)
-
-
 def _dependencies(body: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
     named = body.get("DependsOn", [])
     known = [name for name in ([named] if isinstance(named, str) else named) if name in kept]
@@ -93,11 +84,6 @@ def _localize(template: Template, value: Any, kept: set[str]) -> Any:
         case {"Fn::Sub": str(text)}:
             inside = set(_SUB_VARIABLE.findall(text)) & set(template.document["Resources"])
             return value if inside <= kept else template.resolve(value)
-        case {"Fn::If": [str(condition), then, otherwise]}:
-            chosen = then if template.condition(condition) else otherwise
-            return _localize(template, chosen, kept)
-        case {"Fn::FindInMap": _} | {"Fn::Sub": _}:
-            return template.resolve(value)
         case dict():
             return {key: _localize(template, item, kept) for key, item in value.items()}
     return value

@@ -8,7 +8,6 @@ each other. Run as `python -m local.gateway_process <fd of the listening socket>
 from __future__ import annotations
 
 import asyncio
-import functools
 import json
 import logging
 import os
@@ -18,7 +17,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from local.assembly import find_template
 from local.emulator import client
@@ -80,11 +79,8 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
         logs=Path(config.logs),
     )
 
-    @functools.cache
-    def clients(service: str) -> Any:
-        return client(service, endpoint_url=config.endpoint_url, region=config.region)
-
-    gateway = Gateway(template, invoke=functions.invoke, clients=clients)
+    kinesis = client("kinesis", endpoint_url=config.endpoint_url, region=config.region)
+    gateway = Gateway(template, invoke=functions.invoke, put_record=kinesis.put_record)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()
     # The options of the gateway's own runner, and less patience at the end.

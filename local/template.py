@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_SUB_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+_SUB_VARIABLE = re.compile(r"\$\{([^}]+)\}")
 _NO_VALUE = object()
 
 
@@ -63,10 +63,11 @@ class Template:
         What the pseudo parameters resolve to.
     physical_ids : dict[str, str]
         Logical id to what `Ref` gives; a resource that is not listed gives its logical id.
-    attributes : dict[tuple[str, str], str]
-        (logical id, attribute) to what `Fn::GetAtt` gives.
-    parameters : dict[str, str]
-        Values of the template's parameters.
+
+    Raises
+    ------
+    TemplateError
+        When it has conditions, mappings or a transform, which no deployed template has.
     """
 
     document: Mapping[str, Any]
@@ -74,8 +75,11 @@ class Template:
     region: str
     account: str = "000000000000"
     physical_ids: dict[str, str] = field(default_factory=dict)
-    attributes: dict[tuple[str, str], str] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for section in ("Conditions", "Mappings", "Transform"):
+            if section in self.document:
+                raise TemplateError(f"{self.stack_name}: {section} are not supported locally")
 
     @classmethod
     def read(cls, path: Path, *, stack_name: str, region: str) -> Template:
@@ -159,8 +163,6 @@ class Template:
         }
         if name in pseudo:
             return pseudo[name]
-        if name in self.parameters:
-            return self.parameters[name]
         declared = self.document.get("Parameters", {})
         if name in declared:
             return declared[name].get("Default", "")
@@ -175,40 +177,23 @@ class Template:
             case "Fn::Join", [str(separator), items]:
                 return separator.join(str(item) for item in self.resolve(items))
             case "Fn::Sub", str(text):
-                return self._sub(text, {})
-            case "Fn::Sub", [str(text), dict(variables)]:
-                return self._sub(text, self.resolve(variables))
+                return _SUB_VARIABLE.sub(self._substituted, text)
             case "Fn::GetAtt", [str(logical_id), str(attribute)]:
                 return self._attribute(logical_id, attribute)
             case "Fn::Select", [index, items]:
                 return self.resolve(items)[int(index)]
             case "Fn::Split", [str(separator), text]:
                 return str(self.resolve(text)).split(separator)
-            case "Fn::If", [str(condition), then, otherwise]:
-                return self.resolve(then if self.condition(condition) else otherwise)
-            case "Fn::FindInMap", [table, key, item]:
-                tables = self.document.get("Mappings", {})
-                return tables[self.resolve(table)][self.resolve(key)][self.resolve(item)]
         raise TemplateError(f"{name}: this intrinsic function is not known to the local runtime")
 
-    def _sub(self, text: str, variables: Mapping[str, Any]) -> str:
-        def replace(found: re.Match[str]) -> str:
-            literal, name = found.groups()
-            if literal:
-                return f"${{{name}}}"
-            if name in variables:
-                return str(variables[name])
-            if "." in name:
-                logical_id, attribute = name.split(".", 1)
-                return self._attribute(logical_id, attribute)
-            return str(self._ref(name))
-
-        return _SUB_VARIABLE.sub(replace, text)
+    def _substituted(self, found: re.Match[str]) -> str:
+        name = found[1]
+        if "." in name:
+            logical_id, attribute = name.split(".", 1)
+            return self._attribute(logical_id, attribute)
+        return str(self._ref(name))
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
-        known = self.attributes.get((logical_id, attribute))
-        if known is not None:
-            return known
         resource = self.resource(logical_id)
         derived = self._derived_attribute(resource, attribute)
         if derived is None:
@@ -224,30 +209,3 @@ class Template:
         return form.format(
             name=name, last=name.rsplit("/", 1)[-1], where=where, account=self.account
         )
-
-    def condition(self, name: str) -> bool:
-        """Evaluate one of the template's conditions.
-
-        Raises
-        ------
-        TemplateError
-            When the template has no such condition, or uses an unknown function in it.
-        """
-        conditions = self.document.get("Conditions", {})
-        if name not in conditions:
-            raise TemplateError(f"condition {name}: the template has no such condition")
-        return self._evaluate(conditions[name])
-
-    def _evaluate(self, expression: Any) -> bool:
-        match expression:
-            case {"Fn::Equals": [left, right]}:
-                return bool(self.resolve(left) == self.resolve(right))
-            case {"Fn::Not": [inner]}:
-                return not self._evaluate(inner)
-            case {"Fn::And": list(parts)}:
-                return all(self._evaluate(part) for part in parts)
-            case {"Fn::Or": list(parts)}:
-                return any(self._evaluate(part) for part in parts)
-            case {"Condition": str(name)}:
-                return self.condition(name)
-        raise TemplateError(f"condition function {sorted(expression)} is not known locally")

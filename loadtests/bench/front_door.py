@@ -108,7 +108,7 @@ def rendering(source: LoadedSource, deliveries: list[Delivery]) -> Callable[[], 
         delivery_id=locator.header if locator else None,
     )
     template = VtlTemplate(text, source.name)
-    api = Api("a1b2c3", "0" * 12, "us-west-2", "bench", {}, ("*/*",), ())
+    api = Api("a1b2c3", "0" * 12, "us-west-2", "bench", binary=True, routes=())
     # CONVERT_TO_TEXT: the template sees the base64 of the body.
     requests = [
         (list(one.headers.items()), base64.b64encode(one.body).decode()) for one in deliveries

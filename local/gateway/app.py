@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import orjson
@@ -19,16 +19,15 @@ from local.gateway.gateway_responses import refuse
 from local.gateway.integrations import Integrations
 from local.gateway.reader import read_api
 from local.gateway.routes import Router
-from local.gateway.services import ServiceCaller
+from local.gateway.services import RecordPutter
 from local.gateway.throttling import Throttling
 from local.gateway.validation import validate
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.gateway.model import Api, Route
     from local.gateway.replies import Reply
+    from local.gateway.services import PutRecord
     from local.invocation import InvokeFunction
     from local.template import Template
 
@@ -46,8 +45,8 @@ class Gateway:
         The synthesized template, with the physical ids that its resources have locally.
     invoke : InvokeFunction
         Runs a function of the template, for authorizers and proxy integrations.
-    clients : Callable[[str], Any]
-        Gives the SDK's client for a service, for integrations with AWS services.
+    put_record : PutRecord
+        The method of the SDK's Kinesis client, for integrations with Kinesis.
 
     Raises
     ------
@@ -60,14 +59,14 @@ class Gateway:
         template: Template,
         *,
         invoke: InvokeFunction,
-        clients: Callable[[str], Any],
+        put_record: PutRecord,
     ) -> None:
         self._api = read_api(template)
         self._router = Router(self._api.routes)
         self._throttling = Throttling(self._api.routes)
         self._authorizers = Authorizers(invoke)
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
-        self._integrations = Integrations(ServiceCaller(clients, self._executor), invoke)
+        self._integrations = Integrations(RecordPutter(put_record, self._executor), invoke)
 
     @property
     def api(self) -> Api:
@@ -126,8 +125,8 @@ class Gateway:
         found = self._router.find(request.method, request.rel_url.raw_path)
         if found is None:
             raise GatewayError("MISSING_AUTHENTICATION_TOKEN")
-        exchange.route, exchange.path_parameters = found
-        return found[0]
+        exchange.route = found
+        return found
 
 
 def _exchange(api: Api, request: web.Request) -> Exchange:

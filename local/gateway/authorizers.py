@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from local.gateway.errors import GatewayError
 from local.gateway.events import authorizer_event
 from local.gateway.policies import PolicyError, evaluate
-from local.vtl import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from local.gateway.exchange import Exchange
     from local.gateway.model import AuthorizerSettings
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 _NOT_AUTHORIZED = "User is not authorized to access this resource"
 _CACHE_LIMIT = 10_000
-
-
-class Grant(NamedTuple):
-    """What an authorizer returned."""
-
-    policy: Any
-    context: Mapping[str, str]
 
 
 class Authorizers:
@@ -47,11 +39,11 @@ class Authorizers:
     def __init__(self, invoke: InvokeFunction, clock: Callable[[], float] = time.monotonic) -> None:
         self._invoke = invoke
         self._clock = clock
-        self._cache: dict[tuple[str, tuple[str, ...]], tuple[float, Grant]] = {}
-        self._running: dict[tuple[str, tuple[str, ...]], asyncio.Task[Grant]] = {}
+        self._cache: dict[tuple[str, tuple[str, ...]], tuple[float, Any]] = {}
+        self._running: dict[tuple[str, tuple[str, ...]], asyncio.Task[Any]] = {}
 
     async def authorize(self, exchange: Exchange, settings: AuthorizerSettings) -> None:
-        """Let a request pass, with the authorizer's context in it.
+        """Let a request pass.
 
         Raises
         ------
@@ -59,43 +51,39 @@ class Authorizers:
             When the authorizer does not allow it, or fails.
         """
         identity = _identity(exchange, settings)
-        grant = await self._grant(exchange, settings, identity)
+        policy = await self._policy(exchange, settings, identity)
         try:
-            verdict = evaluate(grant.policy, exchange.method_arn)
+            verdict = evaluate(policy, exchange.method_arn)
         except PolicyError as error:
             raise _misconfigured(settings, str(error)) from None
         if verdict == "explicit deny":
             raise GatewayError("ACCESS_DENIED", f"{_NOT_AUTHORIZED} with an explicit deny")
         if verdict == "implicit deny":
             raise GatewayError("ACCESS_DENIED", _NOT_AUTHORIZED)
-        exchange.authorizer = dict(grant.context)
 
-    async def _grant(
+    async def _policy(
         self, exchange: Exchange, settings: AuthorizerSettings, identity: tuple[str, ...]
-    ) -> Grant:
+    ) -> Any:
         if not settings.ttl_seconds:
-            return await self._call(exchange, settings, identity)
+            return await self._call(exchange, settings)
         key = (settings.logical_id, identity)
         found = self._cache.get(key)
         if found and found[0] > self._clock():
             return found[1]
         task = self._running.get(key)
         if task is None:
-            task = asyncio.ensure_future(self._call(exchange, settings, identity))
+            task = asyncio.ensure_future(self._call(exchange, settings))
             self._running[key] = task
             task.add_done_callback(lambda _: self._running.pop(key, None))
         # Shielded: the sender who started the call may hang up while others wait for it.
-        grant = await asyncio.shield(task)
+        policy = await asyncio.shield(task)
         if len(self._cache) >= _CACHE_LIMIT:
             self._cache.clear()
-        self._cache[key] = (self._clock() + settings.ttl_seconds, grant)
-        return grant
+        self._cache[key] = (self._clock() + settings.ttl_seconds, policy)
+        return policy
 
-    async def _call(
-        self, exchange: Exchange, settings: AuthorizerSettings, identity: tuple[str, ...]
-    ) -> Grant:
-        event = authorizer_event(exchange, settings, identity)
-        answer = await self._invoke(settings.function, event)
+    async def _call(self, exchange: Exchange, settings: AuthorizerSettings) -> Any:
+        answer = await self._invoke(settings.function, authorizer_event(exchange))
         if answer.function_error:
             message = answer.payload.get("errorMessage") if _is_map(answer.payload) else None
             if message == "Unauthorized":
@@ -116,24 +104,18 @@ def _misconfigured(settings: AuthorizerSettings, reason: str) -> GatewayError:
 
 def _identity(exchange: Exchange, settings: AuthorizerSettings) -> tuple[str, ...]:
     identity = tuple(source(exchange) or "" for source in settings.identity_sources)
-    needed = settings.ttl_seconds or settings.type == "TOKEN"
-    if needed and not all(identity):
+    if settings.ttl_seconds and not all(identity):
         raise GatewayError("UNAUTHORIZED", reason="an identity source is missing or empty")
-    if settings.token_pattern and not settings.token_pattern.fullmatch(identity[0]):
-        raise GatewayError("UNAUTHORIZED", reason="the token does not match its pattern")
     return identity
 
 
-def _read(payload: Any, settings: AuthorizerSettings) -> Grant:
+def _read(payload: Any, settings: AuthorizerSettings) -> Any:
     if not isinstance(payload, dict) or not isinstance(payload.get("principalId"), str):
         raise _misconfigured(settings, "the function returned no principalId")
     context = payload.get("context") or {}
     if not isinstance(context, dict):
         raise _misconfigured(settings, "context is no object")
-    values = {"principalId": payload["principalId"]}
     for name, value in context.items():
         if not isinstance(value, str | int | float | bool | None):
             raise _misconfigured(settings, f"context.{name} is an object or a list")
-        if value is not None:
-            values[name] = to_text(value)
-    return Grant(payload.get("policyDocument"), values)
+    return payload.get("policyDocument")

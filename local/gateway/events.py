@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from local.gateway.exchange import Exchange
-    from local.gateway.model import AuthorizerSettings
 
-_IDENTITY = ("accountId", "apiKey", "caller", "sourceIp", "user", "userAgent", "userArn")
+#: Null for a request without IAM, Cognito or a key.
+_NOBODY = dict.fromkeys(("accountId", "apiKey", "caller", "user", "userArn"))
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -22,14 +22,17 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _request_context(exchange: Exchange) -> dict[str, Any]:
-    identity = {name: exchange.context_value(f"identity.{name}") or None for name in _IDENTITY}
     return {
         "accountId": exchange.api.account,
         "apiId": exchange.api.api_id,
         "domainName": exchange.header("host"),
         "extendedRequestId": exchange.extended_request_id,
         "httpMethod": exchange.http_method,
-        "identity": identity,
+        "identity": {
+            **_NOBODY,
+            "sourceIp": exchange.source_ip,
+            "userAgent": exchange.header("user-agent"),
+        },
         "path": exchange.context_path,
         "protocol": exchange.protocol,
         "requestId": exchange.request_id,
@@ -50,34 +53,21 @@ def _request(exchange: Exchange) -> dict[str, Any]:
         "multiValueHeaders": _grouped(exchange.headers),
         "queryStringParameters": dict(exchange.query),
         "multiValueQueryStringParameters": _grouped(exchange.query),
-        "pathParameters": dict(exchange.path_parameters),
-        "stageVariables": dict(exchange.api.stage_variables),
+        "pathParameters": {},
+        "stageVariables": {},
         "requestContext": _request_context(exchange),
     }
 
 
-def authorizer_event(
-    exchange: Exchange, settings: AuthorizerSettings, identity: tuple[str, ...]
-) -> dict[str, Any]:
+def authorizer_event(exchange: Exchange) -> dict[str, Any]:
     """Make the event of an authorizer; it never holds the body."""
-    if settings.type == "TOKEN":
-        return {
-            "type": "TOKEN",
-            "methodArn": exchange.method_arn,
-            "authorizationToken": identity[0],
-        }
     return {"type": "REQUEST", "methodArn": exchange.method_arn, **_request(exchange)}
 
 
 def proxy_event(exchange: Exchange) -> dict[str, Any]:
     """Make the event of a Lambda proxy integration; what is empty is null in it."""
     request = {name: value or None for name, value in _request(exchange).items()}
-    if exchange.authorizer:
-        request["requestContext"] = {
-            **_request_context(exchange),
-            "authorizer": dict(exchange.authorizer),
-        }
-    binary = bool(exchange.body) and exchange.api.is_binary(exchange.media_type)
+    binary = bool(exchange.body) and exchange.api.binary
     body = (
         base64.b64encode(exchange.body).decode()
         if binary

@@ -7,12 +7,12 @@ import os
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from local.vtl import VtlError, VtlObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from local.gateway.model import Api, Route
 
@@ -55,7 +55,7 @@ def media_type(content_type: str | None) -> str:
 
 @dataclass(slots=True)
 class Exchange:
-    """A request, what the steps found out about it, and the overrides of its templates.
+    """A request, what the steps found out about it, and the override of its templates.
 
     Parameters
     ----------
@@ -72,13 +72,7 @@ class Exchange:
     protocol: str = "HTTP/1.1"
     body: bytes = b""
     route: Route | None = None
-    path_parameters: dict[str, str] = field(default_factory=dict)
-    authorizer: dict[str, str] = field(default_factory=dict)
-    request_override: dict[str, Any] = field(
-        default_factory=lambda: {"header": {}, "path": {}, "querystring": {}}
-    )
-    response_override: dict[str, Any] = field(default_factory=lambda: {"header": {}})
-    integration_headers: Mapping[str, str] = field(default_factory=dict)
+    response_override: dict[str, Any] = field(default_factory=dict)
     request_id: str = field(default_factory=request_id)
     extended_request_id: str = field(default_factory=extended_request_id)
     epoch_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
@@ -133,12 +127,6 @@ class Exchange:
 
 class _Identity(VtlObject):
     type_name = "$context.identity"
-    # API Gateway has these; for a request without IAM, Cognito or a key they are "".
-    empty: ClassVar[frozenset[str]] = frozenset({
-        "accountId", "apiKey", "apiKeyId", "caller", "cognitoAuthenticationProvider",
-        "cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId",
-        "principalOrgId", "user", "userArn", "vpcId", "vpceId",
-    })  # fmt: skip
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -148,19 +136,7 @@ class _Identity(VtlObject):
             return self._exchange.source_ip
         if name == "userAgent":
             return self._exchange.header("user-agent") or ""
-        if name in self.empty:
-            return ""
         return super().vtl_property(name)
-
-
-class _Authorizer(VtlObject):
-    type_name = "$context.authorizer"
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-
-    def vtl_property(self, name: str) -> str:
-        return self._values.get(name, "")
 
 
 class ContextObject(VtlObject):
@@ -182,10 +158,6 @@ class ContextObject(VtlObject):
         match name:
             case "identity":
                 return _Identity(self._exchange)
-            case "authorizer":
-                return _Authorizer(self._exchange.authorizer)
-            case "requestOverride":
-                return self._exchange.request_override
             case "responseOverride":
                 return self._exchange.response_override
             case "error":

@@ -1,4 +1,4 @@
-"""Mapping expressions: `'static'`, `method.request.header.X`, `context.x`, `stageVariables.x`."""
+"""Mapping expressions: `'static'`, `method.request.header.X`, `context.x`."""
 
 from __future__ import annotations
 
@@ -13,22 +13,16 @@ if TYPE_CHECKING:
     from local.gateway.model import Expression
 
 _STATIC = re.compile(r"'(.*)'\Z", re.DOTALL)
-_SUPPORTED = (
-    "'static text', method.request.header|querystring|path.NAME, context.NAME, stageVariables.NAME"
-)
+_HEADER = "method.request.header."
 
 
-def compile_expression(text: str, where: str, *, fold_case: bool = False) -> Expression:
-    """Compile a mapping expression.
+def compile_expression(text: str, where: str) -> Expression:
+    """Compile a mapping expression; a header's name matches in any case.
 
     Parameters
     ----------
-    text : str
-        The expression.
     where : str
         Logical id and property, for the error.
-    fold_case : bool
-        Match a header's name in any case.
 
     Raises
     ------
@@ -41,29 +35,15 @@ def compile_expression(text: str, where: str, *, fold_case: bool = False) -> Exp
     kind, _, name = text.partition(".")
     if kind == "context" and name:
         return lambda exchange: _context(exchange, name)
-    if kind == "stageVariables" and name:
-        return lambda exchange: exchange.api.stage_variables.get(name)
-    if kind == "method" and name.count(".") >= 2:
-        _, location, parameter = name.split(".", 2)
-        found = _request_parameter(location, parameter, fold_case=fold_case)
-        if found is not None:
-            return found
-    raise TemplateError(f"{where}: {text!r} is not supported locally; supported: {_SUPPORTED}")
+    if text.startswith(_HEADER):
+        header = text.removeprefix(_HEADER)
+        return lambda exchange: exchange.header(header)
+    raise TemplateError(
+        f"{where}: {text!r} is not supported locally; "
+        f"supported: 'static text', {_HEADER}NAME, context.NAME"
+    )
 
 
 def _context(exchange: Exchange, name: str) -> str | None:
     value = exchange.context_value(name)
     return None if value is None else to_text(value)
-
-
-def _request_parameter(location: str, name: str, *, fold_case: bool) -> Expression | None:
-    match location:
-        case "header" if fold_case:
-            return lambda exchange: exchange.header(name)
-        case "header":
-            return lambda exchange: dict(exchange.headers).get(name)
-        case "querystring":
-            return lambda exchange: dict(exchange.query).get(name)
-        case "path":
-            return lambda exchange: exchange.path_parameters.get(name)
-    return None

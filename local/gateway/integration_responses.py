@@ -9,7 +9,6 @@ from local.gateway.errors import GatewayError
 from local.gateway.exchange import media_type
 from local.gateway.replies import JSON, BackendAnswer, Reply
 from local.gateway.variables import template_variables
-from local.vtl import to_text
 
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
@@ -55,11 +54,10 @@ def respond(exchange: Exchange, route: Route, answer: BackendAnswer) -> Reply:
     response = _select(route, answer.status)
     if response.status not in route.response_statuses:
         raise _configuration(f"the method declares no response with the status {response.status}")
-    exchange.integration_headers = answer.headers
     content_type, template = _template(exchange, response)
     text = template_text(
         answer.body,
-        binary=exchange.api.is_binary(media_type(answer.headers.get("content-type"))),
+        binary=exchange.api.binary,
         content_handling=response.content_handling,
     )
     if template is None:
@@ -68,20 +66,8 @@ def respond(exchange: Exchange, route: Route, answer: BackendAnswer) -> Reply:
         raise _configuration("a response template cannot read a binary answer; CONVERT_TO_TEXT")
     else:
         body = template.render(template_variables(exchange, text)).encode("utf-8", "replace")
-    headers = {"Content-Type": content_type}
-    for name, value in response.headers.items():
-        found = value(exchange)
-        if found is not None:
-            headers[name] = found
-    return _overridden(exchange, response.status, headers, body)
-
-
-def _overridden(exchange: Exchange, status: int, headers: dict[str, str], body: bytes) -> Reply:
-    override = exchange.response_override
-    for name, value in override.get("header", {}).items():
-        headers[name] = to_text(value)
     try:
-        final = int(override.get("status", status))
+        status = int(exchange.response_override.get("status", response.status))
     except (TypeError, ValueError):
         raise _configuration("$context.responseOverride.status is no number") from None
-    return Reply(final, body, tuple(headers.items()))
+    return Reply(status, body, (("Content-Type", content_type),))

@@ -15,21 +15,16 @@ from local.gateway.events import proxy_event
 from local.gateway.exchange import media_type
 from local.gateway.integration_responses import respond
 from local.gateway.replies import JSON, BackendAnswer, Reply
-from local.gateway.services import PayloadError, error_answer
+from local.gateway.services import PayloadError, error_answer, record_of
 from local.gateway.variables import template_variables
 from local.vtl import to_text
 
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
     from local.gateway.model import Integration, Route
-    from local.gateway.services import ServiceCaller
+    from local.gateway.services import RecordPutter
     from local.invocation import InvokeFunction
 
-#: Recorded from API Gateway: a mapping to one of these on an AWS integration is a 500.
-_REFUSED_HEADERS = {
-    "authorization", "connection", "content-length", "expect", "proxy-authenticate", "te",
-    "transfer-encoding",
-}  # fmt: skip
 #: What a JSON service takes; another content type is no operation that it knows.
 _SERVICE_TYPES = {JSON, "application/x-amz-json-1.0", "application/x-amz-json-1.1"}
 
@@ -39,7 +34,7 @@ def _configuration(reason: str, status: int | None = None) -> GatewayError:
 
 
 def request_payload(exchange: Exchange, integration: Integration) -> str:
-    """Give the payload of the integration request: rendered, or passed through.
+    """Render the payload of the integration request.
 
     Raises
     ------
@@ -48,20 +43,14 @@ def request_payload(exchange: Exchange, integration: Integration) -> str:
     VtlError
         When the template fails.
     """
-    kind = exchange.media_type
     text = template_text(
         exchange.body,
-        binary=exchange.api.is_binary(kind),
+        binary=exchange.api.binary,
         content_handling=integration.content_handling,
     )
-    template = integration.templates.get(kind)
+    template = integration.templates.get(exchange.media_type)
     if template is None:
-        passes = integration.passthrough == "WHEN_NO_MATCH" or (
-            integration.passthrough == "WHEN_NO_TEMPLATES" and not integration.templates
-        )
-        if not passes:
-            raise GatewayError("UNSUPPORTED_MEDIA_TYPE")
-        return exchange.body.decode("utf-8", "replace") if text is None else text
+        raise GatewayError("UNSUPPORTED_MEDIA_TYPE")
     if text is None:
         raise _configuration("a request template cannot read a binary body; CONVERT_TO_TEXT")
     return template.render(template_variables(exchange, text))
@@ -72,14 +61,14 @@ class Integrations:
 
     Parameters
     ----------
-    services : ServiceCaller
-        For integrations with an AWS service.
+    records : RecordPutter
+        For integrations with Kinesis.
     invoke : InvokeFunction
         For Lambda proxy integrations.
     """
 
-    def __init__(self, services: ServiceCaller, invoke: InvokeFunction) -> None:
-        self._services = services
+    def __init__(self, records: RecordPutter, invoke: InvokeFunction) -> None:
+        self._records = records
         self._invoke = invoke
 
     async def run(self, exchange: Exchange, route: Route) -> Reply:
@@ -110,35 +99,20 @@ class Integrations:
     async def _backend(
         self, exchange: Exchange, integration: Integration, payload: str
     ) -> BackendAnswer:
-        headers = _integration_headers(exchange, integration)
-        if media_type(headers.get("content-type")) not in _SERVICE_TYPES:
+        sent = integration.content_type or exchange.header("content-type")
+        if media_type(sent) not in _SERVICE_TYPES:
             return error_answer(404, "UnknownOperationException", "")
-        service, action = integration.service, integration.action
         try:
-            arguments = self._services.arguments(service, action, payload)
+            record = record_of(payload)
         except PayloadError as error:
             return error_answer(400, "SerializationException", str(error))
-        return await self._services.call(service, action, arguments)
+        return await self._records.put(record)
 
     async def _proxy(self, exchange: Exchange, route: Route) -> Reply:
         answer = await self._invoke(route.integration.function, proxy_event(exchange))
         if answer.function_error:
             raise _configuration(f"{route.integration.function}: {answer.function_error}", 502)
         return _proxy_reply(answer.payload, route.integration.function)
-
-
-def _integration_headers(exchange: Exchange, integration: Integration) -> dict[str, str]:
-    headers = {"content-type": exchange.header("content-type") or JSON}
-    for name, value in integration.headers.items():
-        found = value(exchange)
-        if found is None:
-            continue
-        if name.lower() in _REFUSED_HEADERS:
-            raise _configuration(f"integration.request.header.{name} cannot be mapped")
-        headers[name.lower()] = found
-    for name, value in exchange.request_override["header"].items():
-        headers[name.lower()] = to_text(value)
-    return headers
 
 
 def _mock(exchange: Exchange, integration: Integration) -> BackendAnswer:

@@ -31,10 +31,8 @@ class AuthorizerSettings:
 
     logical_id: str
     function: str
-    type: Literal["REQUEST", "TOKEN"]
     identity_sources: tuple[Expression, ...]
     ttl_seconds: int
-    token_pattern: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,23 +43,20 @@ class IntegrationResponse:
     pattern: re.Pattern[str] | None
     content_handling: str | None
     templates: Mapping[str, VtlTemplate]
-    headers: Mapping[str, Expression]
 
 
 @dataclass(frozen=True)
 class Integration:
-    """What a method does with a request."""
+    """What a method does with a request: put a record (AWS), call a function, answer by itself."""
 
     logical_id: str
     type: IntegrationType
-    passthrough: str
     content_handling: str | None
     templates: Mapping[str, VtlTemplate]
-    headers: Mapping[str, Expression]
+    #: What the service gets as Content-Type; None for the sender's own.
+    content_type: str | None
     responses: tuple[IntegrationResponse, ...]
     timeout_seconds: float
-    service: str = ""
-    action: str = ""
     function: str = ""
 
 
@@ -75,7 +70,7 @@ class Route:
     http_method: str
     integration: Integration
     authorizer: AuthorizerSettings | None = None
-    required: tuple[tuple[str, str], ...] = ()
+    required_headers: tuple[str, ...] = ()
     response_statuses: frozenset[int] = frozenset()
     throttle: Throttle | None = None
 
@@ -98,14 +93,7 @@ class Api:
     account: str
     region: str
     stage: str
-    stage_variables: Mapping[str, str]
-    binary_media_types: tuple[str, ...]
+    #: Whether every media type is binary; else none is.
+    binary: bool
     routes: tuple[Route, ...]
     gateway_responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
-
-    def is_binary(self, content_type: str) -> bool:
-        """Tell whether the API treats this media type as binary."""
-        kind, _, _ = content_type.partition("/")
-        return any(
-            binary in {"*/*", content_type, f"{kind}/*"} for binary in self.binary_media_types
-        )

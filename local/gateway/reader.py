@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from local.gateway.expressions import compile_expression
@@ -30,7 +29,7 @@ _METHOD = (
 )  # fmt: skip
 _AUTHORIZER = (
     "AuthType", "AuthorizerCredentials", "AuthorizerResultTtlInSeconds", "AuthorizerUri",
-    "IdentitySource", "IdentityValidationExpression", "Name", "RestApiId", "Type",
+    "IdentitySource", "Name", "RestApiId", "Type",
 )  # fmt: skip
 _GATEWAY_RESPONSE = (
     "ResponseParameters", "ResponseTemplates", "ResponseType", "RestApiId", "StatusCode",
@@ -71,8 +70,7 @@ class _Reader:
             account=self._template.account,
             region=self._template.region,
             stage=self._stage.name,
-            stage_variables=self._stage.variables,
-            binary_media_types=tuple(properties.get("BinaryMediaTypes", list, [])),
+            binary=_binary(properties),
             routes=self._routes(),
             gateway_responses=self._gateway_responses(),
         )
@@ -95,8 +93,9 @@ class _Reader:
                 raise TemplateError(f"{stray.where('ParentId')}: no resource of this API")
             for key in known:
                 each = open_ones.pop(key)
-                parent = paths[each.get("ParentId", str)]
-                paths[key] = f"{parent}/{each.get('PathPart', str)}"
+                if "{" in (part := each.get("PathPart", str)):
+                    raise each.unsupported("PathPart", supported="a part without parameters")
+                paths[key] = f"{paths[each.get('ParentId', str)]}/{part}"
         return {key: path or "/" for key, path in paths.items()}
 
     def _routes(self) -> tuple[Route, ...]:
@@ -127,6 +126,8 @@ class _Reader:
             raise TemplateError(f"{method.where('ResourceId')}: no resource of this API")
         path = paths[resource_id]
         http_method = method.get("HttpMethod", str).upper()
+        if http_method == "ANY":
+            raise method.unsupported("HttpMethod", supported="one method by its name")
         return Route(
             logical_id=method.logical_id,
             resource_path=path,
@@ -134,7 +135,7 @@ class _Reader:
             http_method=http_method,
             integration=self._integrations.read(method),
             authorizer=self._authorizer_of(method, authorizers),
-            required=self._required(method, validators),
+            required_headers=self._required(method, validators),
             response_statuses=frozenset(
                 each.get("StatusCode", int) for each in method.parts("MethodResponses")
             ),
@@ -153,9 +154,7 @@ class _Reader:
         return authorizers[name]
 
     @staticmethod
-    def _required(
-        method: Properties, validators: Mapping[str, Properties]
-    ) -> tuple[tuple[str, str], ...]:
+    def _required(method: Properties, validators: Mapping[str, Properties]) -> tuple[str, ...]:
         if not method.has("RequestValidatorId"):
             return ()
         validator = validators[method.get("RequestValidatorId", str)]
@@ -165,16 +164,21 @@ class _Reader:
             raise method.unsupported("RequestModels", supported="validation of parameters")
         if not validator.get("ValidateRequestParameters", bool, default=False):
             return ()
+        prefix = "method.request.header."
         required = []
         for name, needed in sorted(method.mapping("RequestParameters").items()):
+            if not name.startswith(prefix):
+                raise TemplateError(
+                    f"{method.where(f'RequestParameters.{name}')}: not supported locally; "
+                    f"supported: {prefix}NAME"
+                )
             if needed in {True, "true"}:
-                _, _, location, parameter = name.split(".", 3)
-                required.append((location, parameter))
+                required.append(name.removeprefix(prefix))
         return tuple(required)
 
     def _authorizer(self, properties: Properties) -> AuthorizerSettings:
         properties.only(_AUTHORIZER)
-        kind = properties.one_of("Type", ("REQUEST", "TOKEN"))
+        properties.one_of("Type", ("REQUEST",))
         ttl = properties.get("AuthorizerResultTtlInSeconds", int, _DEFAULT_TTL)
         if not 0 <= ttl <= _LONGEST_TTL:
             raise properties.unsupported("AuthorizerResultTtlInSeconds", supported="0 to 3600")
@@ -183,20 +187,15 @@ class _Reader:
             text for part in properties.get("IdentitySource", str, "").split(",")
             if (text := part.strip())
         ]  # fmt: skip
-        if not sources and (ttl or kind == "TOKEN"):
-            raise TemplateError(f"{where}: missing, and needed for a cache or a TOKEN authorizer")
-        pattern = properties.get("IdentityValidationExpression", str, "")
+        if not sources and ttl:
+            raise TemplateError(f"{where}: missing, and needed for a cache")
         return AuthorizerSettings(
             logical_id=properties.logical_id,
             function=function_of(self._template, properties, "AuthorizerUri"),
-            type="REQUEST" if kind == "REQUEST" else "TOKEN",
             # HTTP/2 senders write `authorization`, and reach authorizers whose identity source
             # is `Authorization`: aws-sdk-js issue 2719 shows such requests in the function.
-            identity_sources=tuple(
-                compile_expression(text, where, fold_case=True) for text in sources
-            ),
+            identity_sources=tuple(compile_expression(text, where) for text in sources),
             ttl_seconds=ttl,
-            token_pattern=re.compile(pattern) if pattern else None,
         )
 
     def _gateway_responses(self) -> dict[str, GatewayResponse]:
@@ -214,6 +213,13 @@ class _Reader:
                 templates,
             )
         return found
+
+
+def _binary(properties: Properties) -> bool:
+    types = properties.get("BinaryMediaTypes", list, [])
+    if types not in ([], ["*/*"]):
+        raise properties.unsupported("BinaryMediaTypes", supported="*/*, or none")
+    return bool(types)
 
 
 def _gateway_headers(properties: Properties) -> dict[str, Expression]:

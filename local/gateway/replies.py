@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from dataclasses import dataclass
 
 JSON = "application/json"
 
@@ -31,14 +27,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class BackendAnswer:
-    """The answer of an integration's backend.
-
-    Parameters
-    ----------
-    headers : Mapping[str, str]
-        By lower-case name.
-    """
+    """The answer of an integration's backend."""
 
     status: int
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)

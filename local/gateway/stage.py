@@ -1,4 +1,4 @@
-"""Reads the stage of an API: its name, its variables, and the limits of its methods."""
+"""Reads the stage of an API: its name, and the limits of its methods."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _STAGE = (
     "AccessLogSetting", "CacheClusterEnabled", "DeploymentId", "Description", "MethodSettings",
-    "RestApiId", "StageName", "Tags", "TracingEnabled", "Variables",
+    "RestApiId", "StageName", "Tags", "TracingEnabled",
 )  # fmt: skip
 _SETTING = (
     "CachingEnabled", "DataTraceEnabled", "HttpMethod", "LoggingLevel", "MetricsEnabled",
@@ -39,11 +39,7 @@ class StageSettings:
     """
 
     def __init__(self, template: Template, api: str) -> None:
-        stages = Properties.all_of(template, "Stage") or [
-            Properties(each.logical_id, {"StageName": each.get("StageName", str)})
-            for each in Properties.all_of(template, "Deployment")
-            if each.has("StageName")
-        ]
+        stages = Properties.all_of(template, "Stage")
         if len(stages) != 1:
             raise TemplateError(
                 f"{api}: has {len(stages)} stages; the local gateway serves exactly one"
@@ -53,7 +49,6 @@ class StageSettings:
         if self._stage.get("CacheClusterEnabled", bool, default=False):
             raise self._stage.unsupported("CacheClusterEnabled", supported="false")
         self.name = self._stage.get("StageName", str)
-        self.variables = {k: str(v) for k, v in self._stage.mapping("Variables").items()}
         self._throttles = dict(map(_throttle, filter(_throttles, self._settings())))
 
     def _settings(self) -> list[Properties]:

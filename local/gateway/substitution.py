@@ -1,4 +1,4 @@
-"""The templates of gateway responses: no VTL, `$context` and `$stageVariables` are replaced."""
+"""The templates of gateway responses: no VTL, `$context` is replaced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.vtl import VtlError, to_text
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
 
-_VARIABLE = re.compile(r"\$(?P<brace>\{)?(context|stageVariables)\.([\w.-]*\w)(?(brace)\})")
+_VARIABLE = re.compile(r"\$(?P<brace>\{)?context\.([\w.-]*\w)(?(brace)\})")
 _ANY = re.compile(r"\$[!{A-Za-z]|#(?:set|if|foreach|end|else)\b")
 
 
@@ -27,7 +27,7 @@ def check_text(text: str, where: str) -> None:
     if stray:
         raise TemplateError(
             f"{where}: {stray[0]!r} in {text!r} is not supported in a gateway response; "
-            "supported: $context.NAME and $stageVariables.NAME"
+            "supported: $context.NAME"
         )
 
 
@@ -35,11 +35,8 @@ def substitute(text: str, exchange: Exchange) -> str:
     """Replace the variables of a gateway response's template."""
 
     def value(found: re.Match[str]) -> str:
-        _, kind, name = found.groups()
-        if kind == "stageVariables":
-            return exchange.api.stage_variables.get(name, "")
         try:
-            inner = exchange.context_value(name)
+            inner = exchange.context_value(found[2])
         except VtlError:
             # An error answer must not fail for a variable that its kind of error does not have.
             return ""

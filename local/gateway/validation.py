@@ -1,4 +1,4 @@
-"""Request validation: the parameters that a method requires."""
+"""Request validation: the headers that a method requires."""
 
 from __future__ import annotations
 
@@ -26,16 +26,8 @@ def validate(exchange: Exchange, route: Route) -> None:
     GatewayError
         When something is missing; the message is AWS's.
     """
-    if not route.required:
-        return
-    given = {
-        "header": dict(exchange.headers),
-        "querystring": dict(exchange.query),
-        "path": exchange.path_parameters,
-    }
-    missing = [
-        name for location, name in route.required if not given[location].get(name, "").strip()
-    ]
+    given = dict(exchange.headers)
+    missing = [name for name in route.required_headers if not given.get(name, "").strip()]
     if missing:
         raise GatewayError(
             "BAD_REQUEST_PARAMETERS", f"Missing required request parameters: [{', '.join(missing)}]"

@@ -98,7 +98,6 @@ class InputObject(VtlObject):
     def params(self) -> dict[str, dict[str, str]]:
         """Return all parameters."""
         return {
-            "path": {},
             "querystring": dict(self._exchange.query),
             "header": dict(self._exchange.headers),
         }

@@ -8,7 +8,6 @@ from local.template import Template
 
 REGION = "us-west-2"
 DOCUMENT: dict[str, Any] = {
-    "Conditions": {"Never": {"Fn::Equals": ["a", "b"]}},
     "Resources": {
         "Key": {"Type": "AWS::KMS::Key"},
         "Role": {"Type": "AWS::IAM::Role"},
@@ -30,7 +29,6 @@ DOCUMENT: dict[str, Any] = {
                 },
             },
         },
-        "Skipped": {"Type": "AWS::SQS::Queue", "Condition": "Never"},
         "Tickets": {"Type": "AWS::SQS::Queue", "DependsOn": ["Role", "Redrive"]},
         "Table": {
             "Type": "AWS::DynamoDB::Table",

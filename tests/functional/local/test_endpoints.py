@@ -11,7 +11,7 @@ from local import endpoints
 from local.dataplane import data_plane, fingerprint
 from local.endpoints import Endpoints, NotRunningError
 from local.state import StateDirectory
-from local.template import Template
+from local.template import Template, TemplateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,10 +71,16 @@ def test_without_a_running_pipeline_it_says_so(
         endpoints.read(tmp_path)
 
 
-def _data_plane(resources: dict[str, Any], **more: Any) -> dict[str, Any]:
-    document = {"Resources": resources, **more}
-    found: dict[str, Any] = data_plane(Template(document, "Stack", "us-west-2"))["Resources"]
+def _data_plane(resources: dict[str, Any]) -> dict[str, Any]:
+    template = Template({"Resources": resources}, "Stack", "us-west-2")
+    found: dict[str, Any] = data_plane(template)["Resources"]
     return found
+
+
+@pytest.mark.parametrize("section", ["Conditions", "Mappings", "Transform"])
+def test_what_no_deployed_template_has_is_refused(section: str) -> None:
+    with pytest.raises(TemplateError, match=f"Stack: {section} are not supported locally"):
+        Template({"Resources": {}, section: {}}, "Stack", "us-west-2")
 
 
 def test_references_among_the_kept_stay_and_the_others_are_resolved() -> None:
@@ -88,14 +94,11 @@ def test_references_among_the_kept_stay_and_the_others_are_resolved() -> None:
                 "Properties": {
                     "Name": {"Fn::Sub": "/${AWS::StackName}/${Queue.QueueName}"},
                     "Description": {"Fn::Sub": "${Key}"},
-                    "Value": {
-                        "Fn::If": ["Yes", {"Fn::GetAtt": ["Key", "Arn"]}, {"Ref": "AWS::NoValue"}]
-                    },
+                    "Value": {"Fn::GetAtt": ["Key", "Arn"]},
                     "Tags": [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Ref": "AWS::Region"}],
                 },
             },
-        },
-        Conditions={"Yes": {"Fn::Equals": ["a", "a"]}},
+        }
     )
 
     assert "Key" not in found

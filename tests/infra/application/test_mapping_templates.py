@@ -36,8 +36,8 @@ def render(
     """Render with `body` as `$input.body`, and give the text with the context it left behind."""
     # A query must never be taken for a header.
     query = {"X-GitHub-Delivery": "query", "X-Hub-Signature-256": "query"}
-    exchange = SimpleNamespace(path_parameters={}, query=query, headers=headers or {})
-    context = {**RECORDED["context"], "responseOverride": {"header": {}}}
+    exchange = SimpleNamespace(query=query, headers=headers or {})
+    context = {**RECORDED["context"], "responseOverride": {}}
     variables = {
         "input": InputObject(cast("Exchange", exchange), body),
         "util": UtilObject(),

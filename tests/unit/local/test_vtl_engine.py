@@ -17,7 +17,7 @@ from local.gateway.model import Api
 from local.gateway.variables import InputObject, UtilObject
 from local.vtl import VtlError, VtlTemplate, to_text
 
-API = Api("api", "000000000000", "us-west-2", "dev", {}, (), ())
+API = Api("api", "000000000000", "us-west-2", "dev", binary=False, routes=())
 UTIL = UtilObject()
 
 

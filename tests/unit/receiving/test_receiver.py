@@ -527,8 +527,8 @@ def test_the_receiver_and_the_mapping_template_make_the_same_envelope(
 
 
 def _exchange(headers: list[tuple[str, str]], body: bytes) -> Exchange:
-    api = Api("api", "000000000000", "us-west-2", "dev", {}, ("*/*",), ())
-    integration = Integration("l", "AWS", "NEVER", "CONVERT_TO_TEXT", {}, {}, (), 29)
+    api = Api("api", "000000000000", "us-west-2", "dev", binary=True, routes=())
+    integration = Integration("l", "AWS", "CONVERT_TO_TEXT", {}, None, (), 29)
     return Exchange(
         api=api,
         http_method="POST",

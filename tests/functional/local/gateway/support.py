@@ -63,6 +63,7 @@ def mock(response: str = "", request: str = '{"statusCode": 200}', **changes: An
     """Give a mock integration that renders a response template."""
     return {
         "Type": "MOCK",
+        "PassthroughBehavior": "NEVER",
         "RequestTemplates": {"application/json": request},
         "IntegrationResponses": [
             {"StatusCode": "200", "ResponseTemplates": {"application/json": response}}
@@ -170,7 +171,7 @@ def run(
     scenario: Callable[[Sender], Awaitable[T]],
     *,
     invoke: InvokeFunction | None = None,
-    client: Any = None,
+    client: FakeKinesis | None = None,
 ) -> T:
     """Serve a template on a free port and run a scenario against it."""
 
@@ -179,7 +180,7 @@ def run(
         gateway = Gateway(
             template,
             invoke=invoke or FakeFunction(),
-            clients=lambda _: client or FakeKinesis(),
+            put_record=(client or FakeKinesis()).put_record,
         )
         runner = gateway.runner()
         await runner.setup()

@@ -24,16 +24,16 @@ NOT_UTF8 = bytes(range(256))
 
 
 def echo(template: str = "$input.body") -> dict[str, Any]:
-    """Give a mock whose response shows how its *request* template saw the body."""
-    request = f'#set($context.responseOverride.header.Seen = "{template}"){{"statusCode": 200}}'
-    return dict(mock(request=request))
+    """Return a mock whose response shows how its *request* template saw the body."""
+    request = f'#set($context.responseOverride.seen = "{template}"){{"statusCode": 200}}'
+    return dict(mock("$context.responseOverride.seen", request))
 
 
 def test_empty_body_is_an_empty_object() -> None:
     """Recorded: `$input.body` of a request without a body renders as `{}`."""
     api = ApiTemplate()
     api.method("/x", "POST", echo())
-    assert send(api).headers["Seen"] == "{}"
+    assert send(api).body == b"{}"
 
 
 def test_converted_body_is_base64_of_the_exact_bytes() -> None:
@@ -140,29 +140,14 @@ def test_template_is_chosen_by_media_type_alone(content_type: str | None, status
     assert send(api, body=b"{}", headers=headers).status == status
 
 
-@pytest.mark.parametrize(
-    ("behavior", "templates", "status"),
-    [
-        ("NEVER", True, 415),
-        ("NEVER", False, 415),
-        ("WHEN_NO_TEMPLATES", True, 415),
-        ("WHEN_NO_TEMPLATES", False, 200),
-        ("WHEN_NO_MATCH", True, 200),
-        ("WHEN_NO_MATCH", False, 200),
-    ],
-)
-def test_passthrough_behavior(behavior: str, templates: bool, status: int) -> None:
-    """Documented: WHEN_NO_MATCH hands the sender's own body to the service as the call."""
+def test_type_without_a_template_never_reaches_the_service() -> None:
+    """Documented: NEVER refuses it; the other two hand the sender's own body over as the call."""
     api, stream = ApiTemplate(), FakeKinesis()
-    integration = kinesis(PassthroughBehavior=behavior)
-    if not templates:
-        del integration["RequestTemplates"]
-    api.method("/x", "POST", integration)
+    api.method("/x", "POST", kinesis())
     call = json.dumps({"StreamName": "theirs", "PartitionKey": "k", "Data": "YQ=="}).encode()
     answer = send(api, body=call, headers={"Content-Type": "text/plain"}, client=stream)
-    assert answer.status == status
-    if status == 200:
-        assert stream.calls[0][0]["StreamName"] == "theirs"
+    assert answer.status == 415
+    assert stream.calls == []
 
 
 def _envelope_api(**changes: Any) -> ApiTemplate:

@@ -13,7 +13,7 @@ from tests.functional.local.gateway.support import ApiTemplate, mock, send
 
 
 def customised(**responses: dict[str, Any]) -> ApiTemplate:
-    api = ApiTemplate(stage={"Variables": {"contact": "ops"}})
+    api = ApiTemplate()
     api.method("/x", "POST", mock())
     for response_type, properties in responses.items():
         api.add(response_type, "GatewayResponse", {"ResponseType": response_type, **properties})
@@ -25,7 +25,7 @@ def test_template_and_headers_are_substituted() -> None:
     template = (
         '{"plain":"$context.error.message","quoted":$context.error.messageString,'
         '"type":"$context.error.responseType","id":"${context.extendedRequestId}",'
-        '"stage":"$context.stage","who":"$stageVariables.contact"}'
+        '"stage":"$context.stage"}'
     )
     api = customised(
         MISSING_AUTHENTICATION_TOKEN={
@@ -45,7 +45,6 @@ def test_template_and_headers_are_substituted() -> None:
         "type": "MISSING_AUTHENTICATION_TOKEN",
         "id": answer.headers["x-amz-apigw-id"],
         "stage": "dev",
-        "who": "ops",
     }
     assert answer.headers["Retry-After"] == "5"
     assert answer.headers["X-Id"] == answer.headers["x-amzn-RequestId"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +17,6 @@ from infra.application.mapping_templates import accepted_response, refused_respo
 from tests.functional.local.gateway.fakes import FakeKinesis, aws_error
 from tests.functional.local.gateway.support import (
     PUT,
-    REGION,
     Answer,
     ApiTemplate,
     kinesis,
@@ -131,18 +128,6 @@ def test_answer_of_put_record() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "content-length", "Transfer-Encoding", "Connection", "Expect", "TE"]
-)
-def test_refused_header_mapping_is_500(name: str) -> None:
-    """Recorded: mapping one of these headers on an AWS integration is a 500 at run time."""
-    api, stream = ApiTemplate(binary=True), FakeKinesis()
-    headers = {f"integration.request.header.{name}": "'x'"}
-    api.method("/x", "POST", kinesis(RequestParameters=headers))
-    assert send(api, body=b"x", client=stream).status == 500
-    assert stream.calls == []
-
-
-@pytest.mark.parametrize(
     ("mapped", "sent", "taken"),
     [
         (True, "text/plain", True),
@@ -191,21 +176,10 @@ def test_failing_template_is_500_and_named_in_the_log(caplog: pytest.LogCaptureF
     assert "secret" not in caplog.text
 
 
-class _Table:
-    def __init__(self) -> None:
-        self.calls: list[dict[str, Any]] = []
-
-    def put_item(self, **call: Any) -> dict[str, Any]:
-        self.calls.append(call)
-        created = datetime(2026, 1, 1, tzinfo=UTC)
-        return {"When": created, "Blob": b"ab", "ResponseMetadata": {"HTTPStatusCode": 200}}
-
-
-def test_any_action_of_a_json_service() -> None:
-    item = '{"TableName":"t","Unknown":1,"Item":{"pk":{"S":"a"},"raw":{"B":"YWI="}}}'
-    uri = f"arn:aws:apigateway:{REGION}:dynamodb:action/PutItem"
-    api, table = ApiTemplate(), _Table()
-    api.method("/x", "POST", kinesis(Uri=uri, RequestTemplates={"application/json": item}))
-    answer = send(api, body=b"x", client=table)
-    assert table.calls == [{"TableName": "t", "Item": {"pk": {"S": "a"}, "raw": {"B": b"ab"}}}]
-    assert answer.json == {"When": 1767225600.0, "Blob": base64.b64encode(b"ab").decode()}
+def test_what_put_record_does_not_know_is_left_aside() -> None:
+    """A JSON service of AWS ignores members that it does not know, and takes null for absent."""
+    put = '{"StreamName":"s","PartitionKey":"k","ExplicitHashKey":null,"More":1,"Data":"YWI="}'
+    api, stream = ApiTemplate(), FakeKinesis()
+    api.method("/x", "POST", kinesis(RequestTemplates={"application/json": put}))
+    assert send(api, body=b"x", client=stream).status == 200
+    assert stream.calls == [[{"StreamName": "s", "PartitionKey": "k", "Data": b"ab"}]]

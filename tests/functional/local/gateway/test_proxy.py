@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from tests.functional.local.gateway.fakes import FakeFunction
-from tests.functional.local.gateway.support import LAMBDA, ApiTemplate, send
+from tests.functional.local.gateway.support import LAMBDA, Answer, ApiTemplate, send
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 def proxy(binary: bool = False, **guard: Any) -> ApiTemplate:
     api = ApiTemplate(binary=binary)
     integration = {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": LAMBDA}
-    api.method("/x/{id}", "ANY", integration, **guard)
+    api.method("/x/y", "PUT", integration, **guard)
     return api
+
+
+def put(
+    api: ApiTemplate,
+    path: str = "/x/y",
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Answer:
+    return send(api, path, body, headers, method="PUT", **options)
 
 
 def test_proxy_event_and_answer() -> None:
@@ -32,12 +42,12 @@ def test_proxy_event_and_answer() -> None:
         "body": "made",
     }
     function = FakeFunction(payload)
-    answer = send(proxy(), "/x/7?a=1", b"in", {"X-In": "y"}, method="PUT", invoke=function)
+    answer = put(proxy(), "/x/y?a=1", b"in", {"X-In": "y"}, invoke=function)
     assert (answer.status, answer.body) == (201, b"made")
     assert (answer.headers["X-One"], answer.headers["Content-Type"]) == ("1", "text/plain")
     (event,) = function.events
-    assert event["pathParameters"] == {"id": "7"}
-    assert (event["resource"], event["path"]) == ("/x/{id}", "/x/7")
+    assert event["pathParameters"] is None
+    assert (event["resource"], event["path"]) == ("/x/y", "/x/y")
     assert (event["body"], event["isBase64Encoded"]) == ("in", False)
     assert event["stageVariables"] is None
     assert event["headers"]["X-In"] == "y"
@@ -46,7 +56,7 @@ def test_proxy_event_and_answer() -> None:
 def test_binary_proxy_body_is_base64_both_ways() -> None:
     body = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True}
     function = FakeFunction(body)
-    assert send(proxy(binary=True), "/x/1", b"\xfe", invoke=function).body == b"\xff"
+    assert put(proxy(binary=True), body=b"\xfe", invoke=function).body == b"\xff"
     assert (function.events[0]["body"], function.events[0]["isBase64Encoded"]) == ("/g==", True)
 
 
@@ -64,7 +74,7 @@ def test_binary_proxy_body_is_base64_both_ways() -> None:
 )
 def test_malformed_proxy_answer_is_502(payload: Any, error: str | None) -> None:
     """Documented: a function error or a malformed answer of a proxy is 502."""
-    answer = send(proxy(), "/x/1", invoke=FakeFunction(payload, error))
+    answer = put(proxy(), invoke=FakeFunction(payload, error))
     assert (answer.status, answer.json) == (502, {"message": "Internal server error"})
 
 
@@ -76,12 +86,12 @@ def test_slow_function_is_504() -> None:
     api = proxy()
     method = next(each for each in api.resources.values() if "Method" in each["Type"])
     method["Properties"]["Integration"]["TimeoutInMillis"] = 50
-    assert send(api, "/x/1", invoke=sleepy).status == 504
+    assert put(api, invoke=sleepy).status == 504
 
 
 def test_function_that_cannot_be_run_is_500() -> None:
     async def broken(function: str, event: Mapping[str, Any]) -> Invocation:
         raise PipelineError(f"{function}: its process is gone")
 
-    answer = send(proxy(), "/x/1", invoke=broken)
+    answer = put(proxy(), invoke=broken)
     assert (answer.status, answer.json) == (500, {"message": "Internal server error"})

@@ -9,11 +9,11 @@ import pytest
 from local.gateway.app import Gateway
 from local.template import Template, TemplateError
 from tests.functional.local.gateway.fakes import FakeFunction, FakeKinesis
-from tests.functional.local.gateway.support import ApiTemplate, kinesis, mock
+from tests.functional.local.gateway.support import LAMBDA, ApiTemplate, kinesis, mock
 
 
 def start(api: ApiTemplate) -> Gateway:
-    return Gateway(api.template(), invoke=FakeFunction(), clients=lambda _: FakeKinesis())
+    return Gateway(api.template(), invoke=FakeFunction(), put_record=FakeKinesis().put_record)
 
 
 def integration(**changes: Any) -> ApiTemplate:
@@ -42,9 +42,10 @@ def responses(**changes: Any) -> ApiTemplate:
     ("api", "words"),
     [
         (integration(Type="HTTP_PROXY"), "Rootx0POST: Integration.Type: 'HTTP_PROXY'.*AWS_PROXY"),
-        (integration(Uri="arn:aws:apigateway:r:kinesis:path/x"), "Integration.Uri.*action/ACTION"),
-        (integration(Uri="arn:aws:apigateway:r:s3:action/PutObject"), "JSON service"),
-        (integration(Uri="arn:aws:apigateway:r:nope:action/X"), "Integration.Uri"),
+        (integration(Uri="arn:aws:apigateway:r:kinesis:path/x"), "Integration.Uri.*PutRecord"),
+        (integration(Uri="arn:aws:apigateway:r:sqs:action/SendMessage"), "Integration.Uri.*PutRec"),
+        (integration(PassthroughBehavior="WHEN_NO_MATCH"), "PassthroughBehavior.*NEVER"),
+        (integration(PassthroughBehavior=None), "PassthroughBehavior"),
         (integration(IntegrationHttpMethod="GET"), "Integration.IntegrationHttpMethod"),
         (integration(ConnectionType="VPC_LINK"), "Integration.ConnectionType"),
         (integration(ContentHandling="CONVERT_TO_BINARY"), "Integration.ContentHandling"),
@@ -60,12 +61,18 @@ def responses(**changes: Any) -> ApiTemplate:
             "integration.request.querystring.a",
         ),
         (
-            integration(RequestParameters={"integration.request.header.A": "method.request.body"}),
-            "method.request.body.*static text",
+            integration(RequestParameters={"integration.request.header.A": "'b'"}),
+            "integration.request.header.A: .*Content-Type with 'static text'",
+        ),
+        (
+            integration(
+                RequestParameters={"integration.request.header.Content-Type": "context.stage"}
+            ),
+            "Content-Type: 'context.stage'.*static text",
         ),
         (responses(SelectionPattern="("), "SelectionPattern.*regular expression"),
         (responses(ContentHandling="CONVERT_TO_BINARY"), r"IntegrationResponses\[0\].ContentH"),
-        (responses(ResponseParameters={"method.response.header.A": "'b'"}), "does not declare"),
+        (responses(ResponseParameters={"method.response.header.A": "'b'"}), "ResponseParameters"),
         (
             integration(IntegrationResponses=[{"StatusCode": "200"}, {"StatusCode": 200}]),
             "two for one status",
@@ -73,11 +80,34 @@ def responses(**changes: Any) -> ApiTemplate:
         (method(AuthorizationType="AWS_IAM"), "Rootx0POST: AuthorizationType: 'AWS_IAM'"),
         (method(AuthorizationType="CUSTOM", AuthorizerId="nope"), "AuthorizerId: no authorizer"),
         (method(ApiKeyRequired=True), "ApiKeyRequired"),
+        (method(HttpMethod="ANY"), "HttpMethod: 'ANY'"),
+        (
+            resource("Part", "Resource", ParentId={"Ref": "Rootx0"}, PathPart="{id}"),
+            "Part: PathPart.*without parameters",
+        ),
+        (
+            resource("Typed", "Resource", ParentId={"Ref": "Rootx0"}, PathPart="{proxy+}"),
+            "Typed: PathPart.*without parameters",
+        ),
         (method(ResourceId="nope"), "ResourceId: no resource"),
         (resource("Lost", "Resource", ParentId="nope", PathPart="x"), "Lost: ParentId"),
         (
             resource("Pool", "Authorizer", Type="COGNITO_USER_POOLS", Name="x"),
-            "Pool: Type: 'COGNITO_USER_POOLS'.*REQUEST, TOKEN",
+            "Pool: Type: 'COGNITO_USER_POOLS'.*REQUEST",
+        ),
+        (
+            resource("Bearer", "Authorizer", Type="TOKEN", AuthorizerUri="x"),
+            "Bearer: Type: 'TOKEN'.*REQUEST",
+        ),
+        (
+            resource(
+                "Query",
+                "Authorizer",
+                Type="REQUEST",
+                AuthorizerUri=LAMBDA,
+                IdentitySource="method.request.querystring.token",
+            ),
+            "Query: IdentitySource.*querystring.token.*not supported",
         ),
         (
             resource("Keyless", "Authorizer", Type="REQUEST", AuthorizerUri="x"),
@@ -105,6 +135,7 @@ def responses(**changes: Any) -> ApiTemplate:
         (resource("Second", "Stage", StageName="prod"), "2 stages"),
         (resource("Other", "RestApi"), "2 resources of type AWS::ApiGateway::RestApi"),
         (ApiTemplate(stage={"CacheClusterEnabled": True}), "Stage: CacheClusterEnabled"),
+        (ApiTemplate(stage={"Variables": {"a": "b"}}), "Stage: Variables"),
         (ApiTemplate(stage={"MethodSettings": [{"CachingEnabled": True}]}), "CachingEnabled"),
     ],
 )  # fmt: skip
@@ -119,7 +150,7 @@ def test_template_without_an_api() -> None:
         Gateway(
             Template({"Resources": {}}, "s", "r"),
             invoke=FakeFunction(),
-            clients=lambda _: FakeKinesis(),
+            put_record=FakeKinesis().put_record,
         )
 
 
@@ -142,10 +173,3 @@ def test_limit_of_minus_one_is_none() -> None:
     api = ApiTemplate(stage={"MethodSettings": [setting]})
     api.method("/x", "POST", mock())
     assert start(api).api.routes[0].throttle is None
-
-
-def test_stage_of_a_deployment_will_do() -> None:
-    api = ApiTemplate()
-    del api.resources["Stage"]
-    api.add("Deployment", "Deployment", {"StageName": "live"})
-    assert start(api).api.stage == "live"
