@@ -68,9 +68,13 @@ synth: setup ## Write the cloud assembly of config/$(STAGE).yaml to cdk.out
 up: setup ## Run the pipeline on this machine until Ctrl-C
 	$(BIN)/mozdef-ef local up --stage $(STAGE)
 
-lock: ## Resolve requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.lock
+# The functions' lock is held to the versions of the other.
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+lock: ## Resolve both locks anew from pyproject.toml: all extras, and the functions' layer alone
+	$(LOCK) --all-extras -o requirements.lock
+	$(LOCK) --constraint requirements.lock -o requirements-runtime.lock
 
 clean: ## Remove what was built (the virtual environment stays)
 	rm -rf build cdk.out .local

@@ -241,7 +241,7 @@ class ApplicationStack(Stack):
             self,
             "Dependencies",
             code=lambda_.Code.from_asset(str(assets.layer)),
-            description="The functions' dependencies, from requirements.lock",
+            description="The functions' dependencies, from requirements-runtime.lock",
             compatible_runtimes=[RUNTIME],
             compatible_architectures=[ARCHITECTURE],
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from infra.assembly.layer import LOCK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 FILE = "inputs.sha256"
 
 _FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "stream_processors")
-_FILES = ("cdk.json", "pyproject.toml", "requirements.lock")
+_FILES = ("cdk.json", "pyproject.toml", LOCK)
 
 
 def inputs_hash(root: Path, deployment: Deployment) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import boto3
 import pytest
+from packaging.requirements import Requirement
 
 from infra.assembly import app, layer
 from infra.assembly.code import imports, write_code
-from infra.assembly.layer import LayerError, build_layer, direct_dependencies, runtime_closure
+from infra.assembly.layer import LOCK, LayerError, build_layer
 from settings.source.loader import load_sources
 
 LAYER_PACKAGES = {
@@ -45,24 +48,6 @@ IMPORT_NAMES = {
     "typing_extensions",
     "urllib3",
 }
-LOCK = """\
-# made by hand
-alpha==1.0 \\
-    --hash=sha256:aa
-    # via project (pyproject.toml)
-Beta.Two==2.0 ; python_version < '4' \\
-    --hash=sha256:bb \\
-    --hash=sha256:bc
-    # via
-    #   alpha
-    #   other
-gamma==3.0 \\
-    --hash=sha256:cc
-    # via beta-two
-other==4.0 \\
-    --hash=sha256:dd
-    # via project (pyproject.toml)
-"""
 
 
 @pytest.fixture
@@ -134,29 +119,45 @@ def test_code_is_the_same_each_time(code: Path, tmp_path: Path) -> None:
     assert first == second
 
 
-def test_layer_holds_what_the_functions_need_and_no_more() -> None:
-    lock = (app.ROOT / "requirements.lock").read_text()
-    closure = runtime_closure(lock, direct_dependencies(app.ROOT))
-    assert {package.name for package in closure} == LAYER_PACKAGES
-    assert all("--hash=sha256:" in package.requirement for package in closure)
+def pins(lock: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Return the name of each package of a lock with its version and its hashes."""
+    text = (app.ROOT / lock).read_text().replace("\\\n", " ")
+    entries = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
+    found = {}
+    for entry in entries:
+        requirement = Requirement(entry.partition(" --hash=")[0])
+        hashes = frozenset(part for part in entry.split() if part.startswith("--hash="))
+        found[requirement.name] = (str(requirement.specifier), hashes)
+    return found
 
 
-def test_closure_follows_who_asked_for_what() -> None:
-    closure = runtime_closure(LOCK, frozenset({"alpha"}))
-    assert [package.name for package in closure] == ["alpha", "beta-two", "gamma"]
-    assert closure[1].requirement == (
-        "Beta.Two==2.0 ; python_version < '4' \\\n    --hash=sha256:bb \\\n    --hash=sha256:bc\n"
+def test_the_runtimes_lock_has_the_versions_and_hashes_of_the_whole_lock() -> None:
+    whole, runtime = pins("requirements.lock"), pins(LOCK)
+    assert set(runtime) == LAYER_PACKAGES
+    assert all(hashes for _, hashes in runtime.values())
+    assert {name: whole.get(name) for name in runtime} == runtime
+
+
+def test_the_runtimes_lock_begins_with_what_the_project_depends_on() -> None:
+    project = tomllib.loads((app.ROOT / "pyproject.toml").read_text())["project"]
+    declared = [Requirement(each) for each in project["dependencies"]]
+    runtime = pins(LOCK)
+    assert all(
+        each.specifier.contains(runtime[each.name][0].removeprefix("==")) for each in declared
     )
 
 
-def test_a_dependency_that_the_lock_lacks_is_named() -> None:
-    with pytest.raises(LayerError, match="delta: run 'make lock'"):
-        runtime_closure(LOCK, frozenset({"alpha", "delta"}))
+@pytest.mark.parametrize("lock", ["requirements.lock", LOCK])
+def test_a_lock_names_no_registry_and_no_machine(lock: str) -> None:
+    text = (app.ROOT / lock).read_text()
+    assert "://" not in text
+    assert "index" not in re.sub(r"^[\w.-]+==.*$", "", text, flags=re.MULTILINE)
+    assert not re.search(r"(?:^|[\s=])/\w", text)
 
 
-def install(requirements: str, target: Path) -> None:
+def install(lock: Path, target: Path) -> None:
     """Make what an installation leaves behind."""
-    assert "boto3==" in requirements
+    assert lock == app.ROOT / LOCK
     for name in (
         "botocore/data/kinesis/service-2.json.gz",
         "botocore/data/ec2/service-2.json.gz",
@@ -190,8 +191,8 @@ def test_layer_is_pruned_and_built_once(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_layer_that_cannot_be_installed_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(requirements: str, target: Path) -> None:
-        install(requirements, target)
+    def failing(lock: Path, target: Path) -> None:
+        install(lock, target)
         raise LayerError("no such wheel")
 
     monkeypatch.setattr(layer, "_install", failing)
