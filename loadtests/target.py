@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import emulator, endpoints
 from pipeline.errors import PipelineError
 from settings.source.loader import load_sources
+from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
     import argparse
@@ -135,21 +136,23 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
         raise TargetError(f"{stack}: cannot be described: {error}") from None
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     try:
-        described = json.loads(outputs["Sources"])
+        described = json.loads(outputs[StackOutput.SOURCES])
         sources = _routed(list(described), private_sources)
         parameters = {name: str(described[name]["parameter"]) for name in sources}
         ssm = client("ssm")
         return Target(
             name=f"stack {stack}",
-            api=outputs["ApiUrl"].rstrip("/"),
+            api=outputs[StackOutput.API_URL].rstrip("/"),
             sources=sources,
             secrets={name: _secret(ssm, parameters[name]) for name in sources},
-            archive_bucket=outputs["ArchiveBucketName"],
-            dedupe_table=outputs["DedupeTableName"],
+            archive_bucket=outputs[StackOutput.ARCHIVE_BUCKET_NAME],
+            dedupe_table=outputs[StackOutput.DEDUPE_TABLE_NAME],
             client=client,
         )
     except KeyError as error:
-        raise TargetError(f"{stack}: no output {error}; deploy this version of it") from None
+        raise TargetError(
+            f"{stack}: no output {error.args[0]}; deploy this version of it"
+        ) from None
 
 
 def _session(region: str, role_arn: str) -> boto3.Session:
