@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from settings.faults import refuse
+from settings.source.base import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PRODUCTION = "production"
 
@@ -39,11 +45,7 @@ SecretId = Annotated[str, Field(pattern=r"^[A-Za-z0-9/_+=.@:-]{1,512}$")]
 Milliseconds = Annotated[int, Field(ge=1, le=60_000)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GitHub(_Model):
+class GitHub(Model):
     """A repository on GitHub, by a connection or, as the old framework did, by a token."""
 
     provider: Literal["github"] = "github"
@@ -61,7 +63,7 @@ class GitHub(_Model):
         return self
 
 
-class CodeCommit(_Model):
+class CodeCommit(Model):
     """A repository of CodeCommit, in the pipeline's own account and region."""
 
     provider: Literal["codecommit"] = "codecommit"
@@ -94,7 +96,7 @@ class CodeCommitSource(CodeCommit):
         return self
 
 
-class BothSource(_Model):
+class BothSource(Model):
     """The framework from one repository, the private configuration from another."""
 
     mode: Literal["both"]
@@ -109,7 +111,7 @@ class BothSource(_Model):
         return self
 
 
-class LoadTest(_Model):
+class LoadTest(Model):
     """What is sent after the smoke test, and what makes the promotion stop."""
 
     requests_per_second: int = Field(default=50, ge=1, le=5_000)
@@ -129,7 +131,7 @@ class LoadTest(_Model):
         return self
 
 
-class DeliveryStage(_Model):
+class DeliveryStage(Model):
     """One stage: where it is deployed, and what stands before and after it."""
 
     name: str = Field(pattern=_NAME)
@@ -155,15 +157,19 @@ class DeliveryStage(_Model):
 
     @model_validator(mode="after")
     def _guarded(self) -> DeliveryStage:
-        if self.name == PRODUCTION and not self.approval:
-            raise ValueError("the stage 'production' is deployed after an approval; approval: true")
-        for name in self.settings:
-            if PurePosixPath(name).stem != self.name:
-                raise ValueError(
-                    f"settings: {name}: a stage's file is named after it; expected "
-                    f"{PurePosixPath(name).with_name(self.name + '.yaml')}"
-                )
+        refuse(self._wrong())
         return self
+
+    def _wrong(self) -> Iterator[tuple[str, str]]:
+        if self.name == PRODUCTION and not self.approval:
+            yield "approval", "the stage 'production' is deployed after an approval; approval: true"
+        for number, name in enumerate(self.settings):
+            if PurePosixPath(name).stem != self.name:
+                own = PurePosixPath(name).with_name(self.name + ".yaml")
+                yield (
+                    f"settings.{number}",
+                    f"{name}: a stage's file is named after it; expected {own}",
+                )
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -171,7 +177,7 @@ class DeliveryStage(_Model):
         return self.settings or (f"{self.name}.yaml",)
 
 
-class Delivery(_Model):
+class Delivery(Model):
     """The delivery pipeline."""
 
     project: str = Field(default="MozDef-EF", pattern=_NAME)
@@ -205,7 +211,7 @@ class Delivery(_Model):
         return f"{self.project}-delivery"
 
     def account_of(self, stage: DeliveryStage) -> str:
-        """Give the account that a stage is deployed to."""
+        """Return the account that a stage is deployed to."""
         return stage.account or self.account
 
     @property

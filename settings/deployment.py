@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from pipeline.errors import PipelineError
 from settings.deployment_alarms import Alarms
 from settings.deployment_polling import Poller
 from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, Throttle
-from settings.source.model import SourceName
+from settings.faults import Fault, SettingsError, refuse
+from settings.reading import checked, read_mapping
+from settings.source.base import Model, SourceName
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from collections.abc import Iterable, Iterator
 
 MAXIMUM_RECORD_AGE_SECONDS = 604_800
 """Lambda API reference, CreateEventSourceMapping: the largest MaximumRecordAgeInSeconds."""
@@ -33,22 +34,13 @@ TicketDays = Annotated[int, Field(ge=14, le=36_500)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 _PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
-_EXPECTED = {
-    "model_type": "expected a mapping",
-    "missing": "this key is required",
-    "extra_forbidden": "unknown key",
-}
 
 
-class DeploymentError(PipelineError):
-    """The settings of a stage are wrong: one line a fault, with file, key and what is expected."""
+class DeploymentError(SettingsError):
+    """The settings of a stage are wrong."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Stream(_Model):
+class Stream(Model):
     """The Kinesis data stream."""
 
     mode: Literal["on_demand", "provisioned"] = "on_demand"
@@ -75,7 +67,7 @@ class Stream(_Model):
         return min(self.retention_hours * 3_600 * 6 // 7, MAXIMUM_RECORD_AGE_SECONDS)
 
 
-class StreamConsumer(_Model):
+class StreamConsumer(Model):
     """A function that reads the stream, and its event source mapping."""
 
     batch_size: BatchSize
@@ -103,7 +95,7 @@ class Archiver(StreamConsumer):
     retry_attempts: RetryAttempts = 60
 
 
-class Archive(_Model):
+class Archive(Model):
     """How long the archive keeps what, in days."""
 
     raw_days: TicketDays = 400
@@ -126,7 +118,7 @@ class Archive(_Model):
         return self
 
 
-class Deployment(_Model):
+class Deployment(Model):
     """One stage of one service."""
 
     stage: str = Field(pattern=_PART)
@@ -160,25 +152,17 @@ class Deployment(_Model):
         return sources
 
     @model_validator(mode="after")
-    def _pollers_have_sources(self) -> Deployment:
-        if strangers := sorted(set(self.pollers) - set(self.sources)):
-            raise ValueError(f"pollers: {', '.join(strangers)}: list it under 'sources', too")
-        return self
-
-    @model_validator(mode="after")
-    def _silence_is_of_sources(self) -> Deployment:
-        if strangers := sorted(set(self.alarms.silence_hours) - set(self.sources)):
-            raise ValueError(
-                f"alarms.silence_hours: {', '.join(strangers)}: list it under 'sources', too"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _throttles_are_of_sources(self) -> Deployment:
-        if strangers := sorted(set(self.throttle.by_source) - set(self.sources)):
-            raise ValueError(
-                f"throttle.by_source: {', '.join(strangers)}: list it under 'sources', too"
-            )
+    def _of_its_sources(self) -> Deployment:
+        named: dict[str, Iterable[str]] = {
+            "pollers": self.pollers,
+            "alarms.silence_hours": self.alarms.silence_hours,
+            "throttle.by_source": self.throttle.by_source,
+        }
+        refuse(
+            (f"{key}.{name}", "list it under 'sources', too")
+            for key, names in named.items()
+            for name in sorted(set(names) - set(self.sources))
+        )
         return self
 
     @property
@@ -222,50 +206,24 @@ def load_deployment(path: Path) -> Deployment:
     DeploymentError
         When the file is missing, is no YAML, or says something that it should not.
     """
-    document = _read(path)
-    if "stage" in document:
-        raise DeploymentError(f"{path}: stage: the stage is the file's name; remove this key")
-    try:
-        deployment = Deployment.model_validate({**document, "stage": path.stem})
-    except ValidationError as error:
-        raise DeploymentError("\n".join(_explain(path, error))) from None
+    document = read_mapping(
+        path, "at least 'service' and 'sources'", DeploymentError, _absent(path)
+    )
+    faults = list(_stage_faults(path, document))
+    stage = {"stage": "stage" if faults else path.stem}
+    deployment = checked(Deployment, document | stage, path, DeploymentError, faults)
     directory = path.parent / deployment.source_directory
     return deployment.model_copy(update={"source_directory": directory})
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        stages = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise DeploymentError(
-            f"{path}: there is no such file; stages in {path.parent}: {stages or 'none'}"
-        ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DeploymentError(f"{path}: not readable as YAML: {_one_line(error)}") from None
-    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-        raise DeploymentError(f"{path}: expected a mapping with at least 'service' and 'sources'")
-    return document
+def _absent(path: Path) -> str:
+    stages = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+    return f"there is no such file; stages in {path.parent}: {stages or 'none'}"
 
 
-def _explain(path: Path, error: ValidationError) -> list[str]:
-    return [
-        f"{path}: {_fault(fault)}"
-        for fault in error.errors(include_url=False, include_context=False)
-    ]
-
-
-def _fault(fault: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
-    if key == "stage":
-        return f"the file's name is the stage; expected a name that matches {_PART}"
-    if fault["type"] in {"missing", "extra_forbidden"}:
-        return f"{key}: {_EXPECTED[fault['type']]}"
-    message = _EXPECTED.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    if isinstance(fault["input"], dict | list):
-        return f"{key}: {message}" if key else message
-    return f"{key}: {message}, not {fault['input']!r}"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _stage_faults(path: Path, document: dict[str, Any]) -> Iterator[Fault]:
+    if "stage" in document:
+        yield Fault(str(path), "stage", "the stage is the file's name; remove this key")
+    if re.fullmatch(_PART, path.stem) is None:
+        expected = f"the file's name is the stage; expected a name that matches {_PART}"
+        yield Fault(str(path), "", expected)

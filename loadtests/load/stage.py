@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from settings.source.loader import CATALOG, read_yaml
+from settings.reading import read_yaml
+from settings.source.loader import CATALOG
 from toolbox.synthesis import synthesize
 
 NAME = "load"

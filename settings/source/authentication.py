@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from settings.faults import refuse
 from settings.source.base import HeaderName, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER = "header."
@@ -86,38 +91,40 @@ class HmacAuthentication(Model):
         return [self.header, *([self.timestamp.header] if self.timestamp else []), *signed]
 
     @model_validator(mode="after")
-    def _signed_string(self) -> HmacAuthentication:
+    def _consistent(self) -> HmacAuthentication:
+        refuse(itertools.chain(self._signed_string(), self._timestamp(), self._separator()))
+        return self
+
+    def _signed_string(self) -> Iterator[tuple[str, str]]:
         names = _PLACEHOLDER.findall(self.signed)
         for name in names:
             if name not in {"body", "timestamp"} and not name.startswith(_HEADER):
-                raise ValueError(
-                    f"signed: {{{name}}} is unknown; use {{body}}, {{timestamp}} and "
-                    "{header.<name>}"
-                )
+                known = "use {body}, {timestamp} and {header.<name>}"
+                yield "signed", f"{{{name}}} is unknown; {known}"
         if names.count("body") != 1:
-            raise ValueError("signed: must contain {body} exactly once")
+            yield "signed", "must contain {body} exactly once"
         if ("timestamp" in names) != (self.timestamp is not None):
-            raise ValueError("signed contains {timestamp} if and only if 'timestamp' is set")
+            yield "signed", "contains {timestamp} if and only if 'timestamp' is set"
         if f"{_HEADER}{self.header}".lower() in [name.lower() for name in names]:
-            raise ValueError("signed: a signature cannot be over its own header")
-        return self
+            yield "signed", "a signature cannot be over its own header"
 
-    @model_validator(mode="after")
-    def _shared_header(self) -> HmacAuthentication:
+    def _timestamp(self) -> Iterator[tuple[str, str]]:
         when = self.timestamp
-        shared = when is not None and when.header.lower() == self.header.lower()
-        if shared and not (when and when.prefix and self.separator and self.prefix):
-            raise ValueError(
-                "timestamp: in the signature's own header both need a prefix, and a separator"
-            )
-        if when is not None and when.prefix and not shared:
-            raise ValueError("timestamp.prefix: only in the signature's own header")
-        if when is not None and shared and _overlap(when.prefix, self.prefix):
-            raise ValueError("timestamp.prefix: neither prefix may start with the other")
-        for prefix in (self.prefix, when.prefix if when else ""):
+        if when is None:
+            return
+        shared = when.header.lower() == self.header.lower()
+        if shared and not (when.prefix and self.separator and self.prefix):
+            both = "in the signature's own header both need a prefix, and a separator"
+            yield "timestamp", both
+        if when.prefix and not shared:
+            yield "timestamp.prefix", "only in the signature's own header"
+        if shared and when.prefix and self.prefix and _overlap(when.prefix, self.prefix):
+            yield "timestamp.prefix", "neither prefix may start with the other"
+
+    def _separator(self) -> Iterator[tuple[str, str]]:
+        for prefix in (self.prefix, self.timestamp.prefix if self.timestamp else ""):
             if self.separator and self.separator in prefix:
-                raise ValueError(f"separator: prefix {prefix!r} holds it, so no value can fit")
-        return self
+                yield "separator", f"prefix {prefix!r} holds it, so no value can fit"
 
 
 def _overlap(one: str, other: str) -> bool:

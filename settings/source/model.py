@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
 from settings.source.handshake import Handshake
 from settings.source.polling import FEED_HEADER, Polling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
@@ -172,6 +177,21 @@ class Source(Model):
             raise AssertionError("a source has an authentication or polls")
         return owner.parameter
 
+    @property
+    def token(self) -> TokenAuthentication | None:
+        """The token that a sender shows, where it shows one."""
+        return self.authentication if isinstance(self.authentication, TokenAuthentication) else None
+
+    @property
+    def hmac(self) -> HmacAuthentication | None:
+        """How a sender signs, where it does."""
+        return self.authentication if isinstance(self.authentication, HmacAuthentication) else None
+
+    @property
+    def proof(self) -> Literal["token", "hmac", "poll"]:
+        """How it is known that an event is the sender's."""
+        return self.authentication.type if self.authentication else "poll"
+
     @field_validator("allowed_networks")
     @classmethod
     def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
@@ -183,42 +203,50 @@ class Source(Model):
         return networks
 
     @model_validator(mode="after")
-    def _one_way_in(self) -> Source:
-        polls = self.ingest == "poll"
-        if polls != (self.poll is not None):
-            raise ValueError("poll: is set if and only if ingest is 'poll'")
-        if polls == (self.authentication is not None):
-            raise ValueError("authentication: is set unless ingest is 'poll'")
-        if self.handshake and polls:
-            raise ValueError("handshake: nothing asks for one where events are fetched")
-        if self.handshake and self.handshake.post:
-            if self.ingest != "receiver":
-                raise ValueError("handshake.post: only the receiver can answer; ingest: receiver")
-            hmac = isinstance(self.authentication, HmacAuthentication)
-            if "$hmac" in self.handshake.post.answer.values() and not hmac:
-                raise ValueError("handshake.post.answer: $hmac needs authentication by hmac")
-        if self.ignore_types and self.event_type is None:
-            raise ValueError("ignore_types: set event_type, or no event can have a type")
+    def _consistent(self) -> Source:
+        refuse(itertools.chain(self._ways_in(), self._types(), self._headers(), self._forms()))
         return self
 
-    @model_validator(mode="after")
-    def _headers_are_kept(self) -> Source:
+    def _ways_in(self) -> Iterator[tuple[str, str]]:
+        polls = self.ingest == "poll"
+        if polls != (self.poll is not None):
+            yield "poll", "is set if and only if ingest is 'poll'"
+        if polls == (self.authentication is not None):
+            yield "authentication", "is set unless ingest is 'poll'"
+        if self.handshake and polls:
+            yield "handshake", "nothing asks for one where events are fetched"
+        if self.handshake and self.handshake.post and not polls:
+            if self.ingest != "receiver":
+                yield "handshake.post", "only the receiver can answer; ingest: receiver"
+            if "$hmac" in self.handshake.post.answer.values() and not self.hmac:
+                yield "handshake.post.answer", "$hmac needs authentication by hmac"
+
+    def _types(self) -> Iterator[tuple[str, str]]:
+        if self.event_type is None:
+            if self.ignore_types:
+                yield "ignore_types", "set event_type, or no event can have a type"
+            if self.schemas.types:
+                yield "schemas.types", "set event_type, or no event can have a type"
+        if self.schemas.unknown_types == "reject" and not self.schemas.types:
+            yield "schemas.unknown_types", "'reject' without types rejects all"
+
+    def _headers(self) -> Iterator[tuple[str, str]]:
         kept = {name.lower() for name in self.headers.keep}
-        needed = {"event_type": self.event_type, "delivery_id": self.delivery_id}
-        for key, locator in needed.items():
+        for key, locator in (("event_type", self.event_type), ("delivery_id", self.delivery_id)):
             if locator and locator.header and locator.header.lower() not in kept:
-                raise ValueError(f"{key}: header {locator.header} must be listed in headers.keep")
-        if isinstance(self.authentication, HmacAuthentication):
-            for name in self.authentication.headers:
-                if name.lower() not in kept:
-                    raise ValueError(f"authentication: header {name} must be in headers.keep")
-        elif self.authentication is not None and self.authentication.header.lower() in kept:
-            raise ValueError(f"headers.keep: {self.authentication.header} carries the token")
+                yield key, f"header {locator.header} must be listed in headers.keep"
+        for name in self.hmac.headers if self.hmac else ():
+            if name.lower() not in kept:
+                yield "authentication", f"header {name} must be in headers.keep"
+        if self.token is not None and self.token.header.lower() in kept:
+            yield "headers.keep", f"{self.token.header} carries the token"
         if self.poll is not None and kept - {FEED_HEADER.lower()}:
-            raise ValueError(f"headers.keep: a fetched event has one header, {FEED_HEADER}")
+            yield "headers.keep", f"a fetched event has one header, {FEED_HEADER}"
+
+    def _forms(self) -> Iterator[tuple[str, str]]:
         form = "application/x-www-form-urlencoded"
         if (form in self.content_types) != (self.form_field is not None):
-            raise ValueError(f"form_field is set if and only if content_types has {form}")
+            yield "form_field", f"is set if and only if content_types has {form}"
+        kept = {name.lower() for name in self.headers.keep}
         if self.form_field is not None and "content-type" not in kept:
-            raise ValueError("form_field: header Content-Type must be listed in headers.keep")
-        return self
+            yield "form_field", "header Content-Type must be listed in headers.keep"

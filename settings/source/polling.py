@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.event.compiled_poll import FEED_HEADER
+from settings.faults import refuse
 from settings.source.base import FieldPath, HeaderName, Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["FEED_HEADER", "Feed", "Polling"]
 
@@ -118,19 +122,20 @@ class Feed(Model):
 
     @model_validator(mode="after")
     def _placeholders(self) -> Feed:
-        texts = [
-            str(value)
-            for values in (self.query, self.first_query, self.body, self.first_body)
-            for value in values.values()
-        ]
-        for text in texts:
-            if unknown := set(_PLACEHOLDER.findall(text)) - _TIMES:
-                raise ValueError(f"{{{min(unknown)}}} is unknown; use {{since}} and {{until}}")
-            if "{until}" in text and self.window is None:
-                raise ValueError("{until} is the end of a window; set 'window'")
-        if (self.body or self.first_body) and self.method != "POST":
-            raise ValueError("body: only with method POST")
+        refuse(self._wrong())
         return self
+
+    def _wrong(self) -> Iterator[tuple[str, str]]:
+        for key in ("query", "first_query", "body", "first_body"):
+            for name, value in getattr(self, key).items():
+                for unknown in sorted(set(_PLACEHOLDER.findall(str(value))) - _TIMES):
+                    known = "use {since} and {until}"
+                    yield f"{key}.{name}", f"{{{unknown}}} is unknown; {known}"
+                if "{until}" in str(value) and self.window is None:
+                    yield f"{key}.{name}", "{until} is the end of a window; set 'window'"
+        for key in ("body", "first_body"):
+            if getattr(self, key) and self.method != "POST":
+                yield key, "only with method POST"
 
 
 class Polling(Model):
@@ -168,7 +173,8 @@ class Polling(Model):
     def _variables_are_known(self) -> Polling:
         texts = [self.base_url, *(feed.path for feed in self.feeds.values())]
         used = {name for text in texts for name in _PLACEHOLDER.findall(text)}
-        if used != set(self.variables):
-            odd = ", ".join(sorted(used ^ set(self.variables)))
-            raise ValueError(f"variables: {odd}: must be described there and used in a URL")
+        refuse(
+            (f"variables.{name}", "must be described there and used in a URL")
+            for name in sorted(used ^ set(self.variables))
+        )
         return self

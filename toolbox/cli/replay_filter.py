@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import ValidationError
 
 from pipeline.archive.lines import ArchiveKind
 from pipeline.event.fields import compile_path
@@ -16,8 +15,7 @@ from pipeline.event.outcomes import QUARANTINED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
-from settings.source.loader import SourceError, available_sources, explain, read_yaml
-from settings.source.model import Source
+from settings.source.loader import available_sources, read_source_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -160,11 +158,7 @@ def event_types(wanted: Filter) -> EventTypes:
         return EventTypes()
     rules = {}
     for name, folder in available_sources(PRIVATE_SOURCES).items():
-        path = folder / "source.yaml"
-        try:
-            settings = Source.model_validate(read_yaml(path))
-        except ValidationError as error:
-            raise SourceError(f"{path}: {explain(error)}") from None
+        settings = read_source_settings(folder)
         locator, parts = settings.event_type, settings.split
         header = locator.header.lower() if locator and locator.header else None
         rules[name] = TypeRule(

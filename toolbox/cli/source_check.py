@@ -66,7 +66,8 @@ def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[Chec
         try:
             found = check_sources({name: load_source(folder)}, update=update)
         except SourceError as error:
-            checked.append(CheckedSample(name, "-", "a sound folder", "a fault", (str(error),)))
+            faults = tuple(map(str, error.faults))
+            checked.append(CheckedSample(name, "-", "a sound folder", "a fault", faults))
             continue
         if not any(one.expected.startswith("delivered") for one in found):
             why = f"{folder}/samples: no sample that is delivered, so nothing is shown to work"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from settings.faults import Fault
 from settings.source.loader import CATALOG, SourceError, available_sources, load_source
 from toolbox.terminal.printable import printable
 
@@ -30,7 +31,7 @@ def folders(directory: Path) -> dict[str, Path]:
         When a directory other than the usual one was named, and is none.
     """
     if directory != PRIVATE_SOURCES and not directory.is_dir():
-        raise SourceError(f"{directory}: there is no such directory")
+        raise SourceError(Fault(str(directory), "", "there is no such directory"))
     return available_sources(directory)
 
 
@@ -45,7 +46,7 @@ def load_one(name: str, directory: Path) -> LoadedSource:
     found = folders(directory)
     if name not in found:
         known = ", ".join(sorted(found)) or "none"
-        raise SourceError(f"{name}: no such source; there are {known}")
+        raise SourceError(Fault("", name, f"no such source; there are {known}"))
     return load_source(found[name])
 
 

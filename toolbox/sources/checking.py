@@ -12,6 +12,7 @@ from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcome, duplicate
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.receiving.answers import Answer
+from settings.faults import Fault
 from settings.source.loader import SourceError
 from toolbox.sources.checking_door import is_handshake
 from toolbox.sources.mozdef_contract import violations
@@ -197,7 +198,8 @@ def _diff(sample: LoadedSample, messages: list[Any]) -> str:
     try:
         kept = json.loads(path.read_bytes())
     except ValueError as error:
-        raise SourceError(f"{path}: not JSON: {error}; write it with --update") from None
+        expected = f"not JSON: {error}; write it with --update"
+        raise SourceError(Fault(str(path), "", expected)) from None
     before = json.dumps(kept, indent=2, ensure_ascii=False)
     after = as_text(messages).rstrip("\n") if messages else ""
     lines = difflib.unified_diff(

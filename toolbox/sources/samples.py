@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import sign, signing_key
+from settings.faults import Fault, refuse
+from settings.reading import checked, read_mapping
 from settings.source.compiler import signature_of
-from settings.source.loader import LoadedSource, SourceError, explain, read_yaml
+from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
 
 if TYPE_CHECKING:
@@ -40,13 +42,16 @@ class Expectation(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> Expectation:
-        if (self.outcome == "rejected") != (self.reason is not None):
-            raise ValueError("'reason' is given if and only if the outcome is 'rejected'")
-        if (self.outcome == "refused") != (self.status is not None):
-            raise ValueError("'status' is given if and only if the outcome is 'refused'")
-        if self.answer and self.outcome != "answered":
-            raise ValueError("'answer' is given only if the outcome is 'answered'")
+        refuse(self._wrong())
         return self
+
+    def _wrong(self) -> Iterator[tuple[str, str]]:
+        if (self.outcome == "rejected") != (self.reason is not None):
+            yield "reason", "is given if and only if the outcome is 'rejected'"
+        if (self.outcome == "refused") != (self.status is not None):
+            yield "status", "is given if and only if the outcome is 'refused'"
+        if self.answer and self.outcome != "answered":
+            yield "answer", "is given only if the outcome is 'answered'"
 
 
 class Sample(BaseModel):
@@ -68,7 +73,7 @@ class Sample(BaseModel):
     def _one_body(self) -> Sample:
         given = (self.body, self.body_file, self.body_base64)
         if sum(part is not None for part in given) != 1:
-            raise ValueError("give exactly one of 'body', 'body_file' and 'body_base64'")
+            refuse([("body", "give exactly one of 'body', 'body_file' and 'body_base64'")])
         return self
 
 
@@ -196,10 +201,8 @@ def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
         When a file is wrong; the message names the file, the key and what was expected.
     """
     for path in sorted((source.folder / "samples").glob("*.yaml")):
-        try:
-            settings = Sample.model_validate(read_yaml(path))
-        except ValidationError as error:
-            raise SourceError(f"{path}: {explain(error)}") from None
+        document = read_mapping(path, "'description', 'body', 'expect', …", SourceError)
+        settings = checked(Sample, document, path, SourceError)
         _check_signing(source, settings, path)
         yield LoadedSample(path.stem, source, settings, _body(settings, path))
 
@@ -209,9 +212,9 @@ def _check_signing(source: LoadedSource, settings: Sample, path: Path) -> None:
     scheme = source.settings.authentication
     hmac = scheme if isinstance(scheme, HmacAuthentication) else None
     if settings.sign == "stale" and (hmac is None or hmac.timestamp is None):
-        raise SourceError(f"{path}: sign: 'stale' needs authentication.timestamp in source.yaml")
+        raise _error(path, "sign", "'stale' needs authentication.timestamp in source.yaml")
     if settings.sign == "several" and (hmac is None or hmac.separator is None):
-        raise SourceError(f"{path}: sign: 'several' needs authentication.separator in source.yaml")
+        raise _error(path, "sign", "'several' needs authentication.separator in source.yaml")
 
 
 def _body(settings: Sample, path: Path) -> bytes:
@@ -221,9 +224,13 @@ def _body(settings: Sample, path: Path) -> bytes:
         try:
             return base64.b64decode(settings.body_base64, validate=True)
         except ValueError as error:
-            raise SourceError(f"{path}: body_base64: not base64: {error}") from None
+            raise _error(path, "body_base64", f"not base64: {error}") from None
     file = path.parent / (settings.body_file or "")
     try:
         return file.read_bytes()
     except OSError as error:
-        raise SourceError(f"{path}: body_file: {file} cannot be read: {error}") from None
+        raise _error(path, "body_file", f"{file} cannot be read: {error}") from None
+
+
+def _error(path: Path, key: str, expected: str) -> SourceError:
+    return SourceError(Fault(str(path), key, expected))

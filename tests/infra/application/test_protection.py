@@ -250,7 +250,7 @@ def test_the_local_data_plane_needs_no_key(plain: dict[str, Any]) -> None:
         ("log_retention_days: 31\n", "log_retention_days"),
         (
             "throttle: {by_source: {slack: {rate: 1, burst: 1}}}\n",
-            "throttle.by_source: slack: list",
+            "throttle.by_source.slack: list",
         ),
         ("throttle: {by_source: {github: {rate: 0, burst: 1}}}\n", "by_source.github.rate"),
         ("domain: {name: 'https://x.example.com', certificate_arn: a}\n", "domain.name"),

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
+from settings.reading import checked
 from settings.source.authentication import HmacAuthentication
 from settings.source.loader import SourceError, load_source
 from toolbox.sources.samples import authenticate, load_samples
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HMAC: dict[str, Any] = {"type": "hmac", "header": "X-Sig"}
 TIMED = {"signed": "{timestamp}.{body}", "prefix": "v1=", "separator": ","}
@@ -27,7 +25,7 @@ def shared(prefix: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (HMAC | {"separator": ";"}, "Input should be ',' or ' '"),
+        (HMAC | {"separator": ";"}, "separator: expected ',' or ' ', not ';'"),
         (HMAC | {"separator": ",", "prefix": "v1,"}, "prefix 'v1,' holds it"),
         (HMAC | {"separator": " ", "prefix": "HMAC "}, "prefix 'HMAC ' holds it"),
         (HMAC | {"signed": "{header.X-SIG}{body}"}, "cannot be over its own header"),
@@ -44,15 +42,18 @@ def shared(prefix: str) -> dict[str, Any]:
             HMAC | TIMED | {"timestamp": {"header": "X-Time", "prefix": "t="}},
             "only in the signature's own header",
         ),
-        (HMAC | TIMED | {"timestamp": {"header": "X-Time", "tolerance_seconds": 0}}, "greater"),
+        (
+            HMAC | TIMED | {"timestamp": {"header": "X-Time", "tolerance_seconds": 0}},
+            "expected 1 or more",
+        ),
         (HMAC | TIMED | {"timestamp": {"header": "X-Time", "unit": "hours"}}, "'seconds'"),
         (HMAC | {"secret": {"encoding": "hex"}}, "'text' or 'base64'"),
-        (HMAC | {"secret": {"value": "s3cret"}}, "Extra inputs"),
+        (HMAC | {"secret": {"value": "s3cret"}}, "unknown key"),
     ],
 )
 def test_what_no_request_could_satisfy_is_refused(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        HmacAuthentication.model_validate(settings)
+    with pytest.raises(SourceError, match=message):
+        checked(HmacAuthentication, settings, Path("source.yaml"), SourceError)
 
 
 def folder(tmp_path: Path, authentication: dict[str, Any], sample: dict[str, Any]) -> Path:
@@ -80,11 +81,11 @@ def test_a_sample_that_would_show_nothing_is_refused(
 @pytest.mark.parametrize(
     ("expect", "message"),
     [
-        ({"outcome": "rejected"}, "'reason' is given if and only if"),
-        ({"outcome": "delivered", "status": 401}, "'status' is given if and only if"),
-        ({"outcome": "ignored", "answer": {"a": "b"}}, "'answer' is given only if"),
-        ({"outcome": "delivered", "events": 0}, "greater than or equal to 1"),
-        ({"outcome": "refused", "status": 200}, "greater than or equal to 400"),
+        ({"outcome": "rejected"}, "expect.reason: is given if and only if"),
+        ({"outcome": "delivered", "status": 401}, "expect.status: is given if and only if"),
+        ({"outcome": "ignored", "answer": {"a": "b"}}, "expect.answer: is given only if"),
+        ({"outcome": "delivered", "events": 0}, "expect.events: expected 1 or more, not 0"),
+        ({"outcome": "refused", "status": 200}, "expect.status: expected 400 or more, not 200"),
     ],
 )
 def test_a_sample_that_expects_what_cannot_be(

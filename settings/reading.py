@@ -1,0 +1,125 @@
+"""The one reader of settings files: YAML in, a checked model or all of its faults out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from settings.expectations import faults_of, one_line
+from settings.faults import Fault, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+LARGEST_FILE = 16_000_000
+"""Bytes: a sample may hold a request of 10 MB, the most that API Gateway takes, as base64."""
+
+
+def read_yaml(
+    path: Path,
+    kind: type[SettingsError] = SettingsError,
+    absent: str = "there is no such file",
+) -> Any:
+    """Read one YAML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : type[SettingsError]
+        What is raised.
+    absent : str
+        What is said where there is no such file.
+
+    Raises
+    ------
+    SettingsError
+        When it is missing, is no file, is too large, is no UTF-8 or no YAML.
+    """
+    try:
+        _refuse_unfit(path, kind, absent)
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except SettingsError:
+        raise
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}"
+    except RecursionError:
+        reason = "nested too deep"
+    except Exception as error:  # noqa: BLE001 - PyYAML's constructors raise what Python's types do
+        reason = f"not readable as YAML: {error}"
+    raise kind(Fault(str(path), "", one_line(reason)))
+
+
+def _refuse_unfit(path: Path, kind: type[SettingsError], absent: str) -> None:
+    if not path.exists():
+        raise kind(Fault(str(path), "", absent))
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "a device or a pipe"
+        raise kind(Fault(str(path), "", "expected a file", found))
+    if path.stat().st_size > LARGEST_FILE:
+        raise kind(Fault(str(path), "", f"expected {LARGEST_FILE:,} bytes or less"))
+
+
+def read_mapping(
+    path: Path,
+    example: str,
+    kind: type[SettingsError] = SettingsError,
+    absent: str = "there is no such file",
+) -> dict[str, Any]:
+    """Read one YAML file that holds a mapping.
+
+    Parameters
+    ----------
+    example : str
+        Which keys it has, for whoever wrote something else.
+
+    Raises
+    ------
+    SettingsError
+        As `read_yaml`, and when it holds anything else.
+    """
+    document = read_yaml(path, kind, absent)
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise kind(Fault(str(path), "", f"expected a mapping with {example}"))
+    return document
+
+
+def checked(
+    model: type[Settings],
+    document: dict[str, Any],
+    path: Path,
+    kind: type[SettingsError] = SettingsError,
+    faults: Sequence[Fault] = (),
+) -> Settings:
+    """Return a document as a model of it.
+
+    Parameters
+    ----------
+    model : type[Settings]
+        What it must be.
+    document : dict[str, Any]
+        What was read.
+    path : Path
+        Where it was read.
+    kind : type[SettingsError]
+        What is raised.
+    faults : Sequence[Fault]
+        What is known to be wrong with it already.
+
+    Raises
+    ------
+    SettingsError
+        With all that is wrong.
+    """
+    try:
+        settings = model.model_validate(document)
+    except ValidationError as error:
+        raise kind(*faults, *faults_of(error, document, str(path))) from None
+    if faults:
+        raise kind(*faults)
+    return settings

@@ -1,0 +1,9 @@
+"""The error of whatever belongs to a source."""
+
+from __future__ import annotations
+
+from settings.faults import SettingsError
+
+
+class SourceError(SettingsError):
+    """A source, its folder or a file for it is wrong."""
