@@ -15,13 +15,13 @@ from pipeline.aws.clients import S3
 from pipeline.aws.connections import Patience
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.events import Outcomes
-from pipeline.event.parsing import find_source, open_envelope
+from pipeline.event.parsing import open_record
 from pipeline.runtime import metrics
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.environment import ArchiverEnvironment
 from pipeline.runtime.event_log import place
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ class Archiver:
 
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> bool:
         """Write a batch; tell whether all of it was written."""
-        events = read_events(records)
-        # What is wrong with an event is the fan-out's to say; here it only gets no source.
-        steps = Outcomes()
-        steps.each(steps.each(events, open_envelope), partial(find_source, catalog=self.catalog))
-        return self.archive.write_raw(events, deadline)
+        outcomes = Outcomes()
+        events = outcomes.open(read_records(records), partial(open_record, catalog=self.catalog))
+        # What is wrong with a record is the fan-out's to say; here it only gets no source.
+        others = [outcome.event for outcome in outcomes.all]
+        return self.archive.write_raw([*events, *others], deadline)
 
 
 @cache

@@ -27,7 +27,7 @@ from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.environment import FanOutEnvironment
 from pipeline.runtime.event_log import log_events, place
 from pipeline.runtime.secret_store import SecretStore
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class FanOut:
         """Take a batch the whole way; never raises for what a record holds."""
         outcomes = Outcomes()
         # Envelope, signature, body, the events in it, their identity, schema.
-        events = examine(read_events(records), outcomes, self.catalog, self.secrets.of)
+        events = examine(read_records(records), outcomes, self.catalog, self.secrets.of)
         received = len(events) + len(outcomes.all)
         events, known, copies = drop_duplicates(events, self.table, deadline)
         outcomes.add(known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.arena import BUCKET, STREAM, Arena
@@ -17,7 +18,7 @@ from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import Archive
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.events import Outcomes, delivered
-from pipeline.event.parsing import find_source, open_envelope
+from pipeline.event.parsing import open_record
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
@@ -25,7 +26,7 @@ from pipeline.replay.job import Job
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
 from pipeline.stream.pace import Pace
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
 from stream_processors.archiver import Archiver
@@ -110,10 +111,7 @@ def archived(arena: Arena, make: Callable[[int], list[Delivery]]) -> Archived:
         deliveries = make(IN_OBJECT)
         size += sum(len(one.body) for one in deliveries)
         batch = records(envelopes(deliveries, arena.sources), start=number * IN_OBJECT)
-        events, steps = read_events(batch), Outcomes()
-        known = steps.each(
-            steps.each(events, open_envelope), lambda event: find_source(event, catalog)
-        )
+        known = Outcomes().open(read_records(batch), partial(open_record, catalog=catalog))
         if not archive.write_raw(known, _DEADLINE):
             raise WorkError("the archive of the benchmarks was not written")
         archive.write_ledger([delivered(event) for event in known], _DEADLINE)

@@ -10,20 +10,20 @@ from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
 from pipeline.event.events import Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind
-from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.event.parsing import identify, open_record, parse_body, split
 from pipeline.event.signatures import verify
 from pipeline.event.validation import validate
 from pipeline.fan_out.duplicates import drop_duplicates
 from pipeline.fan_out.settlement import Settlement
 from pipeline.runtime.collector import without_collection
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from stream_processors import fan_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.event.compiled_source import Catalog
-    from pipeline.event.events import Event
+    from pipeline.event.events import Event, Record
     from pipeline.runtime.deadline import Deadline
     from pipeline.runtime.secret_store import SecretStore
 
@@ -43,7 +43,7 @@ STEPS = (
 
 
 def examine_by_step(
-    events: Iterable[Event],
+    records: Iterable[Record],
     outcomes: Outcomes,
     catalog: Catalog,
     secrets: SecretStore,
@@ -53,7 +53,7 @@ def examine_by_step(
 
     Parameters
     ----------
-    events : Iterable[Event]
+    records : Iterable[Record]
         User records as they were on the stream.
     outcomes : Outcomes
         Takes the outcome of each event that does not go on.
@@ -66,8 +66,7 @@ def examine_by_step(
     """
 
     def decode() -> list[Event]:
-        opened = outcomes.each(events, open_envelope)
-        return outcomes.each(opened, partial(find_source, catalog=catalog))
+        return outcomes.open(records, partial(open_record, catalog=catalog))
 
     def parse() -> list[Event]:
         return outcomes.each(split(outcomes.each(verified, parse_body), outcomes), identify)
@@ -98,7 +97,7 @@ def process_by_step(
         Takes the time of each of `STEPS`.
     """
     outcomes = Outcomes()
-    read = watch("decode", lambda: read_events(batch))
+    read = watch("decode", lambda: read_records(batch))
     valid = examine_by_step(read, outcomes, processor.catalog, processor.secrets, watch)
     new, known, _ = watch("dedupe", lambda: drop_duplicates(valid, processor.table, deadline))
     outcomes.add(known)

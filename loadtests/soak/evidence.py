@@ -17,11 +17,16 @@ from loadtests.soak.saboteur import FAN_OUT
 from local.assembly import find_template
 from local.mapping.settings import read_mappings
 from pipeline.event.envelope import decode_envelope
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
     from loadtests.soak.arena import Arena
     from loadtests.soak.books import Books
@@ -33,15 +38,13 @@ _READING_SECONDS = 900
 _PAGE_ITEMS = 5_000
 
 
-def read_archive(books: Books, s3: Any, bucket: str, fan_out_mapping: str) -> None:
+def read_archive(books: Books, s3: S3Client, bucket: str, fan_out_mapping: str) -> None:
     """Read every object of the archive.
 
     Parameters
     ----------
     books : Books
         Are added to.
-    s3 : Any
-        A client of S3.
     bucket : str
         The archive.
     fan_out_mapping : str
@@ -81,12 +84,12 @@ def _take_line(rows: Rows, prefix: str, line: dict[str, Any]) -> None:
 
 
 def _take_failure(rows: Rows, content: bytes) -> None:
-    for event in read_events(orjson.loads(orjson.loads(content)["payload"])["Records"]):
+    for event in read_records(orjson.loads(orjson.loads(content)["payload"])["Records"]):
         envelope = decode_envelope(event.data)
         rows["failed"].append((envelope.id, digest(envelope.body)))
 
 
-def read_queues(books: Books, sqs: Any, where: Endpoints) -> None:
+def read_queues(books: Books, sqs: SQSClient, where: Endpoints) -> None:
     """Take the messages for MozDef, and the tickets: once in the books, they are deleted."""
     for url in sorted(set(where.queues.values())):
         for messages in _messages(sqs, url):
@@ -104,23 +107,26 @@ def _token(body: str) -> str | None:
     return tokens.pop().decode() if len(tokens) == 1 else None
 
 
-def _messages(sqs: Any, url: str) -> Iterator[list[dict[str, Any]]]:
+def _messages(sqs: SQSClient, url: str) -> Iterator[list[MessageTypeDef]]:
     """Give what is on a queue, ten at a time; what was given is deleted afterwards."""
     while messages := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_READING_SECONDS
     ).get("Messages"):
         yield messages
-        entries = [
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
             for number, message in enumerate(messages)
         ]
         sqs.delete_message_batch(QueueUrl=url, Entries=entries)
 
 
-def read_table(books: Books, dynamodb: Any, table: str) -> None:
+def read_table(books: Books, dynamodb: DynamoDBClient, table: str) -> None:
     """Read the ids of the events that the deduplication table remembers."""
-    pages = {"PageSize": _PAGE_ITEMS}  # the emulator would give all of them in one
-    for page in dynamodb.get_paginator("scan").paginate(TableName=table, PaginationConfig=pages):
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table,
+        PaginationConfig={"PageSize": _PAGE_ITEMS},  # the emulator would give all of them in one
+    )
+    for page in pages:
         books.add("remembered", [(item["id"]["S"],) for item in page["Items"]])
 
 

@@ -11,12 +11,12 @@ from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, safe_s
 from pipeline.event.envelope import EnvelopeError, decode_envelope
 from pipeline.event.event_id import request_id
 from pipeline.event.events import UNKNOWN_SOURCE
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.event.events import Event
+    from pipeline.event.events import Record
 
 #: An invocation's payload has 6 MB at most (AWS Lambda quotas); as escaped text it can double.
 LARGEST_RECORD = 32 * 1024 * 1024
@@ -54,9 +54,9 @@ def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent |
             number += 1
             yield number, LineError(fault)
             continue
-        for event in read_events([record]):
+        for user_record in read_records([record]):
             number += 1
-            yield number, _archived(event, reason, explanation)
+            yield number, _archived(user_record, reason, explanation)
 
 
 def _whole(chunks: Iterable[bytes]) -> bytes:
@@ -109,23 +109,23 @@ def _fault(record: Any) -> str:
     return ""
 
 
-def _archived(event: Event, reason: str, explanation: str) -> ArchivedEvent:
+def _archived(record: Record, reason: str, explanation: str) -> ArchivedEvent:
     archived = ArchivedEvent(
         ArchiveKind.FAILED,
-        event.id,
+        record.id,
         UNKNOWN_SOURCE,
-        event.arrived,
+        record.arrived,
         None,
-        event.data,
+        record.data,
         "",
         reason,
         explanation,
     )
-    if event.fault:
-        archived.explanation = event.fault
+    if record.fault:
+        archived.explanation = record.fault
         return archived
     try:
-        archived.envelope = envelope = decode_envelope(event.data)
+        archived.envelope = envelope = decode_envelope(record.data)
     except EnvelopeError as error:
         archived.explanation = str(error)
         return archived

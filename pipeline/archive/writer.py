@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.event.events import Event, Outcome, unsettled
+from pipeline.event.events import Event, Outcome, Record, unsettled
 from pipeline.event.outcomes import QUARANTINED
 from pipeline.event.times import hour_folder, iso_milliseconds
 
@@ -65,13 +65,13 @@ class Archive:
                 ]
         return failed
 
-    def write_raw(self, events: Sequence[Event], deadline: Deadline) -> bool:
+    def write_raw(self, events: Sequence[Record | Event], deadline: Deadline) -> bool:
         """Write all of a batch as it came, one object for each source and hour.
 
         Parameters
         ----------
-        events : Sequence[Event]
-            Every event of one batch.
+        events : Sequence[Record | Event]
+            All of one batch.
         deadline : Deadline
             Bounds the retries.
 
@@ -145,9 +145,8 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def describe(event: Event) -> dict[str, Any]:
+def describe(event: Record | Event) -> dict[str, Any]:
     """Give the line of an event: where it was on the stream, and the envelope in full."""
-    envelope = event.envelope
     line: dict[str, Any] = {
         "id": event.id,
         "source": event.source_name,
@@ -156,9 +155,10 @@ def describe(event: Event) -> dict[str, Any]:
         "sequence_number": event.sequence_number,
         "arrived": iso_milliseconds(event.arrived),
     }
-    if envelope is None:
+    if event.envelope is None:
         line["record_base64"] = base64.b64encode(event.data).decode()
         return line
+    envelope = event.envelope
     line |= {
         "envelope_id": envelope.id,
         "envelope_source": envelope.source,
@@ -185,11 +185,11 @@ def _groups(
     return list(groups.items())
 
 
-def _key(folder: str, first: Event) -> str:
+def _key(folder: str, first: Record | Event) -> str:
     return f"{folder}/{first.shard_id}-{first.sequence_number}.jsonl.gz"
 
 
-def _place(event: Event) -> tuple[int, str]:
+def _place(event: Record | Event) -> tuple[int, str]:
     return int(event.sequence_number), event.id
 
 
@@ -205,5 +205,5 @@ def _folder_of_entry(outcome: Outcome) -> str:
     return f"ledger/{hour_folder(outcome.event.arrived)}"
 
 
-def _folder(prefix: str, event: Event) -> str:
+def _folder(prefix: str, event: Record | Event) -> str:
     return f"{prefix}/source={event.source_name}/{hour_folder(event.arrived)}"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 #: What a service answered: the members of the AWS API reference.
-Answer = Mapping[str, Any]
+ServiceAnswer = Mapping[str, Any]
 #: What a call that did not work has in the place of an answer.
 Failure = ClientError | BotoCoreError
 
@@ -24,7 +24,7 @@ class Queue(Protocol):
 
     def send_message_batches(
         self, calls: Sequence[Mapping[str, Any]], /
-    ) -> Sequence[Answer | Failure]:
+    ) -> Sequence[ServiceAnswer | Failure]:
         """Make several SendMessageBatch calls at once; an error is in the place of its answer."""
         ...
 
@@ -32,13 +32,15 @@ class Queue(Protocol):
 class Table(Protocol):
     """A table that is read and written in batches (Amazon DynamoDB)."""
 
-    def batch_get_items(self, calls: Sequence[Mapping[str, Any]], /) -> Sequence[Answer | Failure]:
+    def batch_get_items(
+        self, calls: Sequence[Mapping[str, Any]], /
+    ) -> Sequence[ServiceAnswer | Failure]:
         """Make several BatchGetItem calls at once; an error is in the place of its answer."""
         ...
 
     def batch_write_items(
         self, calls: Sequence[Mapping[str, Any]], /
-    ) -> Sequence[Answer | Failure]:
+    ) -> Sequence[ServiceAnswer | Failure]:
         """Make several BatchWriteItem calls at once; an error is in the place of its answer."""
         ...
 
@@ -56,7 +58,7 @@ class LockTable(Protocol):
         ExpressionAttributeNames: Mapping[str, str],
         ExpressionAttributeValues: Mapping[str, Any],
         ReturnValues: Any,  # a Literal in boto3's stubs
-    ) -> Answer:
+    ) -> ServiceAnswer:
         """Change a row, or fail with ConditionalCheckFailedException."""
         ...
 
@@ -64,7 +66,7 @@ class LockTable(Protocol):
 class Bucket(Protocol):
     """A bucket that is written to (Amazon S3)."""
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> Answer:
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> ServiceAnswer:
         """Write an object."""
         ...
 
@@ -72,7 +74,9 @@ class Bucket(Protocol):
 class ReadableBucket(Protocol):
     """A bucket that is read (Amazon S3)."""
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str = ..., IfMatch: str = ...) -> Answer:
+    def get_object(
+        self, *, Bucket: str, Key: str, Range: str = ..., IfMatch: str = ...
+    ) -> ServiceAnswer:
         """Read an object, or a range of it."""
         ...
 
@@ -84,7 +88,7 @@ class ReadableBucket(Protocol):
         Delimiter: str = ...,
         StartAfter: str = ...,
         ContinuationToken: str = ...,
-    ) -> Answer:
+    ) -> ServiceAnswer:
         """List a page of keys."""
         ...
 
@@ -92,7 +96,7 @@ class ReadableBucket(Protocol):
 class Stream(Protocol):
     """A stream that takes one record at a time (Amazon Kinesis Data Streams)."""
 
-    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> Answer:
+    def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> ServiceAnswer:
         """Put one record on the stream."""
         ...
 
@@ -100,7 +104,7 @@ class Stream(Protocol):
 class BatchStream(Protocol):
     """A stream that takes many records at once (Amazon Kinesis Data Streams)."""
 
-    def put_records(self, *, StreamName: str, Records: Sequence[Any]) -> Answer:
+    def put_records(self, *, StreamName: str, Records: Sequence[Any]) -> ServiceAnswer:
         """Put records on the stream; the answer says which of them were refused."""
         ...
 
@@ -108,7 +112,7 @@ class BatchStream(Protocol):
 class ShardedStream(Protocol):
     """A stream that tells its shards (Amazon Kinesis Data Streams)."""
 
-    def list_shards(self, *, StreamName: str = ..., NextToken: str = ...) -> Answer:
+    def list_shards(self, *, StreamName: str = ..., NextToken: str = ...) -> ServiceAnswer:
         """List a page of shards."""
         ...
 
@@ -120,7 +124,7 @@ class TargetStream(BatchStream, ShardedStream, Protocol):
 class DescribedStream(Protocol):
     """A stream that says what it can take (Amazon Kinesis Data Streams)."""
 
-    def describe_stream_summary(self, *, StreamName: str) -> Answer:
+    def describe_stream_summary(self, *, StreamName: str) -> ServiceAnswer:
         """Read mode, number of shards and largest record."""
         ...
 
@@ -128,6 +132,6 @@ class DescribedStream(Protocol):
 class Parameters(Protocol):
     """The Parameter Store (AWS Systems Manager)."""
 
-    def get_parameter(self, *, Name: str, WithDecryption: bool) -> Answer:
+    def get_parameter(self, *, Name: str, WithDecryption: bool) -> ServiceAnswer:
         """Read one parameter."""
         ...

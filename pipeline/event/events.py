@@ -1,10 +1,10 @@
-"""What travels through the fan-out: events, and the outcome that each ends in."""
+"""What travels through the fan-out: records, the events in them, and the outcome of each."""
 
 from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.event.outcomes import OutcomeKind, Reason
 
@@ -20,8 +20,8 @@ UNKNOWN_SOURCE = "_unknown"
 
 
 @dataclass(slots=True)
-class Event:
-    """One event on its way. Each step fills in what it finds.
+class Record:
+    """A user record as it was read from the stream; nothing is known of what it holds.
 
     Parameters
     ----------
@@ -36,8 +36,9 @@ class Event:
     fault : str
         What was wrong with the record itself; empty for a sound one.
     id : str
-        The envelope's id, with the replay job and the place in the request where there are such;
-        until the envelope was read, the place in the shard.
+        The place in the shard, which stands for an event's id.
+    envelope : Envelope | None
+        What it holds where its source is none of this deployment's. Then `id` is as an event's.
     """
 
     sequence_number: str
@@ -45,9 +46,35 @@ class Event:
     arrived: float
     data: bytes
     fault: str = ""
-    envelope: Envelope | None = None
-    source: CompiledSource | None = None
     id: str = ""
+    envelope: Envelope | None = None
+    #: As of an event: a source that only the sender vouches for is none.
+    source_name: ClassVar[str] = UNKNOWN_SOURCE
+    event_type: ClassVar[str] = ""
+
+
+@dataclass(slots=True)
+class Event:
+    """One event of a known source on its way. Each step fills in what it finds.
+
+    Parameters
+    ----------
+    sequence_number, shard_id, arrived
+        As of its record.
+    envelope : Envelope
+        The request that it came in.
+    source : CompiledSource
+        Whose event it is.
+    id : str
+        The envelope's id, with the replay job and the place in the request where there are such.
+    """
+
+    sequence_number: str
+    shard_id: str
+    arrived: float
+    envelope: Envelope
+    source: CompiledSource
+    id: str
     event_type: str = ""
     delivery_id: str = ""
     body_json: bytes = b""
@@ -57,30 +84,16 @@ class Event:
     queue: str = ""
 
     @property
-    def known_envelope(self) -> Envelope:
-        """The envelope, in the steps after it was parsed."""
-        if self.envelope is None:
-            raise AssertionError("this step needs a parsed envelope")
-        return self.envelope
-
-    @property
-    def known_source(self) -> CompiledSource:
-        """The source, in the steps after it was found."""
-        if self.source is None:
-            raise AssertionError("this step needs a known source")
-        return self.source
-
-    @property
     def source_name(self) -> str:
-        """The source's name, or `_unknown`: never a name that only the sender vouches for."""
-        return self.source.name if self.source else UNKNOWN_SOURCE
+        """The source's name."""
+        return self.source.name
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How one event ended."""
+    """How one event ended, or a record that is none: both have place, id and source's name."""
 
-    event: Event
+    event: Record | Event
     kind: OutcomeKind
     reason: Reason | None = None
     explanation: str = ""
@@ -92,8 +105,27 @@ class Outcomes:
 
     all: list[Outcome] = field(default_factory=list)
 
+    def open(
+        self, records: Iterable[Record], work: Callable[[Record], Event | Outcome]
+    ) -> list[Event]:
+        """Make events of records; return those that go on.
+
+        A bug that meets one record is that record's `processing_error`, and no one else's.
+        """
+        events = []
+        for record in records:
+            try:
+                found = work(record)
+            except Exception:  # noqa: BLE001 - one record must not take its batch with it
+                found = rejected(record, Reason.PROCESSING_ERROR, _last_frames())
+            if isinstance(found, Event):
+                events.append(found)
+            else:
+                self.all.append(found)
+        return events
+
     def each(self, events: Iterable[Event], work: Callable[[Event], Outcome | None]) -> list[Event]:
-        """Do one step's work on each event; give those that go on.
+        """Do one step's work on each event; return those that go on.
 
         A bug that meets one event is that event's `processing_error`, and no one else's.
         """
@@ -135,11 +167,11 @@ def ignored(event: Event) -> Outcome:
     )
 
 
-def rejected(event: Event, reason: Reason, explanation: str) -> Outcome:
+def rejected(event: Record | Event, reason: Reason, explanation: str) -> Outcome:
     """Say that it can never be delivered as it is."""
     return Outcome(event, OutcomeKind.REJECTED, reason, explanation[:4000])
 
 
-def unsettled(event: Event, explanation: str) -> Outcome:
+def unsettled(event: Record | Event, explanation: str) -> Outcome:
     """Say that a service was throttled or out of reach: the mapping must deliver it again."""
     return Outcome(event, OutcomeKind.UNSETTLED, explanation=explanation[:4000])

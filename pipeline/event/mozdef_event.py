@@ -36,10 +36,10 @@ def write_message(event: Event) -> Outcome | None:
 
     The sender's JSON is put in as it is, so its numbers, key order and escapes stay.
     """
-    settings = event.known_source.mozdef
+    settings = event.source.mozdef
     local, utc = _times(event, settings.timestamps)
     severity = settings.severity_by_type.get(event.event_type, settings.severity)
-    summary = settings.summary.render(event.known_source.name, event.event_type, event.body)
+    summary = settings.summary.render(event.source.name, event.event_type, event.body)
     message = b"".join(
         (
             settings.head,
@@ -77,7 +77,7 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
             value = orjson.dumps(event.delivery_id)
         elif what.startswith(_HEADER):
             name = what.removeprefix(_HEADER).lower()
-            value = orjson.dumps(event.known_envelope.headers.get(name))
+            value = orjson.dumps(event.envelope.headers.get(name))
         else:
             value = orjson.dumps(find(event.body, tuple(what.split("."))))
         parts.append(orjson.dumps(key) + b":" + value)
@@ -88,7 +88,7 @@ def _times(event: Event, paths: Iterable[FieldPath]) -> tuple[str, str]:
     """Give the sender's time of an event, or that of its arrival: as it was said, and in UTC."""
     when = _event_time(event.body, paths)
     if when is None:
-        utc = iso_milliseconds(event.known_envelope.arrived_ms / 1000)
+        utc = iso_milliseconds(event.envelope.arrived_ms / 1000)
         return utc, utc
     said = when.isoformat(timespec="milliseconds")
     if when.tzinfo is UTC:

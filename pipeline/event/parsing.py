@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.event.compiled_source import Catalog, CompiledSource
-    from pipeline.event.events import Outcomes
+    from pipeline.event.events import Outcomes, Record
 
 _FORM = "application/x-www-form-urlencoded"
 #: A delivery id with more characters is hashed.
@@ -31,33 +31,30 @@ class BodyError(PipelineError):
     """There is no JSON in a body."""
 
 
-def open_envelope(event: Event) -> Outcome | None:
-    """Read the envelope of a record."""
-    if event.fault:
-        return rejected(event, Reason.MALFORMED_ENVELOPE, event.fault)
+def open_record(record: Record, catalog: Catalog) -> Event | Outcome:
+    """Make an event of a record: read its envelope, and find the source that it came to."""
+    if record.fault:
+        return rejected(record, Reason.MALFORMED_ENVELOPE, record.fault)
     try:
-        event.envelope = envelope = decode_envelope(event.data)
+        envelope = decode_envelope(record.data)
     except EnvelopeError as error:
-        return rejected(event, Reason.MALFORMED_ENVELOPE, str(error))
-    event.id = request_id(envelope.id, envelope.replay)
-    event.data = b""
-    return None
-
-
-def find_source(event: Event, catalog: Catalog) -> Outcome | None:
-    """Find the settings of the source that the request came to."""
-    name = event.known_envelope.source
-    event.source = catalog.get(name)
-    if event.source is None:
-        return rejected(event, Reason.UNKNOWN_SOURCE, f"no source {name[:60]!r} in this deployment")
-    return None
+        return rejected(record, Reason.MALFORMED_ENVELOPE, str(error))
+    event_id, name = request_id(envelope.id, envelope.replay), envelope.source
+    source = catalog.get(name)
+    if source is None:
+        record.id, record.envelope = event_id, envelope
+        explanation = f"no source {name[:60]!r} in this deployment"
+        return rejected(record, Reason.UNKNOWN_SOURCE, explanation)
+    return Event(
+        record.sequence_number, record.shard_id, record.arrived, envelope, source, event_id
+    )
 
 
 def parse_body(event: Event) -> Outcome | None:
     """Parse the body: JSON, or the form field that holds the JSON."""
-    envelope = event.known_envelope
+    envelope = event.envelope
     try:
-        event.body_json, event.body = read_body(event.known_source, envelope.headers, envelope.body)
+        event.body_json, event.body = read_body(event.source, envelope.headers, envelope.body)
     except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
     return None
@@ -109,7 +106,7 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
     result: list[Event] = []
 
     def split_one(event: Event) -> Outcome | None:
-        path = event.known_source.split
+        path = event.source.split
         if path is None:
             result.append(event)
             return None
@@ -159,7 +156,7 @@ def digest(content: bytes) -> str:
 
 def identify(event: Event) -> Outcome | None:
     """Find the event's type and its deduplication key."""
-    source, envelope = event.known_source, event.known_envelope
+    source, envelope = event.source, event.envelope
     if not isinstance(event.body, dict):
         kind = type(event.body).__name__
         return rejected(

@@ -90,7 +90,7 @@ def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
     Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
     stale.
     """
-    source, envelope = event.known_source, event.known_envelope
+    source, envelope = event.source, event.envelope
     try:
         fault = find_fault(
             source, secrets_of(source), envelope.headers, envelope.body, envelope.arrived_ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.event.parsing import identify, open_record, parse_body, split
 from pipeline.event.signatures import verify
 from pipeline.event.validation import validate
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.event.compiled_source import Catalog
-    from pipeline.event.events import Event, Outcomes
+    from pipeline.event.events import Event, Outcomes, Record
     from pipeline.event.secrets import SecretsOf
 
 
 def examine(
-    events: Iterable[Event], outcomes: Outcomes, catalog: Catalog, secrets_of: SecretsOf
+    records: Iterable[Record], outcomes: Outcomes, catalog: Catalog, secrets_of: SecretsOf
 ) -> list[Event]:
-    """Take events from the record to the schema: envelope, signature, body, identity.
+    """Take records from the stream to the schema: envelope, signature, body, identity.
 
     Parameters
     ----------
-    events : Iterable[Event]
+    records : Iterable[Record]
         User records as they were on the stream.
     outcomes : Outcomes
-        Takes the outcome of each event that does not go on.
+        Takes the outcome of each that does not go on.
     catalog : Catalog
         The sources.
     secrets_of : SecretsOf
@@ -38,8 +38,7 @@ def examine(
     list[Event]
         Those that are valid; a request that was split has one for each of its events.
     """
-    events = outcomes.each(events, open_envelope)
-    events = outcomes.each(events, partial(find_source, catalog=catalog))
+    events = outcomes.open(records, partial(open_record, catalog=catalog))
     events = outcomes.each(events, partial(verify, secrets_of=secrets_of))
     events = outcomes.each(events, parse_body)
     events = split(events, outcomes)

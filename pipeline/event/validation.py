@@ -10,7 +10,7 @@ from pipeline.event.outcomes import Reason
 
 def validate(event: Event) -> Outcome | None:
     """Check one event; the explanation says which path of the body broke which rule."""
-    source = event.known_source
+    source = event.source
     if source.reject_unknown_types and not source.knows_type(event.event_type):
         return rejected(
             event,

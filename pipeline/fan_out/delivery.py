@@ -14,7 +14,7 @@ from pipeline.event.outcomes import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.aws.seams import Answer, Failure, Queue
+    from pipeline.aws.seams import Failure, Queue, ServiceAnswer
     from pipeline.runtime.deadline import Deadline
 
 MESSAGES_PER_BATCH = 10
@@ -94,7 +94,7 @@ class _Work:
     outcomes: list[Outcome] = field(default_factory=list)
     explanation: str = "SQS did not take it"
 
-    def settle(self, batch: list[Event], answer: Answer | Failure) -> None:
+    def settle(self, batch: list[Event], answer: ServiceAnswer | Failure) -> None:
         """Take the answer to one call."""
         if isinstance(answer, ClientError):
             self._settle_error(batch, answer)
@@ -113,7 +113,7 @@ class _Work:
             # SQS refused the batch for one message: one by one, the message at fault is found.
             self.waiting += [[event] for event in batch]
 
-    def _settle_entries(self, batch: list[Event], answer: Answer) -> None:
+    def _settle_entries(self, batch: list[Event], answer: ServiceAnswer) -> None:
         taken = {str(entry["Id"]) for entry in answer.get("Successful", [])}
         failed = {str(entry["Id"]): entry for entry in answer.get("Failed", [])}
         again = []

@@ -100,7 +100,7 @@ class DeduplicationTable:
             event.deduplication_key: {
                 "pk": {"S": event.deduplication_key},
                 "id": {"S": event.id},
-                "expires": {"N": str(int(now + event.known_source.deduplication_seconds))},
+                "expires": {"N": str(int(now + event.source.deduplication_seconds))},
             }
             for event in events
         }
@@ -163,7 +163,7 @@ def drop_duplicates(
         elif known.get(key) == event.id:
             # Sent by an earlier try of this batch, which another record made fail.
             outcomes.append(delivered(event))
-        elif event.known_envelope.force:
+        elif event.envelope.force:
             new.append(event)
         elif key in known:
             outcomes.append(duplicate(event, f"delivered before as {known[key]}"))

@@ -110,7 +110,6 @@ class EventWriter:
             sequence_number=str(int(digest[:16], 16)),
             shard_id=f"poll-{self._feed}",
             arrived=envelope.arrived_ms / 1000,
-            data=b"",
             envelope=envelope,
             source=self._source,
             id=envelope.id,

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 from google.protobuf.message import DecodeError
 
-from pipeline.event.events import Event
+from pipeline.event.events import Record
 from pipeline.stream.kpl import DIGEST_BYTES, MAGIC, AggregatedRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-def read_events(records: Iterable[Mapping[str, Any]]) -> list[Event]:
-    """Give one event for each user record of a batch.
+def read_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
+    """Return the user records of a batch one by one: not all of their data is held at once.
 
     Parameters
     ----------
@@ -31,20 +31,16 @@ def read_events(records: Iterable[Mapping[str, Any]]) -> list[Event]:
 
     Returns
     -------
-    list[Event]
+    Iterator[Record]
         In the order of the stream. What is wrong with a record is in its `fault`.
     """
-    events: list[Event] = []
     for record in records:
         sequence_number = str(record["kinesis"]["sequenceNumber"])
         shard_id = str(record.get("eventID", "")).partition(":")[0] or "shardId-unknown"
         arrived = float(record["kinesis"].get("approximateArrivalTimestamp", 0.0))
         place = f"{shard_id}:{sequence_number}"
-        events += [
-            Event(sequence_number, shard_id, arrived, data, fault, id=f"{place}.{number}")
-            for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"]))
-        ]
-    return events
+        for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"])):
+            yield Record(sequence_number, shard_id, arrived, data, fault, f"{place}.{number}")
 
 
 def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:

@@ -11,6 +11,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from pipeline.archive.writer import Archive
 from pipeline.event.envelope import Envelope, encode_envelope
+from pipeline.event.events import Event
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable
@@ -20,7 +21,10 @@ from stream_processors.fan_out import FanOut
 from tests.support.fakes import FakeDynamoDb, FakeS3, FakeSqs, FakeSsm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline.event.compiled_source import Catalog
+    from pipeline.event.events import Outcome
     from pipeline.fan_out.settlement import Settlement
 
 # Also valid as base64, for the sources whose secret is written so.
@@ -91,6 +95,11 @@ def tally(outcomes: Any) -> dict[str, int]:
         label = outcome.reason if outcome.kind is OutcomeKind.REJECTED else outcome.kind
         counts[str(label)] = counts.get(str(label), 0) + 1
     return counts
+
+
+def keys(outcomes: Iterable[Outcome]) -> list[str]:
+    """The deduplication keys of the events among them."""
+    return [one.event.deduplication_key for one in outcomes if isinstance(one.event, Event)]
 
 
 _sequence = iter(range(10**9))

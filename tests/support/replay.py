@@ -18,7 +18,7 @@ from pipeline.replay.job import Job, JobStore
 from pipeline.replay.listing import Listing
 from pipeline.stream.kpl import MAGIC
 from pipeline.stream.pace import Pace
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
 from tests.support.bench import record
@@ -219,7 +219,7 @@ class FakeKinesis:
         """What the fan-out will see, as its own reader sees it."""
         found = []
         for entries in self.records.values():
-            for event in read_events([record(entry["Data"]) for entry in entries]):
+            for event in read_records([record(entry["Data"]) for entry in entries]):
                 assert not event.fault
                 found.append(decode_envelope(event.data))
         return found

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.event.envelope import encode_envelope
-from pipeline.event.events import Event, Outcomes
-from pipeline.event.parsing import find_source, identify, open_envelope, parse_body, split
+from pipeline.event.events import Event, Outcomes, Record
+from pipeline.event.parsing import identify, open_record, parse_body, split
 from toolbox.audit.join import DELIVERED, FAILED
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class TableCheck:
 def parts_of(envelope: Envelope, catalog: Catalog) -> list[Event]:
     """Give the events of an envelope as the fan-out sees them; none where it would refuse them."""
     steps = Outcomes()
-    event = Event("0", "", 0.0, encode_envelope(envelope))
-    events = steps.each([event], open_envelope)
-    events = steps.each(events, lambda one: find_source(one, catalog))
+    record = Record("0", "", 0.0, encode_envelope(envelope))
+    events = steps.open([record], lambda one: open_record(one, catalog))
     events = split(steps.each(events, parse_body), steps)
     return steps.each(events, identify)

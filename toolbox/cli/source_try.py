@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
 from settings.source.model import HmacAuthentication
@@ -86,7 +87,7 @@ def try_file(
                 "steps": [{"step": step, "what": what} for step, what in steps],
                 # As the pipeline's own parser has it: a number of any length becomes one of JSON's.
                 "events": [
-                    {**event, "mozdef": orjson.loads(one.event.message or b"null")}
+                    {**event, "mozdef": orjson.loads(_message(one) or b"null")}
                     for event, one in zip(events, ending.outcomes, strict=True)
                 ],
             }
@@ -152,19 +153,25 @@ def _signature(source: LoadedSource, ending: Ending) -> str:
     return bad[0].explanation if bad else "fits"
 
 
+def _message(outcome: Outcome) -> bytes:
+    return outcome.event.message if isinstance(outcome.event, Event) else b""
+
+
 def _event(source: LoadedSource, outcome: Outcome) -> dict[str, Any]:
     event = outcome.event
+    known = event if isinstance(event, Event) else None
     schemas = source.settings.schemas
     file = schemas.types.get(event.event_type, schemas.default)
-    message = json.loads(event.message) if event.message else None
+    text = _message(outcome)
+    message = json.loads(text) if text else None
     return {
         "outcome": str(outcome.reason or outcome.kind),
         "explanation": outcome.explanation,
         "type": event.event_type,
-        "delivery_id": event.delivery_id,
-        "deduplication_key": event.deduplication_key,
+        "delivery_id": known.delivery_id if known else "",
+        "deduplication_key": known.deduplication_key if known else "",
         "schema": str(file or "none: any object will do"),
-        "queue": event.queue,
+        "queue": known.queue if known else "",
         "contract": violations(message) if message is not None else [],
         "mozdef": message,
     }

@@ -94,12 +94,14 @@ def check_sources(
 def _without_duplicates(ending: Ending, name: str, memory: dict[str, str]) -> Ending:
     outcomes = []
     for outcome in ending.outcomes:
-        key = outcome.event.deduplication_key
-        if outcome.kind is OutcomeKind.DELIVERED and key in memory:
-            why = f"the same event as in sample {memory[key]}, by deduplication key {key}"
-            outcome = duplicate(outcome.event, why)  # noqa: PLW2901
-        elif outcome.kind is OutcomeKind.DELIVERED:
-            memory[key] = name
+        event = outcome.event
+        if outcome.kind is OutcomeKind.DELIVERED and isinstance(event, Event):
+            key = event.deduplication_key
+            if key in memory:
+                why = f"the same event as in sample {memory[key]}, by deduplication key {key}"
+                outcome = duplicate(event, why)  # noqa: PLW2901
+            else:
+                memory[key] = name
         outcomes.append(outcome)
     return Ending(ending.door, tuple(outcomes))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
-from pipeline.event.events import Event, Outcomes, delivered
+from pipeline.event.events import Event, Outcomes, Record, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Verdict
 from pipeline.event.steps import examine
@@ -85,7 +85,11 @@ class Ending:
     @property
     def delivered(self) -> list[Event]:
         """The events that reached the queue."""
-        return [one.event for one in self.outcomes if one.kind is OutcomeKind.DELIVERED]
+        return [
+            one.event
+            for one in self.outcomes
+            if one.kind is OutcomeKind.DELIVERED and isinstance(one.event, Event)
+        ]
 
 
 class Rehearsal:
@@ -133,7 +137,7 @@ class Rehearsal:
         data = encode_envelope(decision)
         if len(data) + len(partition_key(decision)) > LARGEST_RECORD:
             return Ending(denied(413, "too_large", f"The record would have {len(data):,} bytes."))
-        record = Event("1", "shardId-000000000000", self.now, data)
+        record = Record("1", "shardId-000000000000", self.now, data)
         outcomes = Outcomes()
         events = examine([record], outcomes, self._catalog, self._store.of)
         events = outcomes.each(events, write_message)

@@ -18,8 +18,7 @@ from pipeline.archive.lines import ArchiveKind
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import Archive, describe
 from pipeline.event.envelope import Envelope, decode_envelope
-from pipeline.event.events import Event, Outcomes
-from pipeline.event.parsing import open_envelope
+from pipeline.event.events import Record
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
@@ -27,7 +26,7 @@ from pipeline.replay.job import DONE, Job, JobStore, new_job_id
 from pipeline.replay.listing import Listing
 from pipeline.runtime.deadline import Deadline
 from pipeline.stream.pace import Pace
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap, capacity
 from stream_processors import replay_worker
@@ -55,9 +54,10 @@ class Account:
         return self.emulator.client(service)
 
     def archive(self, *records: dict[str, Any]) -> None:
-        events = read_events(list(records))
-        Outcomes().each(events, open_envelope)
-        assert Archive(self.client("s3"), self.name).write_raw(events, Deadline(lambda: 60))
+        found = list(read_records(records))
+        for one in found:
+            one.envelope = decode_envelope(one.data)
+        assert Archive(self.client("s3"), self.name).write_raw(found, Deadline(lambda: 60))
 
     def put(self, key: str, content: bytes) -> None:
         self.client("s3").put_object(Bucket=self.name, Key=key, Body=content)
@@ -88,7 +88,7 @@ class Account:
             answer = kinesis.get_records(ShardIterator=iterator, Limit=10_000)
             for one in answer["Records"]:
                 found += [decode_envelope(event.data) for event in
-                          read_events([record(one["Data"])])]  # fmt: skip
+                          read_records([record(one["Data"])])]  # fmt: skip
         return found
 
 
@@ -217,8 +217,9 @@ def test_the_worker_function(
     monkeypatch.setenv("ARCHIVE_BUCKET", account.name)
     monkeypatch.setenv("STREAM_NAME", account.name)
     replay_worker.worker.cache_clear()
-    event = Event("1", "shardId-0", time.time(), b"", envelope=decode_envelope(github({})), id="r")
-    text = orjson.dumps(describe(event)) + orjson.dumps({}) + b"\n{"
+    data = github({})
+    found = Record("1", "shardId-0", time.time(), data, id="r", envelope=decode_envelope(data))
+    text = orjson.dumps(describe(found)) + orjson.dumps({}) + b"\n{"
     account.put("rejected/source=github/x.jsonl.gz", gzip.compress(text.replace(b"}{}", b"}\n{}")))
     items = [{"Key": "rejected/source=github/x.jsonl.gz", "Size": 100}, {"Key": "x", "Size": 1}]
     job = new_job_id(datetime.now(UTC))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.archive.writer import describe, describe_outcome, describe_rejection
-from pipeline.event.events import Event, rejected
+from pipeline.event.envelope import decode_envelope
+from pipeline.event.events import Record, rejected
 from pipeline.event.outcomes import Reason
-from pipeline.event.parsing import open_envelope
 from tests.support.bench import generic
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ def partitions(table: dict[str, Any]) -> dict[str, str]:
 
 def lines() -> dict[str, list[dict[str, Any]]]:
     """Give lines as the archive writes them, of each form that there is."""
-    events = [Event("1", "shard", 1.0, data, id="1") for data in (generic({}), generic(b"\xff"))]
-    for event in events:
-        assert open_envelope(event) is None
-    events.append(Event("2", "shard", 1.0, b"no envelope", id="2"))
+    events = [
+        Record("1", "shard", 1.0, data, id="1", envelope=decode_envelope(data))
+        for data in (generic({}), generic(b"\xff"))
+    ]
+    events.append(Record("2", "shard", 1.0, b"no envelope", id="2"))
     outcomes = [rejected(event, Reason.INVALID_JSON, "why") for event in events]
     rejections = [describe_rejection(outcome) for outcome in outcomes]
     return {

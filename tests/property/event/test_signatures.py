@@ -143,11 +143,8 @@ def test_hostile_bytes_in_an_envelope_are_rejected(
     names = sorted({header.lower() for header in scheme(name).headers})
     values = data.draw(st.fixed_dictionaries(dict.fromkeys(names, st.binary(max_size=40))))
     fields = "".join(f"&h.{n}={quote_from_bytes(value)}" for n, value in values.items())
-    event = Event("1", "shardId-0", 0.0, b"")
-    event.source = catalog.sources[name]
-    event.envelope = decode_envelope(
-        f"v=1&id=a&ts={NOW_MS}&source={name}{fields}\n".encode() + body
-    )
+    envelope = decode_envelope(f"v=1&id=a&ts={NOW_MS}&source={name}{fields}\n".encode() + body)
+    event = Event("1", "shardId-0", 0.0, envelope, catalog.sources[name], "a")
     ssm = FakeSsm({f"/P/{name}/dev/signing_secret": f"{SECRET}\n{PREVIOUS}"})
     outcome = verify(event, SecretStore(ssm, "P", "dev").of)
     assert outcome is not None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stream.kpl import AggregatedRecord
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from tests.support.bench import SECRET, Bench, aggregate, generic, github, record, tally
 from tests.support.fakes import out_of_reach
 
@@ -68,7 +68,7 @@ RECORDS = st.one_of(
 def test_every_event_has_one_outcome(catalog: Catalog, batches: list[list[bytes]]) -> None:
     bench = Bench(catalog)
     records = [record(data) for batch in batches for data in batch]
-    received = len(read_events(records))
+    received = len(list(read_records(records)))
     settlement = bench.run(*records)
     assert len(settlement.outcomes) == received
     counts = tally(settlement.outcomes)
@@ -106,6 +106,6 @@ def test_counts_add_up_over_retries(catalog: Catalog, data: list[bytes], faults:
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=20))
 def test_aggregating_keeps_events(data: list[bytes]) -> None:
-    events = read_events([record(aggregate(*data))])
-    assert [event.data for event in events] == data
-    assert not any(event.fault for event in events)
+    found = list(read_records([record(aggregate(*data))]))
+    assert [one.data for one in found] == data
+    assert not any(one.fault for one in found)

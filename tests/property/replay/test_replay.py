@@ -19,7 +19,7 @@ from pipeline.archive.reading import read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.stream.aggregates import Packer, _varint
 from pipeline.stream.kpl import MAGIC
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from pipeline.stream.shards import ShardMap
 from tests.support.bench import record
 from tests.support.replay import FakeKinesis, line
@@ -58,7 +58,7 @@ def test_packing_keeps_each_event_and_sends_it_to_the_shard_of_its_key(
         assert one.size <= largest
         explicit = str(one.shard.start) if one.shard else None
         reached = kinesis.shard_of(one.partition_key, explicit)
-        user_records = read_events([record(one.data)])
+        user_records = list(read_records([record(one.data)]))
         assert len(user_records) == one.events
         for event in user_records:
             assert not event.fault
@@ -87,7 +87,7 @@ def test_events_of_one_key_stay_in_their_order(events: list[tuple[str, bytes]]) 
     keys = {data: key for key, data in numbered}
     by_key: dict[str, list[bytes]] = {}
     for one in records:
-        for event in read_events([record(one.data)]):
+        for event in read_records([record(one.data)]):
             by_key.setdefault(keys[event.data], []).append(event.data)
     for key, found in by_key.items():
         assert found == [data for one, data in numbered if one == key]

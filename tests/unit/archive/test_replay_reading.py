@@ -7,7 +7,7 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -19,11 +19,14 @@ from pipeline.archive.reading import Fault, read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.archive.writer import describe, describe_rejection
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.events import Event, rejected
+from pipeline.event.events import Event, Record, rejected
 from pipeline.event.outcomes import Reason
 from tests.support.bench import aggregate, generic, github, record
 from tests.support.fakes import client_error, out_of_reach
 from tests.support.replay import FakeArchive, line
+
+if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
 
 RAW = "raw/source=github/dt=2026-11-23/hr=20/shardId-000000000000-1.jsonl.gz"
 FAILURE = "aws/lambda/1/shardId-000000000000/2026/11/23/2026-11-23T20.08.23-1"
@@ -41,10 +44,11 @@ def events(items: list[ArchivedEvent | Fault]) -> list[ArchivedEvent]:
     return [item for item in items if isinstance(item, ArchivedEvent)]
 
 
-def test_what_the_archive_writes_is_read_back() -> None:
+def test_what_the_archive_writes_is_read_back(catalog: Catalog) -> None:
     for body in (b'{"a": 1}', b"\xff\xfe\x00", b"", "ü\u2028".encode()):
         envelope = Envelope("r=1", 1_795_464_503_123, "github", "::1", body, "d 1", {"h": "ü"})
-        event = Event("7", "shardId-1", 1.5, b"", envelope=envelope, id="r=1#2", event_type="push")
+        source = catalog.sources["github"]
+        event = Event("7", "shardId-1", 1.5, envelope, source, "r=1#2", event_type="push")
         plain = read_line(ArchiveKind.RAW, orjson.dumps(describe(event)))
         assert (plain.envelope, plain.id, plain.arrived) == (envelope, "r=1#2", 1.5)
         assert plain.event_type == "push"
@@ -55,10 +59,10 @@ def test_what_the_archive_writes_is_read_back() -> None:
 
 
 def test_a_record_that_is_no_envelope_stays_unreplayable_until_it_is_understood() -> None:
-    event = Event("7", "shardId-1", 1.5, b"malformed", id="shardId-1:7.0")
-    assert read_line(ArchiveKind.REJECTED, orjson.dumps(describe(event))).envelope is None
-    event.data = generic({"a": 1}, request="r")
-    understood = read_line(ArchiveKind.REJECTED, orjson.dumps(describe(event))).envelope
+    found = Record("7", "shardId-1", 1.5, b"malformed", id="shardId-1:7.0")
+    assert read_line(ArchiveKind.REJECTED, orjson.dumps(describe(found))).envelope is None
+    found.data = generic({"a": 1}, request="r")
+    understood = read_line(ArchiveKind.REJECTED, orjson.dumps(describe(found))).envelope
     assert understood is not None
     assert understood.id == "r"
 

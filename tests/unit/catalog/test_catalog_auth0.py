@@ -9,7 +9,7 @@ import pytest
 
 from ingest_lambdas.authorizer import Authorizer
 from pipeline.event.envelope import Envelope, encode_envelope
-from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
+from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, keys, record, tally
 
 
 def log(number: int, kind: str = "s", **data: Any) -> dict[str, Any]:
@@ -38,8 +38,7 @@ def stream(body: bytes | Any) -> dict[str, Any]:
 def test_each_log_event_has_its_own_key_and_message(bench: Bench) -> None:
     events = [log(1), log(2, "fp"), log(3, "limit_wc")]
     outcomes = bench.run(stream(events)).outcomes
-    keys = [o.event.deduplication_key for o in outcomes]
-    assert keys == ["auth0#900202600001", "auth0#900202600002", "auth0#900202600003"]
+    assert keys(outcomes) == ["auth0#900202600001", "auth0#900202600002", "auth0#900202600003"]
     messages = bench.sqs.bodies()
     assert [message["details"] for message in messages] == events
     assert [message["severity"] for message in messages] == ["INFO", "NOTICE", "WARNING"]

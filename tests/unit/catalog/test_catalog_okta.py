@@ -10,7 +10,7 @@ import pytest
 from ingest_lambdas.authorizer import Authorizer
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.outcomes import OutcomeKind, Reason
-from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
+from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, keys, record, tally
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -46,7 +46,7 @@ def hook(*events: Any, event_id: str = "e-1") -> dict[str, Any]:
 def test_each_event_has_its_own_key_and_message(bench: Bench) -> None:
     events = [event(f"u-{number}") for number in range(3)]
     outcomes = bench.run(hook(*events)).outcomes
-    assert [o.event.deduplication_key for o in outcomes] == ["okta#u-0", "okta#u-1", "okta#u-2"]
+    assert keys(outcomes) == ["okta#u-0", "okta#u-1", "okta#u-2"]
     assert len({o.event.id for o in outcomes}) == 3
     assert [message["details"] for message in bench.sqs.bodies()] == events
 

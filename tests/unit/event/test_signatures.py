@@ -35,9 +35,9 @@ def outcome(
     arrived_ms: int = 1_000_000_000,
     parameter: str = "s3cret\nolder",
 ) -> Reason | str | None:
-    event = Event("1", "shardId-0", 0.0, b"")
-    event.source = replace(catalog.sources["github"], signature=settings)
-    event.envelope = Envelope("id", arrived_ms, "github", "", body, "", headers)
+    source = replace(catalog.sources["github"], signature=settings)
+    envelope = Envelope("id", arrived_ms, "github", "", body, "", headers)
+    event = Event("1", "shardId-0", 0.0, envelope, source, "id")
     store = SecretStore(FakeSsm({"/P/github/dev/signing_secret": parameter}), "P", "dev")
     result = verify(event, store.of)
     return None if result is None else result.reason or str(result.kind)

@@ -109,6 +109,15 @@ def test_unknown_source(bench: Bench) -> None:
     assert "source=_unknown/" in key, "a sender must not choose a key of the archive"
 
 
+def test_a_record_of_an_unknown_source_keeps_its_envelope_and_its_own_id(bench: Bench) -> None:
+    data = generic({"a": 1}, request="r-1").replace(b"source=generic", b"source=no-such")
+    bench.run(record(data))
+    (rejection,), (entry,) = bench.s3.lines("rejected/"), bench.s3.lines("ledger/")
+    assert (rejection["id"], entry["id"]) == ("r-1", "r-1")
+    assert (rejection["envelope_source"], rejection["body"]) == ("no-such", '{"a":1}')
+    assert rejection["source"] == entry["source"] == "_unknown"
+
+
 def test_the_previous_secret_serves_while_a_rotation_lasts(bench: Bench) -> None:
     assert tally(bench.run(record(github({}, event="x", secret=PREVIOUS))).outcomes) == {
         "delivered": 1

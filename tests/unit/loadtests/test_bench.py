@@ -19,7 +19,7 @@ from loadtests.bench.steps import STEPS, examine_by_step, process_by_step
 from pipeline.event.events import Outcomes
 from pipeline.event.steps import examine
 from pipeline.runtime.deadline import Deadline
-from pipeline.stream.records import read_events
+from pipeline.stream.records import read_records
 from tests.support.bench import Bench, generic, github, record
 from tests.support.figures import bench_figures
 
@@ -103,8 +103,8 @@ RECORDS = [
 def test_the_split_takes_the_same_steps_as_the_fan_out(bench: Bench, catalog: Catalog) -> None:
     watch, whole, parted = Stopwatch(), Outcomes(), Outcomes()
     secrets = bench.fan_out.secrets
-    expected = examine(read_events(RECORDS), whole, catalog, secrets.of)
-    events = examine_by_step(read_events(RECORDS), parted, catalog, secrets, watch)
+    expected = examine(read_records(RECORDS), whole, catalog, secrets.of)
+    events = examine_by_step(read_records(RECORDS), parted, catalog, secrets, watch)
     assert events == expected
     assert len(events) == 2
     assert parted.all == whole.all

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
+from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event, Outcome, delivered, duplicate, rejected
 from pipeline.event.outcomes import Reason, Verdict
 from pipeline.polling.report import Report
@@ -128,7 +129,9 @@ def event(source: str, number: int) -> Event:
     class Named:
         name = source
 
-    return Event(str(number), "shardId-0", NOW, b"", source=Named(), id=f"r-{number}")  # type: ignore[arg-type]
+    named: Any = Named()
+    envelope = Envelope("", 0, source, "", b"")
+    return Event(str(number), "shardId-0", NOW, envelope, named, f"r-{number}")
 
 
 def test_a_growing_log_is_read_on_and_a_new_one_from_its_start(tmp_path: Path) -> None:
