@@ -17,7 +17,7 @@ import pytest
 from local import emulator
 from local.accounts import counters
 from settings.source.loader import available_sources, load_source
-from tests.e2e.conftest import ROOT, Running, alive
+from tests.e2e.conftest import ROOT, Running, alive, options_of
 from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
 from toolbox.sources.samples import authenticate, load_samples
@@ -32,7 +32,7 @@ def post(
     where: Endpoints, route: str, body: bytes, headers: dict[str, str], method: str = "POST"
 ) -> tuple[int, dict[str, Any]]:
     # http.client keeps the case of header names, as senders do.
-    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=300)
     try:
         connection.request(method, f"/{route}", body, headers)
         answer = connection.getresponse()
@@ -212,11 +212,11 @@ def test_a_wrong_use_is_one_clear_line(
     assert len(output.strip().splitlines()) == 1
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_clear_line(routed: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         words = ("local", "up", "--port", port, "--state", str(tmp_path / "state"))
-        output = command(*words, status=2)
+        output = command(*words, *options_of(routed), status=2)
     assert f"port {port}" in output
     assert "Traceback" not in output
 

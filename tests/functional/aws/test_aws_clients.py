@@ -192,7 +192,7 @@ def server(*answers: bytes, silent: bool = False) -> Iterator[tuple[str, list[by
     finally:
         left.set()
         listener.close()
-        thread.join(10)
+        thread.join(300)
 
 
 def answer(body: bytes, status: str = "200 OK") -> bytes:
