@@ -17,9 +17,12 @@ from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from mypy_boto3_ssm import SSMClient
+
+    from local.clients import Clients
     from settings.source.loader import LoadedSource
 
 _CLIENT = Config(
@@ -47,8 +50,6 @@ class Target:
         The current secret of each of them.
     archive_bucket, dedupe_table : str
         Where it says what became of an event.
-    client : Callable[[str], Any]
-        Gives a boto3 client.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Target:
     secrets: Mapping[str, str]
     archive_bucket: str
     dedupe_table: str
-    client: Callable[[str], Any]
+    client: Clients
 
 
 def add_options(parser: argparse.ArgumentParser, default: Path) -> None:
@@ -110,10 +111,6 @@ def find_target(
 
 def _local(state: Path, private_sources: Path) -> Target:
     where = endpoints.read(state)
-
-    def client(service: str) -> Any:
-        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
-
     sources = _routed(list(where.queues), private_sources)
     return Target(
         name=f"the local pipeline in {state}",
@@ -122,14 +119,15 @@ def _local(state: Path, private_sources: Path) -> Target:
         secrets={name: _first(next(iter(where.parameters[name].values()))) for name in sources},
         archive_bucket=where.archive_bucket,
         dedupe_table=where.dedupe_table,
-        client=client,
+        client=emulator.clients(endpoint_url=where.aws_endpoint_url, region=where.region),
     )
 
 
 def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Target:
-    def client(service: Any) -> Any:
+    def make(service: Any) -> Any:
         return session.client(service, config=_CLIENT)
 
+    client: Clients = make
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:
@@ -179,7 +177,7 @@ def _routed(names: list[str], private_sources: Path) -> dict[str, LoadedSource]:
     return {name: one for name, one in loaded.items() if one.settings.ingest != "poll"}
 
 
-def _secret(ssm: Any, parameter: str) -> str:
+def _secret(ssm: SSMClient, parameter: str) -> str:
     try:
         answer = ssm.get_parameter(Name=parameter, WithDecryption=True)
     except (BotoCoreError, ClientError) as error:

@@ -23,6 +23,8 @@ from local.processes import HOST, Child, ProcessFailedError, listen
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from local.clients import Clients
+
 _START_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 # Clients may be shared by threads; a session that makes them may not (boto3, "Sessions").
@@ -120,7 +122,7 @@ class Emulator:
         self.stop()
 
     def client(self, service: Any) -> Any:
-        """Give a boto3 client of one of its services."""
+        """Return a boto3 client of one of its services."""
         return client(service, endpoint_url=self.endpoint_url, region=self.region)
 
     def _environment(self, port: int) -> dict[str, str]:
@@ -157,8 +159,18 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=session)
 
 
+def clients(*, endpoint_url: str, region: str) -> Clients:
+    """Return what makes clients of a local endpoint, as `client` does, and one for each service."""
+
+    @functools.cache
+    def make(service: Any) -> Any:
+        return client(service, endpoint_url=endpoint_url, region=region)
+
+    return make
+
+
 def client(service: Any, *, endpoint_url: str, region: str) -> Any:
-    """Give a boto3 client that goes to a local endpoint with made-up credentials.
+    """Return a boto3 client that goes to a local endpoint with made-up credentials.
 
     The user's own profile, configuration files and proxy have no part in it.
     """

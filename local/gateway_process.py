@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.assembly import find_template
-from local.emulator import client
+from local.emulator import clients
 from local.functions import Functions
 from local.gateway.app import Gateway
 from local.gateway_control import GatewayConfig
@@ -79,7 +79,7 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
         logs=Path(config.logs),
     )
 
-    kinesis = client("kinesis", endpoint_url=config.endpoint_url, region=config.region)
+    kinesis = clients(endpoint_url=config.endpoint_url, region=config.region)("kinesis")
     gateway = Gateway(template, invoke=functions.invoke, put_record=kinesis.put_record)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()

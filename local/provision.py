@@ -19,6 +19,11 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
     from local.emulator import Emulator
     from local.template import Resource, Template
 
@@ -51,7 +56,9 @@ def provision(template: Template, emulator: Emulator) -> None:
         _complete(template, emulator, document["Resources"])
 
 
-def create_secrets(sources: Mapping[str, Mapping[str, Any]], ssm: Any) -> dict[str, dict[str, str]]:
+def create_secrets(
+    sources: Mapping[str, Mapping[str, Any]], ssm: SSMClient
+) -> dict[str, dict[str, str]]:
     """Create the sources' secrets with random values, unless they are there.
 
     CloudFormation cannot create a SecureString, so a deployment has them made by hand.
@@ -60,8 +67,6 @@ def create_secrets(sources: Mapping[str, Mapping[str, Any]], ssm: Any) -> dict[s
     ----------
     sources : Mapping[str, Mapping[str, Any]]
         The stack's output `Sources`.
-    ssm : Any
-        A client of the emulator's parameter store.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def _random_secret(kind: str) -> str:
     return f"local:{value}" if kind == "api_credential" else value
 
 
-def _exists(cloudformation: Any, stack: str) -> bool:
+def _exists(cloudformation: CloudFormationClient, stack: str) -> bool:
     try:
         cloudformation.describe_stacks(StackName=stack)
     except ClientError:
@@ -96,7 +101,7 @@ def _exists(cloudformation: Any, stack: str) -> bool:
     return True
 
 
-def _create(cloudformation: Any, stack: str, document: Mapping[str, Any]) -> None:
+def _create(cloudformation: CloudFormationClient, stack: str, document: Mapping[str, Any]) -> None:
     cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(document))
     deadline = time.monotonic() + _CREATE_SECONDS
     while True:
@@ -110,7 +115,7 @@ def _create(cloudformation: Any, stack: str, document: Mapping[str, Any]) -> Non
         time.sleep(0.02)
 
 
-def _first_failure(cloudformation: Any, stack: str) -> str:
+def _first_failure(cloudformation: CloudFormationClient, stack: str) -> str:
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     for event in reversed(events):
         if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason"):
@@ -118,7 +123,7 @@ def _first_failure(cloudformation: Any, stack: str) -> str:
     return "no reason given"
 
 
-def _fill(template: Template, cloudformation: Any, endpoint_url: str) -> None:
+def _fill(template: Template, cloudformation: CloudFormationClient, endpoint_url: str) -> None:
     described = cloudformation.describe_stack_resources(StackName=template.stack_name)
     for found in described["StackResources"]:
         physical_id = found["PhysicalResourceId"]
@@ -148,7 +153,7 @@ def _complete(template: Template, emulator: Emulator, created: Iterable[str]) ->
                 _check_stream(template, resource)
 
 
-def _complete_queue(template: Template, resource: Resource, sqs: Any) -> None:
+def _complete_queue(template: Template, resource: Resource, sqs: SQSClient) -> None:
     policy = template.resolve(resource.properties.get("RedrivePolicy"))
     if policy:
         # The emulator, as SQS, keeps the policy as text; the count in it is a number.
@@ -159,7 +164,7 @@ def _complete_queue(template: Template, resource: Resource, sqs: Any) -> None:
         )
 
 
-def _complete_table(template: Template, resource: Resource, dynamodb: Any) -> None:
+def _complete_table(template: Template, resource: Resource, dynamodb: DynamoDBClient) -> None:
     setting = template.resolve(resource.properties.get("TimeToLiveSpecification"))
     if setting:
         dynamodb.update_time_to_live(

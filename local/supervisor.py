@@ -6,13 +6,12 @@ import contextlib
 import logging
 import signal
 import time
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from local.assembly import find_template
 from local.changes import Changes
 from local.dataplane import data_plane, fingerprint
-from local.emulator import Emulator, client
+from local.emulator import Emulator, clients
 from local.endpoints import FILE_NAME
 from local.functions import Functions
 from local.gateway_control import GatewayConfig, answers, start_gateway
@@ -244,14 +243,14 @@ class LocalRuntime:
 
     def _start_mappings(self, template: Template, functions: Functions) -> None:
         self._parts.callback(self._mappings.stop)
-        clients = cache(partial(client, endpoint_url=self._services, region=self._region))
+        made = clients(endpoint_url=self._services, region=self._region)
         for settings in read_mappings(template):
             host = functions.host(settings.function)
             host.warm()
             mapping = EventSourceMapping(
                 settings,
                 invoke=host.invoke,
-                clients=clients,
+                clients=made,
                 checkpoints=self._state.checkpoints,
                 changes=self._changes,
             )

@@ -19,6 +19,7 @@ from local.processes import Child
 if TYPE_CHECKING:
     from loadtests.load.standstill import Standstill
     from loadtests.soak.runtime import RuntimeSettings
+    from local.clients import Clients
     from local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
@@ -81,10 +82,11 @@ class Arena:
             self._child.stop()
         self.start()
 
-    def client(self, service: str) -> Any:
-        """Give a client of a service, past the fault proxy."""
+    @property
+    def client(self) -> Clients:
+        """What makes a client of a service, past the fault proxy."""
         where = self.endpoints
-        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+        return emulator.clients(endpoint_url=where.aws_endpoint_url, region=where.region)
 
     def wait_until_drained(self, still: Standstill) -> float | None:
         """Wait until all that is on the stream by now is settled.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from local.clients import Clients
     from local.mapping.decision import Failure
     from local.mapping.settings import MappingSettings
 
@@ -28,8 +29,6 @@ class Destination:
     ----------
     settings : MappingSettings
         The mapping.
-    clients : Callable[[str], Any]
-        Gives a boto3 client of a service.
     clock : Callable[[], float]
         The time, in seconds since the epoch.
     """
@@ -37,15 +36,15 @@ class Destination:
     def __init__(
         self,
         settings: MappingSettings,
-        clients: Callable[[str], Any],
+        clients: Clients,
         clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._clients = clients
         self._service, self._name = "", ""
         if settings.destination:
             _, _, self._service, _, _, self._name = settings.destination.split(":", 5)
-            self._client = clients(self._service)
 
     def write(
         self, shard_id: str, failure: Failure, request_id: str, stop: threading.Event
@@ -75,11 +74,12 @@ class Destination:
         now = self._clock()
         document = failure_record(self._settings, shard_id, failure, request_id=request_id, now=now)
         if self._service == "s3":
-            self._client.put_object(
+            self._clients("s3").put_object(
                 Bucket=self._name,
                 Key=failure_key(self._settings, shard_id, now),
                 Body=json.dumps(with_payload(document, self._settings, shard_id, failure)).encode(),
             )
             return
-        url = self._client.get_queue_url(QueueName=self._name)["QueueUrl"]
-        self._client.send_message(QueueUrl=url, MessageBody=json.dumps(document))
+        sqs = self._clients("sqs")
+        url = sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from local.changes import Changes
 from local.mapping.counters import Counters, Progress
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from local.clients import Clients
     from local.mapping.lane import Invoke
     from local.mapping.settings import MappingSettings
 
@@ -36,8 +37,6 @@ class EventSourceMapping:
         The mapping.
     invoke : Invoke
         Calls its function.
-    clients : Callable[[str], Any]
-        Gives a boto3 client of a service.
     checkpoints : Path
         The directory of its checkpoints.
     backoff : Backoff
@@ -53,7 +52,7 @@ class EventSourceMapping:
         settings: MappingSettings,
         *,
         invoke: Invoke,
-        clients: Callable[[str], Any],
+        clients: Clients,
         checkpoints: Path,
         backoff: Backoff | None = None,
         changes: Changes | None = None,

@@ -11,6 +11,9 @@ from local.emulator_hold import HELD_HEADER, HOLD_HEADER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
+
 # GetRecords takes five calls a second for a shard.
 POLL_SECONDS = 0.2
 # A call that finds nothing is held at the emulator for this long. What was put on a stream is
@@ -46,18 +49,20 @@ class Pace:
         return max(0.0, self._began + POLL_SECONDS - self._clock())
 
 
-def get_records(client: Any, hold: float, **arguments: Any) -> tuple[dict[str, Any], float]:
+def get_records(
+    client: KinesisClient, hold: float, *, iterator: str, limit: int
+) -> tuple[GetRecordsOutputTypeDef, float]:
     """Call GetRecords of the emulator, held for so many seconds where it finds nothing.
 
     Returns
     -------
-    tuple[dict[str, Any], float]
+    tuple[GetRecordsOutputTypeDef, float]
         The answer, and how many seconds after the call the shard was looked at; 0 from a service
         that knows nothing of it.
     """
-    client.meta.events.register("before-call.kinesis.GetRecords", _ask, unique_id=_ask)
+    client.meta.events.register("before-call.kinesis.GetRecords", _ask, unique_id="hold")
     _hold.set(hold)
-    found = client.get_records(**arguments)
+    found = client.get_records(ShardIterator=iterator, Limit=limit)
     return found, float(found["ResponseMetadata"]["HTTPHeaders"].get(HELD_HEADER, 0.0))
 
 

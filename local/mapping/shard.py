@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
+
     from local.mapping.lane import LaneTools
     from local.mapping.records import StreamRecord
 
@@ -35,15 +38,15 @@ class Shard:
     ----------
     tools : LaneTools
         What its lanes work with.
-    client : Any
-        A client of Kinesis.
     shard_id : str
         The shard.
     checkpoint : Path
         The file of its checkpoint.
     """
 
-    def __init__(self, tools: LaneTools, client: Any, shard_id: str, checkpoint: Path) -> None:
+    def __init__(
+        self, tools: LaneTools, client: KinesisClient, shard_id: str, checkpoint: Path
+    ) -> None:
         self._tools = tools
         self._client = client
         self.shard_id = shard_id
@@ -102,9 +105,7 @@ class Shard:
             try:
                 iterator = iterator or self._iterator()
                 hold, began = pace.begin(), time.time()
-                found, held = get_records(
-                    self._client, hold, ShardIterator=iterator, Limit=self._limit
-                )
+                found, held = get_records(self._client, hold, iterator=iterator, limit=self._limit)
             except (BotoCoreError, ClientError) as error:
                 # An expired iterator is replaced at once; anything else may need some time.
                 if "ExpiredIterator" not in str(error):
@@ -143,7 +144,7 @@ class Shard:
         )
         return str(found["ShardIterator"])
 
-    def _take(self, found: Any, looked: float) -> None:
+    def _take(self, found: GetRecordsOutputTypeDef, looked: float) -> None:
         records = [from_kinesis(record) for record in found["Records"]]
         with self._changed:
             self._looked = looked

@@ -46,7 +46,7 @@ class Reader:
         )
 
     def read(self, hold: float, shard: int = 0) -> tuple[list[str], float]:
-        found, held = get_records(self.kinesis, hold, ShardIterator=self.iterators[shard])
+        found, held = get_records(self.kinesis, hold, iterator=self.iterators[shard], limit=10_000)
         self.iterators[shard] = found["NextShardIterator"]
         return [record["PartitionKey"] for record in found["Records"]], held
 
@@ -127,7 +127,7 @@ def test_without_the_header_nothing_is_held(shared_emulator: Emulator) -> None:
 def test_a_hold_that_makes_no_sense_is_none(shared_emulator: Emulator) -> None:
     for hold in (float("nan"), float("inf"), -1.0):
         reader = Reader(shared_emulator)
-        answer, held = get_records(reader.kinesis, hold, ShardIterator=reader.iterators[0])
+        answer, held = get_records(reader.kinesis, hold, iterator=reader.iterators[0], limit=10_000)
         assert answer["Records"] == []
         assert held == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -83,9 +83,13 @@ def identity(source: LoadedSource, headers: dict[str, str], body: bytes) -> obje
     return tuple(str(find(element, path_of(path))) for path in locator.all_paths)
 
 
+def no_clients(service: Any) -> Any:
+    raise AssertionError(f"{service}: traffic is made without a service")
+
+
 def test_traffic_keeps_to_its_mix_and_shares(routed: dict[str, LoadedSource]) -> None:
     secrets = dict.fromkeys(routed, "a-secret")
-    target = Target("t", "http://127.0.0.1", routed, secrets, "", "", lambda _: None)
+    target = Target("t", "http://127.0.0.1", routed, secrets, "", "", no_clients)
     mix = parse_mix("github=3,generic=1", list(routed))
     traffic = Traffic(target, mix, duplicates=0.2, bad_requests=0.1)
     sent = [traffic.next() for _ in range(4_000)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
@@ -20,6 +20,9 @@ from local.endpoints import Endpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
 
 
 def sent(kind: RequestKind, number: int) -> Sent:
@@ -291,7 +294,7 @@ def test_each_message_is_read_once_and_deleted() -> None:
         parameters={},
     )
     with Books(Path(":memory:")) as books:
-        read_queues(books, Queues(queue=queue, tickets=tickets), where)
+        read_queues(books, cast("SQSClient", Queues(queue=queue, tickets=tickets)), where)
         read = [token for _, token in books.rows("SELECT id, token FROM messages")]
         assert sorted(token for token in read if token) == sorted(tokens)
         assert read.count(None) == 2
@@ -326,7 +329,7 @@ class Table:
 def test_the_table_is_read_in_pages() -> None:
     table = Table(12_000)
     with Books(Path(":memory:")) as books:
-        read_table(books, table, "dedupe")
+        read_table(books, cast("DynamoDBClient", table), "dedupe")
         assert books.number("SELECT COUNT(*) FROM remembered") == 12_000
     assert table.longest <= 5_000
 
