@@ -102,7 +102,7 @@ def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
     estimate = _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
     if estimate > ENVIRONMENT_LIMIT:
         raise DeploymentError(
-            f"{len(queues)} delivery queues: their URLs do not fit the {ENVIRONMENT_LIMIT} "
+            f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_LIMIT} "
             "bytes of a function's environment; spread the sources over more services"
         )
     return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})

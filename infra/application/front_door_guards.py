@@ -9,6 +9,8 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_wafv2 as wafv2
 
+from settings.stack_outputs import StackOutput
+
 if TYPE_CHECKING:
     from constructs import Construct
 
@@ -100,8 +102,9 @@ def add_domain(scope: Construct, api: apigateway.RestApi, domain: Domain) -> str
         security_policy=apigateway.SecurityPolicy.TLS_1_2,
     )
     name.add_base_path_mapping(api, stage=api.deployment_stage)
-    output = CfnOutput(scope, "DomainTarget", value=name.domain_name_alias_domain_name)
-    output.override_logical_id("DomainTarget")
+    target = StackOutput.DOMAIN_TARGET.value
+    output = CfnOutput(scope, target, value=name.domain_name_alias_domain_name)
+    output.override_logical_id(target)
     return f"https://{domain.name}"
 
 

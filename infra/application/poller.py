@@ -12,8 +12,8 @@ from constructs import Construct
 
 from infra.application.archive import REJECTED_PREFIX
 from infra.application.archive_access import acknowledge_prefixes, write_objects
-from infra.application.checkpoint_table import CheckpointTable
 from infra.application.functions import PipelineFunction, read_parameters
+from infra.application.state_table import StateTable
 from settings.deployment import DeploymentError
 from settings.poll_targets import environment_value
 
@@ -85,7 +85,7 @@ class Poller(Construct):
         parameter_arns: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.table = CheckpointTable(self, "Checkpoints", key=package.key).table
+        self.table = StateTable(self, "Checkpoints", key=package.key).table
         function = PipelineFunction(
             self,
             "Poller",

@@ -23,7 +23,7 @@ QUEUE_NAME_LIMIT = 80
 REDRIVE = "-redrive"
 
 
-class DeliveryQueues(Construct):
+class Queues(Construct):
     """Queues by the names that sources give them.
 
     A queue has a set name, `<stack>-<queue>`: MozDef's worker is configured with it, and adds it
@@ -32,10 +32,6 @@ class DeliveryQueues(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
     prefix : str
         What stands before each queue's name, without the hyphen.
     names : Iterable[str]

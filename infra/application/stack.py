@@ -12,7 +12,6 @@ from infra.application.archive import Archive
 from infra.application.archive_tables import ArchiveTables
 from infra.application.archiver import Archiver
 from infra.application.authorizer import Authorizer
-from infra.application.dedupe_table import DedupeTable
 from infra.application.encryption import StackKey
 from infra.application.event_stream import EventStream
 from infra.application.fan_out import FanOut
@@ -26,13 +25,15 @@ from infra.application.functions import (
     functions_of,
 )
 from infra.application.poller import Poller
-from infra.application.queues import REDRIVE, DeliveryQueues
+from infra.application.queues import REDRIVE, Queues
 from infra.application.receiver import Receiver
 from infra.application.replay import Replay
 from infra.application.routes import has_route
+from infra.application.state_table import StateTable
 from infra.watching.construct import Watching
 from infra.watching.watched import Watched
 from settings.poll_targets import poll_targets
+from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,10 +97,10 @@ class ApplicationStack(Stack):
         self._tables = ArchiveTables(
             self, "Queries", deployment=deployment, bucket=self._archive.bucket
         )
-        self._table = DedupeTable(self, "Delivered", key=self._key).table
-        self._queues = DeliveryQueues(
+        self._table = StateTable(self, "Delivered", expires="expires", key=self._key).table
+        self._queues = Queues(
             self,
-            "Delivery",
+            "Delivery",  # its logical ids are those of queues that hold events
             prefix=deployment.stack_name,
             names=(queue for source in sources.values() for queue in source.queues),
             key=self._key,
@@ -219,22 +220,24 @@ class ApplicationStack(Stack):
 
     def _outputs(self, front_door: FrontDoor) -> None:
         values = {
-            "ApiUrl": front_door.url,
-            "StreamName": self._stream.stream_name,
-            "ArchiveBucketName": self._archive.bucket.bucket_name,
-            "DedupeTableName": self._table.table_name,
-            "DeadLetterQueueUrl": self._archive.dead_letters.queue_url,
-            "FanOutFunctionName": self._fan_out.function.function_name,
-            "ArchiverFunctionName": self._archiver.function.function_name,
-            "ReplayStateMachineArn": self._replay.state_machine.ref,
-            "AthenaWorkgroup": self._tables.workgroup.ref,
-            "GlueDatabase": self._tables.database.ref,
-            "Sources": self.to_json_string(self._describe_sources()),
-            **({"CheckpointTableName": self._poller.table.table_name} if self._poller else {}),
-            **({"KeyArn": self._key.key_arn} if self._key else {}),
+            StackOutput.API_URL: front_door.url,
+            StackOutput.STREAM_NAME: self._stream.stream_name,
+            StackOutput.ARCHIVE_BUCKET_NAME: self._archive.bucket.bucket_name,
+            StackOutput.DEDUPE_TABLE_NAME: self._table.table_name,
+            StackOutput.DEAD_LETTER_QUEUE_URL: self._archive.dead_letters.queue_url,
+            StackOutput.FAN_OUT_FUNCTION_NAME: self._fan_out.function.function_name,
+            StackOutput.ARCHIVER_FUNCTION_NAME: self._archiver.function.function_name,
+            StackOutput.REPLAY_STATE_MACHINE_ARN: self._replay.state_machine.ref,
+            StackOutput.ATHENA_WORKGROUP: self._tables.workgroup.ref,
+            StackOutput.GLUE_DATABASE: self._tables.database.ref,
+            StackOutput.SOURCES: self.to_json_string(self._describe_sources()),
         }
+        if self._poller:
+            values[StackOutput.CHECKPOINT_TABLE_NAME] = self._poller.table.table_name
+        if self._key:
+            values[StackOutput.KEY_ARN] = self._key.key_arn
         for name, value in values.items():
-            CfnOutput(self, name, value=value)
+            CfnOutput(self, name.value, value=value)
 
     def _function_package(self, assets: FunctionAssets) -> FunctionPackage:
         layer = lambda_.LayerVersion(

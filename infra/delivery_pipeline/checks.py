@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from infra.application.archive import Archive
 from infra.application.checks import acknowledge, wildcard
-from infra.application.dedupe_table import DedupeTable
+from infra.application.state_table import StateTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
 
 Check = Literal["smoke", "load"]
-T = TypeVar("T", Archive, DedupeTable)
+T = TypeVar("T", Archive, StateTable)
 
 _READ_PREFIXES = ("raw/", "ledger/", "aws/lambda/")
 _LONGEST_ROLE_NAME = 64
@@ -144,7 +144,7 @@ def _secrets(
 
 def _archive(stack: ApplicationStack) -> list[iam.PolicyStatement]:
     bucket = _child(stack, "Archive", Archive).bucket
-    table = _child(stack, "Delivered", DedupeTable).table
+    table = _child(stack, "Delivered", StateTable).table
     keys = {key.key_arn for key in (bucket.encryption_key, table.encryption_key) if key is not None}
     statements = [
         iam.PolicyStatement(

@@ -35,7 +35,7 @@ class Watched:
     stream : str
         The stream's name.
     queues : Mapping[str, str]
-        The full names of the delivery queues.
+        The full names of the queues.
     redrive_queues : Mapping[str, str]
         Those of their redrive queues.
     tickets : str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.application.queues import DeliveryQueues
+from infra.application.queues import Queues
 from settings.deployment import Archive, Archiver, Deployment, DeploymentError, FanOut, Stream
 from tests.infra.application.test_archive import expiry
 from tests.infra.application.test_archive_tables import table_parameters
@@ -150,7 +150,7 @@ def test_a_queue_name_that_cannot_be_is_refused(name: str, said: str) -> None:
     from aws_cdk import App, Stack
 
     with pytest.raises(DeploymentError, match=said):
-        DeliveryQueues(Stack(App()), "Delivery", prefix="p" * 33, names=[name])
+        Queues(Stack(App()), "Delivery", prefix="p" * 33, names=[name])
 
 
 def test_table_holds_one_item_for_each_event_until_it_expires(stack: Synthesized) -> None:

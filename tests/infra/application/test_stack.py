@@ -208,5 +208,5 @@ def test_more_queues_than_an_environment_holds_are_refused(
     )
     (folder / "source.yaml").write_text(settings)
     many = deployment.model_copy(update={"sources": ("many",), "source_directory": tmp_path})
-    with pytest.raises(DeploymentError, match="41 delivery queues"):
+    with pytest.raises(DeploymentError, match="41 queues"):
         synthesized(many)
