@@ -8,21 +8,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.archive.keys import LEDGER_PREFIX, RAW_PREFIX, hour_folders, source_folder
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.event_id import request_of
 from settings.source.compiler import write_compiled_catalog
 from toolbox.audit.known import TableCheck
-from toolbox.audit.listing import Listing, hour_prefix, hours
 from toolbox.audit.reading import ArchiveReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loadtests.target import Target
+    from pipeline.archive.ledger import LedgerEntry
+    from pipeline.archive.lines import Received
+    from pipeline.archive.listing import ShardObject
     from pipeline.event.compiled_source import Catalog
-    from toolbox.audit.join import Entry, Received
-    from toolbox.audit.listing import ArchiveObject
 
 #: How far the clocks of this machine and of AWS may be apart.
 _CLOCKS = timedelta(minutes=5)
@@ -46,7 +48,7 @@ class Evidence:
         self._ids = ids
         self._start = datetime.fromtimestamp(start, UTC) - _CLOCKS
         self._sources = sorted(target.sources)
-        self._listing = Listing(s3, target.archive_bucket)
+        self._listing = ArchiveListing(s3, target.archive_bucket)
         self.unreadable: list[str] = []
         self._reader = ArchiveReader(Objects(s3, target.archive_bucket), self.unreadable.append)
         self._table = TableCheck(
@@ -57,20 +59,17 @@ class Evidence:
         )
         self._seen: set[tuple[str, int]] = set()
         self._received: dict[str, Received] = {}
-        self._entries: dict[str, dict[str, Entry]] = {}
+        self._entries: dict[str, dict[str, LedgerEntry]] = {}
 
     def look(self) -> None:
         """Read what is new in the archive since the last look."""
-        hour_prefixes = [
-            hour_prefix(hour) for hour in hours(self._start, datetime.now(UTC) + _CLOCKS)
-        ]
-        for prefix in hour_prefixes:
-            for item in self._new(f"ledger/{prefix}"):
+        for hour in hour_folders(self._start, datetime.now(UTC) + _CLOCKS):
+            for item in self._new(LEDGER_PREFIX + hour):
                 for entry in self._reader.entries(item):
                     if request_of(entry.id) in self._ids:
                         self._entries.setdefault(request_of(entry.id), {})[entry.id] = entry
             for source in self._sources:
-                for item in self._new(f"raw/source={source}/{prefix}"):
+                for item in self._new(RAW_PREFIX + source_folder(source) + hour):
                     for event in self._reader.received(item):
                         if event.id in self._ids:
                             self._received[event.id] = event
@@ -107,7 +106,7 @@ class Evidence:
             return f"{event_id}: delivered by the ledger, unknown to the deduplication table"
         return ""
 
-    def _new(self, prefix: str) -> Iterator[ArchiveObject]:
+    def _new(self, prefix: str) -> Iterator[ShardObject]:
         for items in self._listing.by_shard(prefix).values():
             for item in items:
                 # A batch that was tried again may have written its object again, longer.
@@ -116,7 +115,7 @@ class Evidence:
                     yield item
 
 
-def _written(entry: Entry) -> str:
+def _written(entry: LedgerEntry) -> str:
     return f"{entry.outcome}:{entry.reason}" if entry.reason else entry.outcome
 
 

@@ -53,8 +53,13 @@ def worker() -> ReplayWorker:
     """Make the worker of this process, on its first invocation."""
     environment = ReplayWorkerEnvironment.read(os.environ)
     session = boto3.Session()
-    s3, kinesis = (session.client(service, config=CLIENT) for service in ("s3", "kinesis"))
-    return ReplayWorker(s3, kinesis, environment.archive_bucket, environment.stream, load_catalog())
+    return ReplayWorker(
+        session.client("s3", config=CLIENT),
+        session.client("kinesis", config=CLIENT),
+        environment.archive_bucket,
+        environment.stream,
+        load_catalog(),
+    )
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -16,9 +16,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import emulator, endpoints
 from pipeline.errors import PipelineError
+from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from mypy_boto3_ssm import SSMClient
+
+    from toolbox.seams import Clients
 
 State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
 Stack = Annotated[
@@ -51,8 +56,6 @@ class Deployment:
         Its parts; the queue as a URL.
     replay_state_machine : str
         The ARN of the replay's workflow; empty where there is none.
-    client : Callable[[str], Any]
-        Gives a boto3 client of one of its services.
     parameters : Mapping[str, str]
         Source to the name of the SSM parameter that holds its secret.
     key_arn : str
@@ -66,7 +69,7 @@ class Deployment:
     dedupe_table: str
     dead_letter_queue: str
     replay_state_machine: str
-    client: Callable[[str], Any]
+    client: Clients
     parameters: Mapping[str, str] = field(default_factory=dict)
     key_arn: str = ""
 
@@ -102,12 +105,18 @@ def find_deployment(state: Path, stack: str | None) -> Deployment:
     return _deployed(stack) if stack else _local(state)
 
 
-def _local(state: Path) -> Deployment:
-    where = endpoints.read(state)
+def local_clients(where: endpoints.Endpoints) -> Clients:
+    """Return what makes clients of the local pipeline that runs."""
 
-    def client(service: str) -> Any:
+    def client(service: Any) -> Any:
         return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
 
+    return client
+
+
+def _local(state: Path) -> Deployment:
+    where = endpoints.read(state)
+    client = local_clients(where)
     return Deployment(
         name=f"the local pipeline in {state}",
         local=True,
@@ -121,7 +130,7 @@ def _local(state: Path) -> Deployment:
     )
 
 
-def _local_parameters(ssm: Any, where: endpoints.Endpoints) -> dict[str, str]:
+def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, str]:
     """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources."""
     kinds = {source: set(values) for source, values in where.parameters.items()}
     found = {}
@@ -152,7 +161,7 @@ def _deployed(stack: str) -> Deployment:
         ) from None
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 
-    def output(name: str) -> str:
+    def output(name: StackOutput) -> str:
         if name not in outputs:
             raise DeploymentError(f"{stack}: has no output {name}; deploy this version of it")
         return str(outputs[name])
@@ -160,14 +169,14 @@ def _deployed(stack: str) -> Deployment:
     return Deployment(
         name=f"stack {stack}",
         local=False,
-        stream=output("StreamName"),
-        archive_bucket=output("ArchiveBucketName"),
-        dedupe_table=output("DedupeTableName"),
-        dead_letter_queue=output("DeadLetterQueueUrl"),
-        replay_state_machine=outputs.get("ReplayStateMachineArn", ""),
+        stream=output(StackOutput.STREAM_NAME),
+        archive_bucket=output(StackOutput.ARCHIVE_BUCKET_NAME),
+        dedupe_table=output(StackOutput.DEDUPE_TABLE_NAME),
+        dead_letter_queue=output(StackOutput.DEAD_LETTER_QUEUE_URL),
+        replay_state_machine=outputs.get(StackOutput.REPLAY_STATE_MACHINE_ARN, ""),
         client=client,
-        parameters=_parameters(stack, outputs.get("Sources", "{}")),
-        key_arn=outputs.get("KeyArn", ""),
+        parameters=_parameters(stack, outputs.get(StackOutput.SOURCES, "{}")),
+        key_arn=outputs.get(StackOutput.KEY_ARN, ""),
     )
 
 

@@ -12,24 +12,20 @@ from constructs import Construct
 
 from infra.application.checks import acknowledge
 from infra.application.queues import queue_encryption
+from pipeline.archive.keys import (
+    FAILED_PREFIX,
+    JOBS_PREFIX,
+    LEDGER_PREFIX,
+    QUARANTINE_PREFIX,
+    QUERY_RESULTS_PREFIX,
+    RAW_PREFIX,
+    REJECTED_PREFIX,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
 
     from settings import deployment
-
-RAW_PREFIX = "raw/"
-LEDGER_PREFIX = "ledger/"
-JOBS_PREFIX = "jobs/"
-QUERY_RESULTS_PREFIX = "athena-results/"
-REJECTED_PREFIX = "rejected/"
-QUARANTINE_PREFIX = "quarantine/"
-FAILED_PREFIX = "aws/lambda/"
-"""Where an event source mapping writes a batch that failed.
-
-AWS Lambda Developer Guide, retaining discarded records in S3; the prefix cannot be set.
-"""
-
 
 PASSING = (QUARANTINE_PREFIX, QUERY_RESULTS_PREFIX)
 """What expires soon, and of which no former version is kept."""

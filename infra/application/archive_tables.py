@@ -9,12 +9,15 @@ from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
-from infra.application.archive import (
+from pipeline.archive.keys import (
+    DAY,
+    HOUR,
     LEDGER_PREFIX,
     QUARANTINE_PREFIX,
     QUERY_RESULTS_PREFIX,
     RAW_PREFIX,
     REJECTED_PREFIX,
+    SOURCE,
 )
 from pipeline.event.events import UNKNOWN_SOURCE
 
@@ -52,8 +55,8 @@ EVENT = {
 REJECTION = {"reason": "string", "explanation": "string", **EVENT}
 OUTCOME = {"id": "string", "source": "string", "outcome": "string", "reason": "string", **PLACE}
 
-_BY_SOURCE = {"source": "string", "dt": "string", "hr": "int"}
-_BY_HOUR = {"dt": "string", "hr": "int"}
+_BY_HOUR = {DAY: "string", HOUR: "int"}
+_BY_SOURCE = {SOURCE: "string", **_BY_HOUR}
 
 
 class ArchiveTables(Construct):
@@ -164,21 +167,24 @@ class ArchiveTables(Construct):
 
 
 def _project_sources(sources: Iterable[str]) -> dict[str, str]:
-    return {"projection.source.type": "enum", "projection.source.values": ",".join(sources)}
+    return {
+        f"projection.{SOURCE}.type": "enum",
+        f"projection.{SOURCE}.values": ",".join(sources),
+    }
 
 
 def _project_hours(days: int) -> dict[str, str]:
     """Project days as far back as objects are kept, and one ahead for clocks that differ."""
     return {
-        "projection.dt.type": "date",
-        "projection.dt.format": "yyyy-MM-dd",
+        f"projection.{DAY}.type": "date",
+        f"projection.{DAY}.format": "yyyy-MM-dd",
         # S3 expires an object at the midnight after its last day: a day more on either side.
-        "projection.dt.range": f"NOW-{days + 1}DAYS,NOW+1DAYS",
-        "projection.dt.interval": "1",
-        "projection.dt.interval.unit": "DAYS",
-        "projection.hr.type": "integer",
-        "projection.hr.range": "0,23",
-        "projection.hr.digits": "2",
+        f"projection.{DAY}.range": f"NOW-{days + 1}DAYS,NOW+1DAYS",
+        f"projection.{DAY}.interval": "1",
+        f"projection.{DAY}.interval.unit": "DAYS",
+        f"projection.{HOUR}.type": "integer",
+        f"projection.{HOUR}.range": "0,23",
+        f"projection.{HOUR}.digits": "2",
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.application.archive import RAW_PREFIX
 from infra.application.stream_consumer import StreamConsumer
+from pipeline.archive.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
-from infra.application.archive import LEDGER_PREFIX, QUARANTINE_PREFIX, REJECTED_PREFIX
 from infra.application.functions import read_parameters
 from infra.application.stream_consumer import StreamConsumer
+from pipeline.archive.keys import LEDGER_PREFIX, QUARANTINE_PREFIX, REJECTED_PREFIX
 from settings.deployment import DeploymentError
 
 if TYPE_CHECKING:

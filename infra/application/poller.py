@@ -10,10 +10,10 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.application.archive import REJECTED_PREFIX
 from infra.application.archive_access import acknowledge_prefixes, write_objects
 from infra.application.functions import PipelineFunction, read_parameters
 from infra.application.state_table import StateTable
+from pipeline.archive.keys import REJECTED_PREFIX
 from settings.deployment import DeploymentError
 from settings.poll_targets import environment_value
 

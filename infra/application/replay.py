@@ -18,9 +18,9 @@ from infra.application.replay_definition import (
     INTEGRATIONS,
     MAP_LABEL,
     REPLAYABLE,
-    RESULTS_PREFIX,
     replay_definition,
 )
+from pipeline.archive.keys import REPLAYS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,7 +113,7 @@ class Replay(Construct):
                 # Amazon S3 API reference, GetObject: without a permission to list, an object that
                 # expired since it was listed is answered as if it might not be read.
                 "ReadArchive": [
-                    read_objects(self._bucket, *REPLAYABLE, RESULTS_PREFIX),
+                    read_objects(self._bucket, *REPLAYABLE, REPLAYS_PREFIX),
                     list_objects(self._bucket),
                 ],
                 "PutRecords": [
@@ -127,7 +127,7 @@ class Replay(Construct):
             timeout_seconds=WORKER_TIMEOUT_SECONDS,
         )
         reasons = dict.fromkeys(REPLAYABLE, "Any archived object can be replayed.")
-        reasons[RESULTS_PREFIX] = "The ids that a job looks for are kept by the name of the job."
+        reasons[REPLAYS_PREFIX] = "The ids that a job looks for are kept by the name of the job."
         acknowledge_prefixes(worker.node.find_child("Role"), self._bucket, reasons)
         return worker
 
@@ -203,7 +203,7 @@ class Replay(Construct):
                 "s3:ListMultipartUploadParts",
                 "s3:PutObject",
             ],
-            resources=[self._bucket.arn_for_objects(f"{RESULTS_PREFIX}*")],
+            resources=[self._bucket.arn_for_objects(f"{REPLAYS_PREFIX}*")],
         )
 
     def _run_map(self) -> list[iam.PolicyStatement]:
@@ -234,7 +234,7 @@ class Replay(Construct):
     def _acknowledge(self, role: iam.Role) -> None:
         own = "Executions of this workflow, whose names Step Functions makes."
         acknowledge_prefixes(
-            role, self._bucket, {RESULTS_PREFIX: "Step Functions names the objects of a run."}
+            role, self._bucket, {REPLAYS_PREFIX: "Step Functions names the objects of a run."}
         )
         acknowledge(
             role,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.application.archive import (
+from pipeline.archive.keys import (
     FAILED_PREFIX,
-    JOBS_PREFIX,
     QUARANTINE_PREFIX,
     RAW_PREFIX,
     REJECTED_PREFIX,
+    REPLAYS_PREFIX,
 )
 
 REPLAYABLE = (RAW_PREFIX, REJECTED_PREFIX, QUARANTINE_PREFIX, FAILED_PREFIX)
-RESULTS_PREFIX = f"{JOBS_PREFIX}replay/"
 INTEGRATIONS = {"Invoke": "lambda:invoke", "List": "s3:listObjectsV2", "Write": "s3:putObject"}
 """What the workflow calls; the partition before it is known only when it is deployed."""
 
@@ -137,7 +136,7 @@ def _map(timeout_seconds: int) -> dict[str, Any]:
             "Resource": "${Write}",
             "Parameters": {
                 "Bucket": "${Bucket}",
-                "Prefix.$": f"States.Format('{RESULTS_PREFIX}{{}}', $.job)",
+                "Prefix.$": f"States.Format('{REPLAYS_PREFIX}{{}}', $.job)",
             },
         },
         "ResultPath": "$.replayed",

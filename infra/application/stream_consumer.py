@@ -8,9 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.application.archive import FAILED_PREFIX
 from infra.application.archive_access import acknowledge_prefixes, list_objects, write_objects
 from infra.application.functions import PipelineFunction
+from pipeline.archive.keys import FAILED_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 from infra.application.archive import Archive
 from infra.application.checks import acknowledge, wildcard
 from infra.application.state_table import StateTable
+from pipeline.archive.keys import FAILED_PREFIX, LEDGER_PREFIX, RAW_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 Check = Literal["smoke", "load"]
 T = TypeVar("T", Archive, StateTable)
 
-_READ_PREFIXES = ("raw/", "ledger/", "aws/lambda/")
+_READ_PREFIXES = (RAW_PREFIX, LEDGER_PREFIX, FAILED_PREFIX)
 _LONGEST_ROLE_NAME = 64
 
 

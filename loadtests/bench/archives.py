@@ -13,7 +13,8 @@ from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import envelopes, kinds, records
 from loadtests.bench.stand_ins import MemoryS3, NoKinesis
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import RAW_PREFIX, ArchiveKind
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import Archive
 from pipeline.event.compiled_source import load_catalog
@@ -32,7 +33,6 @@ from pipeline.stream.shards import ShardMap
 from stream_processors.archiver import Archiver
 from toolbox.audit.join import DELIVERED
 from toolbox.audit.known import KnownElsewhere
-from toolbox.audit.listing import Listing
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, Span
 
@@ -154,7 +154,9 @@ def replayer(s3: Any, progress: Callable[[Replayer], None] = lambda _: None) -> 
 
 def refs_of(s3: MemoryS3) -> Iterable[ObjectRef]:
     """Give the objects that a replay of `raw/` reads."""
-    return [ObjectRef(key, len(data)) for key, data in s3.objects.items() if key.startswith("raw/")]
+    return [
+        ObjectRef(key, len(data)) for key, data in s3.objects.items() if key.startswith(RAW_PREFIX)
+    ]
 
 
 def replaying(archive: Archived) -> Callable[[], int]:
@@ -175,7 +177,7 @@ def auditing(archive: Archived) -> Callable[[], int]:
     """Give the audit of an archive in which every event was delivered."""
     unreadable: list[str] = []
     audit = Audit(
-        Listing(archive.s3, BUCKET),
+        ArchiveListing(archive.s3, BUCKET),
         ArchiveReader(Objects(archive.s3, BUCKET), unreadable.append),
         KnownElsewhere([], lambda _: False),
     )

@@ -20,6 +20,7 @@ import orjson
 from loadtests.bench.archives import replayer
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.stand_ins import ranged
+from pipeline.archive.keys import RAW_PREFIX, hour_folder, source_folder
 from pipeline.archive.objects import PART_BYTES, ObjectRef
 from toolbox.traffic.examples import real_payloads
 
@@ -32,6 +33,7 @@ ARCHIVE_BYTES = 2 * 10**9
 #: Two ranges of each object are read, as of a large object of a deployment.
 OBJECT_BYTES = PART_BYTES * 3 // 2
 SAMPLES = 20
+_FOLDER = f"{RAW_PREFIX}{source_folder('github')}{hour_folder(1_795_464_503)}"
 _ROOT = Path(__file__).parents[2]
 
 
@@ -59,7 +61,7 @@ class GeneratedArchive:
     def refs(self) -> Iterator[ObjectRef]:
         """Give its objects."""
         for number in range(self.objects):
-            yield ObjectRef(f"raw/source=github/dt=2026-11-23/hr=20/{number}.gz", OBJECT_BYTES)
+            yield ObjectRef(f"{_FOLDER}{number}.gz", OBJECT_BYTES)
 
     def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         """Give a range of an object."""

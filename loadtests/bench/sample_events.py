@@ -20,6 +20,7 @@ from loadtests.bench.payloads import (
     records,
     small_deliveries,
 )
+from pipeline.archive.keys import RAW_PREFIX
 from pipeline.archive.writer import Archive
 from pipeline.event.compiled_source import load_catalog
 from pipeline.runtime.deadline import Deadline
@@ -82,7 +83,7 @@ def replay_event(arena: Arena) -> dict[str, Any]:
     s3 = arena.emulator.client("s3")
     archiver = Archiver(load_catalog(), Archive(s3, BUCKET))
     archiver.process(batch_event(arena)["Records"], Deadline(lambda: 60.0))
-    found = s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/")["Contents"]
+    found = s3.list_objects_v2(Bucket=BUCKET, Prefix=RAW_PREFIX)["Contents"]
     return {
         "BatchInput": {
             "job": "replay-20261123T210000-0a1b",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 SHARDS = 4
 _WIDTH = 2**128 // SHARDS
@@ -43,29 +43,24 @@ class MemoryS3:
         self.objects[Key] = Body
         return {}
 
-    def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, Range: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
         """Give a range of an object."""
         return ranged(self.objects[Key], Range)
 
-    def get_paginator(self, _: str) -> MemoryS3:
-        """Give what lists objects."""
-        return self
-
-    def paginate(
+    def list_objects_v2(
         self,
         *,
         Prefix: str,  # noqa: N803
         Delimiter: str = "",  # noqa: N803
         **_: Any,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> dict[str, Any]:
         """List the objects below a prefix, or the folders there."""
         keys = sorted(key for key in self.objects if key.startswith(Prefix))
         if Delimiter:
             ends = {key[: key.index(Delimiter, len(Prefix)) + 1] for key in keys}
-            yield {"CommonPrefixes": [{"Prefix": end} for end in sorted(ends)]}
-            return
+            return {"CommonPrefixes": [{"Prefix": end} for end in sorted(ends)]}
         now = datetime.now(UTC)
-        yield {
+        return {
             "Contents": [
                 {"Key": key, "Size": len(self.objects[key]), "LastModified": now} for key in keys
             ]

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loadtests.load.proof import Ends
+from pipeline.archive.keys import LEDGER_PREFIX, hour_folders, name_of
+from pipeline.archive.listing import ArchiveListing, ShardObject
 from pipeline.archive.objects import Objects
 from pipeline.event.event_id import request_of
 from toolbox.audit.join import FAILED
-from toolbox.audit.listing import ArchiveObject, Listing, hour_prefix, hours
 from toolbox.audit.reading import ArchiveReader
 
 if TYPE_CHECKING:
@@ -42,15 +43,15 @@ class Ledger:
         self._ids = ids
         self._open = sum(ids.values()) if ids else 0
         self._start = datetime.fromtimestamp(start, UTC) - _CLOCKS
-        self._listing = Listing(s3, target.archive_bucket)
+        self._listing = ArchiveListing(s3, target.archive_bucket)
         objects = Objects(s3, target.archive_bucket)
         self._reader = ArchiveReader(objects, self.ends.unreadable.append)
         self._seen: set[tuple[str, int]] = set()
 
     def read(self) -> Ends:
         """Read what is new."""
-        for hour in hours(self._start, datetime.now(UTC) + _CLOCKS):
-            for item, written in self._new(f"ledger/{hour_prefix(hour)}"):
+        for hour in hour_folders(self._start, datetime.now(UTC) + _CLOCKS):
+            for item, written in self._new(LEDGER_PREFIX + hour):
                 for entry in self._reader.entries(item):
                     if self._take(entry.id, _word(entry.outcome, entry.reason)):
                         self.ends.written.append(written - entry.arrived)
@@ -89,12 +90,13 @@ class Ledger:
         self.ends.add(event_id, outcome)
         return new
 
-    def _new(self, prefix: str) -> Iterator[tuple[ArchiveObject, float]]:
-        for key, size, written in self._listing.keys(prefix):
+    def _new(self, prefix: str) -> Iterator[tuple[ShardObject, float]]:
+        for ref, written in self._listing.written(prefix):
+            name = name_of(ref.key)
             # A batch that was tried again may have written its object again, longer.
-            if key.endswith(".jsonl.gz") and (key, size) not in self._seen:
-                self._seen.add((key, size))
-                yield ArchiveObject(0, key, size), written.timestamp()
+            if name is not None and (ref.key, ref.size) not in self._seen:
+                self._seen.add((ref.key, ref.size))
+                yield ShardObject(name.sequence, ref.key, ref.size), written.timestamp()
 
 
 def _word(outcome: str, reason: str | None) -> str:

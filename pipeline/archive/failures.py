@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, safe_source
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.line_fields import LineError
+from pipeline.archive.lines import ArchivedEvent, safe_source
 from pipeline.event.envelope import EnvelopeError, decode_envelope
 from pipeline.event.event_id import request_id
 from pipeline.event.events import UNKNOWN_SOURCE

@@ -1,52 +1,37 @@
-"""An archived event, read back from its line. Lines are not trusted: each field is checked."""
+"""Lines of `raw/`, `rejected/` and `quarantine/`: how they are written and read."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from pipeline.errors import PipelineError
+from pipeline.archive.line_fields import (
+    LONGEST_ID,
+    LineError,
+    arrived_of,
+    base64_of,
+    headers_of,
+    number_of,
+    sequence_of,
+    text_of,
+)
 from pipeline.event.envelope import Envelope, EnvelopeError, decode_envelope
 from pipeline.event.events import UNKNOWN_SOURCE
+from pipeline.event.times import iso_milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.archive.keys import ArchiveKind
+    from pipeline.event.events import Event, Outcome, Record
 
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_LONGEST_ID = 2048
 _LONGEST_TEXT = 4000
 _LATEST_MS = 10**14
-
-
-class LineError(PipelineError):
-    """A line of the archive is not what the archive's writers write."""
-
-
-class ArchiveKind(StrEnum):
-    """Where in the archive an event is."""
-
-    RAW = "raw"
-    REJECTED = "rejected"
-    QUARANTINE = "quarantine"
-    FAILED = "failed"
-
-
-#: Each kind's prefix. The event source mapping chooses that of failed batches itself.
-PREFIXES = {
-    ArchiveKind.FAILED: "aws/lambda/",
-    ArchiveKind.QUARANTINE: "quarantine/",
-    ArchiveKind.RAW: "raw/",
-    ArchiveKind.REJECTED: "rejected/",
-}
-
-
-def kind_of(key: str) -> ArchiveKind | None:
-    """Tell an object's kind by its key; None for one that holds no events."""
-    return next((kind for kind, prefix in PREFIXES.items() if key.startswith(prefix)), None)
 
 
 @dataclass(slots=True)
@@ -87,20 +72,63 @@ class ArchivedEvent:
         return self.envelope.source if self.envelope else self.source
 
 
+class Received(NamedTuple):
+    """What an audit reads of a line of `raw/`. `arrived` is in epoch seconds."""
+
+    sequence: int
+    id: str
+    source: str
+    arrived: float
+    key: str
+
+
+def describe(event: Record | Event) -> dict[str, Any]:
+    """Return the line of an event: where it was on the stream, and the envelope in full."""
+    line: dict[str, Any] = {
+        "id": event.id,
+        "source": event.source_name,
+        "event_type": event.event_type,
+        "shard_id": event.shard_id,
+        "sequence_number": event.sequence_number,
+        "arrived": iso_milliseconds(event.arrived),
+    }
+    if event.envelope is None:
+        line["record_base64"] = base64.b64encode(event.data).decode()
+        return line
+    envelope = event.envelope
+    line |= {
+        "envelope_id": envelope.id,
+        "envelope_source": envelope.source,
+        "envelope_ts": envelope.arrived_ms,
+        "key": envelope.key,
+        "ip": envelope.ip,
+        "headers": dict(envelope.headers),
+        "replay": envelope.replay,
+        "replays": envelope.replays,
+    }
+    try:
+        line["body"] = envelope.body.decode()
+    except UnicodeDecodeError:
+        line["body_base64"] = base64.b64encode(envelope.body).decode()
+    return line
+
+
+def describe_rejection(outcome: Outcome) -> dict[str, Any]:
+    """Return the line of a rejected event: why, and all that is needed to send it again."""
+    return {
+        "reason": outcome.reason,
+        "explanation": outcome.explanation,
+        **describe(outcome.event),
+    }
+
+
 def safe_source(name: str) -> str:
-    """Give a source's name, or `_unknown` for what no source can be called."""
+    """Return a source's name, or `_unknown` for what no source can be called."""
     return name if _SOURCE.fullmatch(name) else UNKNOWN_SOURCE
 
 
 def read_line(kind: ArchiveKind, text: bytes) -> ArchivedEvent:
     """Read one line of `raw/`, `rejected/` or `quarantine/`.
-
-    Parameters
-    ----------
-    kind : ArchiveKind
-        Where it was found.
-    text : bytes
-        The line.
 
     Raises
     ------
@@ -116,20 +144,38 @@ def read_line(kind: ArchiveKind, text: bytes) -> ArchivedEvent:
     envelope, record = _envelope(line)
     return ArchivedEvent(
         kind=kind,
-        id=_text(line, "id", _LONGEST_ID),
-        source=safe_source(_text(line, "source", _LONGEST_ID)),
-        arrived=_time(line),
+        id=text_of(line, "id", LONGEST_ID),
+        source=safe_source(text_of(line, "source", LONGEST_ID)),
+        arrived=arrived_of(line),
         envelope=envelope,
         record=record,
-        event_type=_text(line, "event_type", _LONGEST_TEXT, default=""),
-        reason=_text(line, "reason", _LONGEST_TEXT, default=""),
-        explanation=_text(line, "explanation", 2 * _LONGEST_TEXT, default=""),
+        event_type=text_of(line, "event_type", _LONGEST_TEXT, default=""),
+        reason=text_of(line, "reason", _LONGEST_TEXT, default=""),
+        explanation=text_of(line, "explanation", 2 * _LONGEST_TEXT, default=""),
+    )
+
+
+def read_received(line: Mapping[str, Any], key: str) -> Received:
+    """Read where the event of a parsed line was on the stream, and leave the envelope alone.
+
+    Parameters
+    ----------
+    key : str
+        The object that has the line.
+
+    Raises
+    ------
+    LineError
+        When it is no such line.
+    """
+    return Received(
+        sequence_of(line), text_of(line, "id"), text_of(line, "source"), arrived_of(line), key
     )
 
 
 def _envelope(line: dict[str, Any]) -> tuple[Envelope | None, bytes]:
     if "record_base64" in line:
-        record = _base64(line, "record_base64")
+        record = base64_of(line, "record_base64")
         try:
             # What was no envelope for an earlier version of the code may be one by now.
             return decode_envelope(record), record
@@ -137,60 +183,20 @@ def _envelope(line: dict[str, Any]) -> tuple[Envelope | None, bytes]:
             return None, record
     if ("body" in line) == ("body_base64" in line):
         raise LineError("expected either 'body' or 'body_base64'")
-    body = _text(line, "body").encode() if "body" in line else _base64(line, "body_base64")
-    identifier = _text(line, "envelope_id", _LONGEST_ID)
-    source = _text(line, "envelope_source", _LONGEST_ID)
+    body = text_of(line, "body").encode() if "body" in line else base64_of(line, "body_base64")
+    identifier = text_of(line, "envelope_id", LONGEST_ID)
+    source = text_of(line, "envelope_source", LONGEST_ID)
     if not identifier or not source:
         raise LineError("'envelope_id' and 'envelope_source' must not be empty")
     envelope = Envelope(
         id=identifier,
-        arrived_ms=_number(line, "envelope_ts", _LATEST_MS),
+        arrived_ms=number_of(line, "envelope_ts", _LATEST_MS),
         source=source,
-        ip=_text(line, "ip", _LONGEST_ID),
+        ip=text_of(line, "ip", LONGEST_ID),
         body=body,
-        key=_text(line, "key"),
-        headers=_headers(line),
-        replay=_text(line, "replay", _LONGEST_ID, default=""),
-        replays=_number(line, "replays", 10_000, default=0),
+        key=text_of(line, "key"),
+        headers=headers_of(line),
+        replay=text_of(line, "replay", LONGEST_ID, default=""),
+        replays=number_of(line, "replays", 10_000, default=0),
     )
     return envelope, b""
-
-
-def _text(
-    line: dict[str, Any], name: str, longest: int | None = None, default: str | None = None
-) -> str:
-    value = line.get(name, default)
-    if not isinstance(value, str):
-        raise LineError(f"'{name}' is missing or is no text")
-    if longest is not None and len(value) > longest:
-        raise LineError(f"'{name}' has {len(value):,} characters, at most {longest:,} can be")
-    return value
-
-
-def _number(line: dict[str, Any], name: str, end: int, default: int | None = None) -> int:
-    value = line.get(name, default)
-    if type(value) is not int or not 0 <= value < end:
-        raise LineError(f"'{name}' is missing or is no whole number below {end:,}")
-    return value
-
-
-def _base64(line: dict[str, Any], name: str) -> bytes:
-    try:
-        return base64.b64decode(_text(line, name), validate=True)
-    except (binascii.Error, ValueError):
-        raise LineError(f"'{name}' is not base64") from None
-
-
-def _headers(line: dict[str, Any]) -> dict[str, str]:
-    headers = line.get("headers")
-    if not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
-        raise LineError("'headers' is no object of text")
-    return headers
-
-
-def _time(line: dict[str, Any]) -> float:
-    try:
-        at = datetime.fromisoformat(_text(line, "arrived", 64))
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        raise LineError("'arrived' is no ISO 8601 time") from None

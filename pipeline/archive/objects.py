@@ -6,7 +6,7 @@ import re
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,9 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
+
+    from pipeline.aws.seams import ReadableBucket
 
 PART_BYTES = 4 * 1024 * 1024
 PARTS_AHEAD = 8
@@ -58,15 +61,13 @@ class Objects:
 
     Parameters
     ----------
-    s3 : Any
-        A boto3 S3 client.
     bucket : str
         The archive's bucket.
     part_bytes : int
         The length of a range.
     """
 
-    def __init__(self, s3: Any, bucket: str, *, part_bytes: int = PART_BYTES) -> None:
+    def __init__(self, s3: ReadableBucket, bucket: str, *, part_bytes: int = PART_BYTES) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._part_bytes = part_bytes
@@ -91,7 +92,7 @@ class Objects:
         refs : Iterable[ObjectRef]
             In the order in which they are wanted.
         """
-        waiting: deque[tuple[ObjectRef, Any]] = deque()
+        waiting: deque[tuple[ObjectRef, Future[_Part | None]]] = deque()
         source = iter(refs)
         pool = ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="archive")
         try:
@@ -117,13 +118,13 @@ class Objects:
 
     def _part(self, key: str, offset: int, etag: str) -> _Part | None:
         last = offset + self._part_bytes - 1
-        request = {"Bucket": self._bucket, "Key": key, "Range": f"bytes={offset}-{last}"}
-        if etag:
-            # A batch that is tried again overwrites its object; two halves must not be mixed.
-            request["IfMatch"] = etag
+        # A batch that is tried again overwrites its object; two halves must not be mixed.
+        same = {"IfMatch": etag} if etag else {}
         for attempt in range(ATTEMPTS):
             try:
-                answer = self._s3.get_object(**request)
+                answer = self._s3.get_object(
+                    Bucket=self._bucket, Key=key, Range=f"bytes={offset}-{last}", **same
+                )
                 # A connection that breaks under the body is not retried by the client.
                 data = answer["Body"].read()
             except ClientError as error:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.archive.failures import read_failure
-from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, kind_of, read_line
+from pipeline.archive.keys import ArchiveKind, kind_of
+from pipeline.archive.line_fields import LineError
+from pipeline.archive.lines import ArchivedEvent, read_line
 from pipeline.archive.objects import ObjectGoneError, ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 

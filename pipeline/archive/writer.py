@@ -5,20 +5,30 @@ Keys follow from the records, so a batch that is tried again overwrites its own 
 
 from __future__ import annotations
 
-import base64
 import gzip
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.archive.keys import (
+    LEDGER_PREFIX,
+    QUARANTINE_PREFIX,
+    RAW_PREFIX,
+    REJECTED_PREFIX,
+    hour_folder,
+    object_name,
+    source_folder,
+)
+from pipeline.archive.ledger import describe_outcome
+from pipeline.archive.lines import describe, describe_rejection
 from pipeline.event.events import Event, Outcome, Record, unsettled
 from pipeline.event.outcomes import QUARANTINED
-from pipeline.event.times import hour_folder, iso_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pipeline.aws.seams import Bucket
     from pipeline.runtime.deadline import Deadline
 
 
@@ -30,13 +40,11 @@ class Archive:
 
     Parameters
     ----------
-    s3 : Any
-        A boto3 S3 client.
     bucket : str
         The archive's bucket.
     """
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+    def __init__(self, s3: Bucket, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 
@@ -80,7 +88,7 @@ class Archive:
         bool
             Whether all of it was written.
         """
-        groups = _groups(events, lambda event: _folder("raw", event), _place)
+        groups = _groups(events, lambda event: _folder(RAW_PREFIX, event), _place)
         return all(
             self._put(_key(folder, group[0]), map(describe, group), deadline)
             for folder, group in groups
@@ -122,60 +130,6 @@ class Archive:
         return False
 
 
-def describe_rejection(outcome: Outcome) -> dict[str, Any]:
-    """Give the line of a rejected event: why, and all that is needed to send it again."""
-    return {
-        "reason": outcome.reason,
-        "explanation": outcome.explanation,
-        **describe(outcome.event),
-    }
-
-
-def describe_outcome(outcome: Outcome) -> dict[str, Any]:
-    """Give the ledger's line of an event: what became of it, and no more of it than that."""
-    event = outcome.event
-    return {
-        "id": event.id,
-        "source": event.source_name,
-        "outcome": outcome.kind,
-        "reason": outcome.reason,
-        "shard_id": event.shard_id,
-        "sequence_number": event.sequence_number,
-        "arrived": iso_milliseconds(event.arrived),
-    }
-
-
-def describe(event: Record | Event) -> dict[str, Any]:
-    """Give the line of an event: where it was on the stream, and the envelope in full."""
-    line: dict[str, Any] = {
-        "id": event.id,
-        "source": event.source_name,
-        "event_type": event.event_type,
-        "shard_id": event.shard_id,
-        "sequence_number": event.sequence_number,
-        "arrived": iso_milliseconds(event.arrived),
-    }
-    if event.envelope is None:
-        line["record_base64"] = base64.b64encode(event.data).decode()
-        return line
-    envelope = event.envelope
-    line |= {
-        "envelope_id": envelope.id,
-        "envelope_source": envelope.source,
-        "envelope_ts": envelope.arrived_ms,
-        "key": envelope.key,
-        "ip": envelope.ip,
-        "headers": dict(envelope.headers),
-        "replay": envelope.replay,
-        "replays": envelope.replays,
-    }
-    try:
-        line["body"] = envelope.body.decode()
-    except UnicodeDecodeError:
-        line["body_base64"] = base64.b64encode(envelope.body).decode()
-    return line
-
-
 def _groups(
     items: Iterable[T], folder: Callable[[T], str], place: Callable[[T], tuple[int, str]]
 ) -> list[tuple[str, list[T]]]:
@@ -186,7 +140,7 @@ def _groups(
 
 
 def _key(folder: str, first: Record | Event) -> str:
-    return f"{folder}/{first.shard_id}-{first.sequence_number}.jsonl.gz"
+    return folder + object_name(first.shard_id, first.sequence_number)
 
 
 def _place(event: Record | Event) -> tuple[int, str]:
@@ -198,12 +152,13 @@ def _place_of_outcome(outcome: Outcome) -> tuple[int, str]:
 
 
 def _folder_of_rejection(outcome: Outcome) -> str:
-    return _folder("quarantine" if outcome.reason in QUARANTINED else "rejected", outcome.event)
+    prefix = QUARANTINE_PREFIX if outcome.reason in QUARANTINED else REJECTED_PREFIX
+    return _folder(prefix, outcome.event)
 
 
 def _folder_of_entry(outcome: Outcome) -> str:
-    return f"ledger/{hour_folder(outcome.event.arrived)}"
+    return LEDGER_PREFIX + hour_folder(outcome.event.arrived)
 
 
 def _folder(prefix: str, event: Record | Event) -> str:
-    return f"{prefix}/source={event.source_name}/{hour_folder(event.arrived)}"
+    return f"{prefix}{source_folder(event.source_name)}{hour_folder(event.arrived)}"

@@ -20,15 +20,9 @@ def iso_milliseconds(seconds: float) -> str:
     return f"{_to_the_second(whole)}.{micro // 1_000:03d}+00:00"
 
 
-def hour_folder(seconds: float) -> str:
-    """Give the part of an archive key that says day and hour, `dt=YYYY-MM-DD/hr=HH`.
-
-    Parameters
-    ----------
-    seconds : float
-        Since the epoch.
-    """
-    return _folder(_split(seconds)[0] // 3_600)
+def hours_since_epoch(seconds: float) -> int:
+    """Return the full hours that a time in epoch seconds has, by the same rounding."""
+    return _split(seconds)[0] // 3_600
 
 
 def _split(seconds: float) -> tuple[int, int]:
@@ -41,8 +35,3 @@ def _split(seconds: float) -> tuple[int, int]:
 @lru_cache(maxsize=1_024)
 def _to_the_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:-6]
-
-
-@lru_cache(maxsize=64)
-def _folder(hours: int) -> str:
-    return f"{datetime.fromtimestamp(hours * 3_600, UTC):dt=%Y-%m-%d/hr=%H}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
 from pipeline.errors import PipelineError
 from pipeline.event.event_id import request_of
 

@@ -7,23 +7,26 @@ import re
 import secrets
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.archive.keys import REPLAYS_PREFIX
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
+from pipeline.aws.seams import ReadableBucket, ServiceAnswer
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import MOST_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-PREFIX = "jobs/replay/"
 RUNNING, INTERRUPTED, DONE, FAILED = "running", "interrupted", "done", "failed"
 DISTRIBUTED = "distributed"
 LARGEST_STATE = 8 * 1024 * 1024
 _ID = re.compile(r"replay-\d{8}T\d{6}-[0-9a-f]{4}")
+_STATE = ".json"
 _ABSENT = {"404", "NoSuchKey"}
 
 
@@ -117,18 +120,24 @@ class Job:
         return job
 
 
+class JobBucket(ReadableBucket, Protocol):
+    """A bucket that keeps jobs (Amazon S3)."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> ServiceAnswer:  # noqa: N803
+        """Write an object."""
+        ...
+
+
 class JobStore:
     """Keeps jobs in the archive, so that another machine can go on.
 
     Parameters
     ----------
-    s3 : Any
-        A boto3 S3 client.
     bucket : str
         The archive's bucket.
     """
 
-    def __init__(self, s3: Any, bucket: str) -> None:
+    def __init__(self, s3: JobBucket, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
 
@@ -140,11 +149,12 @@ class JobStore:
         JobError
             When it cannot be written: going on would lose the place.
         """
-        self._put(f"{PREFIX}{job.id}.json", orjson.dumps(job.to_json(), option=orjson.OPT_INDENT_2))
+        content = orjson.dumps(job.to_json(), option=orjson.OPT_INDENT_2)
+        self._put(f"{REPLAYS_PREFIX}{job.id}{_STATE}", content)
 
     def load(self, job: str) -> Job:
         """Read a job's state; JobError when there is none."""
-        content = self._get(f"{PREFIX}{check_job_id(job)}.json")
+        content = self._get(f"{REPLAYS_PREFIX}{check_job_id(job)}{_STATE}")
         if content is None:
             raise JobError(f"{job}: no such job; 'mozdef-ef replay list' shows them")
         try:
@@ -154,27 +164,21 @@ class JobStore:
 
     def ids(self) -> Iterator[str]:
         """Give the ids of all jobs, the oldest first."""
-        try:
-            for page in self._s3.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=PREFIX, Delimiter="/"
-            ):
-                for item in page.get("Contents", []):
-                    name = item["Key"].removeprefix(PREFIX).removesuffix(".json")
-                    if _ID.fullmatch(name):
-                        yield name
-        except (BotoCoreError, ClientError) as error:
-            raise JobError(f"s3://{self._bucket}/{PREFIX}: cannot be listed: {error}") from None
+        for name in ArchiveListing(self._s3, self._bucket).names(REPLAYS_PREFIX):
+            job = name.removesuffix(_STATE)
+            if _ID.fullmatch(job):
+                yield job
 
     def save_ids(self, job: str, ids: Iterable[str]) -> str:
         """Keep the ids that a job looks for; give the key of their object."""
-        key = f"{PREFIX}{check_job_id(job)}.ids.gz"
+        key = f"{REPLAYS_PREFIX}{check_job_id(job)}.ids.gz"
         text = b"".join(orjson.dumps(one) + b"\n" for one in sorted(ids))
         self._put(key, gzip.compress(text, mtime=0))
         return key
 
     def load_ids(self, key: str) -> frozenset[str]:
         """Read the ids that a job looks for; JobError when they are not there."""
-        content = self._get(key) if key.startswith(PREFIX) else None
+        content = self._get(key) if key.startswith(REPLAYS_PREFIX) else None
         if content is None:
             raise JobError(
                 f"{key!r:.200}: the ids that the job looks for are gone; start a new job"

@@ -12,7 +12,7 @@ from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter, filter_from_json
 from pipeline.replay.job import Job, JobStore, check_job_id
-from pipeline.replay.listing import may_hold
+from pipeline.replay.selection import may_hold
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
@@ -20,7 +20,9 @@ from pipeline.stream.shards import ShardMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pipeline.aws.seams import TargetStream
     from pipeline.event.compiled_source import Catalog
+    from pipeline.replay.job import JobBucket
 
 #: What must be left when a batch is given up: the answer has to get out.
 RESERVE_SECONDS = 10.0
@@ -81,8 +83,6 @@ class ReplayWorker:
 
     Parameters
     ----------
-    s3, kinesis : Any
-        boto3 clients.
     bucket : str
         The archive's bucket.
     stream : str
@@ -91,7 +91,9 @@ class ReplayWorker:
         The sources, for the types of events.
     """
 
-    def __init__(self, s3: Any, kinesis: Any, bucket: str, stream: str, catalog: Catalog) -> None:
+    def __init__(
+        self, s3: JobBucket, kinesis: TargetStream, bucket: str, stream: str, catalog: Catalog
+    ) -> None:
         self._kinesis = kinesis
         self._stream = stream
         self._objects = Objects(s3, bucket)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import Job, JobStore
-from pipeline.replay.listing import Listing
+from pipeline.replay.selection import select
 from pipeline.stream.kpl import MAGIC
 from pipeline.stream.pace import Pace
 from pipeline.stream.records import read_records
@@ -26,6 +28,7 @@ from tests.support.fakes import FakeS3, client_error
 
 ARRIVED = "2026-11-23T20:08:23.123+00:00"
 HOUR = "dt=2026-11-23/hr=20"
+WRITTEN = datetime(2026, 11, 23, 20, 9, tzinfo=UTC)
 JOB = "replay-20261123T210000-0a1b"
 
 
@@ -86,25 +89,19 @@ class FakeArchive(FakeS3):
             direct = [key for key in keys if Delimiter not in key[len(Prefix) :]]
             return {
                 "CommonPrefixes": [{"Prefix": prefix} for prefix in sorted(below)],
-                "Contents": [{"Key": key, "Size": len(self.objects[key])} for key in direct],
+                "Contents": [self._listed(key) for key in direct],
             }
         shown = keys[: self.page]
         answer: dict[str, Any] = {
-            "Contents": [{"Key": key, "Size": len(self.objects[key])} for key in shown],
+            "Contents": [self._listed(key) for key in shown],
             "IsTruncated": len(keys) > len(shown),
         }
         if answer["IsTruncated"]:
             answer["NextContinuationToken"] = shown[-1]
         return answer
 
-    def get_paginator(self, operation: str) -> Any:
-        outer = self
-
-        class Paginator:
-            def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-                yield getattr(outer, operation)(**request)
-
-        return Paginator()
+    def _listed(self, key: str) -> dict[str, Any]:
+        return {"Key": key, "Size": len(self.objects[key]), "LastModified": WRITTEN}
 
     def add(self, key: str, lines: Iterable[dict[str, Any] | bytes]) -> ObjectRef:
         text = b"".join(
@@ -285,7 +282,7 @@ class Bench:
         place = self.job.position
         if place.key and place.line is not None:
             yield ObjectRef(place.key, place.size)
-        yield from Listing(self.s3, "archive").objects(self.wanted, place.key)
+        yield from select(ArchiveListing(self.s3, "archive"), self.wanted, place.key)
 
     def run(self, **more: Any) -> bool:
         return self.replayer(**more).run(self.refs())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pipeline.event.event_id import EventId, request_of
 from pipeline.event.outcomes import OutcomeKind
@@ -13,33 +13,15 @@ from pipeline.event.outcomes import OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pipeline.archive.ledger import LedgerEntry
+    from pipeline.archive.lines import Received
+
 DELIVERED, DUPLICATE = OutcomeKind.DELIVERED.value, OutcomeKind.DUPLICATE.value
 REJECTED, IGNORED = OutcomeKind.REJECTED.value, OutcomeKind.IGNORED.value
 FAILED = OutcomeKind.FAILED.value
 #: What only an audit can say.
 PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
-
-
-class Received(NamedTuple):
-    """An event that came in, as `raw/` has it. `arrived` is in epoch seconds."""
-
-    sequence: int
-    id: str
-    source: str
-    arrived: float
-    key: str
-
-
-class Entry(NamedTuple):
-    """A line of the ledger."""
-
-    sequence: int
-    id: str
-    source: str
-    outcome: str
-    reason: str | None
-    arrived: float
 
 
 @dataclass
@@ -98,7 +80,7 @@ class Report:
 
 def join_shard(
     received: Iterable[Received],
-    ledger: Iterable[Entry],
+    ledger: Iterable[LedgerEntry],
     report: Report,
     unaccounted: Callable[[Received], str],
 ) -> None:
@@ -108,7 +90,7 @@ def join_shard(
     ----------
     received : Iterable[Received]
         From `raw/`.
-    ledger : Iterable[Entry]
+    ledger : Iterable[LedgerEntry]
         From `ledger/`.
     report : Report
         Is counted into.
@@ -117,7 +99,7 @@ def join_shard(
         known of it.
     """
     for _, raw_group, ledger_group in _merge(received, ledger):
-        entries: dict[str, list[Entry]] = {}
+        entries: dict[str, list[LedgerEntry]] = {}
         # The same line can be there twice, when a batch was tried again in other parts.
         for entry in {entry.id: entry for entry in ledger_group}.values():
             entries.setdefault(request_of(entry.id), []).append(entry)
@@ -132,7 +114,7 @@ def join_shard(
             _count(known, report)
 
 
-def _count(entries: Iterable[Entry], report: Report) -> None:
+def _count(entries: Iterable[LedgerEntry], report: Report) -> None:
     for entry in entries:
         report.add(entry.source, entry.outcome, entry.id, entry.reason)
 
@@ -147,8 +129,8 @@ def _count_unaccounted(event: Received, report: Report, outcome: str) -> None:
 
 
 def _merge(
-    left: Iterable[Received], right: Iterable[Entry]
-) -> Iterator[tuple[int, list[Received], list[Entry]]]:
+    left: Iterable[Received], right: Iterable[LedgerEntry]
+) -> Iterator[tuple[int, list[Received], list[LedgerEntry]]]:
     """Give the groups of both sides that share a sequence number, in ascending order."""
 
     def groups(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:

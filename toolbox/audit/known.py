@@ -12,10 +12,10 @@ from toolbox.audit.join import DELIVERED, FAILED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pipeline.archive.lines import ArchivedEvent
+    from pipeline.archive.lines import ArchivedEvent, Received
     from pipeline.event.compiled_source import Catalog
     from pipeline.event.envelope import Envelope
-    from toolbox.audit.join import Received
+    from toolbox.seams import KeyedTable
 
 
 class KnownElsewhere:
@@ -46,8 +46,6 @@ class TableCheck:
 
     Parameters
     ----------
-    dynamodb : Any
-        A boto3 DynamoDB client.
     table : str
         The table's name.
     catalog : Catalog
@@ -58,7 +56,7 @@ class TableCheck:
 
     def __init__(
         self,
-        dynamodb: Any,
+        dynamodb: KeyedTable,
         table: str,
         catalog: Catalog,
         event_of: Callable[[Received], ArchivedEvent | None],

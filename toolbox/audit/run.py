@@ -9,12 +9,21 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from toolbox.audit.join import MISSING, PENDING, Entry, Received, Report, join_shard
-from toolbox.audit.listing import ArchiveObject, Listing, hour_prefix, hours
+from pipeline.archive.keys import (
+    LEDGER_PREFIX,
+    RAW_PREFIX,
+    day_folder,
+    hour_folders,
+    source_folder,
+)
+from pipeline.archive.ledger import LedgerEntry
+from pipeline.archive.lines import Received
+from toolbox.audit.join import MISSING, PENDING, Report, join_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from pipeline.archive.listing import ArchiveListing, ShardObject
     from toolbox.audit.known import KnownElsewhere
 
 
@@ -26,12 +35,12 @@ LONGEST_PENDING_SECONDS = 604_800.0
 class Reader(Protocol):
     """Reads objects of the archive."""
 
-    def received(self, item: ArchiveObject) -> Iterator[Received]:
-        """Give the events of an object of `raw/`."""
+    def received(self, item: ShardObject) -> Iterator[Received]:
+        """Return the events of an object of `raw/`."""
         ...
 
-    def entries(self, item: ArchiveObject) -> Iterator[Entry]:
-        """Give the outcomes of an object of `ledger/`."""
+    def entries(self, item: ShardObject) -> Iterator[LedgerEntry]:
+        """Return the outcomes of an object of `ledger/`."""
         ...
 
 
@@ -54,7 +63,7 @@ class Audit:
 
     Parameters
     ----------
-    listing : Listing
+    listing : ArchiveListing
         Lists the archive.
     reader : Reader
         Reads its objects.
@@ -68,7 +77,7 @@ class Audit:
 
     def __init__(
         self,
-        listing: Listing,
+        listing: ArchiveListing,
         reader: Reader,
         known: KnownElsewhere,
         *,
@@ -92,15 +101,15 @@ class Audit:
             Called with hours done and hours in all.
         """
         report = Report()
-        all_hours = list(hours(span.start, span.end))
-        names = [span.source] if span.source else self._listing.sources()
+        hours = list(hour_folders(span.start, span.end))
+        names = [span.source] if span.source else self._listing.sources(RAW_PREFIX)
         newest = self._newest(span)
-        for number, hour in enumerate(all_hours):
-            progress(number, len(all_hours))
+        for number, hour in enumerate(hours):
+            progress(number, len(hours))
             raw = [
-                self._listing.by_shard(f"raw/source={name}/{hour_prefix(hour)}") for name in names
+                self._listing.by_shard(RAW_PREFIX + source_folder(name) + hour) for name in names
             ]
-            ledger = self._listing.by_shard(f"ledger/{hour_prefix(hour)}")
+            ledger = self._listing.by_shard(LEDGER_PREFIX + hour)
             for shard in sorted({shard for found in (*raw, ledger) for shard in found}):
                 join_shard(
                     self._received([found.get(shard, []) for found in raw], span),
@@ -108,17 +117,16 @@ class Audit:
                     report,
                     partial(self._decide, newest.get(shard, -1)),
                 )
-        progress(len(all_hours), len(all_hours))
+        progress(len(hours), len(hours))
         return report
 
     def _newest(self, span: Span) -> dict[str, int]:
-        """Give, for each shard, how far the ledger has come by now."""
+        """Return, for each shard, how far the ledger has come by now."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        days = {(now - timedelta(days=back)).date() for back in (0, 1)}
-        days |= {span.start.astimezone(UTC).date(), span.end.astimezone(UTC).date()}
-        latest: dict[str, ArchiveObject] = {}
+        days = {day_folder(when) for when in (now, now - timedelta(days=1), span.start, span.end)}
+        latest: dict[str, ShardObject] = {}
         for day in sorted(days):
-            for shard, objects in self._listing.by_shard(f"ledger/dt={day:%Y-%m-%d}/").items():
+            for shard, objects in self._listing.by_shard(LEDGER_PREFIX + day).items():
                 latest[shard] = max(latest.get(shard, objects[-1]), objects[-1])
         return {
             shard: max((entry.sequence for entry in self._reader.entries(item)), default=-1)
@@ -133,23 +141,23 @@ class Audit:
         ahead = event.sequence > newest and age <= LONGEST_PENDING_SECONDS
         return PENDING if ahead or age <= self._grace else MISSING
 
-    def _received(self, sources: Iterable[list[ArchiveObject]], span: Span) -> Iterator[Received]:
+    def _received(self, sources: Iterable[list[ShardObject]], span: Span) -> Iterator[Received]:
         objects = (item for found in sources for item in found)
         merged = merge_overlapping(objects, self._reader.received)
         return (event for event in merged if span.holds(event.source, event.arrived))
 
-    def _entries(self, objects: Iterable[ArchiveObject], span: Span) -> Iterator[Entry]:
+    def _entries(self, objects: Iterable[ShardObject], span: Span) -> Iterator[LedgerEntry]:
         merged = merge_overlapping(objects, self._reader.entries)
         return (entry for entry in merged if span.holds(entry.source, entry.arrived))
 
 
-T = TypeVar("T", Received, Entry)
+T = TypeVar("T", Received, LedgerEntry)
 
 
 def merge_overlapping(
-    objects: Iterable[ArchiveObject], read: Callable[[ArchiveObject], Iterator[T]]
+    objects: Iterable[ShardObject], read: Callable[[ShardObject], Iterator[T]]
 ) -> Iterator[T]:
-    """Give the lines of objects in the order of their sequence numbers.
+    """Return the lines of objects in the order of their sequence numbers.
 
     Objects of one shard can overlap: a mapping with a parallelization factor works on several
     batches of a shard at once. An object is opened when its first line is due, so only those that

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
@@ -18,7 +19,6 @@ from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import available_sources, load_sources
 from toolbox.audit.join import MISSING, OUTCOMES, Report
 from toolbox.audit.known import KnownElsewhere, TableCheck
-from toolbox.audit.listing import Listing
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, Span
 from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
@@ -84,7 +84,7 @@ def _run(deployed: Deployment, span: Span, grace: int, catalog: Catalog) -> Repo
     s3, bucket = deployed.client("s3"), deployed.archive_bucket
     unreadable: list[str] = []
     reader = ArchiveReader(Objects(s3, bucket), unreadable.append)
-    listing = Listing(s3, bucket)
+    listing = ArchiveListing(s3, bucket)
     check = TableCheck(deployed.client("dynamodb"), deployed.dedupe_table, catalog, reader.event)
     known = KnownElsewhere(reader.failed(listing, span.start), check.delivered)
     runner = Audit(listing, reader, known, grace_seconds=grace)

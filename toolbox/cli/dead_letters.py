@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline.archive.keys import DISMISSED_PREFIX
 from pipeline.archive.objects import Objects
 from pipeline.archive.reading import Fault, read_object
 from pipeline.replay.engine import REPLAY_LIMIT
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="The beginning is enough.")]
 CUT = 500
-DISMISSED = "jobs/dismissed/"
 
 
 def _queue(where: Deployment) -> DeadLetters:
@@ -142,12 +142,12 @@ def dismiss(
             "reason": reason.strip(),
         }
         # Written first: a ticket must not go without a word about it.
-        store(where).write(f"{DISMISSED}{ticket.id}.json", document)
+        store(where).write(f"{DISMISSED_PREFIX}{ticket.id}.json", document)
         queue.delete(ticket)
     if as_json:
         print_json(document)
     else:
-        console.print(f"{ticket.id}: dismissed; why is in {DISMISSED}{ticket.id}.json")
+        console.print(f"{ticket.id}: dismissed; why is in {DISMISSED_PREFIX}{ticket.id}.json")
 
 
 def _ticket_document(ticket: Ticket, summary: Summary | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.objects import ObjectRef
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.archive.lines import ArchiveKind  # noqa: TC001 - as above
+from pipeline.archive.keys import ArchiveKind  # noqa: TC001 - as above
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef
 from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.filters import filter_from_json
 from pipeline.replay.job import DISTRIBUTED, DONE, RUNNING, Job, JobError, new_job_id
-from pipeline.replay.listing import Listing
+from pipeline.replay.selection import measure, select
 from toolbox.cli.replay_distributed import start_distributed
 from toolbox.cli.replay_dry import dry_run
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
@@ -126,8 +127,8 @@ def _check(
 
 
 def _begin(plan: Plan, *, as_json: bool) -> None:
-    listing = Listing(plan.where.client("s3"), plan.where.archive_bucket)
-    plan.job.objects, plan.job.size = listing.measure(plan.wanted)
+    listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
+    plan.job.objects, plan.job.size = measure(listing, plan.wanted)
     jobs = store(plan.where)
     if plan.wanted.ids is not None:
         ids_key = jobs.save_ids(plan.job.id, plan.wanted.ids)
@@ -178,5 +179,5 @@ def _refs(plan: Plan) -> Iterator[ObjectRef]:
     place = plan.job.position
     if place.key and place.line is not None:
         yield ObjectRef(place.key, place.size)
-    listing = Listing(plan.where.client("s3"), plan.where.archive_bucket)
-    yield from listing.objects(plan.wanted, place.key)
+    listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
+    yield from select(listing, plan.wanted, place.key)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.archive.lines import PREFIXES, ArchiveKind
+from pipeline.archive.keys import ArchiveKind, day_folder, hour_folder, source_folder
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
-from pipeline.replay.times import iso
 from toolbox.cli.replay_run import default_rate, store
 from toolbox.deployments import DeploymentError
 from toolbox.terminal.output import console, print_json
@@ -18,6 +18,7 @@ from toolbox.terminal.output import console, print_json
 if TYPE_CHECKING:
     from pipeline.replay.filters import Filter
     from toolbox.cli.replay_run import Plan
+    from toolbox.seams import Workflows
 
 
 def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
@@ -83,18 +84,17 @@ def list_prefix(wanted: Filter) -> str:
     if len(wanted.kinds) != 1:
         raise FilterError("--distributed reads one part of the archive: name it with one --kind")
     (kind,) = wanted.kinds
-    prefix = PREFIXES[kind]
+    prefix = kind.prefix
     if kind is ArchiveKind.FAILED or len(wanted.sources) != 1:
         return prefix
     (source,) = wanted.sources
-    prefix += f"source={source}/"
+    prefix += source_folder(source)
     if wanted.start is None or wanted.end is None:
         return prefix
-    first, last = iso(wanted.start), iso(wanted.end)
-    if first[:10] != last[:10]:
-        return prefix
-    prefix += f"dt={first[:10]}/"
-    return prefix + (f"hr={first[11:13]}/" if first[:13] == last[:13] else "")
+    if hour_folder(wanted.start) == hour_folder(wanted.end):
+        return prefix + hour_folder(wanted.start)
+    first, last = (day_folder(datetime.fromtimestamp(at, UTC)) for at in (wanted.start, wanted.end))
+    return prefix + (first if first == last else "")
 
 
 def _start(plan: Plan, document: dict[str, Any]) -> str:
@@ -110,10 +110,10 @@ def _start(plan: Plan, document: dict[str, Any]) -> str:
     return str(answer["executionArn"])
 
 
-def execution_status(plan_client: Any, arn: str) -> str:
+def execution_status(workflows: Workflows, arn: str) -> str:
     """Ask how a workflow does; the answer is for people."""
     try:
-        answer = plan_client.describe_execution(executionArn=arn)
+        answer = workflows.describe_execution(executionArn=arn)
     except (BotoCoreError, ClientError) as error:
         return f"unknown ({error})"
     return str(answer["status"])

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
-from pipeline.replay.listing import Listing
+from pipeline.replay.selection import select
 from toolbox.cli.replay_run import default_rate
 from toolbox.replaying.counts import MEANINGS
 from toolbox.replaying.dry_run import DryRun
@@ -42,7 +43,7 @@ def dry_run(plan: Plan, *, as_json: bool) -> None:
             save=lambda _: None,
             stop=stop,
         )
-        ended = replayer.run(Listing(s3, bucket).objects(plan.wanted))
+        ended = replayer.run(select(ArchiveListing(s3, bucket), plan.wanted))
     document = _document(plan, sink)
     if as_json:
         print_json(document)

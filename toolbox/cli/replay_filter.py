@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
 from pipeline.event.fields import compile_path
 from pipeline.event.outcomes import QUARANTINED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule

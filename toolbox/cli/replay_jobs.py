@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.archive.keys import REPLAYS_PREFIX
 from pipeline.replay.job import JobError
 from toolbox.cli.replay_distributed import execution_status
 from toolbox.cli.replay_run import print_job, store
@@ -63,4 +64,4 @@ def show_job(
     console.print(f"filter: {printable(str(dict(job.filter)))}", markup=False)
     if status:
         console.print(f"workflow: {printable(status)}; its counts are under", markup=False)
-        console.print(f"jobs/replay/{job.id}/ in {where.archive_bucket}", markup=False)
+        console.print(f"{REPLAYS_PREFIX}{job.id}/ in {where.archive_bucket}", markup=False)

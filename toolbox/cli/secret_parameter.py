@@ -6,7 +6,7 @@ No error here holds a value: what SSM says about a value that it refuses can quo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,6 +14,8 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from toolbox.seams import SecretParameters
 
 
 class ParameterError(PipelineError):
@@ -47,13 +49,11 @@ class Parameter:
 
     Parameters
     ----------
-    ssm : Any
-        A boto3 SSM client.
     name : str
         Its name.
     """
 
-    def __init__(self, ssm: Any, name: str) -> None:
+    def __init__(self, ssm: SecretParameters, name: str) -> None:
         self._ssm = ssm
         self.name = name
 
@@ -113,17 +113,16 @@ class Parameter:
         self._put(values, overwrite=True, key_id=held.key_id)
 
     def _put(self, values: list[str], *, overwrite: bool, key_id: str) -> None:
-        request: dict[str, Any] = {
-            "Name": self.name,
-            "Value": "\n".join(values),
-            "Type": "SecureString",
-            "Overwrite": overwrite,
-        }
-        if key_id:
-            # Without it, SSM would change to the account's own key.
-            request["KeyId"] = key_id
+        # Without it, SSM would change to the account's own key.
+        key = {"KeyId": key_id} if key_id else {}
         try:
-            self._ssm.put_parameter(**request)
+            self._ssm.put_parameter(
+                Name=self.name,
+                Value="\n".join(values),
+                Type="SecureString",
+                Overwrite=overwrite,
+                **key,
+            )
         except (BotoCoreError, ClientError) as error:
             raise ParameterError(f"{self.name}: cannot be written ({_code(error)})") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +15,8 @@ from toolbox.watching.status import ConsumerState, QueueState, Status, WatchErro
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mypy_boto3_sqs import SQSClient
 
 #: The logical id of a mapping, as the CDK makes it: consumer, construct, hash.
 _MAPPING = re.compile(r"^(\w+?)StreamMapping[0-9A-F]*$")
@@ -82,7 +84,7 @@ def _consumer(mapping: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
-def _queues(sqs: Any, tickets: str) -> tuple[QueueState, ...]:
+def _queues(sqs: SQSClient, tickets: str) -> tuple[QueueState, ...]:
     try:
         pages = sqs.get_paginator("list_queues").paginate()
         urls = [url for page in pages for url in page.get("QueueUrls", [])]

@@ -5,31 +5,28 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import emulator, endpoints
+from local import endpoints
 from pipeline.errors import PipelineError
+from toolbox.deployments import local_clients
 from toolbox.terminal.output import WRONG_USAGE, console, errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.endpoints import Endpoints
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 HIDDEN_SECONDS = 60
 
 
 class TailError(PipelineError):
     """A queue cannot be read."""
-
-
-def client(service: str, where: Endpoints) -> Any:
-    """Give a boto3 client of the running local pipeline."""
-    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
 
 
 def tail(
@@ -57,7 +54,7 @@ def tail(
         errors.print(f"mozdef-ef: {source}: no such source; there are {known}", markup=False)
         raise typer.Exit(WRONG_USAGE)
     urls = {where.queues[source]} if source else set(where.queues.values())
-    sqs = client("sqs", where)
+    sqs = local_clients(where)("sqs")
     seen: dict[str, tuple[str, str]] = {}
     try:
         for url, message in _messages(sqs, sorted(urls), follow=follow):
@@ -76,7 +73,9 @@ def tail(
             _give_back(sqs, list(seen.values()))
 
 
-def _messages(sqs: Any, urls: list[str], *, follow: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+def _messages(
+    sqs: SQSClient, urls: list[str], *, follow: bool
+) -> Iterator[tuple[str, MessageTypeDef]]:
     while True:
         found = False
         for url in urls:
@@ -100,7 +99,7 @@ def _print(body: str) -> None:
     console.out(line, highlight=False)
 
 
-def _give_back(sqs: Any, messages: list[tuple[str, str]]) -> None:
+def _give_back(sqs: SQSClient, messages: list[tuple[str, str]]) -> None:
     for url, receipt in messages:
         # The queue gives it back by itself later, so a failure here is no loss.
         with suppress(BotoCoreError, ClientError):

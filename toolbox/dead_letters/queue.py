@@ -16,11 +16,13 @@ from urllib.parse import unquote_plus
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.archive.lines import kind_of
+from pipeline.archive.keys import kind_of
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from toolbox.seams import TicketQueue
 
 #: How long a notification stays hidden while someone works on the tickets.
 HIDDEN_SECONDS = 300
@@ -71,15 +73,13 @@ class DeadLetters:
 
     Parameters
     ----------
-    sqs : Any
-        A boto3 SQS client.
     url : str
         The dead-letter queue.
     bucket : str
         The archive's bucket.
     """
 
-    def __init__(self, sqs: Any, url: str, bucket: str) -> None:
+    def __init__(self, sqs: TicketQueue, url: str, bucket: str) -> None:
         self._sqs = sqs
         self._url = url
         self._bucket = bucket

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from local import emulator
+from pipeline.archive.keys import ArchiveKind, kind_of
 from toolbox.demo.api import COPIES, EVENTS
+from toolbox.deployments import local_clients
 from toolbox.terminal.output import console, print_table
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Holdings:
 def look(where: Endpoints) -> Holdings:
     """Count what MozDef would read, what the table remembers and what the archive keeps."""
     holdings = Holdings()
-    sqs, dynamodb = _client("sqs", where), _client("dynamodb", where)
+    client = local_clients(where)
+    sqs, dynamodb = client("sqs"), client("dynamodb")
     for url in sorted(set(where.queues.values())):
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             holdings.messages += len(messages)
@@ -55,19 +57,19 @@ def look(where: Endpoints) -> Holdings:
 
 
 def _look_into_archive(holdings: Holdings, where: Endpoints) -> None:
-    s3 = _client("s3", where)
+    s3 = local_clients(where)("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket):
         for item in page.get("Contents", []):
-            prefix = item["Key"].partition("/")[0]
-            if prefix not in {"raw", "rejected", "quarantine"}:
+            kind = kind_of(item["Key"])
+            if kind in {None, ArchiveKind.FAILED}:
                 continue
             body = s3.get_object(Bucket=where.archive_bucket, Key=item["Key"])["Body"].read()
             lines = gzip.decompress(body).splitlines()
-            if prefix == "raw":
+            if kind is ArchiveKind.RAW:
                 holdings.raw += len(lines)
                 continue
             for line in lines:
-                holdings.archived[f"{prefix}/ {orjson.loads(line)['reason']}"] += 1
+                holdings.archived[f"{kind}/ {orjson.loads(line)['reason']}"] += 1
 
 
 def report(
@@ -167,7 +169,3 @@ def _print_events(holdings: Holdings) -> None:
         details = orjson.dumps(event["details"]).decode()
         shown = {**event, "details": details[:120] + ("…" if len(details) > 120 else "")}
         console.print_json(orjson.dumps(shown).decode())
-
-
-def _client(service: str, where: Endpoints) -> Any:
-    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)

@@ -13,6 +13,8 @@ from toolbox.watching.status import WatchError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from toolbox.seams import Measurements
+
 QUERIES_IN_A_CALL = 500
 """CloudWatch API reference, GetMetricData."""
 
@@ -49,15 +51,9 @@ Points = list[tuple[float, float]]
 
 
 class CloudWatch:
-    """Reads metrics and alarms.
+    """Reads metrics and alarms."""
 
-    Parameters
-    ----------
-    client : Any
-        A boto3 client.
-    """
-
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Measurements) -> None:
         self._client = client
 
     def read(

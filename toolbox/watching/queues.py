@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -10,6 +10,8 @@ from toolbox.watching.status import QueueState, WatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from toolbox.seams import CountedQueue
 
 _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
@@ -20,7 +22,7 @@ def queue_name(url: str) -> str:
 
 
 def read_queue(
-    sqs: Any, url: str, name: str, ages: Mapping[str, float | None] | None = None
+    sqs: CountedQueue, url: str, name: str, ages: Mapping[str, float | None] | None = None
 ) -> QueueState:
     """Ask SQS how many messages a queue has. It does not tell how old they are.
 
@@ -28,8 +30,6 @@ def read_queue(
 
     Parameters
     ----------
-    sqs : Any
-        A boto3 client.
     url : str
         The queue.
     name : str

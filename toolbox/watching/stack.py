@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.runtime.metrics import POLL_LAG
+from settings.stack_outputs import StackOutput
 from toolbox.watching.cloudwatch import CloudWatch, Points, Series
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
@@ -25,11 +26,16 @@ from toolbox.watching.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    from toolbox.seams import Clients
 
 """The source of events of which the envelope could not be read."""
 
-CONSUMERS = {"fan-out": "FanOutFunctionName", "archiver": "ArchiverFunctionName"}
+CONSUMERS = {
+    "fan-out": StackOutput.FAN_OUT_FUNCTION_NAME,
+    "archiver": StackOutput.ARCHIVER_FUNCTION_NAME,
+}
 DAY, FIVE_MINUTES, MINUTE = 86_400, 300, 60
 _SOME_MINUTES = 15
 """For what is looked at now: CloudWatch is some minutes behind."""
@@ -48,13 +54,11 @@ class StackWatcher:
 
     Parameters
     ----------
-    client : Callable[[str], Any]
-        Gives a boto3 client of a service.
     stack : str
         The stack's name.
     """
 
-    def __init__(self, client: Callable[[str], Any], stack: str) -> None:
+    def __init__(self, client: Clients, stack: str) -> None:
         self._client = client
         self._stack = stack
         self._cloudwatch = CloudWatch(client("cloudwatch"))
@@ -77,7 +81,7 @@ class StackWatcher:
         """
         queues = self._queues()
         ages = self._ages([queue_name(url) for url in queues.values()], now)
-        tickets = self._outputs["DeadLetterQueueUrl"]
+        tickets = self._outputs[StackOutput.DEAD_LETTER_QUEUE_URL]
         return Status(
             deployment=f"stack {self._stack}",
             as_of=now,
@@ -102,7 +106,7 @@ class StackWatcher:
             raise WatchError(f"{self._stack}: cannot be described: {error}") from None
         (found,) = answer["Stacks"]
         outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
-        needed = {"DeadLetterQueueUrl", "Sources", *CONSUMERS.values()}
+        needed = {StackOutput.DEAD_LETTER_QUEUE_URL, StackOutput.SOURCES, *CONSUMERS.values()}
         if missing := sorted(needed - set(outputs)):
             raise WatchError(
                 f"{self._stack}: has no output {missing[0]}; deploy this version of it"
@@ -130,7 +134,7 @@ class StackWatcher:
 
     @cached_property
     def _described(self) -> dict[str, Any]:
-        return dict(json.loads(self._outputs["Sources"]))
+        return dict(json.loads(self._outputs[StackOutput.SOURCES]))
 
     def _sources(self, now: float, minutes: int) -> tuple[SourceState, ...]:
         names = [*sorted(self._described), UNKNOWN_SOURCE]
@@ -172,7 +176,7 @@ class StackWatcher:
         )
 
     def _queues(self) -> dict[str, str]:
-        urls = {"tickets": self._outputs["DeadLetterQueueUrl"]}
+        urls = {"tickets": self._outputs[StackOutput.DEAD_LETTER_QUEUE_URL]}
         for source in self._described.values():
             for name, url in source["queues"].items():
                 urls |= {name: url, f"{name}{REDRIVE}": f"{url}{REDRIVE}"}

@@ -14,16 +14,18 @@ import orjson
 import pytest
 
 from local.emulator import Emulator
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.lines import describe
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
-from pipeline.archive.writer import Archive, describe
+from pipeline.archive.writer import Archive
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.event.events import Record
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import DONE, Job, JobStore, new_job_id
-from pipeline.replay.listing import Listing
+from pipeline.replay.selection import select
 from pipeline.runtime.deadline import Deadline
 from pipeline.stream.pace import Pace
 from pipeline.stream.records import read_records
@@ -131,7 +133,7 @@ def test_what_the_archiver_wrote_is_replayed_byte_for_byte(account: Account) -> 
     account.archive(*(record(data) for data in sent))
     wanted = Filter(frozenset({ArchiveKind.RAW}))
     replayer = account.replayer(account.job(wanted), wanted)
-    assert replayer.run(Listing(account.client("s3"), account.name).objects(wanted))
+    assert replayer.run(select(ArchiveListing(account.client("s3"), account.name), wanted))
     replayer.finish()
     found = {envelope.id: envelope for envelope in account.on_stream()}
     for number, data in enumerate(sent):
@@ -154,13 +156,13 @@ def test_a_job_goes_on_where_it_was(account: Account) -> None:
     looks = iter(range(10_000))
     replayer = account.replayer(job, wanted)
     replayer._stop = lambda: next(looks) == 42
-    listing = Listing(account.client("s3"), account.name)
-    assert not replayer.run(listing.objects(wanted))
+    listing = ArchiveListing(account.client("s3"), account.name)
+    assert not replayer.run(select(listing, wanted))
     loaded = JobStore(account.client("s3"), account.name).load(job.id)
     assert loaded.position.line == 43
     going_on = account.replayer(loaded, wanted)
     refs = [ObjectRef(loaded.position.key, loaded.position.size)]
-    assert going_on.run([*refs, *listing.objects(wanted, loaded.position.key)])
+    assert going_on.run([*refs, *select(listing, wanted, loaded.position.key)])
     assert loaded.counts["read"] == 300
     assert {envelope.id for envelope in account.on_stream()} == {f"request-{n}" for n in range(100)}
 
@@ -244,6 +246,6 @@ def test_a_record_that_holds_base64_only(account: Account) -> None:
     account.put("raw/source=_unknown/x.gz", gzip.compress(orjson.dumps(broken)))
     wanted = Filter(frozenset({ArchiveKind.RAW}))
     replayer = account.replayer(account.job(wanted), wanted)
-    assert replayer.run(Listing(account.client("s3"), account.name).objects(wanted))
+    assert replayer.run(select(ArchiveListing(account.client("s3"), account.name), wanted))
     assert replayer.job.counts == {"read": 1, "matched": 1, "unreplayable": 1}
     assert account.on_stream() == []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.archive.writer import describe, describe_outcome, describe_rejection
+from pipeline.archive.ledger import describe_outcome
+from pipeline.archive.lines import describe, describe_rejection
 from pipeline.event.envelope import decode_envelope
 from pipeline.event.events import Record, rejected
 from pipeline.event.outcomes import Reason

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ArchiveReadError
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import Filter, FilterError, filter_from_json
-from pipeline.replay.listing import Listing, may_hold
+from pipeline.replay.selection import may_hold, measure, select
 from pipeline.replay.times import TimeError, parse_time
 from tests.support.fakes import client_error
 from tests.support.replay import FakeArchive
@@ -45,7 +46,7 @@ def archive() -> FakeArchive:
 
 
 def keys(archive: FakeArchive, wanted: Filter, after: str = "") -> list[str]:
-    return [ref.key for ref in Listing(archive, "archive").objects(wanted, after)]
+    return [ref.key for ref in select(ArchiveListing(archive, "archive"), wanted, after)]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_times_and_sources_narrow_the_listing(
     assert listed == sorted(listed)
     listed_objects = [key for key in archive.objects if not key.endswith("/")]
     assert sorted(key for key in listed_objects if may_hold(key, found)) == listed
-    assert Listing(archive, "archive").measure(found) == (count, 2 * count)
+    assert measure(ArchiveListing(archive, "archive"), found) == (count, 2 * count)
 
 
 def test_failures_are_narrowed_by_the_day_they_were_written(archive: FakeArchive) -> None:

@@ -13,11 +13,12 @@ import orjson
 import pytest
 
 from pipeline.archive import unpacking
-from pipeline.archive.lines import ArchivedEvent, ArchiveKind, LineError, read_line
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.line_fields import LineError
+from pipeline.archive.lines import ArchivedEvent, describe, describe_rejection, read_line
 from pipeline.archive.objects import ArchiveReadError, ObjectRef, Objects
 from pipeline.archive.reading import Fault, read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
-from pipeline.archive.writer import describe, describe_rejection
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event, Record, rejected
 from pipeline.event.outcomes import Reason

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.objects import ArchiveReadError
 from pipeline.event.envelope import partition_key
 from pipeline.replay import engine, memory

@@ -8,13 +8,14 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolbox.audit.join import Entry, Received, Report, join_shard
+from pipeline.archive.ledger import LedgerEntry
+from pipeline.archive.lines import Received
+from pipeline.archive.listing import ShardObject
+from toolbox.audit.join import Report, join_shard
 from toolbox.audit.known import KnownElsewhere
-from toolbox.audit.listing import ArchiveObject, hours
 from toolbox.audit.run import Audit, Span, merge_overlapping
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class FakeArchive:
         first = lines[0]["sequence_number"]
         self.objects[f"{prefix}/dt=2026-11-23/hr=20/{SHARD}-{first}.jsonl.gz"] = lines
 
-    def sources(self) -> list[str]:
+    def sources(self, prefix: str) -> list[str]:
         return sorted({key.split("source=")[1].split("/")[0] for key in self.objects
-                       if key.startswith("raw/")})  # fmt: skip
+                       if key.startswith(prefix)})  # fmt: skip
 
-    def by_shard(self, prefix: str) -> dict[str, list[ArchiveObject]]:
+    def by_shard(self, prefix: str) -> dict[str, list[ShardObject]]:
         found = [
-            ArchiveObject(int(lines[0]["sequence_number"]), key, 1)
+            ShardObject(int(lines[0]["sequence_number"]), key, 1)
             for key, lines in self.objects.items()
             if key.startswith(prefix)
         ]
@@ -65,15 +66,15 @@ class FakeArchive:
         yield from self.objects[key]
         self.open -= 1
 
-    def received(self, item: ArchiveObject) -> Iterator[Received]:
+    def received(self, item: ShardObject) -> Iterator[Received]:
         for one in self.lines(item.key):
             yield Received(
                 int(one["sequence_number"]), one["id"], one["source"], START.timestamp(), item.key
             )
 
-    def entries(self, item: ArchiveObject) -> Iterator[Entry]:
+    def entries(self, item: ShardObject) -> Iterator[LedgerEntry]:
         for one in self.lines(item.key):
-            yield Entry(
+            yield LedgerEntry(
                 int(one["sequence_number"]),
                 one["id"],
                 one["source"],
@@ -227,7 +228,7 @@ def test_objects_are_opened_when_they_are_due() -> None:
 def test_the_join_needs_no_memory_for_what_it_has_passed() -> None:
     many = 50_000
     received = (Received(n, f"e{n}", "s", 0.0, "k") for n in range(many))
-    ledger = (Entry(n, f"e{n}", "s", "delivered", None, 0.0) for n in range(many))
+    ledger = (LedgerEntry(n, f"e{n}", "s", "delivered", None, 0.0) for n in range(many))
     report = Report()
     tracemalloc.start()
     try:
@@ -237,8 +238,3 @@ def test_the_join_needs_no_memory_for_what_it_has_passed() -> None:
         tracemalloc.stop()
     assert report.totals["delivered"] == many
     assert peak < 200_000, f"{peak:,} bytes"
-
-
-@pytest.mark.parametrize(("minutes", "expected"), [(0, 0), (1, 1), (60, 1), (61, 2)])
-def test_hours(minutes: int, expected: int) -> None:
-    assert sum(1 for _ in hours(START, START + timedelta(minutes=minutes))) == expected

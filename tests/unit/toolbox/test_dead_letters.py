@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -56,7 +57,7 @@ class FakeQueue:
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
         del self.messages[ReceiptHandle[2:]]
 
-    def delete_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:
         assert 0 < len(Entries) <= 10
         if self.fail_deletes:
             return {"Failed": [{"Id": "0", "Message": "no"}]}
@@ -64,7 +65,7 @@ class FakeQueue:
             del self.messages[entry["ReceiptHandle"][2:]]
         return {}
 
-    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> None:
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> None:
         assert 0 < len(Entries) <= 10
         for entry in Entries:
             if entry["VisibilityTimeout"] == 0:

@@ -10,7 +10,7 @@ import boto3
 import orjson
 import pytest
 
-from pipeline.archive.lines import ArchiveKind
+from pipeline.archive.keys import ArchiveKind
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter, FilterError
 from pipeline.replay.job import Job, JobStore
@@ -64,7 +64,11 @@ class FakeStacks:
 class Setup:
     def __init__(self, wanted: Filter, machine: str = "arn:machine") -> None:
         self.s3, self.kinesis, self.workflows = FakeArchive(), FakeKinesis(4), FakeWorkflows()
-        clients = {"s3": self.s3, "kinesis": self.kinesis, "stepfunctions": self.workflows}
+        clients: dict[str, Any] = {
+            "s3": self.s3,
+            "kinesis": self.kinesis,
+            "stepfunctions": self.workflows,
+        }
         where = Deployment(
             "stack there",
             False,
