@@ -50,6 +50,54 @@ IMPORT_NAMES = {
 }
 
 
+HANDLERS = (
+    "ingest_lambdas.authorizer",
+    "ingest_lambdas.poller",
+    "ingest_lambdas.receiver",
+    "stream_processors.archiver",
+    "stream_processors.fan_out",
+    "stream_processors.replay_worker",
+)
+IMPORT_ALL = """
+import dis, importlib, importlib.util, os, types
+
+def lazy(code):
+    # What a module's own code imports has been imported; what its functions import has not.
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            instructions = list(dis.get_instructions(inner))
+            for position, each in enumerate(instructions):
+                if each.opname == "IMPORT_NAME":
+                    yield each.argval
+                    names = instructions[position - 1].argval
+                    yield from (f"{each.argval}.{name}" for name in names or ())
+            yield from lazy(inner)
+
+def exists(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+def own():
+    here = os.getcwd() + os.sep
+    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
+    found = {name: file for name, file in files.items() if file and file.startswith(here)}
+    return {name: file[len(here):] for name, file in found.items()}
+
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+seen = set()
+while unseen := own().keys() - seen:
+    seen |= unseen
+    for module in unseen:
+        for name in lazy(sys.modules[module].__spec__.loader.get_code(module)):
+            if exists(name):
+                importlib.import_module(name)
+print("\\n".join(own().values()))
+"""
+
+
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     write_code(app.ROOT, load_sources(["github", "generic"]), tmp_path / "code")
@@ -63,23 +111,17 @@ def test_code_imports_nothing_that_the_layer_lacks(code: Path) -> None:
         assert roots <= own | sys.stdlib_module_names | IMPORT_NAMES, path
 
 
-@pytest.mark.parametrize(
-    "handler",
-    [
-        "ingest_lambdas.authorizer",
-        "ingest_lambdas.poller",
-        "ingest_lambdas.receiver",
-        "stream_processors.archiver",
-        "stream_processors.fan_out",
-        "stream_processors.replay_worker",
-    ],
-)
-def test_code_runs_by_itself(code: Path, handler: str) -> None:
-    """With its own modules and installed packages, but without this checkout."""
+def run_alone(code: Path, program: str, *arguments: str) -> str:
+    """Run a program with the asset and the installed packages, but without this checkout."""
     packages = str(Path(boto3.__file__).parents[1])
-    start = f"import sys; sys.path += [{packages!r}]; import {handler} as h; print(h.__file__)"
     done = subprocess.run(
-        [sys.executable, "-S", "-c", start],
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            f"import sys; sys.path += [{packages!r}]\n{program}",
+            *arguments,
+        ],
         cwd=code,
         env={"POWERTOOLS_SERVICE_NAME": "ingest"},
         capture_output=True,
@@ -87,7 +129,25 @@ def test_code_runs_by_itself(code: Path, handler: str) -> None:
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.startswith(str(code))
+    return done.stdout
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_code_runs_by_itself(code: Path, handler: str) -> None:
+    """With its own modules and installed packages, but without this checkout."""
+    assert run_alone(code, f"import {handler} as h; print(h.__file__)").startswith(str(code))
+
+
+def test_code_is_what_python_imports_for_the_handlers_and_no_more(code: Path) -> None:
+    """Python itself says what: the modules it has loaded, and the imports in their bytecode.
+
+    The other side, `runtime_modules`, reads the source.
+    """
+    loaded = set(run_alone(code, IMPORT_ALL, *HANDLERS).splitlines())
+    held = {str(path.relative_to(code)) for path in code.rglob("*.py")}
+    # A validator is imported by its name, when its event type is first seen.
+    held = {path for path in held if not path.startswith("compiled_catalog/")}
+    assert {path for path in loaded if not path.startswith("compiled_catalog/")} == held
 
 
 def test_code_is_pure_python_without_what_is_of_the_build(code: Path) -> None:
