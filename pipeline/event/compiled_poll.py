@@ -1,48 +1,48 @@
-"""How a REST API is pulled, as the poller reads it."""
+"""How a REST API is pulled, as the poller reads it; `compiled_source` says how it is filled."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from pipeline.event.fields import FieldPath, path_of
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Annotated
 
+    from pipeline.event.fields import Dotted, FieldPath, Lower
 
 #: The header of an envelope that names the feed of a pulled event.
 FEED_HEADER = "X-Poll-Feed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CredentialSettings:
-    """How requests prove who asks; fields as in `source.yaml`, empty where they do not apply."""
+    """How requests prove who asks; empty where a kind of credential has no such setting."""
 
     type: str
-    header: str = "Authorization"
+    header: str = ""
     prefix: str = ""
     token_path: str = ""
     scope: str = ""
-    client_authentication: str = "basic"
+    client_authentication: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PaginationSettings:
-    """How the next page is found; fields as in `source.yaml`.
+    """How the next page is found; empty where a kind of pagination has no such setting.
 
     `more` is `next` or `events` for links, and a path (or None) for cursors.
     """
 
     type: str
-    more: str | FieldPath | None
-    cursor: FieldPath = ()
-    send_in: str = "query"
+    more: Annotated[str | FieldPath | None, "more_pages"]
+    cursor: Dotted = ()
+    send_in: str = ""
     send_as: str = ""
     alone: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class WindowSettings:
     """A walk over a span of time."""
 
@@ -50,16 +50,16 @@ class WindowSettings:
     settle_seconds: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class RateLimitSettings:
-    """Which headers tell how many requests are left; names in lower case."""
+    """Which headers tell how many requests are left."""
 
-    remaining_header: str
-    reset_header: str
+    remaining_header: Lower
+    reset_header: Lower
     reserve: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class FeedSettings:
     """One list of events of an API."""
 
@@ -71,12 +71,12 @@ class FeedSettings:
     body: Mapping[str, str | int]
     first_body: Mapping[str, str | int]
     times: str
-    events: FieldPath
+    events: Dotted
     pagination: PaginationSettings
     window: WindowSettings | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PollSettings:
     """An API. Where it is, is for the deployment to say: the poller's environment has it."""
 
@@ -86,56 +86,3 @@ class PollSettings:
     rate_limit: RateLimitSettings | None
     start_hours_ago: int
     feeds: Mapping[str, FeedSettings]
-
-
-def read_poll_settings(plain: Mapping[str, Any]) -> PollSettings:
-    """Read what the compiler wrote.
-
-    Parameters
-    ----------
-    plain : Mapping[str, Any]
-        `Polling` of the source's model, dumped.
-    """
-    limit = plain["rate_limit"]
-    return PollSettings(
-        every_minutes=plain["every_minutes"],
-        credential=CredentialSettings(**plain["credential"]),
-        headers=plain["headers"],
-        rate_limit=RateLimitSettings(
-            remaining_header=limit["remaining_header"].lower(),
-            reset_header=limit["reset_header"].lower(),
-            reserve=limit["reserve"],
-        )
-        if limit
-        else None,
-        start_hours_ago=plain["start_hours_ago"],
-        feeds={name: _feed(name, feed) for name, feed in plain["feeds"].items()},
-    )
-
-
-def _feed(name: str, plain: Mapping[str, Any]) -> FeedSettings:
-    window = plain["window"]
-    values = {key: plain[key] for key in ("method", "path", "query", "first_query", "body")}
-    return FeedSettings(
-        name=name,
-        **values,
-        first_body=plain["first_body"],
-        times=plain["times"],
-        events=path_of(plain["events"]),
-        pagination=_pagination(plain["pagination"]),
-        window=WindowSettings(**window) if window else None,
-    )
-
-
-def _pagination(plain: Mapping[str, Any]) -> PaginationSettings:
-    if plain["type"] == "link":
-        return PaginationSettings(type="link", more=plain["more"])
-    more = plain["more"]
-    return PaginationSettings(
-        type="cursor",
-        more=None if more is None else path_of(more),
-        cursor=path_of(plain["cursor"]),
-        send_in=plain["send_in"],
-        send_as=plain["send_as"],
-        alone=plain["alone"],
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,12 @@ def compile_path(text: str | None) -> FieldPath | None:
 def path_of(text: str) -> FieldPath:
     """Split a dotted path; '.' alone is the body itself."""
     return () if text == "." else tuple(text.split("."))
+
+
+Dotted = Annotated[FieldPath, path_of]
+"""A path that a setting gives as text; the compiler splits it."""
+Lower = Annotated[str, str.lower]
+"""A header's name, which the compiler makes lower case."""
 
 
 def find(body: Any, path: FieldPath) -> Any:
@@ -62,13 +68,16 @@ class PathSet:
     """
 
     def __init__(self, paths: Sequence[FieldPath]) -> None:
-        self._number = len(paths)
+        self._paths, self._number = tuple(paths), len(paths)
         self._root = _Node()
         for place, path in enumerate(paths):
             node = self._root
             for part in path:
                 node = node.children.setdefault(part, _Node())
             node.ends.append(place)
+
+    def __repr__(self) -> str:
+        return f"PathSet({self._paths!r})"
 
     def texts(self, body: Any) -> list[str]:
         """Give the scalar at each path as text; nothing where there is none."""
@@ -110,9 +119,13 @@ class SummaryTemplate:
     """
 
     def __init__(self, template: str) -> None:
+        self._template = template
         pieces = _PLACEHOLDER.split(template)
         self._literals = pieces[0::2]
         self._paths = [(name, tuple(name.split("."))) for name in pieces[1::2]]
+
+    def __repr__(self) -> str:
+        return f"SummaryTemplate({self._template!r})"
 
     def render(self, source: str, event_type: str, body: Any) -> str:
         """Fill the placeholders; a value counts for 200 characters at most."""

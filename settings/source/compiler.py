@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pprint
 import re
 import zlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
-from pipeline.event.compiled_source import Signature
+from pipeline.event.compiled_source import CompiledSource, Signature
+from settings.source.filling import compiled_as
+from settings.source.generating import source_text
 from settings.source.model import HmacAuthentication, TokenAuthentication
 
 if TYPE_CHECKING:
@@ -43,14 +43,10 @@ def write_compiled_catalog(
     package.mkdir(parents=True, exist_ok=True)
     compiled = {}
     for name in sorted(sources):
-        source = sources[name]
-        modules = _write_validators(source, package)
-        compiled[name] = _plain(source, modules)
-    text = pprint.pformat(compiled, width=100, sort_dicts=True)
-    (package / "__init__.py").write_text(
-        f'"""Generated from the source folders: plain data."""\n\nSOURCES = {text}\n',
-        encoding="utf-8",
-    )
+        modules = _write_validators(sources[name], package)
+        known = {kind: f"{package_name}.{module}" for kind, module in modules.items()}
+        compiled[name] = _compiled(sources[name], known)
+    (package / "__init__.py").write_text(source_text(compiled), encoding="utf-8")
 
 
 def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, str]:
@@ -75,84 +71,23 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
     return modules
 
 
-def _plain(source: LoadedSource, modules: Mapping[str | None, str]) -> dict[str, Any]:
-    settings = source.settings
-    authentication = settings.authentication
-    signature = signature_of(authentication)
-    event_type, delivery_id = settings.event_type, settings.delivery_id
-    token = authentication if isinstance(authentication, TokenAuthentication) else None
-    challenge = settings.handshake.post if settings.handshake else None
-    return {
-        "authentication": authentication.type if authentication else "poll",
-        "secret_kind": settings.parameter,
-        "token_header": token.header.lower() if token else "",
-        "token_prefix": token.prefix if token else "",
-        "ingest": settings.ingest,
-        "content_types": settings.content_types,
-        "kept_headers": tuple(sorted(name.lower() for name in settings.headers.keep)),
-        "challenge": challenge.model_dump() if challenge else None,
-        "poll": settings.poll.model_dump(exclude={"base_url", "variables"})
-        if settings.poll
-        else None,
-        "signature": asdict(signature) if signature else None,
-        "form_field": settings.form_field,
-        "event_type_header": _lower(event_type.header) if event_type else None,
-        "event_type_path": event_type.path if event_type else None,
-        "delivery_id_header": _lower(delivery_id.header) if delivery_id else None,
-        "delivery_id_paths": delivery_id.all_paths if delivery_id else (),
-        "ignored_types": tuple(sorted(set(settings.ignore_types))),
-        "deduplication_seconds": settings.deduplication_hours * 3600,
-        "schema_modules": {
-            event_type: module for event_type, module in modules.items() if event_type is not None
-        },
-        "default_schema_module": modules.get(None),
-        "reject_unknown_types": settings.schemas.unknown_types == "reject",
-        "split": settings.split.path if settings.split else None,
-        "allowed_networks": settings.allowed_networks,
-        "queue": source.queue,
-        "queue_by_type": settings.queue.by_type,
-        "mozdef": _mozdef(source),
-    }
-
-
-def _mozdef(source: LoadedSource) -> dict[str, Any]:
-    mapping = source.settings.mozdef
-    return {
-        "category": mapping.category or source.name,
-        "processname": mapping.processname or source.name,
-        "hostname": mapping.hostname or f"{source.name}_host",
-        "source": mapping.source,
-        "tags": mapping.tags or (source.name,),
-        "severity": mapping.severity,
-        "severity_by_type": dict(mapping.severity_by_type),
-        "summary": mapping.summary,
-        "timestamps": mapping.timestamps,
-        "details": None if isinstance(mapping.details, str) else dict(mapping.details),
-    }
+def _compiled(source: LoadedSource, modules: Mapping[str | None, str]) -> CompiledSource:
+    # What is named after the folder is the model's too, which does not know the folder.
+    settings = source.settings.model_copy(update={"mozdef": source.mozdef})
+    return compiled_as(
+        CompiledSource,
+        settings,
+        name=source.name,
+        queue=source.queue,
+        schema_modules={kind: module for kind, module in modules.items() if kind is not None},
+        default_schema_module=modules.get(None),
+    )
 
 
 def signature_of(
     authentication: TokenAuthentication | HmacAuthentication | None,
 ) -> Signature | None:
-    """Give the compiled form of how a source signs; None for one that does not."""
+    """Return the compiled form of how a source signs; None for one that does not."""
     if not isinstance(authentication, HmacAuthentication):
         return None
-    timestamp = authentication.timestamp
-    return Signature(
-        header=authentication.header.lower(),
-        prefix=authentication.prefix,
-        algorithm=authentication.algorithm,
-        encoding=authentication.encoding,
-        signed=authentication.signed,
-        timestamp_header=timestamp.header.lower() if timestamp else None,
-        tolerance_seconds=timestamp.tolerance_seconds if timestamp else 0,
-        separator=authentication.separator,
-        timestamp_prefix=timestamp.prefix if timestamp else "",
-        timestamp_unit=timestamp.unit if timestamp else "seconds",
-        key_prefix=authentication.secret.prefix,
-        key_encoding=authentication.secret.encoding,
-    )
-
-
-def _lower(name: str | None) -> str | None:
-    return name.lower() if name else None
+    return compiled_as(Signature, authentication)

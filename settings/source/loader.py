@@ -11,7 +11,7 @@ from catalog import FOLDER
 from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.errors import SourceError
-from settings.source.model import Source, SourceName
+from settings.source.model import MozdefMapping, Source, SourceName
 from settings.source.schemas import read_schema
 
 __all__ = [
@@ -56,6 +56,11 @@ class LoadedSource:
     settings: Source
     schemas: Mapping[str, Mapping[str, Any]]
     default_schema: Mapping[str, Any] | None
+
+    @property
+    def mozdef(self) -> MozdefMapping:
+        """How its events become MozDef events, with what is named after it."""
+        return self.settings.mozdef.named_after(self.name)
 
     @property
     def queue(self) -> str:

@@ -130,6 +130,16 @@ class MozdefMapping(Model):
         ),
     )
 
+    def named_after(self, source: str) -> MozdefMapping:
+        """Return the same with what is named after the source by default."""
+        names = {
+            "category": self.category or source,
+            "processname": self.processname or source,
+            "hostname": self.hostname or f"{source}_host",
+            "tags": self.tags or (source,),
+        }
+        return self.model_copy(update=names)
+
     @property
     def timestamps(self) -> tuple[str, ...]:
         """The paths of an event's time, in the order in which they are tried."""
@@ -176,6 +186,11 @@ class Source(Model):
         if owner is None:
             raise AssertionError("a source has an authentication or polls")
         return owner.parameter
+
+    @property
+    def delivery_id_paths(self) -> tuple[str, ...]:
+        """The paths that tell events apart; empty where there are none."""
+        return self.delivery_id.all_paths if self.delivery_id else ()
 
     @property
     def token(self) -> TokenAuthentication | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.event.compiled_poll import FEED_HEADER
+from pipeline.event.fields import compile_path
 from settings.faults import refuse
 from settings.source.base import FieldPath, HeaderName, Model
 
@@ -61,6 +62,11 @@ class LinkPagination(Model):
         "while a page has events, for senders that always give the link",
     )
 
+    @property
+    def more_pages(self) -> str:
+        """When there is another page."""
+        return self.more
+
 
 class CursorPagination(Model):
     """The next page is asked for with a value from this one's body."""
@@ -75,6 +81,11 @@ class CursorPagination(Model):
     alone: bool = Field(
         default=False, description="whether the cursor takes the place of all that came first"
     )
+
+    @property
+    def more_pages(self) -> tuple[str, ...] | None:
+        """The path, in parts, of what tells whether there is another page."""
+        return compile_path(self.more)
 
 
 class Window(Model):

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,13 +16,23 @@ from pipeline.event.events import Event
 from pipeline.event.outcomes import Reason
 from pipeline.event.signatures import sign, verify
 from pipeline.runtime.secret_store import SecretStore
+from settings.source.authentication import HmacAuthentication
+from settings.source.filling import compiled_as
 from tests.support.fakes import FakeSsm
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog
 
-GITHUB = Signature("x-hub-signature-256", "sha256=", "sha256", "hex", "{body}", None, 0)
-TIMED = Signature("x-sig", "v0=", "sha256", "hex", "v0:{timestamp}:{body}", "x-time", 300)
+
+def signature(**settings: Any) -> Signature:
+    """As it is compiled from what `source.yaml` would say."""
+    return compiled_as(Signature, HmacAuthentication(type="hmac", **settings))
+
+
+GITHUB = signature(header="X-Hub-Signature-256", prefix="sha256=")
+TIMED = signature(
+    header="x-sig", prefix="v0=", signed="v0:{timestamp}:{body}", timestamp={"header": "X-Time"}
+)
 BODY = b'{"a": "\xff"}'
 
 
@@ -56,7 +66,7 @@ def test_githubs_published_example() -> None:
 def test_each_option(catalog: Catalog, algorithm: str, encoding: str, prefix: str) -> None:
     digest = hmac.new(b"s3cret", BODY, getattr(hashlib, algorithm))
     text = digest.hexdigest() if encoding == "hex" else base64.b64encode(digest.digest()).decode()
-    settings = Signature("x-sig", prefix, algorithm, encoding, "{body}", None, 0)
+    settings = signature(header="X-Sig", prefix=prefix, algorithm=algorithm, encoding=encoding)
     assert outcome(catalog, settings, {"x-sig": prefix + text}) is None
     assert outcome(catalog, settings, {"x-sig": prefix + text[:-1]}) is Reason.BAD_SIGNATURE
     changed = outcome(catalog, settings, {"x-sig": prefix + text}, body=BODY + b" ")

@@ -89,7 +89,7 @@ def test_a_missing_parameter_is_an_error_that_names_it(bench: PollBench, okta: O
 def oauth(
     catalog: Catalog, player: OAuthOktaPlayer, credential: str = "client:s3cret"
 ) -> PollBench:
-    settings = CredentialSettings("oauth2", token_path="/oauth2/token", scope="okta.logs.read")
+    settings = CredentialSettings(type="oauth2", token_path="/oauth2/token", scope="okta.logs.read")
     return PollBench(
         catalog, OKTA, player, credential, poll=lambda poll: replace(poll, credential=settings)
     )

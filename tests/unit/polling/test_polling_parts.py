@@ -11,7 +11,7 @@ import duo_client.client  # type: ignore[import-untyped]
 import pytest
 from pydantic import ValidationError
 
-from pipeline.event.compiled_poll import RateLimitSettings, read_poll_settings
+from pipeline.event.compiled_poll import PollSettings, RateLimitSettings
 from pipeline.polling.duo import duo_headers
 from pipeline.polling.errors import ConnectionTroubleError, PollError
 from pipeline.polling.http_client import Answer, HttpClient, Request
@@ -22,6 +22,7 @@ from pipeline.polling.pagination import Walk, written
 from pipeline.polling.positions import Position
 from pipeline.polling.targets import Origin, Target, TargetError, follow, read_targets
 from pipeline.runtime.deadline import Deadline
+from settings.source.filling import compiled_as
 from settings.source.polling import Polling
 from tests.support.api_players import OktaPlayer
 from tests.support.polling import okta_event
@@ -87,8 +88,7 @@ def _polling(**feed: Any) -> dict[str, Any]:
 
 
 def _feed(**feed: Any) -> FeedSettings:
-    plain = Polling.model_validate(_polling(**feed)).model_dump(exclude={"base_url", "variables"})
-    return read_poll_settings(plain).feeds["events"]
+    return compiled_as(PollSettings, Polling.model_validate(_polling(**feed))).feeds["events"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_no_list_at_the_path(body: bytes) -> None:
         read_page(body, ("items",))
 
 
-LIMIT = RateLimitSettings("x-left", "x-reset", 2)
+LIMIT = RateLimitSettings(remaining_header="x-left", reset_header="x-reset", reserve=2)
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,9 @@ def test_a_position_of_another_description_is_an_error_that_says_what_to_do(
         catalog,
         OKTA,
         okta,
-        poll=lambda poll: feed_of(poll, "logs", window=WindowSettings(10, 0)),
+        poll=lambda poll: feed_of(
+            poll, "logs", window=WindowSettings(overlap_seconds=10, settle_seconds=0)
+        ),
     )
     changed.table.rows = rows
     report = changed.poll("logs")
