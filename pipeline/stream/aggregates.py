@@ -1,19 +1,15 @@
 """Packs events into KPL aggregates, so that each event reaches the shard of its partition key.
 
-An aggregate is a list of partition keys and a list of records in a protobuf message, between
-four magic bytes and the message's MD5. It goes to one shard, so it may hold only events of that
-shard: two copies of one delivery must meet in one shard, or both could be delivered.
-The message is written by hand: its exact size is known before it is made, and it is made in one
-go (aws-kinesis-agg 1.2.3 copies each full aggregate and counts sizes in loops).
+An aggregate goes to one shard, so it may hold only events of that shard: two copies of one
+delivery must meet in one shard, or both could be delivered.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.stream.kpl import DIGEST_BYTES, MAGIC
+from pipeline.stream.kpl import Aggregate
 
 if TYPE_CHECKING:
     from pipeline.stream.shards import Shard, ShardMap
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
 #: Amazon Kinesis Data Streams quotas: a record has 1 MiB unless the stream allows more.
 LARGEST_RECORD = 1_048_576
 MOST_EVENTS = 500
-_OVERHEAD = len(MAGIC) + DIGEST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +49,17 @@ class Packed:
 @dataclass(slots=True)
 class _Open:
     shard: Shard
-    keys: dict[str, int] = field(default_factory=dict)
-    key_parts: list[bytes] = field(default_factory=list)
-    record_parts: list[bytes] = field(default_factory=list)
-    first_data: bytes = b""
-    events: int = 0
-    size: int = _OVERHEAD
+    aggregate: Aggregate = field(default_factory=Aggregate)
 
     def add(self, key: str, data: bytes, limit: int) -> bool:
         """Take an event if there is room."""
-        index = self.keys.get(key, len(self.keys))
-        body = b"\x08" + _varint(index) + b"\x1a" + _varint(len(data))
-        head = b"\x1a" + _varint(len(body) + len(data)) + body
-        grows = len(head) + len(data)
-        key_part = b""
-        if index == len(self.keys):
-            encoded = key.encode()
-            key_part = b"\x0a" + _varint(len(encoded)) + encoded
-            grows += len(key_part) + (0 if self.events else len(encoded))
-        if self.events >= MOST_EVENTS or self.size + grows > limit:
-            return False
-        if key_part:
-            self.keys[key] = index
-            self.key_parts.append(key_part)
-        self.record_parts += (head, data)
-        self.first_data = self.first_data or data
-        self.events += 1
-        self.size += grows  # The outer record's own partition key, the first one, included.
-        return True
+        return len(self.aggregate) < MOST_EVENTS and self.aggregate.add(key, data, limit)
 
     def seal(self) -> Packed:
-        first = next(iter(self.keys))
-        if self.events == 1:
-            return Packed(self.first_data, first, None, 1)
-        message = b"".join((*self.key_parts, *self.record_parts))
-        digest = hashlib.md5(message, usedforsecurity=False).digest()
-        return Packed(MAGIC + message + digest, first, self.shard, self.events)
+        key, events = self.aggregate.first_key, len(self.aggregate)
+        if events == 1:
+            return Packed(self.aggregate.first_data, key, None, 1)
+        return Packed(self.aggregate.to_bytes(), key, self.shard, events)
 
 
 class Packer:
@@ -156,14 +126,3 @@ class Packer:
         self._open, self._sealed = {}, []
         self.events = self.size = 0
         return packed
-
-
-def _varint(number: int) -> bytes:
-    if number < 0x80:
-        return bytes((number,))
-    parts = bytearray()
-    while number >= 0x80:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    parts.append(number)
-    return bytes(parts)

@@ -1,21 +1,14 @@
-"""Kinesis records as a Lambda gets them, and the user records inside an aggregate.
-
-The aggregate's form is the Kinesis Producer Library's: four magic bytes, a protobuf message,
-and the MD5 of that message. The deaggregation of aws-kinesis-agg 1.2.3 drops user records
-silently when a key index is wrong; this one gives an account of every record.
-"""
+"""Records as a Lambda gets them, and the user records in them: each is accounted for."""
 
 from __future__ import annotations
 
 import binascii
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pybase64
-from google.protobuf.message import DecodeError
 
 from pipeline.event.events import Record
-from pipeline.stream.kpl import DIGEST_BYTES, MAGIC, AggregatedRecord
+from pipeline.stream.kpl import MAGIC, deaggregate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,24 +45,4 @@ def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:
     if not data.startswith(MAGIC):
         yield data, ""
         return
-    yield from _deaggregate(data)
-
-
-def _deaggregate(data: bytes) -> Iterator[tuple[bytes, str]]:
-    message, digest = data[len(MAGIC) : -DIGEST_BYTES], data[-DIGEST_BYTES:]
-    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
-        yield data, "an aggregate whose MD5 does not fit"
-        return
-    aggregate = AggregatedRecord()
-    try:
-        aggregate.ParseFromString(message)
-    except DecodeError:
-        yield data, "an aggregate that is no protobuf message"
-        return
-    if not aggregate.records:
-        yield data, "an aggregate without a record"
-        return
-    keys = len(aggregate.partition_key_table)
-    for user_record in aggregate.records:
-        sound = user_record.partition_key_index < keys
-        yield user_record.data, "" if sound else "a record whose partition key index is wrong"
+    yield from deaggregate(data)
