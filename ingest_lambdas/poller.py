@@ -11,7 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import load_catalog
 from pipeline.polling.checkpoints import Checkpoints
 from pipeline.polling.errors import PollError
@@ -47,7 +47,7 @@ def poller() -> Poller:
         checkpoints=Checkpoints(dynamodb, environment.checkpoint_table, time.time),
         kinesis=session.client("kinesis", config=CLIENT),
         stream=environment.stream,
-        archive=Archive(s3, environment.archive_bucket),
+        archive=ArchiveWriter(s3, environment.archive_bucket),
         clock=time.time,
     )
     return Poller(services)

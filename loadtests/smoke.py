@@ -23,7 +23,7 @@ from loadtests.target import add_options, find_target
 from pipeline.errors import PipelineError
 from settings.source.model import TokenAuthentication
 from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE
-from toolbox.traffic.sender import Answer, Outgoing, send_all
+from toolbox.traffic.sender import FrontDoorAnswer, Outgoing, send_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -128,10 +128,10 @@ def run(target: Target, timeout: float) -> list[str]:
     return faults + _settle(target, waiting, start, timeout)
 
 
-def _send(target: Target, probes: Sequence[Probe]) -> list[Answer]:
-    answers: dict[int, Answer] = {}
+def _send(target: Target, probes: Sequence[Probe]) -> list[FrontDoorAnswer]:
+    answers: dict[int, FrontDoorAnswer] = {}
 
-    def keep(answer: Answer) -> None:
+    def keep(answer: FrontDoorAnswer) -> None:
         answers[id(answer.outgoing)] = answer
 
     outgoing = [probe.outgoing for probe in probes]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3
 from pipeline.aws.connections import Patience
@@ -38,7 +38,7 @@ class Archiver:
     """Keeps a batch as it came."""
 
     catalog: Catalog
-    archive: Archive
+    archive: ArchiveWriter
 
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> bool:
         """Write a batch; tell whether all of it was written."""
@@ -54,7 +54,9 @@ def archiver() -> Archiver:
     """Make the archiver of this process, on its first invocation."""
     environment = ArchiverEnvironment.read(os.environ)
     bucket = environment.archive_bucket
-    return Archiver(load_catalog(), Archive(S3(Account.read(os.environ), bucket, PATIENCE), bucket))
+    return Archiver(
+        load_catalog(), ArchiveWriter(S3(Account.read(os.environ), bucket, PATIENCE), bucket)
+    )
 
 
 @without_collection

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
 from pipeline.event.compiled_source import Catalog, load_catalog
@@ -47,7 +47,7 @@ class FanOut:
     secrets: SecretStore
     table: DeduplicationTable
     delivery: SqsDelivery
-    archive: Archive
+    archive: ArchiveWriter
     #: Sent, but not written into the table: key to event id. A retry must not send it again.
     sent: dict[str, str] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ def fan_out() -> FanOut:
         secrets=SecretStore(Ssm(account), environment.project, environment.stage),
         table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
         delivery=SqsDelivery(Sqs(account), environment.queue_urls),
-        archive=Archive(S3(account, bucket), bucket),
+        archive=ArchiveWriter(S3(account, bucket), bucket),
     )
 
 

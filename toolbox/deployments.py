@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ssm import SSMClient
 
-    from toolbox.seams import Clients
+    from toolbox.seams import ServiceClients
 
 State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
 Stack = Annotated[
@@ -38,12 +38,12 @@ _CLIENT = Config(
 )
 
 
-class DeploymentError(PipelineError):
+class RunningDeploymentError(PipelineError):
     """A deployment cannot be found, or lacks something."""
 
 
 @dataclass(frozen=True)
-class Deployment:
+class RunningDeployment:
     """The names of one deployment's parts, and clients to reach them.
 
     Parameters
@@ -69,7 +69,7 @@ class Deployment:
     dedupe_table: str
     dead_letter_queue: str
     replay_state_machine: str
-    client: Clients
+    client: ServiceClients
     parameters: Mapping[str, str] = field(default_factory=dict)
     key_arn: str = ""
 
@@ -87,7 +87,7 @@ class Deployment:
         return who
 
 
-def find_deployment(state: Path, stack: str | None) -> Deployment:
+def find_deployment(state: Path, stack: str | None) -> RunningDeployment:
     """Find the deployment that a command was told to work on.
 
     Parameters
@@ -105,7 +105,7 @@ def find_deployment(state: Path, stack: str | None) -> Deployment:
     return _deployed(stack) if stack else _local(state)
 
 
-def local_clients(where: endpoints.Endpoints) -> Clients:
+def local_clients(where: endpoints.Endpoints) -> ServiceClients:
     """Return what makes clients of the local pipeline that runs."""
 
     def client(service: Any) -> Any:
@@ -114,10 +114,10 @@ def local_clients(where: endpoints.Endpoints) -> Clients:
     return client
 
 
-def _local(state: Path) -> Deployment:
+def _local(state: Path) -> RunningDeployment:
     where = endpoints.read(state)
     client = local_clients(where)
-    return Deployment(
+    return RunningDeployment(
         name=f"the local pipeline in {state}",
         local=True,
         stream=where.stream,
@@ -138,7 +138,9 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
         pages = ssm.get_paginator("describe_parameters").paginate()
         names = [str(one["Name"]) for page in pages for one in page["Parameters"]]
     except (BotoCoreError, ClientError) as error:
-        raise DeploymentError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
+        raise RunningDeploymentError(
+            f"{where.aws_endpoint_url}: {error}; is the pipeline up?"
+        ) from None
     for name in names:
         parts = name.split("/")
         if len(parts) == 5 and parts[4] in kinds.get(parts[2], set()):
@@ -146,7 +148,7 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
     return found
 
 
-def _deployed(stack: str) -> Deployment:
+def _deployed(stack: str) -> RunningDeployment:
     session = boto3.Session()
 
     def client(service: Any) -> Any:
@@ -155,7 +157,7 @@ def _deployed(stack: str) -> Deployment:
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise DeploymentError(
+        raise RunningDeploymentError(
             f"{stack}: cannot be described: {error}; see the stack's name, and the region and "
             "profile that boto3 uses (AWS_REGION, AWS_PROFILE)"
         ) from None
@@ -163,10 +165,12 @@ def _deployed(stack: str) -> Deployment:
 
     def output(name: StackOutput) -> str:
         if name not in outputs:
-            raise DeploymentError(f"{stack}: has no output {name}; deploy this version of it")
+            raise RunningDeploymentError(
+                f"{stack}: has no output {name}; deploy this version of it"
+            )
         return str(outputs[name])
 
-    return Deployment(
+    return RunningDeployment(
         name=f"stack {stack}",
         local=False,
         stream=output(StackOutput.STREAM_NAME),
@@ -184,4 +188,4 @@ def _parameters(stack: str, described: str) -> dict[str, str]:
     try:
         return {name: str(one["parameter"]) for name, one in json.loads(described).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DeploymentError(f"{stack}: output Sources cannot be read: {error!r}") from None
+        raise RunningDeploymentError(f"{stack}: output Sources cannot be read: {error!r}") from None

@@ -113,7 +113,7 @@ class Measurements(Protocol):
         ...
 
 
-class Functions(Protocol):
+class DescribedFunctions(Protocol):
     """Functions that are described (AWS Lambda)."""
 
     def get_function_configuration(self, *, FunctionName: str) -> ServiceAnswer:
@@ -141,7 +141,7 @@ class Callers(Protocol):
         ...
 
 
-class Clients(Protocol):
+class ServiceClients(Protocol):
     """Makes boto3's client of a service."""
 
     @overload
@@ -153,7 +153,7 @@ class Clients(Protocol):
     @overload
     def __call__(self, service: Literal["kinesis"], /) -> KinesisClient: ...
     @overload
-    def __call__(self, service: Literal["lambda"], /) -> Functions: ...
+    def __call__(self, service: Literal["lambda"], /) -> DescribedFunctions: ...
     @overload
     def __call__(self, service: Literal["s3"], /) -> S3Client: ...
     @overload

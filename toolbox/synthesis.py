@@ -13,7 +13,7 @@ from toolbox.terminal.output import WRONG_USAGE
 REPOSITORY = Path(__file__).parents[1]
 
 
-class SynthesisError(PipelineError):
+class AssemblyError(PipelineError):
     """The cloud assembly could not be written."""
 
 
@@ -59,4 +59,4 @@ def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         # Status 2 is wrong settings, each fault on a line; anything else ends in its reason.
         said = lines if done.returncode == WRONG_USAGE else lines[-1:]
-        raise SynthesisError("\n".join(said) or f"synthesis ended with {done.returncode}")
+        raise AssemblyError("\n".join(said) or f"synthesis ended with {done.returncode}")

@@ -16,7 +16,7 @@ from loadtests.bench.stand_ins import MemoryS3, NoKinesis
 from pipeline.archive.keys import RAW_PREFIX, ArchiveKind
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.events import Outcomes, delivered
 from pipeline.event.parsing import open_record
@@ -34,7 +34,7 @@ from stream_processors.archiver import Archiver
 from toolbox.audit.join import DELIVERED
 from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.reading import ArchiveReader
-from toolbox.audit.run import Audit, Span
+from toolbox.audit.run import Audit, AuditSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -106,7 +106,7 @@ def _figures(sample: Sample, size: float, least: Sample) -> dict[str, float]:
 def archived(arena: Arena, make: Callable[[int], list[Delivery]]) -> Archived:
     """Archive some objects of events, as the archiver and the fan-out's ledger do."""
     s3, size = MemoryS3(), 0
-    archive, catalog = Archive(s3, BUCKET), load_catalog()
+    archive, catalog = ArchiveWriter(s3, BUCKET), load_catalog()
     for number in range(OBJECTS):
         deliveries = make(IN_OBJECT)
         size += sum(len(one.body) for one in deliveries)
@@ -119,7 +119,7 @@ def archived(arena: Arena, make: Callable[[int], list[Delivery]]) -> Archived:
 
 
 def _archiver(batch: Sequence[dict[str, Any]]) -> Callable[[], int]:
-    archiver = Archiver(load_catalog(), Archive(MemoryS3(), BUCKET))
+    archiver = Archiver(load_catalog(), ArchiveWriter(MemoryS3(), BUCKET))
 
     @without_collection
     def work() -> int:
@@ -184,7 +184,7 @@ def auditing(archive: Archived) -> Callable[[], int]:
 
     def work() -> int:
         now = datetime.now(UTC)
-        span = Span(now - timedelta(hours=2), now + timedelta(hours=1))
+        span = AuditSpan(now - timedelta(hours=2), now + timedelta(hours=1))
         report = audit.run(span, lambda _, __: None)
         whole = not unreadable and not report.unarchived
         if not whole or report.totals[DELIVERED] != archive.events:

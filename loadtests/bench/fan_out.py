@@ -17,7 +17,7 @@ from loadtests.bench.payloads import (
     records,
 )
 from loadtests.bench.steps import split_by_step
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable
@@ -135,7 +135,7 @@ def processor_on_no_op_services(arena: Arena, catalog: Catalog | None = None) ->
         secrets=SecretStore(FixedSecrets(), PROJECT, STAGE),
         table=DeduplicationTable(services["dynamodb"], TABLE),
         delivery=SqsDelivery(services["sqs"], arena.queues),
-        archive=Archive(services["s3"], BUCKET),
+        archive=ArchiveWriter(services["s3"], BUCKET),
     )
 
 

@@ -21,7 +21,7 @@ from loadtests.bench.payloads import (
     small_deliveries,
 )
 from pipeline.archive.keys import RAW_PREFIX
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import load_catalog
 from pipeline.runtime.deadline import Deadline
 from stream_processors.archiver import Archiver
@@ -81,7 +81,7 @@ def batch_event(arena: Arena, number: int = RECORDS) -> dict[str, Any]:
 def replay_event(arena: Arena) -> dict[str, Any]:
     """Archive a batch, and give the event of a worker that replays it."""
     s3 = arena.emulator.client("s3")
-    archiver = Archiver(load_catalog(), Archive(s3, BUCKET))
+    archiver = Archiver(load_catalog(), ArchiveWriter(s3, BUCKET))
     archiver.process(batch_event(arena)["Records"], Deadline(lambda: 60.0))
     found = s3.list_objects_v2(Bucket=BUCKET, Prefix=RAW_PREFIX)["Contents"]
     return {

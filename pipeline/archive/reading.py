@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Unreadable:
     """What is wrong with an object, or with one of its lines."""
 
     explanation: str
     gone: bool = False
 
 
-Item = tuple[int, "ArchivedEvent | Fault"]
+Item = tuple[int, "ArchivedEvent | Unreadable"]
 
 
 def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[Item]:
@@ -41,7 +41,7 @@ def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[It
     """
     kind = kind_of(key)
     if kind is None:
-        yield 0, Fault("not under a prefix that holds events")
+        yield 0, Unreadable("not under a prefix that holds events")
         return
     number = 0
     try:
@@ -49,22 +49,22 @@ def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[It
             yield number, item
     except (UnpackError, LineError, ObjectUnreadableError) as error:
         # After the last line that could be read; a resumed job must not skip this.
-        yield number + 1, Fault(str(error), gone=isinstance(error, ObjectGoneError))
+        yield number + 1, Unreadable(str(error), gone=isinstance(error, ObjectGoneError))
 
 
 def _items(kind: ArchiveKind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:
     if kind is ArchiveKind.FAILED:
         for number, found in read_failure(chunks):
             if number > skip:
-                yield number, Fault(str(found)) if isinstance(found, LineError) else found
+                yield number, Unreadable(str(found)) if isinstance(found, LineError) else found
         return
     for number, text in split_lines(unpack(chunks)):
         if number <= skip or text == b"":
             continue
         if text is None:
-            yield number, Fault("the line is too long")
+            yield number, Unreadable("the line is too long")
             continue
         try:
             yield number, read_line(kind, text)
         except LineError as error:
-            yield number, Fault(str(error))
+            yield number, Unreadable(str(error))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Archive:
+class ArchiveWriter:
     """Writes events into the archive.
 
     Parameters

@@ -12,7 +12,7 @@ from pipeline.event.outcomes import OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pipeline.archive.writer import Archive
+    from pipeline.archive.writer import ArchiveWriter
     from pipeline.runtime.deadline import Deadline
 
 
@@ -72,7 +72,7 @@ class Settlement:
         end = int(self.checkpoint)
         return [outcome for outcome in self.outcomes if int(outcome.event.sequence_number) < end]
 
-    def archived(self, archive: Archive, deadline: Deadline) -> Settlement:
+    def archived(self, archive: ArchiveWriter, deadline: Deadline) -> Settlement:
         """Write the rejected events that stand; one that cannot be written does not stand."""
         rejections = [outcome for outcome in self.settled if outcome.kind is OutcomeKind.REJECTED]
         failed = archive.write_rejected(rejections, deadline) if rejections else []
@@ -82,7 +82,7 @@ class Settlement:
         settled = [again.get(id(old.event), old) for old in self.outcomes]
         return Settlement.of(settled, len(settled))
 
-    def recorded(self, archive: Archive, deadline: Deadline) -> Settlement:
+    def recorded(self, archive: ArchiveWriter, deadline: Deadline) -> Settlement:
         """Write the outcomes that stand into the ledger; without that, none of them stands.
 
         The batch is then delivered again. What it sent is known by its own id, and not sent again.

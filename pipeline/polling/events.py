@@ -21,7 +21,7 @@ from pipeline.runtime import metrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.archive.writer import Archive
+    from pipeline.archive.writer import ArchiveWriter
     from pipeline.event.compiled_source import CompiledSource
     from pipeline.polling.pages import PageEvent
     from pipeline.runtime.deadline import Deadline
@@ -44,7 +44,7 @@ class EventWriter:
         The feed's name.
     stream : StreamWriter
         The stream.
-    archive : Archive
+    archive : ArchiveWriter
         For what the stream cannot take.
     deadline : Deadline
         Bounds the archive's retries.
@@ -55,7 +55,7 @@ class EventWriter:
         source: CompiledSource,
         feed: str,
         stream: StreamWriter,
-        archive: Archive,
+        archive: ArchiveWriter,
         deadline: Deadline,
     ) -> None:
         self._source = source

@@ -22,7 +22,7 @@ from pipeline.stream.shards import ShardMap
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pipeline.archive.writer import Archive
+    from pipeline.archive.writer import ArchiveWriter
     from pipeline.aws.seams import TargetStream
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.compiled_source import Catalog, CompiledSource
@@ -55,7 +55,7 @@ class Services:
         Where streams are.
     stream : str
         The stream's name.
-    archive : Archive
+    archive : ArchiveWriter
         For events that no record can hold.
     clock : Callable[[], float]
         Epoch seconds.
@@ -67,7 +67,7 @@ class Services:
     checkpoints: Checkpoints
     kinesis: TargetStream
     stream: str
-    archive: Archive
+    archive: ArchiveWriter
     clock: Callable[[], float]
 
 

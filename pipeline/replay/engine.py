@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.archive.reading import Fault, read_object
+from pipeline.archive.reading import Unreadable, read_object
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import encode_envelope, partition_key
-from pipeline.replay.job import DONE, FAILED, INTERRUPTED, Position
+from pipeline.replay.job import DONE, FAILED, INTERRUPTED, JobPosition
 from pipeline.replay.memory import Recent
 from pipeline.replay.times import iso
 
@@ -157,14 +157,14 @@ class Replayer:
         skip = (place.line or 0) if place.key == ref.key else 0
         for line, item in read_object(ref.key, self._counted(chunks), skip):
             self._take(ref, line, item)
-            self._position = Position(ref.key, line, ref.size)
+            self._position = JobPosition(ref.key, line, ref.size)
             now = self._clock()
             if now - self._saved_at >= CHECKPOINT_SECONDS:
                 self._checkpoint()
             self._show(now)
             if self._stop():
                 return False
-        self._position = Position(ref.key, None, ref.size)
+        self._position = JobPosition(ref.key, None, ref.size)
         self._done_bytes, self._inside = self._done_bytes + ref.size, 0
         return not self._stop()
 
@@ -173,9 +173,9 @@ class Replayer:
             self._inside += len(chunk)
             yield chunk
 
-    def _take(self, ref: ObjectRef, line: int, item: ArchivedEvent | Fault) -> None:
+    def _take(self, ref: ObjectRef, line: int, item: ArchivedEvent | Unreadable) -> None:
         self.counts["read"] += 1
-        if isinstance(item, Fault):
+        if isinstance(item, Unreadable):
             self._leave_out("unreadable", ref, line, item.explanation)
         elif self._wanted.matches(item, self._types):
             self._replay(ref, line, item)

@@ -47,7 +47,7 @@ def check_job_id(job: str) -> str:
 
 
 @dataclass(frozen=True)
-class Position:
+class JobPosition:
     """How far a job is: this many lines of this object, and all objects before it, are sent.
 
     Parameters
@@ -80,7 +80,7 @@ class Job:
     updated: str = ""
     finished: str = ""
     read_bytes: int = 0
-    position: Position = Position()
+    position: JobPosition = JobPosition()
     counts: dict[str, int] = field(default_factory=dict)
     by: dict[str, int] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Job:
         try:
             values = {one.name: document[one.name] for one in fields(cls)}
             place = values["position"]
-            values["position"] = Position(
+            values["position"] = JobPosition(
                 str(place["key"]),
                 None if place["line"] is None else int(place["line"]),
                 int(place["size"]),

@@ -32,7 +32,7 @@ class BatchError(PipelineError):
     """The workflow's input is not what a worker expects."""
 
 
-class OutOfTimeError(PipelineError):
+class BatchTimeoutError(PipelineError):
     """The invocation's time does not suffice for its batch."""
 
 
@@ -126,7 +126,7 @@ class ReplayWorker:
         replayer = self._replayer(batch, wanted, time_left)
         refs = [ref for ref in batch.objects if may_hold(ref.key, wanted)]
         if not replayer.run(refs):
-            raise OutOfTimeError(
+            raise BatchTimeoutError(
                 f"{len(refs)} objects at {batch.rate:g} events a second take longer than an "
                 "invocation; start the job with a higher rate, or for a shorter span"
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event
 from pipeline.event.outcomes import OutcomeKind
@@ -61,7 +61,7 @@ class Bench:
             secrets=SecretStore(self.ssm, "P", "dev", lambda: self.now),
             table=DeduplicationTable(self.dynamodb, "dedupe", lambda: self.now),
             delivery=SqsDelivery(self.sqs, queues),
-            archive=Archive(self.s3, "archive"),
+            archive=ArchiveWriter(self.s3, "archive"),
         )
         return self.fan_out
 

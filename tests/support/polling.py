@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import Catalog
 from pipeline.event.envelope import encode_envelope
 from pipeline.polling.checkpoints import Checkpoints
@@ -143,7 +143,7 @@ class PollBench:
                 checkpoints=Checkpoints(dynamodb, "checkpoints", lambda: self.now),
                 kinesis=kinesis,
                 stream="stream",
-                archive=Archive(s3, "archive"),
+                archive=ArchiveWriter(s3, "archive"),
                 clock=lambda: self.now,
             )
         )

@@ -25,7 +25,7 @@ OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
 
 
 @dataclass
-class Report:
+class AuditReport:
     """What an audit found.
 
     Parameters
@@ -81,7 +81,7 @@ class Report:
 def join_shard(
     received: Iterable[Received],
     ledger: Iterable[LedgerEntry],
-    report: Report,
+    report: AuditReport,
     unaccounted: Callable[[Received], str],
 ) -> None:
     """Join one shard's events, both sides in the order of their sequence numbers.
@@ -92,7 +92,7 @@ def join_shard(
         From `raw/`.
     ledger : Iterable[LedgerEntry]
         From `ledger/`.
-    report : Report
+    report : AuditReport
         Is counted into.
     unaccounted : Callable[[Received], str]
         Decides about an event that the ledger lacks: failed, pending, missing, or what else is
@@ -114,7 +114,7 @@ def join_shard(
             _count(known, report)
 
 
-def _count(entries: Iterable[LedgerEntry], report: Report) -> None:
+def _count(entries: Iterable[LedgerEntry], report: AuditReport) -> None:
     for entry in entries:
         report.add(entry.source, entry.outcome, entry.id, entry.reason)
 
@@ -122,7 +122,7 @@ def _count(entries: Iterable[LedgerEntry], report: Report) -> None:
 _MOST_MISSING_KEPT = 100_000
 
 
-def _count_unaccounted(event: Received, report: Report, outcome: str) -> None:
+def _count_unaccounted(event: Received, report: AuditReport, outcome: str) -> None:
     report.add(event.source, outcome, event.id)
     if outcome == MISSING and len(report.missing) < _MOST_MISSING_KEPT:
         report.missing.append(event)

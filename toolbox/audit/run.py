@@ -18,7 +18,7 @@ from pipeline.archive.keys import (
 )
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
-from toolbox.audit.join import MISSING, PENDING, Report, join_shard
+from toolbox.audit.join import MISSING, PENDING, AuditReport, join_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +45,7 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True)
-class Span:
+class AuditSpan:
     """What an audit looks at; times of arrival on the stream, the end not included."""
 
     start: datetime
@@ -90,17 +90,17 @@ class Audit:
         self._grace = grace_seconds
         self._clock = clock
 
-    def run(self, span: Span, progress: Callable[[int, int], None]) -> Report:
+    def run(self, span: AuditSpan, progress: Callable[[int, int], None]) -> AuditReport:
         """Audit a span of time.
 
         Parameters
         ----------
-        span : Span
+        span : AuditSpan
             What to look at.
         progress : Callable[[int, int], None]
             Called with hours done and hours in all.
         """
-        report = Report()
+        report = AuditReport()
         hours = list(hour_folders(span.start, span.end))
         names = [span.source] if span.source else self._listing.sources(RAW_PREFIX)
         newest = self._newest(span)
@@ -120,7 +120,7 @@ class Audit:
         progress(len(hours), len(hours))
         return report
 
-    def _newest(self, span: Span) -> dict[str, int]:
+    def _newest(self, span: AuditSpan) -> dict[str, int]:
         """Return, for each shard, how far the ledger has come by now."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         days = {day_folder(when) for when in (now, now - timedelta(days=1), span.start, span.end)}
@@ -141,12 +141,14 @@ class Audit:
         ahead = event.sequence > newest and age <= LONGEST_PENDING_SECONDS
         return PENDING if ahead or age <= self._grace else MISSING
 
-    def _received(self, sources: Iterable[list[ShardObject]], span: Span) -> Iterator[Received]:
+    def _received(
+        self, sources: Iterable[list[ShardObject]], span: AuditSpan
+    ) -> Iterator[Received]:
         objects = (item for found in sources for item in found)
         merged = merge_overlapping(objects, self._reader.received)
         return (event for event in merged if span.holds(event.source, event.arrived))
 
-    def _entries(self, objects: Iterable[ShardObject], span: Span) -> Iterator[LedgerEntry]:
+    def _entries(self, objects: Iterable[ShardObject], span: AuditSpan) -> Iterator[LedgerEntry]:
         merged = merge_overlapping(objects, self._reader.entries)
         return (entry for entry in merged if span.holds(entry.source, entry.arrived))
 

@@ -17,11 +17,11 @@ from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import available_sources, load_sources
-from toolbox.audit.join import MISSING, OUTCOMES, Report
+from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
 from toolbox.audit.known import KnownElsewhere, TableCheck
 from toolbox.audit.reading import ArchiveReader
-from toolbox.audit.run import Audit, Span
-from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.audit.run import Audit, AuditSpan
+from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def audit(
     Exit status: 0 every event is accounted for or still on its way, 1 something is missing.
     """
     now = datetime.now(UTC)
-    span = Span(parse_time(start, now), parse_time(end, now), source)
+    span = AuditSpan(parse_time(start, now), parse_time(end, now), source)
     if span.start >= span.end:
         raise typer.BadParameter("must lie before --to", param_hint="--from")
     deployed = find_deployment(state, stack)
@@ -80,7 +80,7 @@ def compiled_catalog(folder: Path) -> Catalog:
         sys.path.remove(str(folder))
 
 
-def _run(deployed: Deployment, span: Span, grace: int, catalog: Catalog) -> Report:
+def _run(deployed: RunningDeployment, span: AuditSpan, grace: int, catalog: Catalog) -> AuditReport:
     s3, bucket = deployed.client("s3"), deployed.archive_bucket
     unreadable: list[str] = []
     reader = ArchiveReader(Objects(s3, bucket), unreadable.append)
@@ -97,7 +97,7 @@ def _run(deployed: Deployment, span: Span, grace: int, catalog: Catalog) -> Repo
     return report
 
 
-def _write_missing(report: Report, path: Path) -> None:
+def _write_missing(report: AuditReport, path: Path) -> None:
     lines = [
         orjson.dumps(
             {
@@ -112,7 +112,7 @@ def _write_missing(report: Report, path: Path) -> None:
     path.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
-def _document(report: Report, span: Span) -> dict[str, Any]:
+def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
     totals = report.totals
     return {
         "from": span.start.isoformat(),
@@ -132,7 +132,7 @@ def _document(report: Report, span: Span) -> dict[str, Any]:
     }
 
 
-def _print(report: Report, span: Span, *, as_json: bool) -> None:
+def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
     document = _document(report, span)
     if as_json:
         print_json(document)

@@ -9,14 +9,14 @@ import typer
 
 from pipeline.archive.keys import DISMISSED_PREFIX
 from pipeline.archive.objects import Objects
-from pipeline.archive.reading import Fault, read_object
+from pipeline.archive.reading import Unreadable, read_object
 from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.times import iso
 from toolbox.cli.dead_letters_replay import replay_tickets
 from toolbox.cli.replay_run import store
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, DeadLetters, Ticket
 from toolbox.dead_letters.summary import Summary, summarize, summarize_all
-from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.terminal.output import console, print_json, print_table
 from toolbox.terminal.printable import event_document, printable
 
@@ -28,11 +28,11 @@ Identifier = Annotated[str, typer.Argument(metavar="ID", help="The beginning is 
 CUT = 500
 
 
-def _queue(where: Deployment) -> DeadLetters:
+def _queue(where: RunningDeployment) -> DeadLetters:
     return DeadLetters(where.client("sqs"), where.dead_letter_queue, where.archive_bucket)
 
 
-def _objects(where: Deployment) -> Objects:
+def _objects(where: RunningDeployment) -> Objects:
     return Objects(where.client("s3"), where.archive_bucket)
 
 
@@ -171,12 +171,12 @@ def _ticket_document(ticket: Ticket, summary: Summary | None) -> dict[str, Any]:
     }
 
 
-def _event_documents(where: Deployment, ticket: Ticket, most: int | None) -> Iterator[Any]:
+def _event_documents(where: RunningDeployment, ticket: Ticket, most: int | None) -> Iterator[Any]:
     if ticket.kind == UNREADABLE:
         yield {"message": ticket.key if most is None else ticket.key[:most]}
         return
     for line, item in read_object(ticket.key, _objects(where).chunks(ticket.key)):
-        if isinstance(item, Fault):
+        if isinstance(item, Unreadable):
             yield {"line": line, "fault": item.explanation}
         else:
             yield event_document(item, line, most)

@@ -14,7 +14,7 @@ from pipeline.archive.objects import ObjectRef
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import DONE, INTERRUPTED, Job, new_job_id
-from toolbox.cli.replay_run import Plan, print_job, sending, store
+from toolbox.cli.replay_run import ReplayPlan, print_job, sending, store
 from toolbox.dead_letters.queue import HIDDEN_SECONDS, UNREADABLE
 from toolbox.replaying.counts import LEFT_OUT, left_out
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from pipeline.replay.engine import Replayer
     from toolbox.dead_letters.queue import DeadLetters, Ticket
-    from toolbox.deployments import Deployment
+    from toolbox.deployments import RunningDeployment
 
 
 def replay_tickets(
-    where: Deployment,
+    where: RunningDeployment,
     queue: DeadLetters,
     tickets: Sequence[Ticket],
     options: Mapping[str, Any],
@@ -53,7 +53,7 @@ def replay_tickets(
     results: dict[str, str] = {}
     with (
         stopping() as stop,
-        sending(Plan(where, job, wanted, EventTypes()), stop, _keeper(queue)) as replayer,
+        sending(ReplayPlan(where, job, wanted, EventTypes()), stop, _keeper(queue)) as replayer,
     ):
         for ticket in tickets:
             if stop():

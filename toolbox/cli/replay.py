@@ -18,8 +18,8 @@ from pipeline.replay.selection import measure, select
 from toolbox.cli.replay_distributed import start_distributed
 from toolbox.cli.replay_dry import dry_run
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
-from toolbox.cli.replay_run import Plan, report, sending, store
-from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.cli.replay_run import ReplayPlan, report, sending, store
+from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.terminal.output import WRONG_USAGE, errors
 from toolbox.terminal.stopping import stopping
 
@@ -101,7 +101,7 @@ def replay(
     where = find_deployment(state, stack)
     options = {"rate": rate, "limit": limit, "force": force}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
-    plan = Plan(where, job, wanted, event_types(wanted))
+    plan = ReplayPlan(where, job, wanted, event_types(wanted))
     if dry:
         dry_run(plan, as_json=as_json)
     elif distributed:
@@ -126,7 +126,7 @@ def _check(
         raise typer.Exit(WRONG_USAGE)
 
 
-def _begin(plan: Plan, *, as_json: bool) -> None:
+def _begin(plan: ReplayPlan, *, as_json: bool) -> None:
     listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
     plan.job.objects, plan.job.size = measure(listing, plan.wanted)
     jobs = store(plan.where)
@@ -138,7 +138,7 @@ def _begin(plan: Plan, *, as_json: bool) -> None:
 
 
 def _go_on(
-    where: Deployment, job_id: str, now: datetime, *, rate: float | None, as_json: bool
+    where: RunningDeployment, job_id: str, now: datetime, *, rate: float | None, as_json: bool
 ) -> None:
     jobs = store(where)
     job = jobs.load(job_id)
@@ -156,10 +156,10 @@ def _go_on(
     wanted = filter_from_json(dict(job.filter), jobs.load_ids(ids_key) if ids_key else None)
     job.status, job.error = RUNNING, ""
     job.options = {**job.options, "rate": rate or job.options.get("rate")}
-    _run(Plan(where, job, wanted, event_types(wanted)), as_json=as_json)
+    _run(ReplayPlan(where, job, wanted, event_types(wanted)), as_json=as_json)
 
 
-def _run(plan: Plan, *, as_json: bool) -> None:
+def _run(plan: ReplayPlan, *, as_json: bool) -> None:
     job = plan.job
     option = f" --stack {plan.where.name.removeprefix('stack ')}" if not plan.where.local else ""
     resume = f"mozdef-ef replay --resume {job.id}{option}"
@@ -175,7 +175,7 @@ def _run(plan: Plan, *, as_json: bool) -> None:
     report(job, as_json=as_json, resume=resume)
 
 
-def _refs(plan: Plan) -> Iterator[ObjectRef]:
+def _refs(plan: ReplayPlan) -> Iterator[ObjectRef]:
     place = plan.job.position
     if place.key and place.line is not None:
         yield ObjectRef(place.key, place.size)

@@ -12,21 +12,21 @@ from pipeline.archive.keys import ArchiveKind, day_folder, hour_folder, source_f
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
 from toolbox.cli.replay_run import default_rate, store
-from toolbox.deployments import DeploymentError
+from toolbox.deployments import RunningDeploymentError
 from toolbox.terminal.output import console, print_json
 
 if TYPE_CHECKING:
     from pipeline.replay.filters import Filter
-    from toolbox.cli.replay_run import Plan
+    from toolbox.cli.replay_run import ReplayPlan
     from toolbox.seams import Workflows
 
 
-def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
+def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> None:
     """Start the workflow that gives the archive's objects to workers.
 
     Parameters
     ----------
-    plan : Plan
+    plan : ReplayPlan
         The job.
     concurrency : int
         How many workers run side by side; they share the job's rate.
@@ -40,7 +40,7 @@ def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     """
     job, where = plan.job, plan.where
     if not where.replay_state_machine:
-        raise DeploymentError(
+        raise RunningDeploymentError(
             f"{where.name}: has no output ReplayStateMachineArn; deploy this version of it"
         )
     jobs, prefix = store(where), list_prefix(plan.wanted)
@@ -59,7 +59,7 @@ def start_distributed(plan: Plan, concurrency: int, *, as_json: bool) -> None:
     console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …", markup=False)
 
 
-def _input(plan: Plan, prefix: str, concurrency: int) -> dict[str, Any]:
+def _input(plan: ReplayPlan, prefix: str, concurrency: int) -> dict[str, Any]:
     options = plan.job.options
     rate = float(options["rate"]) if options.get("rate") else default_rate(plan.where)[0]
     return {
@@ -97,7 +97,7 @@ def list_prefix(wanted: Filter) -> str:
     return prefix + (first if first == last else "")
 
 
-def _start(plan: Plan, document: dict[str, Any]) -> str:
+def _start(plan: ReplayPlan, document: dict[str, Any]) -> str:
     where = plan.where
     try:
         answer = where.client("stepfunctions").start_execution(
@@ -106,7 +106,9 @@ def _start(plan: Plan, document: dict[str, Any]) -> str:
             input=orjson.dumps(document).decode(),
         )
     except (BotoCoreError, ClientError) as error:
-        raise DeploymentError(f"{where.replay_state_machine}: not started: {error}") from None
+        raise RunningDeploymentError(
+            f"{where.replay_state_machine}: not started: {error}"
+        ) from None
     return str(answer["executionArn"])
 
 

@@ -18,12 +18,12 @@ from toolbox.terminal.printable import event_document, printable
 from toolbox.terminal.stopping import STOPPED, stopping
 
 if TYPE_CHECKING:
-    from toolbox.cli.replay_run import Plan
+    from toolbox.cli.replay_run import ReplayPlan
 
 _BODY = 200
 
 
-def dry_run(plan: Plan, *, as_json: bool) -> None:
+def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
     """Count what a job would send by source, reason and hour, and show some of it.
 
     Raises
@@ -53,7 +53,7 @@ def dry_run(plan: Plan, *, as_json: bool) -> None:
         raise typer.Exit(STOPPED)
 
 
-def _document(plan: Plan, sink: DryRun) -> dict[str, Any]:
+def _document(plan: ReplayPlan, sink: DryRun) -> dict[str, Any]:
     counts = {name: plan.job.counts.get(name, 0) for name in MEANINGS}
     rate, size = default_rate(plan.where)
     asked = plan.job.options.get("rate")

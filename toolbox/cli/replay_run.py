@@ -27,40 +27,40 @@ if TYPE_CHECKING:
 
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
-    from toolbox.deployments import Deployment
+    from toolbox.deployments import RunningDeployment
     from toolbox.terminal.stopping import StopWish
 
 SHOWN_PROBLEMS = 10
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplayPlan:
     """What a job needs to run."""
 
-    where: Deployment
+    where: RunningDeployment
     job: Job
     wanted: Filter
     types: EventTypes
 
 
-def store(where: Deployment) -> JobStore:
+def store(where: RunningDeployment) -> JobStore:
     """Give the jobs of a deployment."""
     return JobStore(where.client("s3"), where.archive_bucket)
 
 
-def default_rate(where: Deployment) -> tuple[float, float]:
+def default_rate(where: RunningDeployment) -> tuple[float, float]:
     """Give events and bytes a second: a share of the stream, the rest is for live traffic."""
     most = capacity(where.client("kinesis"), where.stream)
     return most.records * SHARE, most.size * SHARE
 
 
 @contextmanager
-def sending(plan: Plan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
+def sending(plan: ReplayPlan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
     """Give a replayer that puts events on the stream, with a progress bar.
 
     Parameters
     ----------
-    plan : Plan
+    plan : ReplayPlan
         The job.
     stop : StopWish
         Asks it to stop.
@@ -90,7 +90,7 @@ def sending(plan: Plan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator
         show(replayer)
 
 
-def _writer(plan: Plan) -> tuple[Pace, StreamWriter]:
+def _writer(plan: ReplayPlan) -> tuple[Pace, StreamWriter]:
     kinesis, stream = plan.where.client("kinesis"), plan.where.stream
     most = capacity(kinesis, stream)
     rate = plan.job.options.get("rate")

@@ -13,10 +13,10 @@ from local import endpoints
 from pipeline.runtime.secret_store import MAX_AGE_SECONDS, REFRESH_AFTER_SECONDS
 from toolbox.cli.secret_forms import SecretFormError
 from toolbox.cli.secret_parameter import Held, Parameter, ParameterError
-from toolbox.cli.secret_times import AUTHORIZER_SECONDS, Span, in_words, spans_of, total
+from toolbox.cli.secret_times import AUTHORIZER_SECONDS, NeededSpan, in_words, spans_of, total
 from toolbox.cli.secret_value import obtain
 from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
-from toolbox.deployments import DEFAULT_STATE, Deployment, Stack, State, find_deployment
+from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def retire(
 
 def _find(
     source: str, sources: Path, state: Path, stack: str | None
-) -> tuple[LoadedSource, Deployment, Parameter]:
+) -> tuple[LoadedSource, RunningDeployment, Parameter]:
     loaded = load_one(source, sources)
     where = find_deployment(state, stack)
     name = where.parameters.get(source)
@@ -186,7 +186,7 @@ def _held(parameter: Parameter) -> Held:
 
 
 def _remember_locally(
-    where: Deployment, state: Path, loaded: LoadedSource, values: list[str]
+    where: RunningDeployment, state: Path, loaded: LoadedSource, values: list[str]
 ) -> None:
     """Keep `endpoints.json` true, from which 'send' takes the secret to sign with."""
     if where.local:
@@ -198,7 +198,9 @@ def _remember_locally(
         replace(known, parameters=parameters).write(state if state.is_dir() else state.parent)
 
 
-def _hand_over(parameter: Parameter, where: Deployment, made: str, *, print_it: bool) -> None:
+def _hand_over(
+    parameter: Parameter, where: RunningDeployment, made: str, *, print_it: bool
+) -> None:
     if made and print_it:
         console.print(f"The value, for the sender: {made}", markup=False)
     elif made:
@@ -210,7 +212,7 @@ def _hand_over(parameter: Parameter, where: Deployment, made: str, *, print_it: 
         console.print(f"The value was made here and not shown. Read it with: {how}", markup=False)
 
 
-def _retention(where: Deployment) -> int:
+def _retention(where: RunningDeployment) -> int:
     try:
         found = where.client("kinesis").describe_stream_summary(StreamName=where.stream)
         return int(found["StreamDescriptionSummary"]["RetentionPeriodHours"])
@@ -218,7 +220,7 @@ def _retention(where: Deployment) -> int:
         return _RETENTION_HOURS
 
 
-def _print_plan(loaded: LoadedSource, spans: list[Span], source: str) -> None:
+def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> None:
     if loaded.settings.poll is None:
         console.print(
             f"Now give the sender the new value, {REFRESH_AFTER_SECONDS:.0f} seconds from now or "
@@ -241,7 +243,7 @@ def _print_plan(loaded: LoadedSource, spans: list[Span], source: str) -> None:
     )
 
 
-def _print_spans(spans: list[Span], where: Console) -> None:
+def _print_spans(spans: list[NeededSpan], where: Console) -> None:
     for span in spans:
         where.print(f"  {in_words(span.seconds):<12} {span.why}", markup=False)
 

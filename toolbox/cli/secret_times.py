@@ -19,14 +19,14 @@ HOUR = 3_600
 
 
 @dataclass(frozen=True)
-class Span:
+class NeededSpan:
     """A time that the previous value is needed for, and what for."""
 
     seconds: int
     why: str
 
 
-def spans_of(source: LoadedSource, retention_hours: int) -> list[Span]:
+def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
     """Give why the previous value must stay, and for how long, from the sender's switch on.
 
     They follow one another, so it must stay for their sum.
@@ -39,28 +39,31 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[Span]:
         How long a record stays on the stream.
     """
     settings = source.settings
-    caches = Span(int(MAX_AGE_SECONDS), "functions keep a secret so long")
+    caches = NeededSpan(int(MAX_AGE_SECONDS), "functions keep a secret so long")
     if settings.poll is not None:
-        return [caches, Span(LONGEST_RUN_SECONDS, "a poll that runs goes on with what it read")]
+        return [
+            caches,
+            NeededSpan(LONGEST_RUN_SECONDS, "a poll that runs goes on with what it read"),
+        ]
     how = settings.authentication
-    remembered = Span(
+    remembered = NeededSpan(
         settings.deduplication_hours * HOUR,
         "the sender may try again what it made before (deduplication_hours has to cover that)",
     )
     if not isinstance(how, HmacAuthentication):
         return [caches, remembered]
     if how.timestamp is not None:
-        retried = Span(
+        retried = NeededSpan(
             how.timestamp.tolerance_seconds, "an older signature is refused by its own time"
         )
     else:
         retried = remembered
     # The processor checks each signature, the receiver's requests included.
-    stream = Span(retention_hours * HOUR, "an event may wait on the stream so long")
+    stream = NeededSpan(retention_hours * HOUR, "an event may wait on the stream so long")
     return [caches, retried, stream]
 
 
-def total(spans: list[Span]) -> int:
+def total(spans: list[NeededSpan]) -> int:
     """Give the time in seconds that the previous value is needed."""
     return sum(span.seconds for span in spans)
 

@@ -21,7 +21,7 @@ from toolbox.terminal.output import (
     progress_bar,
 )
 from toolbox.traffic.requests import make_requests, payloads
-from toolbox.traffic.sender import Answer, send_all
+from toolbox.traffic.sender import FrontDoorAnswer, send_all
 
 State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
 PRIVATE_SOURCES = Path("config/sources")
@@ -76,12 +76,12 @@ def send(
         duplicate_every=duplicate_every,
         corrupt_every=corrupt_every,
     )
-    answers: list[Answer] = []
+    answers: list[FrontDoorAnswer] = []
     start = time.monotonic()
     with progress_bar() as progress:
         task = progress.add_task(f"send {source}", total=total, rate="")
 
-        def on_answer(answer: Answer) -> None:
+        def on_answer(answer: FrontDoorAnswer) -> None:
             answers.append(answer)
             done = len(answers) / max(time.monotonic() - start, 0.001)
             progress.update(task, advance=1, rate=f"{done:,.0f}/s")
@@ -102,7 +102,9 @@ def _parse_headers(lines: list[str]) -> dict[str, str]:
     return headers
 
 
-def _report(source: LoadedSource, answers: list[Answer], seconds: float, *, as_json: bool) -> None:
+def _report(
+    source: LoadedSource, answers: list[FrontDoorAnswer], seconds: float, *, as_json: bool
+) -> None:
     counts = Counter((answer.status, answer.error) for answer in answers)
     times = sorted(answer.seconds for answer in answers)
     median = times[len(times) // 2] * 1000 if times else 0.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolbox.sources.inference import Found
 
 
-class Proof(StrEnum):
+class SenderProof(StrEnum):
     """How the sender proves who it is."""
 
     TOKEN = "token"  # noqa: S105 - a word, not a token
@@ -37,8 +37,8 @@ def new(
     ] = None,
     title: Annotated[str | None, typer.Option(help="One line; default: the name.")] = None,
     authentication: Annotated[
-        Proof, typer.Option(help="token: a fixed text in a header. hmac: a signed body.")
-    ] = Proof.TOKEN,
+        SenderProof, typer.Option(help="token: a fixed text in a header. hmac: a signed body.")
+    ] = SenderProof.TOKEN,
     auth_header: Annotated[
         str, typer.Option(help="Header of the token or signature, in the sender's spelling.")
     ] = "",
@@ -61,7 +61,7 @@ def new(
     """
     choices = Choices(
         title=title or name,
-        authentication="hmac" if authentication is Proof.HMAC else "token",
+        authentication="hmac" if authentication is SenderProof.HMAC else "token",
         header=auth_header,
         prefix=auth_prefix,
         headers=parse_headers(header),

@@ -30,7 +30,7 @@ _DAYS_A_MONTH = HOURS / 24
 
 
 @dataclass(frozen=True)
-class Line:
+class BillLine:
     """One thing that is billed: what, how much of it in a month, and the dollars."""
 
     part: str
@@ -44,7 +44,7 @@ class Bill:
     """The lines of one design."""
 
     design: str
-    lines: Sequence[Line]
+    lines: Sequence[BillLine]
 
     @property
     def dollars(self) -> float:
@@ -120,7 +120,7 @@ def function_per_webhook(workload: Workload, prices: PriceList) -> Bill:
         *_deduplication(workload, prices),
         _sending(workload, prices, 1),
         _reading(workload, prices),
-        Line("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
+        BillLine("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
         _kept(workload, prices),
         _logs("logs", workload.events * prices.assume("invocation_log_bytes"), prices),
         *_fixed(prices),
@@ -138,29 +138,29 @@ def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
     ]
 
 
-def _front_door(workload: Workload, prices: PriceList) -> Line:
+def _front_door(workload: Workload, prices: PriceList) -> BillLine:
     requests = workload.events
-    return Line("API Gateway", requests, "requests", prices.api_gateway(requests))
+    return BillLine("API Gateway", requests, "requests", prices.api_gateway(requests))
 
 
-def _authorizer(prices: PriceList) -> Line:
+def _authorizer(prices: PriceList) -> BillLine:
     # A decision is kept for 300 s for each address and route.
     calls = prices.assume("senders") * SECONDS_A_MONTH / 300
     requests, time = _functions("authorizer", calls, 20, 0.5, prices)
-    return Line("authorizer", calls, "calls", requests.dollars + time.dollars)
+    return BillLine("authorizer", calls, "calls", requests.dollars + time.dollars)
 
 
-def _on_demand(workload: Workload, prices: PriceList) -> list[Line]:
+def _on_demand(workload: Workload, prices: PriceList) -> list[BillLine]:
     gb = billed_record_gb(workload, prices)
     out = workload.events * record_bytes(workload, prices) / 1_024**3 * prices.assume("consumers")
     days = (prices.assume("retention_hours") - 24) / 24
     kept = gb / _DAYS_A_MONTH * days
     hours = prices.price("kinesis_on_demand_stream_hour") * HOURS
     return [
-        Line("stream: hours", HOURS, "hours", hours),
-        Line("stream: in", gb, "GB", gb * prices.price("kinesis_on_demand_gb_in")),
-        Line("stream: out", out, "GB", out * prices.price("kinesis_on_demand_gb_out")),
-        Line(
+        BillLine("stream: hours", HOURS, "hours", hours),
+        BillLine("stream: in", gb, "GB", gb * prices.price("kinesis_on_demand_gb_in")),
+        BillLine("stream: out", out, "GB", out * prices.price("kinesis_on_demand_gb_out")),
+        BillLine(
             "stream: retention",
             kept,
             "GB kept",
@@ -169,18 +169,18 @@ def _on_demand(workload: Workload, prices: PriceList) -> list[Line]:
     ]
 
 
-def _provisioned(workload: Workload, prices: PriceList, needed: int) -> list[Line]:
+def _provisioned(workload: Workload, prices: PriceList, needed: int) -> list[BillLine]:
     units = workload.events * -(-record_bytes(workload, prices) // _PUT_UNIT)
     hours = needed * HOURS
     return [
-        Line("stream: shards", hours, "hours", hours * prices.price("kinesis_shard_hour")),
-        Line(
+        BillLine("stream: shards", hours, "hours", hours * prices.price("kinesis_shard_hour")),
+        BillLine(
             "stream: in",
             units,
             "units",
             units / MILLION * prices.price("kinesis_million_put_units"),
         ),
-        Line(
+        BillLine(
             "stream: retention",
             hours,
             "hours",
@@ -189,7 +189,7 @@ def _provisioned(workload: Workload, prices: PriceList, needed: int) -> list[Lin
     ]
 
 
-def _consumer(workload: Workload, prices: PriceList, name: str, open_shards: int) -> list[Line]:
+def _consumer(workload: Workload, prices: PriceList, name: str, open_shards: int) -> list[BillLine]:
     batches = invocations(workload, prices, name, open_shards)
     size = prices.assume("function_gb")
     share = min(size * prices.assume("vcpus_per_gb"), 1.0)
@@ -201,40 +201,42 @@ def _consumer(workload: Workload, prices: PriceList, name: str, open_shards: int
 
 def _functions(
     name: str, calls: float, milliseconds: float, size: float, prices: PriceList
-) -> list[Line]:
+) -> list[BillLine]:
     gb_seconds = calls * milliseconds / 1_000 * size
     return [
-        Line(
+        BillLine(
             f"{name}: calls",
             calls,
             "calls",
             calls / MILLION * prices.price("lambda_million_requests"),
         ),
-        Line(f"{name}: time", gb_seconds, "GB-s", gb_seconds * prices.price("lambda_gb_second")),
+        BillLine(
+            f"{name}: time", gb_seconds, "GB-s", gb_seconds * prices.price("lambda_gb_second")
+        ),
     ]
 
 
-def _deduplication(workload: Workload, prices: PriceList) -> list[Line]:
+def _deduplication(workload: Workload, prices: PriceList) -> list[BillLine]:
     reads, writes = workload.events / 2, workload.delivered
     per_day = workload.delivered / _DAYS_A_MONTH
     kept = per_day * prices.assume("deduplication_days") * prices.assume("dedupe_item_bytes") / GB
     return [
-        Line(
+        BillLine(
             "table: reads", reads, "units", reads / MILLION * prices.price("dynamodb_million_reads")
         ),
-        Line(
+        BillLine(
             "table: writes",
             writes,
             "units",
             writes / MILLION * prices.price("dynamodb_million_writes"),
         ),
-        Line("table: kept", kept, "GB", kept * prices.price("dynamodb_gb_month")),
+        BillLine("table: kept", kept, "GB", kept * prices.price("dynamodb_gb_month")),
     ]
 
 
-def _sending(workload: Workload, prices: PriceList, messages_in_each: float) -> Line:
+def _sending(workload: Workload, prices: PriceList, messages_in_each: float) -> BillLine:
     requests = queue_requests(workload, prices, messages_in_each)
-    return Line(
+    return BillLine(
         "queue: sending",
         requests,
         "requests",
@@ -242,32 +244,32 @@ def _sending(workload: Workload, prices: PriceList, messages_in_each: float) -> 
     )
 
 
-def _reading(workload: Workload, prices: PriceList) -> Line:
+def _reading(workload: Workload, prices: PriceList) -> BillLine:
     """MozDef receives ten at a time, and deletes one at a time."""
     requests = queue_requests(workload, prices, 10) + workload.delivered
     dollars = requests / MILLION * prices.price("sqs_million_requests")
-    return Line("queue: MozDef reading", requests, "requests", dollars)
+    return BillLine("queue: MozDef reading", requests, "requests", dollars)
 
 
-def _kept(workload: Workload, prices: PriceList) -> Line:
+def _kept(workload: Workload, prices: PriceList) -> BillLine:
     """Give what the archive holds once it is as old as its lifetime."""
     days, warm = prices.assume("archive_days"), prices.assume("cold_after_days")
     gb = workload.events * record_bytes(workload, prices) * prices.assume("archive_ratio") / GB
     per_day = gb / _DAYS_A_MONTH
     dollars = per_day * warm * prices.price("s3_gb_month")
     dollars += per_day * (days - warm) * prices.price("s3_cold_gb_month")
-    return Line("archive: kept", per_day * days, "GB", dollars)
+    return BillLine("archive: kept", per_day * days, "GB", dollars)
 
 
-def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[Line]:
+def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:
     ledger = invocations(workload, prices, "fan_out", open_shards).per_second
     batches = invocations(workload, prices, "archiver", open_shards)
     # An object for each source in a batch; a batch of a few events has no more sources than events.
     raw = batches.per_second * min(prices.assume("sources"), batches.events_in_each)
     puts, moved = (ledger + raw) * SECONDS_A_MONTH, raw * SECONDS_A_MONTH
     return [
-        Line("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
-        Line(
+        BillLine("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
+        BillLine(
             "archive: to cold storage",
             moved,
             "objects",
@@ -277,7 +279,7 @@ def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[Li
     ]
 
 
-def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[Line]:
+def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:
     batches = sum(
         invocations(workload, prices, name, open_shards).per_second
         for name in ("fan_out", "archiver")
@@ -290,17 +292,17 @@ def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[L
     return [
         _logs("access log", access, prices),
         _logs("function logs", own, prices),
-        Line("traces", traces, "traces", traced),
+        BillLine("traces", traces, "traces", traced),
         *_fixed(prices),
     ]
 
 
-def _logs(name: str, size: float, prices: PriceList) -> Line:
+def _logs(name: str, size: float, prices: PriceList) -> BillLine:
     gb = size / GB
-    return Line(name, gb, "GB", gb * prices.price("logs_gb"))
+    return BillLine(name, gb, "GB", gb * prices.price("logs_gb"))
 
 
-def _fixed(prices: PriceList) -> list[Line]:
+def _fixed(prices: PriceList) -> list[BillLine]:
     metrics = prices.assume("sources") * prices.assume("metrics_per_source")
     fixed = {
         "metrics": (metrics, "metric_month"),
@@ -309,6 +311,6 @@ def _fixed(prices: PriceList) -> list[Line]:
         "key": (prices.assume("kms_keys"), "kms_key_month"),
     }
     return [
-        Line(name, amount, "each", amount * prices.price(price))
+        BillLine(name, amount, "each", amount * prices.price(price))
         for name, (amount, price) in fixed.items()
     ]

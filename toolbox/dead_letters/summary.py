@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.archive.objects import ObjectRef
-from pipeline.archive.reading import Fault, read_object
+from pipeline.archive.reading import Unreadable, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,7 +59,7 @@ def _summarize(key: str, chunks: Iterable[bytes]) -> Summary:
     summary = Summary()
     trouble = ""
     for _, item in read_object(key, chunks):
-        if isinstance(item, Fault):
+        if isinstance(item, Unreadable):
             summary.faults += 1
             summary.gone = summary.gone or item.gone
             trouble = trouble or item.explanation

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from local.endpoints import Endpoints
     from toolbox.demo.api import SystemLog
     from toolbox.demo.requests import Part
-    from toolbox.traffic.sender import Answer
+    from toolbox.traffic.sender import FrontDoorAnswer
 
 
 @dataclass
@@ -74,7 +74,7 @@ def _look_into_archive(holdings: Holdings, where: Endpoints) -> None:
 
 def report(
     parts: Sequence[Part],
-    answers: Sequence[Answer],
+    answers: Sequence[FrontDoorAnswer],
     counted: dict[str, Counter[str]],
     holdings: Holdings,
     api: SystemLog,
@@ -117,7 +117,7 @@ def report(
     return faults
 
 
-def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Counter[str]:
+def _actual(answers: Sequence[FrontDoorAnswer], counted: dict[str, Counter[str]]) -> Counter[str]:
     actual: Counter[str] = Counter()
     for answer in answers:
         if not answer.accepted:
@@ -133,7 +133,11 @@ def _actual(answers: Sequence[Answer], counted: dict[str, Counter[str]]) -> Coun
 
 
 def _faults(
-    extra: int, answers: Sequence[Answer], totals: Counter[str], holdings: Holdings, fetched: int
+    extra: int,
+    answers: Sequence[FrontDoorAnswer],
+    totals: Counter[str],
+    holdings: Holdings,
+    fetched: int,
 ) -> list[str]:
     accepted = sum(answer.accepted for answer in answers)
     taken = accepted + fetched

@@ -25,7 +25,7 @@ from toolbox.demo.senders import handshakes, sender_parts
 from toolbox.synthesis import REPOSITORY, synthesize
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_table, progress_bar
 from toolbox.traffic.examples import real_payloads
-from toolbox.traffic.sender import Answer, send_all
+from toolbox.traffic.sender import FrontDoorAnswer, send_all
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -121,14 +121,14 @@ def _shake_hands(
     ]
 
 
-def _send(where: Endpoints, parts: Sequence[Part]) -> list[Answer]:
-    answers: list[Answer] = []
+def _send(where: Endpoints, parts: Sequence[Part]) -> list[FrontDoorAnswer]:
+    answers: list[FrontDoorAnswer] = []
     total = sum(len(part.requests) for part in parts)
     start = time.monotonic()
     with progress_bar() as progress:
         task = progress.add_task("send webhooks", total=total, rate="")
 
-        def on_answer(answer: Answer) -> None:
+        def on_answer(answer: FrontDoorAnswer) -> None:
             answers.append(answer)
             done = len(answers) / (time.monotonic() - start)
             progress.update(task, advance=1, rate=f"{done:,.0f}/s")

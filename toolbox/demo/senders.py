@@ -13,7 +13,7 @@ import orjson
 
 from toolbox.demo.requests import Part
 from toolbox.demo.source import SENDERS
-from toolbox.sources.samples import Request, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate, load_samples
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Handshake:
+class HandshakeTrial:
     """A sender's question whether an address is ours, and what has to be answered."""
 
     label: str
     source: str
-    request: Request
+    request: SampleRequest
     answer: dict[str, str]
 
     def is_answered(self, api: str) -> bool:
@@ -94,7 +94,7 @@ def sender_parts(
 
 def handshakes(
     sources: Mapping[str, LoadedSource], secrets: Mapping[str, str], now: float
-) -> list[Handshake]:
+) -> list[HandshakeTrial]:
     """Make the handshakes of Okta, Slack and Zoom.
 
     The answers are worked out here, and not by the code that is asked.
@@ -110,18 +110,20 @@ def handshakes(
     """
     challenge = random.token_urlsafe(24)
 
-    def signed(name: str, document: Any, answer: dict[str, str]) -> Handshake:
+    def signed(name: str, document: Any, answer: dict[str, str]) -> HandshakeTrial:
         body = orjson.dumps(document)
         headers = {"Content-Type": "application/json"}
         proof = authenticate(sources[name], secrets[name], body, now=now, headers=headers)
-        return Handshake(
-            f"{name.title()}: signed POST", name, Request(headers | proof, body), answer
+        return HandshakeTrial(
+            f"{name.title()}: signed POST", name, SampleRequest(headers | proof, body), answer
         )
 
     proof = hmac.new(secrets["zoom"].encode(), challenge.encode(), hashlib.sha256).hexdigest()
     asked = {"X-Okta-Verification-Challenge": challenge}
     return [
-        Handshake("Okta: GET", "okta", Request(asked, b"", "GET"), {"verification": challenge}),
+        HandshakeTrial(
+            "Okta: GET", "okta", SampleRequest(asked, b"", "GET"), {"verification": challenge}
+        ),
         signed(
             "slack",
             {"type": "url_verification", "challenge": challenge},

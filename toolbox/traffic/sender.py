@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from toolbox.sources.samples import Request
+    from toolbox.sources.samples import SampleRequest
 
 
 class SendError(PipelineError):
@@ -28,11 +28,11 @@ class Outgoing:
 
     source: str
     label: str
-    request: Request
+    request: SampleRequest
 
 
 @dataclass(frozen=True)
-class Answer:
+class FrontDoorAnswer:
     """What the front door answered."""
 
     outgoing: Outgoing
@@ -53,7 +53,7 @@ async def send_all(
     *,
     rate: float | None = None,
     concurrency: int = 64,
-    on_answer: Callable[[Answer], None],
+    on_answer: Callable[[FrontDoorAnswer], None],
 ) -> None:
     """Send requests, and hand over each answer as it comes.
 
@@ -67,7 +67,7 @@ async def send_all(
         Requests a second; as fast as possible when None.
     concurrency : int
         How many requests may be under way.
-    on_answer : Callable[[Answer], None]
+    on_answer : Callable[[FrontDoorAnswer], None]
         Called for each answer.
 
     Raises
@@ -105,7 +105,7 @@ def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[tuple[f
         yield due - time.monotonic(), one
 
 
-async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> Answer:
+async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> FrontDoorAnswer:
     start = time.monotonic()
     url = f"{api}/{one.source}"
     async with session.post(url, data=one.request.body, headers=one.request.headers) as answer:
@@ -117,6 +117,6 @@ async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> Answ
     if not isinstance(document, dict):
         document = {}
     error = document.get("error") or document.get("message") or ""
-    return Answer(
+    return FrontDoorAnswer(
         one, answer.status, str(document.get("id", "")), str(error), time.monotonic() - start
     )

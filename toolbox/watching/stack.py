@@ -28,7 +28,7 @@ from toolbox.watching.status import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from toolbox.seams import Clients
+    from toolbox.seams import ServiceClients
 
 """The source of events of which the envelope could not be read."""
 
@@ -58,7 +58,7 @@ class StackWatcher:
         The stack's name.
     """
 
-    def __init__(self, client: Clients, stack: str) -> None:
+    def __init__(self, client: ServiceClients, stack: str) -> None:
         self._client = client
         self._stack = stack
         self._cloudwatch = CloudWatch(client("cloudwatch"))

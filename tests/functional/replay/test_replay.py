@@ -18,7 +18,7 @@ from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.lines import describe
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.event.events import Record
 from pipeline.replay.engine import Replayer
@@ -59,7 +59,7 @@ class Account:
         found = list(read_records(records))
         for one in found:
             one.envelope = decode_envelope(one.data)
-        assert Archive(self.client("s3"), self.name).write_raw(found, Deadline(lambda: 60))
+        assert ArchiveWriter(self.client("s3"), self.name).write_raw(found, Deadline(lambda: 60))
 
     def put(self, key: str, content: bytes) -> None:
         self.client("s3").put_object(Bucket=self.name, Key=key, Body=content)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.archive.writer import Archive
+from pipeline.archive.writer import ArchiveWriter
 from pipeline.runtime.deadline import Deadline
 from stream_processors import archiver as module
 from stream_processors.archiver import Archiver
@@ -36,7 +36,7 @@ def test_what_the_fan_out_rejects_is_kept_too(catalog: Catalog) -> None:
         record(b"malformed"),
         record(generic({}).replace(b"source=generic", b"source=..%2Fx")),
     ]
-    assert Archiver(catalog, Archive(s3, "b")).process(batch, DEADLINE)
+    assert Archiver(catalog, ArchiveWriter(s3, "b")).process(batch, DEADLINE)
     assert sorted(key.split("/")[1] for key in s3.objects) == [
         "source=_unknown",
         "source=generic",
@@ -53,7 +53,9 @@ def test_what_the_fan_out_rejects_is_kept_too(catalog: Catalog) -> None:
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=10))
 def test_bytes_are_kept(catalog: Catalog, bodies: list[bytes]) -> None:
     s3 = FakeS3()
-    Archiver(catalog, Archive(s3, "b")).process([record(generic(b)) for b in bodies], DEADLINE)
+    Archiver(catalog, ArchiveWriter(s3, "b")).process(
+        [record(generic(b)) for b in bodies], DEADLINE
+    )
     assert [body_of(line) for line in s3.lines("raw/")] == bodies
 
 
@@ -61,7 +63,7 @@ def test_a_part_that_fails_brings_the_whole_batch_back_to_the_same_keys(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3 = FakeS3()
-    monkeypatch.setattr(module, "archiver", lambda: Archiver(catalog, Archive(s3, "b")))
+    monkeypatch.setattr(module, "archiver", lambda: Archiver(catalog, ArchiveWriter(s3, "b")))
 
     class Context:
         aws_request_id = "1"

@@ -17,7 +17,7 @@ from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.line_fields import LineError
 from pipeline.archive.lines import ArchivedEvent, describe, describe_rejection, read_line
 from pipeline.archive.objects import ArchiveReadError, ObjectRef, Objects
-from pipeline.archive.reading import Fault, read_object
+from pipeline.archive.reading import Unreadable, read_object
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event, Record, rejected
@@ -33,15 +33,15 @@ RAW = "raw/source=github/dt=2026-11-23/hr=20/shardId-000000000000-1.jsonl.gz"
 FAILURE = "aws/lambda/1/shardId-000000000000/2026/11/23/2026-11-23T20.08.23-1"
 
 
-def read(key: str, content: bytes) -> list[ArchivedEvent | Fault]:
+def read(key: str, content: bytes) -> list[ArchivedEvent | Unreadable]:
     return [item for _, item in read_object(key, [content])]
 
 
-def faults(items: list[ArchivedEvent | Fault]) -> list[str]:
-    return [item.explanation for item in items if isinstance(item, Fault)]
+def faults(items: list[ArchivedEvent | Unreadable]) -> list[str]:
+    return [item.explanation for item in items if isinstance(item, Unreadable)]
 
 
-def events(items: list[ArchivedEvent | Fault]) -> list[ArchivedEvent]:
+def events(items: list[ArchivedEvent | Unreadable]) -> list[ArchivedEvent]:
     return [item for item in items if isinstance(item, ArchivedEvent)]
 
 
@@ -141,7 +141,7 @@ def test_an_object_that_is_cut_off(cut: int) -> None:
 @pytest.mark.parametrize("content", [b"", b"plain", b"\x1f\x8b\x08\x00damaged damaged damaged"])
 def test_an_object_that_is_no_gzip(content: bytes) -> None:
     (fault,) = read(RAW, content)
-    assert isinstance(fault, Fault)
+    assert isinstance(fault, Unreadable)
 
 
 def test_damage_in_the_middle_keeps_what_came_before() -> None:
@@ -290,7 +290,7 @@ def test_a_failure_record_that_is_too_large() -> None:
             yield b" " * 1_000_000
 
     (item,) = [item for _, item in read_object(FAILURE, stream())]
-    assert isinstance(item, Fault)
+    assert isinstance(item, Unreadable)
     assert "no failure record" in item.explanation
 
 
@@ -322,7 +322,7 @@ def test_an_object_that_is_gone_or_changes_is_a_fault() -> None:
 
     assert "overwritten" in faults([item for _, item in read_object(RAW, disturbed())])[0]
     ((_, gone),) = read_object(RAW, objects.chunks("raw/gone"))
-    assert isinstance(gone, Fault)
+    assert isinstance(gone, Unreadable)
     assert gone.gone
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import JobError
-from pipeline.replay.worker import Batch, BatchError, OutOfTimeError, ReplayWorker
+from pipeline.replay.worker import Batch, BatchError, BatchTimeoutError, ReplayWorker
 from pipeline.runtime.environment import SettingsError
 from pipeline.stream.sending import StreamUnreachableError
 from stream_processors.replay_worker import ReplayWorkerEnvironment
@@ -124,7 +124,7 @@ def test_an_event_that_is_none_and_a_filter_that_is_not_understood(workshop: Wor
 
 def test_a_batch_that_takes_too_long_is_not_taken_for_done(workshop: Workshop) -> None:
     workshop.time_left = 9.0
-    with pytest.raises(OutOfTimeError, match="higher rate"):
+    with pytest.raises(BatchTimeoutError, match="higher rate"):
         workshop.replay()
 
 

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
 from pipeline.archive.listing import ShardObject
-from toolbox.audit.join import Report, join_shard
+from toolbox.audit.join import AuditReport, join_shard
 from toolbox.audit.known import KnownElsewhere
-from toolbox.audit.run import Audit, Span, merge_overlapping
+from toolbox.audit.run import Audit, AuditSpan, merge_overlapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START = datetime(2026, 11, 23, 20, tzinfo=UTC)
 SHARD = "shardId-000000000000"
-SPAN = Span(START, START + timedelta(hours=1))
+SPAN = AuditSpan(START, START + timedelta(hours=1))
 
 
 def line(sequence: int, **more: Any) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def audit(
     failed: set[str] = frozenset(),  # type: ignore[assignment]
     delivered: set[str] = frozenset(),  # type: ignore[assignment]
     later: timedelta = timedelta(hours=2),
-) -> Report:
+) -> AuditReport:
     known = KnownElsewhere(failed, lambda event: event.id in delivered)
     runner = Audit(
         archive,  # type: ignore[arg-type]
@@ -229,7 +229,7 @@ def test_the_join_needs_no_memory_for_what_it_has_passed() -> None:
     many = 50_000
     received = (Received(n, f"e{n}", "s", 0.0, "k") for n in range(many))
     ledger = (LedgerEntry(n, f"e{n}", "s", "delivered", None, 0.0) for n in range(many))
-    report = Report()
+    report = AuditReport()
     tracemalloc.start()
     try:
         join_shard(received, ledger, report, lambda _event: "missing")

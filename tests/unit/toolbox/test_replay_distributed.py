@@ -18,8 +18,8 @@ from pipeline.replay.worker import Batch
 from tests.support.fakes import client_error
 from tests.support.replay import JOB, FakeArchive, FakeKinesis
 from toolbox.cli.replay_distributed import execution_status, start_distributed
-from toolbox.cli.replay_run import Plan
-from toolbox.deployments import Deployment, DeploymentError, find_deployment
+from toolbox.cli.replay_run import ReplayPlan
+from toolbox.deployments import RunningDeployment, RunningDeploymentError, find_deployment
 
 OUTPUTS = {
     "StreamName": "stream",
@@ -69,7 +69,7 @@ class Setup:
             "kinesis": self.kinesis,
             "stepfunctions": self.workflows,
         }
-        where = Deployment(
+        where = RunningDeployment(
             "stack there",
             False,
             "stream",
@@ -81,7 +81,7 @@ class Setup:
         )
         options = {"rate": None, "limit": 3, "force": True}
         job = Job(JOB, {}, datetime.now(UTC).isoformat(), wanted.to_json(), options)
-        self.plan = Plan(where, job, wanted, EventTypes())
+        self.plan = ReplayPlan(where, job, wanted, EventTypes())
 
     def input(self) -> Any:
         (request,) = self.workflows.started
@@ -116,13 +116,13 @@ def test_the_workflow_gets_what_its_workers_read(capsys: pytest.CaptureFixture[s
 
 def test_what_cannot_be_started() -> None:
     raw = Filter(frozenset({ArchiveKind.RAW}))
-    with pytest.raises(DeploymentError, match="ReplayStateMachineArn"):
+    with pytest.raises(RunningDeploymentError, match="ReplayStateMachineArn"):
         start_distributed(Setup(raw, machine="").plan, 4, as_json=True)
     with pytest.raises(FilterError, match="--kind"):
         start_distributed(Setup(Filter(frozenset(ArchiveKind))).plan, 4, as_json=True)
     setup = Setup(raw)
     setup.workflows.broken = client_error("AccessDenied", "StartExecution", 403)
-    with pytest.raises(DeploymentError, match="not started"):
+    with pytest.raises(RunningDeploymentError, match="not started"):
         start_distributed(setup.plan, 4, as_json=True)
     assert JobStore(setup.s3, "archive").load(JOB).status == "distributed"
     assert "AccessDenied" in execution_status(setup.workflows, "arn")
@@ -137,8 +137,8 @@ def test_a_stack_is_found_by_its_outputs(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found.stream, found.archive_bucket, found.local) == ("stream", "archive", False)
     assert found.replay_state_machine == "arn:machine"
     assert found.who()["identity"] == "arn:aws:iam::000000000000:user/operator"
-    with pytest.raises(DeploymentError, match="cannot be described"):
+    with pytest.raises(RunningDeploymentError, match="cannot be described"):
         find_deployment(Path("unused"), "gone")
     fake.outputs = {}
-    with pytest.raises(DeploymentError, match="no output StreamName"):
+    with pytest.raises(RunningDeploymentError, match="no output StreamName"):
         find_deployment(Path("unused"), "there")
