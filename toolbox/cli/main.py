@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from toolbox.cli import (
@@ -24,15 +27,39 @@ from toolbox.cli import (
     tail,
 )
 from toolbox.terminal import entry
+from toolbox.terminal.output import console
+
+#: What pyproject.toml calls it.
+DISTRIBUTION = "mozdef-event-framework"
 
 app = typer.Typer(
     name="mozdef-ef",
-    help="Webhooks in, MozDef events out: run the pipeline, feed it, look into it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"mozdef-ef {version(DISTRIBUTION)}", markup=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Webhooks in, MozDef events out: run the pipeline, feed it, look into it."""
+
+
 local_app = typer.Typer(
     help="The pipeline on this machine.", no_args_is_help=True, rich_markup_mode=None
 )
