@@ -14,7 +14,7 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import SourceError
-from toolbox.sources.samples import Request, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate, load_samples
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -38,7 +38,7 @@ class Fresh:
 
     Parameters
     ----------
-    request : Request
+    request : SampleRequest
         What is sent.
     renewed : bool
         Whether it differs from every earlier one where the source tells events apart.
@@ -48,7 +48,7 @@ class Fresh:
         The id that tells its event apart, 32 hex digits; empty where there is none, or several.
     """
 
-    request: Request
+    request: SampleRequest
     renewed: bool
     events: int
     token: str = ""
@@ -101,7 +101,9 @@ def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) ->
     )
     events = sample.settings.expect.events
     told = told and events == 1
-    return Fresh(Request({**headers, **proof}, body), renewed, events, token.hex if told else "")
+    return Fresh(
+        SampleRequest({**headers, **proof}, body), renewed, events, token.hex if told else ""
+    )
 
 
 def _same(one: str, other: str) -> bool:

@@ -1,1 +1,53 @@
-"""The settings of a build: a stage, the delivery pipeline, a source. One reader, clear faults."""
+"""The settings of a build: of a stage, and of the delivery pipeline. One reader, faults as data.
+
+What other rooms may use is what stands here, and in `settings.source` for sources.
+"""
+
+from settings.config_check import check_config
+from settings.delivery_pipeline import (
+    BothSource,
+    CodeCommit,
+    DeliverySettings,
+    DeliveryStage,
+    GitHub,
+    LoadTest,
+)
+from settings.delivery_stages import FILE, PlannedStack, StagePlan, load_delivery, plan_stages
+from settings.deployment import Deployment, DeploymentError, StreamSettings, load_deployment
+from settings.deployment_alarms import AlarmSettings
+from settings.deployment_protection import Domain
+from settings.faults import Fault, WrongSettingsError, refuse
+from settings.poll_targets import PollTarget, environment_value, poll_targets
+from settings.reading import checked, read_mapping, read_yaml
+from settings.stack_outputs import StackOutput
+
+__all__ = [
+    "FILE",
+    "AlarmSettings",
+    "BothSource",
+    "CodeCommit",
+    "DeliverySettings",
+    "DeliveryStage",
+    "Deployment",
+    "DeploymentError",
+    "Domain",
+    "Fault",
+    "GitHub",
+    "LoadTest",
+    "PlannedStack",
+    "PollTarget",
+    "StackOutput",
+    "StagePlan",
+    "StreamSettings",
+    "WrongSettingsError",
+    "check_config",
+    "checked",
+    "environment_value",
+    "load_delivery",
+    "load_deployment",
+    "plan_stages",
+    "poll_targets",
+    "read_mapping",
+    "read_yaml",
+    "refuse",
+]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
-from settings.faults import Fault, SettingsError
+from settings.faults import Fault, WrongSettingsError
 from settings.source.loader import available_sources, load_source
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def check_config(config: Path) -> Checked:
 def _check_stage(path: Path, checked: Checked, directories: set[Path]) -> None:
     try:
         deployment = load_deployment(path)
-    except SettingsError as error:
+    except WrongSettingsError as error:
         checked.add(error.faults)
         return
     directories.add(deployment.source_directory)
@@ -89,7 +89,7 @@ def _check_delivery(path: Path, checked: Checked, directories: set[Path], *, exa
                 checked.files.append(str(file))
                 _check_stage(file, checked, directories)
         plan_stages(delivery, path)
-    except SettingsError as error:
+    except WrongSettingsError as error:
         checked.add(error.faults)
 
 
@@ -111,5 +111,5 @@ def _check_sources(directory: Path, checked: Checked) -> None:
         checked.files.append(str(folder))
         try:
             load_source(folder)
-        except SettingsError as error:
+        except WrongSettingsError as error:
             checked.add(error.faults)

@@ -177,7 +177,7 @@ class DeliveryStage(Model):
         return self.settings or (f"{self.name}.yaml",)
 
 
-class Delivery(Model):
+class DeliverySettings(Model):
     """The delivery pipeline."""
 
     project: str = Field(default="MozDef-EF", pattern=_NAME)

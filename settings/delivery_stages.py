@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from settings.delivery_pipeline import Delivery
+from settings.delivery_pipeline import DeliverySettings
 from settings.deployment import load_deployment
-from settings.faults import Fault, SettingsError
+from settings.faults import Fault, WrongSettingsError
 from settings.reading import checked, read_mapping
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FILE = "delivery.yaml"
 _ABSENT = "there is no such file; begin with a copy of delivery-example.yaml"
 
 
-class DeliverySettingsError(SettingsError):
+class DeliverySettingsError(WrongSettingsError):
     """The settings of the delivery pipeline are wrong."""
 
 
@@ -57,7 +57,7 @@ class StagePlan:
     stacks: tuple[PlannedStack, ...]
 
 
-def load_delivery(path: Path) -> Delivery:
+def load_delivery(path: Path) -> DeliverySettings:
     """Read the settings of the delivery pipeline.
 
     Parameters
@@ -71,22 +71,22 @@ def load_delivery(path: Path) -> Delivery:
         When the file is missing, is no YAML, or says something that it should not.
     """
     document = read_mapping(path, "'account', 'source', …", DeliverySettingsError, _ABSENT)
-    return checked(Delivery, document, path, DeliverySettingsError)
+    return checked(DeliverySettings, document, path, DeliverySettingsError)
 
 
-def plan_stages(delivery: Delivery, path: Path) -> tuple[StagePlan, ...]:
+def plan_stages(delivery: DeliverySettings, path: Path) -> tuple[StagePlan, ...]:
     """Load the settings of every stage that the pipeline deploys.
 
     Parameters
     ----------
-    delivery : Delivery
+    delivery : DeliverySettings
         The pipeline's settings.
     path : Path
         The file that they were read from; the stages' files are beside it.
 
     Raises
     ------
-    SettingsError
+    WrongSettingsError
         When stages' settings are wrong, or do not fit the pipeline's: with all that is wrong.
     """
     plans, faults = [], list[Fault]()
@@ -95,7 +95,7 @@ def plan_stages(delivery: Delivery, path: Path) -> tuple[StagePlan, ...]:
         for name in stage.files:
             try:
                 deployments.append(load_deployment(path.parent / name))
-            except SettingsError as error:
+            except WrongSettingsError as error:
                 faults += error.faults
         faults += _misfits(deployments, stage, path, f"stages.{number}")
         plans.append(StagePlan(stage, tuple(_stacks(deployments, stage, delivery, path.parent))))
@@ -123,7 +123,10 @@ def _misfits(
 
 
 def _stacks(
-    deployments: Sequence[Deployment], stage: DeliveryStage, delivery: Delivery, folder: Path
+    deployments: Sequence[Deployment],
+    stage: DeliveryStage,
+    delivery: DeliverySettings,
+    folder: Path,
 ) -> Iterator[PlannedStack]:
     for deployment in deployments:
         region = stage.region or deployment.region or delivery.region

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from settings.deployment_alarms import Alarms
-from settings.deployment_polling import Poller
-from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, Throttle
-from settings.faults import Fault, SettingsError, refuse
+from settings.deployment_alarms import AlarmSettings
+from settings.deployment_polling import PollerSettings
+from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, ThrottleSettings
+from settings.faults import Fault, WrongSettingsError, refuse
 from settings.reading import checked, read_mapping
 from settings.source.base import Model, SourceName
 
@@ -36,11 +36,11 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 _PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
 
 
-class DeploymentError(SettingsError):
+class DeploymentError(WrongSettingsError):
     """The settings of a stage are wrong."""
 
 
-class Stream(Model):
+class StreamSettings(Model):
     """The Kinesis data stream."""
 
     mode: Literal["on_demand", "provisioned"] = "on_demand"
@@ -51,7 +51,7 @@ class Stream(Model):
     max_record_kib: int = Field(default=1_024, ge=1_024, le=4_096)
 
     @model_validator(mode="after")
-    def _shards_when_provisioned(self) -> Stream:
+    def _shards_when_provisioned(self) -> StreamSettings:
         if (self.mode == "provisioned") != (self.shards is not None):
             raise ValueError("'shards' is set if and only if 'mode' is provisioned")
         return self
@@ -67,7 +67,7 @@ class Stream(Model):
         return min(self.retention_hours * 3_600 * 6 // 7, MAXIMUM_RECORD_AGE_SECONDS)
 
 
-class StreamConsumer(Model):
+class ConsumerSettings(Model):
     """A function that reads the stream, and its event source mapping."""
 
     batch_size: BatchSize
@@ -78,7 +78,7 @@ class StreamConsumer(Model):
     reserved_concurrency: int | None = Field(default=None, ge=1, le=10_000)
 
 
-class FanOut(StreamConsumer):
+class FanOutSettings(ConsumerSettings):
     """The fan-out: small batches, because events are waited for."""
 
     batch_size: BatchSize = 500
@@ -87,7 +87,7 @@ class FanOut(StreamConsumer):
     retry_attempts: RetryAttempts = 10
 
 
-class Archiver(StreamConsumer):
+class ArchiverSettings(ConsumerSettings):
     """The archiver: large batches, because each becomes objects, and many small ones cost more."""
 
     batch_size: BatchSize = 10_000
@@ -95,7 +95,7 @@ class Archiver(StreamConsumer):
     retry_attempts: RetryAttempts = 60
 
 
-class Archive(Model):
+class ArchiveSettings(Model):
     """How long the archive keeps what, in days."""
 
     raw_days: TicketDays = 400
@@ -108,7 +108,7 @@ class Archive(Model):
     former_sources: tuple[SourceName, ...] = ()
 
     @model_validator(mode="after")
-    def _cold_storage_pays(self) -> Archive:
+    def _cold_storage_pays(self) -> ArchiveSettings:
         cold = self.cold_after_days
         if cold is not None and self.raw_days < cold + COLD_STORAGE_DAYS:
             raise ValueError(
@@ -127,19 +127,19 @@ class Deployment(Model):
     region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     sources: tuple[SourceName, ...]
     source_directory: Path = Path("sources")
-    stream: Stream = Stream()
-    fan_out: FanOut = FanOut()
-    archiver: Archiver = Archiver()
-    archive: Archive = Archive()
-    throttle: Throttle = Throttle()
+    stream: StreamSettings = StreamSettings()
+    fan_out: FanOutSettings = FanOutSettings()
+    archiver: ArchiverSettings = ArchiverSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    throttle: ThrottleSettings = ThrottleSettings()
     authorizer: AtTheDoor = AtTheDoor()
     receiver: AtTheDoor = AtTheDoor()
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30
     web_acl: bool = False
     domain: Domain | None = None
-    pollers: dict[SourceName, Poller] = Field(default_factory=dict)
-    alarms: Alarms = Alarms()
+    pollers: dict[SourceName, PollerSettings] = Field(default_factory=dict)
+    alarms: AlarmSettings = AlarmSettings()
 
     @field_validator("sources")
     @classmethod

@@ -20,7 +20,7 @@ SilenceHours = Annotated[int, Field(ge=1, le=MOST_SILENCE_HOURS)]
 Minutes = Annotated[int, Field(ge=1, le=1_440)]
 
 
-class Alarms(Model):
+class AlarmSettings(Model):
     """Thresholds of the alarms, and who is told."""
 
     emails: tuple[Email, ...] = ()

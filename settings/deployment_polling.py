@@ -16,7 +16,7 @@ _BASE_URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9_~-][A-Za-z0-9._
 _LOOPBACK = {"127.0.0.1", "localhost"}
 
 
-class Poller(Model):
+class PollerSettings(Model):
     """Where one source's API is for this stage. What is not set is as `source.yaml` says."""
 
     base_url: str | None = Field(

@@ -20,7 +20,7 @@ class Limit(Model):
     burst: int = Field(ge=1, description="requests at once")
 
 
-class Throttle(Model):
+class ThrottleSettings(Model):
     """The limit over all sources, and those of single ones."""
 
     rate: int = Field(default=5_000, ge=1, description="requests a second")

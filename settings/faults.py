@@ -41,7 +41,7 @@ class Fault:
         return asdict(self)
 
 
-class SettingsError(PipelineError):
+class WrongSettingsError(PipelineError):
     """Settings are wrong. `faults` has each of them, the message is one line for each.
 
     Parameters

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from settings.deployment import DeploymentError
-from settings.deployment_polling import Poller
+from settings.deployment_polling import PollerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -73,7 +73,7 @@ def poll_targets(
     if faults:
         raise DeploymentError("\n".join(faults))
     return tuple(
-        _target(name, poll, deployment.pollers.get(name, Poller()))
+        _target(name, poll, deployment.pollers.get(name, PollerSettings()))
         for name, poll in _polled(sources)
     )
 
@@ -106,12 +106,14 @@ def _polled(sources: Mapping[str, LoadedSource]) -> Iterator[tuple[str, Polling]
             yield name, source.settings.poll
 
 
-def _faults(pollers: Mapping[str, Poller], sources: Mapping[str, LoadedSource]) -> Iterator[str]:
+def _faults(
+    pollers: Mapping[str, PollerSettings], sources: Mapping[str, LoadedSource]
+) -> Iterator[str]:
     polled = dict(_polled(sources))
     for name in sorted(set(pollers) - set(polled)):
         yield f"{name}: the source is not polled; its source.yaml has no 'ingest: poll'"
     for name, poll in polled.items():
-        settings = pollers.get(name, Poller())
+        settings = pollers.get(name, PollerSettings())
         for variable in sorted(set(settings.variables) - set(poll.variables)):
             known = ", ".join(sorted(poll.variables)) or "none"
             yield f"{name}.variables.{variable}: the source has no such variable; it has: {known}"
@@ -119,13 +121,13 @@ def _faults(pollers: Mapping[str, Poller], sources: Mapping[str, LoadedSource]) 
             yield f"{name}.variables.{variable}: this key is required: {poll.variables[variable]}"
 
 
-def _needed(poll: Polling, settings: Poller) -> set[str]:
+def _needed(poll: Polling, settings: PollerSettings) -> set[str]:
     """Give the variables of the URLs; an own base URL has none."""
     texts = [settings.base_url or poll.base_url, *(feed.path for feed in poll.feeds.values())]
     return {name for text in texts for name in _PLACEHOLDER.findall(text)}
 
 
-def _target(name: str, poll: Polling, settings: Poller) -> PollTarget:
+def _target(name: str, poll: Polling, settings: PollerSettings) -> PollTarget:
     start, every = settings.start_hours_ago, settings.every_minutes
     return PollTarget(
         source=name,

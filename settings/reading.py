@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from settings.expectations import faults_of, one_line
-from settings.faults import Fault, SettingsError
+from settings.faults import Fault, WrongSettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ LARGEST_FILE = 16_000_000
 
 def read_yaml(
     path: Path,
-    kind: type[SettingsError] = SettingsError,
+    kind: type[WrongSettingsError] = WrongSettingsError,
     absent: str = "there is no such file",
 ) -> Any:
     """Read one YAML file.
@@ -31,20 +31,20 @@ def read_yaml(
     ----------
     path : Path
         The file.
-    kind : type[SettingsError]
+    kind : type[WrongSettingsError]
         What is raised.
     absent : str
         What is said where there is no such file.
 
     Raises
     ------
-    SettingsError
+    WrongSettingsError
         When it is missing, is no file, is too large, is no UTF-8 or no YAML.
     """
     try:
         _refuse_unfit(path, kind, absent)
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except SettingsError:
+    except WrongSettingsError:
         raise
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
@@ -55,7 +55,7 @@ def read_yaml(
     raise kind(Fault(str(path), "", one_line(reason)))
 
 
-def _refuse_unfit(path: Path, kind: type[SettingsError], absent: str) -> None:
+def _refuse_unfit(path: Path, kind: type[WrongSettingsError], absent: str) -> None:
     if not path.exists():
         raise kind(Fault(str(path), "", absent))
     if not path.is_file():
@@ -68,7 +68,7 @@ def _refuse_unfit(path: Path, kind: type[SettingsError], absent: str) -> None:
 def read_mapping(
     path: Path,
     example: str,
-    kind: type[SettingsError] = SettingsError,
+    kind: type[WrongSettingsError] = WrongSettingsError,
     absent: str = "there is no such file",
 ) -> dict[str, Any]:
     """Read one YAML file that holds a mapping.
@@ -80,7 +80,7 @@ def read_mapping(
 
     Raises
     ------
-    SettingsError
+    WrongSettingsError
         As `read_yaml`, and when it holds anything else.
     """
     document = read_yaml(path, kind, absent)
@@ -93,7 +93,7 @@ def checked(
     model: type[Settings],
     document: dict[str, Any],
     path: Path,
-    kind: type[SettingsError] = SettingsError,
+    kind: type[WrongSettingsError] = WrongSettingsError,
     faults: Sequence[Fault] = (),
 ) -> Settings:
     """Return a document as a model of it.
@@ -106,14 +106,14 @@ def checked(
         What was read.
     path : Path
         Where it was read.
-    kind : type[SettingsError]
+    kind : type[WrongSettingsError]
         What is raised.
     faults : Sequence[Fault]
         What is known to be wrong with it already.
 
     Raises
     ------
-    SettingsError
+    WrongSettingsError
         With all that is wrong.
     """
     try:

@@ -49,7 +49,7 @@ class Archive(Construct):
         The parent.
     construct_id : str
         The name within it.
-    settings : deployment.Archive
+    settings : deployment.ArchiveSettings
         How long what is kept.
     key : kms.IKey, optional
         Encrypts both; without one, the keys that AWS manages do.
@@ -60,7 +60,7 @@ class Archive(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: deployment.Archive,
+        settings: deployment.ArchiveSettings,
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -98,7 +98,7 @@ class Archive(Construct):
         )
         return queue
 
-    def _bucket(self, settings: deployment.Archive) -> s3.Bucket:
+    def _bucket(self, settings: deployment.ArchiveSettings) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
@@ -147,7 +147,7 @@ class Archive(Construct):
         resource.add_resource_dependency(cast("CfnResource", policy))
 
 
-def _lifecycle(settings: deployment.Archive) -> list[s3.LifecycleRule]:
+def _lifecycle(settings: deployment.ArchiveSettings) -> list[s3.LifecycleRule]:
     """Give the rules by prefix, and one for the whole bucket.
 
     The ledger and the jobs go with `raw/`, which they explain: an audit of a day of which only one
@@ -183,7 +183,7 @@ def _lifecycle(settings: deployment.Archive) -> list[s3.LifecycleRule]:
     return [*rules, rest]
 
 
-def _cool(settings: deployment.Archive) -> list[s3.Transition]:
+def _cool(settings: deployment.ArchiveSettings) -> list[s3.Transition]:
     if settings.cold_after_days is None:
         return []
     return [

@@ -13,7 +13,7 @@ from infra.application.checks import acknowledge
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
 
-    from settings.deployment import Stream
+    from settings.deployment import StreamSettings
 
 
 class EventStream(Construct):
@@ -28,7 +28,7 @@ class EventStream(Construct):
         The parent.
     construct_id : str
         The name within it.
-    settings : Stream
+    settings : StreamSettings
         Mode, retention and record size.
     key : kms.IKey, optional
         Encrypts it; without one, the key that AWS manages does.
@@ -39,7 +39,7 @@ class EventStream(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Stream,
+        settings: StreamSettings,
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)

@@ -42,7 +42,7 @@ class StreamConsumer(Construct):
         The function's variables.
     permissions : Mapping[str, Sequence[iam.PolicyStatement]]
         What it may do besides reading the stream and writing to the archive.
-    settings : deployment.StreamConsumer
+    settings : deployment.ConsumerSettings
         Sizes and batch settings.
     stream : kinesis.Stream
         Where records come from.
@@ -66,7 +66,7 @@ class StreamConsumer(Construct):
         description: str,
         environment: Mapping[str, str],
         permissions: Mapping[str, Sequence[iam.PolicyStatement]],
-        settings: deployment.StreamConsumer,
+        settings: deployment.ConsumerSettings,
         stream: kinesis.Stream,
         maximum_record_age_seconds: int,
         bucket: s3.Bucket,
@@ -99,7 +99,7 @@ class StreamConsumer(Construct):
 
     def _map(
         self,
-        settings: deployment.StreamConsumer,
+        settings: deployment.ConsumerSettings,
         stream: kinesis.Stream,
         maximum_record_age_seconds: int,
         bucket: s3.Bucket,

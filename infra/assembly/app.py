@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from aws_cdk import App
 
-    from settings.delivery_pipeline import Delivery
+    from settings.delivery_pipeline import DeliverySettings
     from settings.delivery_stages import StagePlan
     from settings.deployment import Deployment
     from settings.source.loader import LoadedSource
@@ -87,7 +87,7 @@ def synthesize(
 
 
 def synthesize_delivery(
-    delivery: Delivery,
+    delivery: DeliverySettings,
     plans: Sequence[StagePlan],
     output: Path,
     *,
@@ -97,7 +97,7 @@ def synthesize_delivery(
 
     Parameters
     ----------
-    delivery : Delivery
+    delivery : DeliverySettings
         The pipeline's settings.
     plans : Sequence[StagePlan]
         Its stages.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from infra.application.stack import ApplicationStack
-    from settings.delivery_pipeline import Delivery, DeliveryStage
+    from settings.delivery_pipeline import DeliverySettings, DeliveryStage
     from settings.deployment import Deployment
     from settings.source.loader import LoadedSource
 
@@ -30,7 +30,7 @@ _READ_PREFIXES = (RAW_PREFIX, LEDGER_PREFIX, FAILED_PREFIX)
 _LONGEST_ROLE_NAME = 64
 
 
-def step_role_name(delivery: Delivery, stage: DeliveryStage, check: Check) -> str:
+def step_role_name(delivery: DeliverySettings, stage: DeliveryStage, check: Check) -> str:
     """Give the name of the role that a check's build runs with, in the pipeline's account."""
     return _bounded(f"{delivery.stack_name}-{stage.name}-{check}")
 
@@ -54,7 +54,7 @@ def add_target_role(
     stack: ApplicationStack,
     *,
     check: Check,
-    delivery: Delivery,
+    delivery: DeliverySettings,
     stage: DeliveryStage,
     deployment: Deployment,
     sources: Mapping[str, LoadedSource],
@@ -71,7 +71,7 @@ def add_target_role(
         The stack that is checked.
     check : Check
         Whether for the smoke test or for the load test.
-    delivery : Delivery
+    delivery : DeliverySettings
         The pipeline's settings.
     stage : DeliveryStage
         The stage.

@@ -13,7 +13,7 @@ from settings.delivery_pipeline import BothSource, CodeCommit, GitHub
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from settings.delivery_pipeline import Delivery
+    from settings.delivery_pipeline import DeliverySettings
 
 UNPACKED = "private-config"
 """Where the additional input is unpacked.
@@ -58,14 +58,14 @@ class Sources:
         return [f"rm -rf {self.config_folder}", f"cp -RL {UNPACKED} {self.config_folder}"]
 
 
-def find_sources(scope: Construct, delivery: Delivery) -> Sources:
+def find_sources(scope: Construct, delivery: DeliverySettings) -> Sources:
     """Give the sources that the settings name.
 
     Parameters
     ----------
     scope : Construct
         The pipeline's stack.
-    delivery : Delivery
+    delivery : DeliverySettings
         The settings.
     """
     source = delivery.source

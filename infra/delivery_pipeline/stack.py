@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from infra.application.stack import FunctionAssets
     from infra.delivery_pipeline.checks import Check
-    from settings.delivery_pipeline import Delivery
+    from settings.delivery_pipeline import DeliverySettings
     from settings.delivery_stages import PlannedStack, StagePlan
     from settings.source.loader import LoadedSource
 
@@ -49,7 +49,7 @@ class DeliveryStack(Stack):
     ----------
     scope : Construct
         The app.
-    delivery : Delivery
+    delivery : DeliverySettings
         The settings.
     stages : Sequence[tuple[StagePlan, Sequence[StackParts]]]
         The stages in order, each with the parts of its stacks.
@@ -61,7 +61,7 @@ class DeliveryStack(Stack):
         self,
         scope: Construct,
         *,
-        delivery: Delivery,
+        delivery: DeliverySettings,
         stages: Sequence[tuple[StagePlan, Sequence[StackParts]]],
         cli_version: str,
     ) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from infra.delivery_pipeline.checks import Check
     from infra.delivery_pipeline.sources import Sources
-    from settings.delivery_pipeline import Delivery, LoadTest
+    from settings.delivery_pipeline import DeliverySettings, LoadTest
     from settings.delivery_stages import PlannedStack, StagePlan
 
 OUTPUT = "cdk.out"
@@ -84,7 +84,7 @@ def synth_step(sources: Sources, source_folders: Iterable[str]) -> pipelines.Cod
 def check_steps(
     scope: Construct,
     *,
-    delivery: Delivery,
+    delivery: DeliverySettings,
     plan: StagePlan,
     sources: Sources,
 ) -> list[pipelines.CodeBuildStep]:
@@ -94,7 +94,7 @@ def check_steps(
     ----------
     scope : Construct
         The pipeline's stack.
-    delivery : Delivery
+    delivery : DeliverySettings
         The pipeline's settings.
     plan : StagePlan
         The stage.
@@ -112,7 +112,7 @@ def check_steps(
 
 
 def _check(
-    scope: Construct, check: Check, delivery: Delivery, plan: StagePlan, sources: Sources
+    scope: Construct, check: Check, delivery: DeliverySettings, plan: StagePlan, sources: Sources
 ) -> pipelines.CodeBuildStep:
     account = delivery.account_of(plan.stage)
     targets = {

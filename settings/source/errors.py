@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from settings.faults import SettingsError
+from settings.faults import WrongSettingsError
 
 
-class SourceError(SettingsError):
+class SourceError(WrongSettingsError):
     """A source, its folder or a file for it is wrong."""

@@ -32,14 +32,14 @@ class PostHandshake(Model):
     )
 
 
-class Handshake(Model):
+class HandshakeSettings(Model):
     """The handshakes of one sender."""
 
     get: GetHandshake | None = None
     post: PostHandshake | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> Handshake:
+    def _one(self) -> HandshakeSettings:
         if self.get is None and self.post is None:
             raise ValueError("give 'get', 'post' or both")
         return self

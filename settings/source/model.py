@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
-from settings.source.handshake import Handshake
+from settings.source.handshake import HandshakeSettings
 from settings.source.polling import FEED_HEADER, Polling
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Split(Model):
     path: FieldPath = Field(description="dotted path to the list; '.' when the body is the list")
 
 
-class Queue(Model):
+class QueueSettings(Model):
     """The queue that MozDef reads; several sources may share one by its name."""
 
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$")
@@ -160,7 +160,7 @@ class Source(Model):
     authentication: (
         Annotated[TokenAuthentication | HmacAuthentication, Field(discriminator="type")] | None
     ) = None
-    handshake: Handshake | None = None
+    handshake: HandshakeSettings | None = None
     poll: Polling | None = None
     content_types: tuple[MediaType, ...] = ("application/json",)
     form_field: str | None = Field(
@@ -177,7 +177,7 @@ class Source(Model):
     split: Split | None = None
     allowed_networks: tuple[str, ...] = ()
     mozdef: MozdefMapping = MozdefMapping()
-    queue: Queue = Queue()
+    queue: QueueSettings = QueueSettings()
 
     @property
     def parameter(self) -> str:

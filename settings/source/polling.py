@@ -100,7 +100,7 @@ class Window(Model):
     )
 
 
-class RateLimit(Model):
+class RateLimitHeaders(Model):
     """Which headers tell how many requests are left, beside 429 and Retry-After."""
 
     remaining_header: HeaderName
@@ -164,7 +164,7 @@ class Polling(Model):
     headers: dict[HeaderName, str] = Field(
         default_factory=dict, description="sent with every request, such as Accept"
     )
-    rate_limit: RateLimit | None = None
+    rate_limit: RateLimitHeaders | None = None
     start_hours_ago: int = Field(
         default=24, ge=0, le=24 * 365, description="where the very first poll begins"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from infra.assembly.app import synthesize, template_path
 from settings.deployment import Deployment
-from settings.deployment_polling import Poller
+from settings.deployment_polling import PollerSettings
 from settings.deployment_protection import AtTheDoor, Domain
 from settings.source.loader import load_sources
 from tests.infra.delivery_support import (
@@ -144,8 +144,8 @@ def everything(
             sources=("github", "generic", "slack", "okta-system-log", "duo-admin", "alarms"),
             source_directory=private_sources,
             pollers={
-                "okta-system-log": Poller(variables={"domain": "example.okta.com"}),
-                "duo-admin": Poller(variables={"host": "api-00000000.duosecurity.com"}),
+                "okta-system-log": PollerSettings(variables={"domain": "example.okta.com"}),
+                "duo-admin": PollerSettings(variables={"host": "api-00000000.duosecurity.com"}),
             },
             authorizer=AtTheDoor(reserved_concurrency=50),
             receiver=AtTheDoor(reserved_concurrency=200),

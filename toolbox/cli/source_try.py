@@ -27,7 +27,7 @@ from toolbox.cli.source_options import (
 from toolbox.sources.checking import describe, explain
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
-from toolbox.sources.samples import Request, authenticate
+from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 from toolbox.terminal.printable import printable
 
@@ -107,17 +107,23 @@ def _read(file: Path) -> bytes:
 
 def _request(
     source: LoadedSource, body: bytes, given: dict[str, str], secret: SecretChoice
-) -> tuple[Request, dict[str, str]]:
+) -> tuple[SampleRequest, dict[str, str]]:
     headers = {"Content-Type": source.settings.content_types[0], **given}
     if source.settings.poll is not None:
         headers.setdefault(FEED_HEADER, next(iter(source.settings.poll.feeds)))
-        return Request(headers, body), {"secret": make_secret(), "text": "fetched, not signed"}
+        return SampleRequest(headers, body), {
+            "secret": make_secret(),
+            "text": "fetched, not signed",
+        }
     proof = source.settings.authentication
     names = {name.lower() for name in given}
     if secret is SecretChoice.PROMPT:
         key = typer.prompt(f"{source.settings.parameter} of {source.name}", hide_input=True)
         if proof is not None and proof.header.lower() in names:
-            return Request(headers, body), {"secret": key, "text": "with the proof that was given"}
+            return SampleRequest(headers, body), {
+                "secret": key,
+                "text": "with the proof that was given",
+            }
         text = "signed with the secret that was typed"
     else:
         key, text = make_secret(), "signed with a throw-away secret"
@@ -126,7 +132,7 @@ def _request(
     made = authenticate(source, key, body, now=time.time(), headers=headers)
     replaced = {name.lower() for name in made}
     headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-    return Request(headers | made, body), {"secret": key, "text": text}
+    return SampleRequest(headers | made, body), {"secret": key, "text": text}
 
 
 def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.live import Live
 
-from settings.deployment_alarms import Alarms
+from settings.deployment_alarms import AlarmSettings
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.cli.status_screen import document, screen
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
@@ -61,7 +61,7 @@ def status(
             _watch(watcher, minutes, stop, as_json=as_json)
         return
     found = watcher.look(time.time(), minutes)
-    risks = found.risks(Alarms())
+    risks = found.risks(AlarmSettings())
     if as_json:
         print_json(document(found, risks))
     else:
@@ -83,7 +83,7 @@ def _watch(watcher: Watcher, minutes: int, stop: StopWish, *, as_json: bool) -> 
     with live or nullcontext():
         while not stop():
             found = watcher.look(time.time(), minutes)
-            risks = found.risks(Alarms())
+            risks = found.risks(AlarmSettings())
             if as_json:
                 sys.stdout.write(orjson.dumps(document(found, risks)).decode() + "\n")
                 sys.stdout.flush()

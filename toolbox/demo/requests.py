@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from toolbox.demo.source import NAME, TICKETS
-from toolbox.sources.samples import Request, authenticate
+from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
@@ -64,13 +64,13 @@ def make_parts(
             "X-GitHub-Delivery": str(uuid.uuid4()),
         }
         proof = authenticate(github, secret, body, now=now())
-        return Outgoing("github", event, Request({**headers, **proof}, body))
+        return Outgoing("github", event, SampleRequest({**headers, **proof}, body))
 
     def token(document: Any, name: str = "generic", *, secret: str = "") -> Outgoing:
         body = orjson.dumps(document)
         headers = {"Content-Type": "application/json"}
         proof = authenticate(sources[name], secret or secrets[name], body, now=now())
-        return Outgoing(name, name, Request({**headers, **proof}, body))
+        return Outgoing(name, name, SampleRequest({**headers, **proof}, body))
 
     real = [webhook(name, orjson.dumps(body)) for name, body in examples if name != "ping"]
     pings = [webhook(name, orjson.dumps(body)) for name, body in examples if name == "ping"]

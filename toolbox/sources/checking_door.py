@@ -46,12 +46,14 @@ class Door:
     source: CompiledSource
     secrets: SecretStore
 
-    def take(self, sent: samples.Request, name: str, arrived_ms: int, sender: str) -> Decision:
+    def take(
+        self, sent: samples.SampleRequest, name: str, arrived_ms: int, sender: str
+    ) -> Decision:
         """Give the answer to a request, or its envelope where it is put on the stream.
 
         Parameters
         ----------
-        sent : samples.Request
+        sent : samples.SampleRequest
             The request as its sender makes it.
         name : str
             Stands for the id that API Gateway gives it.
@@ -82,7 +84,7 @@ class Door:
             return denied(403, "forbidden", f"The token in {source.token_header} is wrong.")
         return None
 
-    def _missing(self, sent: samples.Request) -> Answer | None:
+    def _missing(self, sent: samples.SampleRequest) -> Answer | None:
         # With their case, as API Gateway is documented to compare them.
         given = {name for name, value in sent.headers.items() if value.strip()}
         missing = [name for name in self.loaded.settings.headers.require if name not in given]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.event.events import Outcome
     from settings.source.loader import LoadedSource
-    from toolbox.sources.samples import LoadedSample, Request
+    from toolbox.sources.samples import LoadedSample, SampleRequest
 
 #: An address of the documentation range (RFC 5737) stands for the sender's.
 SENDER = "192.0.2.1"
@@ -126,7 +126,7 @@ class Rehearsal:
         request = sample.request(self.secrets, self.now)
         return self.take(sample.source.name, request, sample.name)
 
-    def take(self, source: str, request: Request, name: str) -> Ending:
+    def take(self, source: str, request: SampleRequest, name: str) -> Ending:
         """Take a request the whole way, but for the memory of duplicates and the queue."""
         compiled_source = self._catalog.sources[source]
         sender = _allowed_address(compiled_source.allowed_networks)

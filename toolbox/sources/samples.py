@@ -54,7 +54,7 @@ class Expectation(BaseModel):
             yield "answer", "is given only if the outcome is 'answered'"
 
 
-class Sample(BaseModel):
+class SampleFile(BaseModel):
     """One file in a source's `samples/`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,7 +70,7 @@ class Sample(BaseModel):
     expect: Expectation
 
     @model_validator(mode="after")
-    def _one_body(self) -> Sample:
+    def _one_body(self) -> SampleFile:
         given = (self.body, self.body_file, self.body_base64)
         if sum(part is not None for part in given) != 1:
             refuse([("body", "give exactly one of 'body', 'body_file' and 'body_base64'")])
@@ -78,7 +78,7 @@ class Sample(BaseModel):
 
 
 @dataclass(frozen=True)
-class Request:
+class SampleRequest:
     """A request as a sender would make it."""
 
     headers: dict[str, str]
@@ -92,10 +92,10 @@ class LoadedSample:
 
     name: str
     source: LoadedSource
-    settings: Sample
+    settings: SampleFile
     body: bytes
 
-    def request(self, secrets: tuple[str, ...], now: float) -> Request:
+    def request(self, secrets: tuple[str, ...], now: float) -> SampleRequest:
         """Make the request, signed as the sample says.
 
         Parameters
@@ -119,7 +119,7 @@ class LoadedSample:
                 headers=headers,
                 also=f"not {secret}" if self.settings.sign == "several" else None,
             )
-        return Request(headers, self.body, self.settings.method)
+        return SampleRequest(headers, self.body, self.settings.method)
 
 
 def authenticate(
@@ -202,12 +202,12 @@ def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
     """
     for path in sorted((source.folder / "samples").glob("*.yaml")):
         document = read_mapping(path, "'description', 'body', 'expect', …", SourceError)
-        settings = checked(Sample, document, path, SourceError)
+        settings = checked(SampleFile, document, path, SourceError)
         _check_signing(source, settings, path)
         yield LoadedSample(path.stem, source, settings, _body(settings, path))
 
 
-def _check_signing(source: LoadedSource, settings: Sample, path: Path) -> None:
+def _check_signing(source: LoadedSource, settings: SampleFile, path: Path) -> None:
     # It would be signed as 'current', and the sample would show nothing of what it is there for.
     scheme = source.settings.authentication
     hmac = scheme if isinstance(scheme, HmacAuthentication) else None
@@ -217,7 +217,7 @@ def _check_signing(source: LoadedSource, settings: Sample, path: Path) -> None:
         raise _error(path, "sign", "'several' needs authentication.separator in source.yaml")
 
 
-def _body(settings: Sample, path: Path) -> bytes:
+def _body(settings: SampleFile, path: Path) -> bytes:
     if settings.body is not None:
         return settings.body.encode()
     if settings.body_base64 is not None:

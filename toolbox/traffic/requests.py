@@ -11,7 +11,7 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import LoadedSource, SourceError
-from toolbox.sources.samples import Request, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate, load_samples
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
@@ -109,26 +109,28 @@ def make_requests(
         outgoing = Outgoing(
             source.name,
             "corrupt" if corrupt else name,
-            Request({**fresh.headers, **proof}, fresh.body),
+            SampleRequest({**fresh.headers, **proof}, fresh.body),
         )
         if not corrupt:
             last = outgoing
         yield outgoing
 
 
-def _make_fresh(source: LoadedSource, body: bytes, headers: dict[str, str], number: int) -> Request:
+def _make_fresh(
+    source: LoadedSource, body: bytes, headers: dict[str, str], number: int
+) -> SampleRequest:
     """Make a payload an event of its own, where the source tells events apart."""
     locator = source.settings.delivery_id
     if locator is not None and locator.header is not None:
-        return Request({**headers, locator.header: str(uuid.uuid4())}, body)
+        return SampleRequest({**headers, locator.header: str(uuid.uuid4())}, body)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Request(headers, body)
+        return SampleRequest(headers, body)
     changed = False
     for event in _events(source, document):
         changed |= _mark(event, locator, f"{number}-{uuid.uuid4()}")
-    return Request(headers, orjson.dumps(document) if changed else body)
+    return SampleRequest(headers, orjson.dumps(document) if changed else body)
 
 
 def _events(source: LoadedSource, document: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from settings.deployment_alarms import Alarms
+    from settings.deployment_alarms import AlarmSettings
 
 COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored")
 REDRIVE = "-redrive"
@@ -102,7 +102,7 @@ class Status:
     feeds: tuple[FeedState, ...]
     alarms: tuple[str, ...] | None = None
 
-    def risks(self, thresholds: Alarms) -> list[str]:
+    def risks(self, thresholds: AlarmSettings) -> list[str]:
         """Say what needs someone.
 
         Where alarms watch, they are right: they know the stage's own thresholds. Elsewhere it is
@@ -110,14 +110,14 @@ class Status:
 
         Parameters
         ----------
-        thresholds : Alarms
+        thresholds : AlarmSettings
             For a deployment without alarms.
         """
         if self.alarms is not None:
             return [f"alarm {name}" for name in self.alarms]
         return list(self._judged(thresholds))
 
-    def _judged(self, thresholds: Alarms) -> Iterator[str]:
+    def _judged(self, thresholds: AlarmSettings) -> Iterator[str]:
         minutes = {
             "fan-out": thresholds.fan_out_age_minutes,
             "archiver": thresholds.archiver_age_minutes,

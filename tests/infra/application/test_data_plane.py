@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.application.queues import Queues
-from settings.deployment import Archive, Archiver, Deployment, DeploymentError, FanOut, Stream
+from settings.deployment import (
+    ArchiverSettings,
+    ArchiveSettings,
+    Deployment,
+    DeploymentError,
+    FanOutSettings,
+    StreamSettings,
+)
 from tests.infra.application.test_archive import expiry
 from tests.infra.application.test_archive_tables import table_parameters
 
@@ -62,10 +69,10 @@ def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployme
     return synthesized(
         deployment.model_copy(
             update={
-                "stream": Stream(
+                "stream": StreamSettings(
                     mode="provisioned", shards=3, retention_hours=24, max_record_kib=4_096
                 ),
-                "fan_out": FanOut(
+                "fan_out": FanOutSettings(
                     batch_size=7,
                     batching_window_seconds=0,
                     parallelization_factor=2,
@@ -74,10 +81,10 @@ def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployme
                     retry_attempts=3,
                     reserved_concurrency=9,
                 ),
-                "archiver": Archiver(
+                "archiver": ArchiverSettings(
                     batch_size=70, batching_window_seconds=5, memory_mb=256, retry_attempts=2
                 ),
-                "archive": Archive(
+                "archive": ArchiveSettings(
                     raw_days=90, cold_after_days=None, quarantine_days=7, former_sources=("okta",)
                 ),
                 "sources": ("generic",),

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from settings.deployment import Deployment, DeploymentError, Stream, load_deployment
-from settings.deployment_polling import Poller
+from settings.deployment import Deployment, DeploymentError, StreamSettings, load_deployment
+from settings.deployment_polling import PollerSettings
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -43,7 +43,7 @@ def test_extended_example_says_the_defaults() -> None:
 def test_extended_example_explains_every_option() -> None:
     text = (CONFIG / "extended-example.yaml").read_text()
     words = {line.strip(" #").partition(":")[0] for line in text.splitlines()}
-    assert (options(Deployment) | options(Poller)) - {"stage"} <= words
+    assert (options(Deployment) | options(PollerSettings)) - {"stage"} <= words
 
 
 def test_the_example_of_a_poller_can_be_used(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_example_of_a_poller_can_be_used(tmp_path: Path) -> None:
     lines = [line.removeprefix("# ").removeprefix("#") for line in example.splitlines()]
     head = head.replace("  - generic\n", "  - generic\n  - github-audit-log\n")
     poller = load_deployment(write(tmp_path, head + "\n".join(lines))).pollers["github-audit-log"]
-    assert set(Poller.model_fields) == poller.model_fields_set
+    assert set(PollerSettings.model_fields) == poller.model_fields_set
 
 
 def options(model: type[BaseModel]) -> set[str]:
@@ -140,4 +140,6 @@ def test_a_file_that_is_not_there_is_told_which_are(tmp_path: Path) -> None:
     ("hours", "seconds"), [(24, 74_057), (168, 518_400), (196, 604_800), (8_760, 604_800)]
 )
 def test_records_are_given_up_before_the_stream_forgets_them(hours: int, seconds: int) -> None:
-    assert Stream(retention_hours=hours).maximum_record_age_seconds == seconds < hours * 3_600
+    assert (
+        StreamSettings(retention_hours=hours).maximum_record_age_seconds == seconds < hours * 3_600
+    )

@@ -15,7 +15,7 @@ from pipeline.event.outcomes import Verdict
 from pipeline.polling.report import Report
 from pipeline.runtime import metrics
 from settings.deployment import Deployment, DeploymentError
-from settings.deployment_alarms import Alarms
+from settings.deployment_alarms import AlarmSettings
 from tests.infra.policies import granted, statements
 from tests.support.watched import Named, dashboards, in_alarms, in_dashboards, of_type, text
 
@@ -101,7 +101,7 @@ def every_way(sources: Path, synthesized: Callable[[Deployment], Synthesized]) -
             service="ingest",
             sources=("github", "generic", "door", "pulled"),
             source_directory=sources,
-            alarms=Alarms.model_validate(settings),
+            alarms=AlarmSettings.model_validate(settings),
         )
     )
 
@@ -371,7 +371,7 @@ def test_fifty_sources_fit(
             service="ingest",
             sources=tuple(names),
             source_directory=tmp_path,
-            alarms=Alarms.model_validate({"silence_hours": dict.fromkeys(names, 24)}),
+            alarms=AlarmSettings.model_validate({"silence_hours": dict.fromkeys(names, 24)}),
         )
     )
     assert len(many.document["Resources"]) <= 500

@@ -49,8 +49,11 @@ DOCUMENTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
         deployment.Deployment,
         {"stage": "dev", **_read(ROOT / "config" / "extended-example.yaml")},
     ),
-    (delivery_pipeline.Delivery, _read(ROOT / "config" / "delivery-example.yaml")),
-    *((samples.Sample, _read(path)) for path in sorted(ROOT.glob("catalog/zoom/samples/*.yaml"))),
+    (delivery_pipeline.DeliverySettings, _read(ROOT / "config" / "delivery-example.yaml")),
+    *(
+        (samples.SampleFile, _read(path))
+        for path in sorted(ROOT.glob("catalog/zoom/samples/*.yaml"))
+    ),
 ]
 KEYS = st.sampled_from(["type", "mode", "provider", "header", "path", "name", "odd", "", "a.b\n"])
 SCALARS = (

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from settings.delivery_pipeline import BothSource, Delivery, GitHubSource, LoadTest
+from settings.delivery_pipeline import BothSource, DeliverySettings, GitHubSource, LoadTest
 from settings.delivery_stages import DeliverySettingsError, load_delivery, plan_stages
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -63,7 +63,7 @@ def test_the_example_says_the_defaults_and_explains_every_option() -> None:
     dev, staging, production = delivery.stages
     assert (dev.name, staging.load_test, production.approval) == ("dev", LoadTest(), True)
     words = {line.strip().lstrip("#- ").partition(":")[0] for line in path.read_text().splitlines()}
-    assert options(Delivery) <= words
+    assert options(DeliverySettings) <= words
 
 
 def test_the_minimal_settings_in_the_example_are_enough(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from settings.expectations import one_line, said
-from settings.faults import Fault, SettingsError
+from settings.faults import Fault, WrongSettingsError
 from settings.reading import LARGEST_FILE, read_yaml
 from settings.source.loader import SourceError, load_source
 from toolbox.cli.main import app
@@ -199,18 +199,18 @@ def test_a_wrong_file_ends_other_commands_with_the_status_of_wrong_usage(
     (folder / "source.yaml").write_text("version: 2\ntitle: 5\n")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["source", "show", "sender"])
-    assert isinstance(result.exception, SettingsError)
+    assert isinstance(result.exception, WrongSettingsError)
     assert [fault.key for fault in result.exception.faults] == ["version", "title"]
 
 
 def test_an_error_is_a_line_for_each_fault() -> None:
-    error = SettingsError(Fault("a.yaml", "b.c", "expected 1 or more", "0"), "no file at all")
+    error = WrongSettingsError(Fault("a.yaml", "b.c", "expected 1 or more", "0"), "no file at all")
     assert str(error) == "a.yaml: b.c: expected 1 or more, not 0\nno file at all"
     assert error.faults[1] == Fault("", "", "no file at all")
 
 
 def test_a_missing_file_is_said_by_the_reader(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no such file"):
+    with pytest.raises(WrongSettingsError, match="there is no such file"):
         read_yaml(tmp_path / "none.yaml")
 
 

@@ -17,7 +17,7 @@ from pipeline.event.outcomes import Reason, Verdict
 from pipeline.polling.report import Report
 from pipeline.runtime import metrics
 from pipeline.runtime.event_log import IDS_IN_A_LINE, MOST_REJECTED, log_events, place
-from settings.deployment_alarms import Alarms
+from settings.deployment_alarms import AlarmSettings
 from tests.support.bench import Bench, github, record
 from toolbox.cli import status as command
 from toolbox.cli.status_local import LocalWatcher
@@ -63,7 +63,7 @@ def emitted(capsys: pytest.CaptureFixture[str], folder: Path, name: str = "fan-o
 
 
 def test_nothing_is_at_risk_while_all_is_below_the_thresholds() -> None:
-    assert QUIET.risks(Alarms()) == []
+    assert QUIET.risks(AlarmSettings()) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_nothing_is_at_risk_while_all_is_below_the_thresholds() -> None:
     ],
 )
 def test_each_thing_that_is_at_risk_is_said(change: dict[str, Any], said: str) -> None:
-    assert replace(QUIET, **change).risks(Alarms()) == [said]
+    assert replace(QUIET, **change).risks(AlarmSettings()) == [said]
 
 
 def test_just_below_a_threshold_is_no_risk() -> None:
@@ -87,14 +87,14 @@ def test_just_below_a_threshold_is_no_risk() -> None:
         "queues": (QueueState("q", 4, 0, 899.0),),
         "feeds": (FeedState("a", "b", 3_599.0, NOW),),
     }
-    assert replace(QUIET, **change).risks(Alarms()) == []
+    assert replace(QUIET, **change).risks(AlarmSettings()) == []
 
 
 def test_alarms_of_a_stack_go_before_default_thresholds() -> None:
     waiting = replace(QUIET, tickets=QueueState("tickets", 9, 0, None))
-    assert replace(waiting, alarms=()).risks(Alarms()) == []
+    assert replace(waiting, alarms=()).risks(AlarmSettings()) == []
     on = replace(waiting, alarms=("events-at-risk", "tickets"))
-    assert on.risks(Alarms()) == ["alarm events-at-risk", "alarm tickets"]
+    assert on.risks(AlarmSettings()) == ["alarm events-at-risk", "alarm tickets"]
 
 
 def test_rates_and_last_events_are_those_that_the_functions_wrote(
