@@ -15,7 +15,7 @@ from aws_lambda_powertools import Logger
 
 from pipeline.aws.account import Account
 from pipeline.aws.clients import Ssm
-from pipeline.aws.connections import Patience
+from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.receiving.admission import (
     UnknownRouteError,
@@ -35,7 +35,7 @@ __all__ = ["Authorizer", "UnknownRouteError", "handler"]
 
 logger = Logger()
 #: A sender waits for the answer, some for three seconds.
-PATIENCE = Patience(connect_seconds=1.0, read_seconds=2.0, attempts=2)
+CLIENT = ClientConfig(connect_timeout=1.0, read_timeout=2.0, attempts=2)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _header(request: Mapping[str, Any], name: str) -> str:
 def authorizer() -> Authorizer:
     """Make the authorizer of this process, on its first invocation."""
     environment = AuthorizerEnvironment.read(os.environ)
-    ssm = Ssm(Account.read(os.environ), PATIENCE)
+    ssm = Ssm(Account.read(os.environ), CLIENT)
     return Authorizer(load_catalog(), SecretStore(ssm, environment.project, environment.stage))
 
 

@@ -14,7 +14,7 @@ from aws_lambda_powertools import Logger
 
 from pipeline.aws.account import Account
 from pipeline.aws.clients import Kinesis, Ssm
-from pipeline.aws.connections import Patience
+from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.secrets import SecretError
 from pipeline.receiving.acceptance import make_envelope, put_envelope
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = Logger()
 #: Zoom and Slack wait three seconds. A second attempt comes too late for them, but the event is
 #: then on the stream, and what they send again is a duplicate of it.
-PATIENCE = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
+CLIENT = ClientConfig(connect_timeout=1.0, read_timeout=1.5, attempts=2)
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def receiver() -> Receiver:
     account = Account.read(os.environ)
     return Receiver(
         catalog=load_catalog(),
-        secrets=SecretStore(Ssm(account, PATIENCE), environment.project, environment.stage),
-        kinesis=Kinesis(account, PATIENCE),
+        secrets=SecretStore(Ssm(account, CLIENT), environment.project, environment.stage),
+        kinesis=Kinesis(account, CLIENT),
         stream=environment.stream_name,
     )
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from pipeline.archive.writer import ArchiveWriter
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3
-from pipeline.aws.connections import Patience
+from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.events import Outcomes
 from pipeline.event.parsing import open_record
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 #: An object of a whole batch takes longer to write than a ledger does.
-PATIENCE = Patience(read_seconds=10.0)
+CLIENT = ClientConfig(read_timeout=10.0)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def archiver() -> Archiver:
     environment = ArchiverEnvironment.read(os.environ)
     bucket = environment.archive_bucket
     return Archiver(
-        load_catalog(), ArchiveWriter(S3(Account.read(os.environ), bucket, PATIENCE), bucket)
+        load_catalog(), ArchiveWriter(S3(Account.read(os.environ), bucket, CLIENT), bucket)
     )
 
 

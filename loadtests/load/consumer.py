@@ -22,7 +22,7 @@ from loadtests.fresh import TOKEN
 from loadtests.load.messages import END
 from local.processes import Child, ProcessFailedError
 from pipeline.aws.account import Account
-from pipeline.aws.connections import Patience
+from pipeline.aws.connections import ClientConfig
 from pipeline.aws.json_service import JsonService
 from pipeline.errors import PipelineError
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _MOST_MESSAGES = 10
 _PAUSE_SECONDS = 0.1
 _INVISIBLE_SECONDS = 600
-_READ_SECONDS = 60.0
+_READ_TIMEOUT = 60.0
 
 
 class ConsumerStalledError(PipelineError):
@@ -187,7 +187,7 @@ def consume(queues: Queues, stop: threading.Event) -> None:
         Set once nothing more is put on them.
     """
     account = Account(queues.region, "test", "test", endpoint_url=queues.endpoint_url)
-    sqs = JsonService(account, "sqs", "AmazonSQS", "1.0", Patience(read_seconds=_READ_SECONDS))
+    sqs = JsonService(account, "sqs", "AmazonSQS", "1.0", ClientConfig(read_timeout=_READ_TIMEOUT))
     with Path(queues.file).open("w", encoding="ascii") as file:
         while True:
             last = stop.is_set()

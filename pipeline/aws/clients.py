@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pybase64
 
-from pipeline.aws.connections import DEFAULT_PATIENCE, Connections, Patience
+from pipeline.aws.connections import DEFAULT_CONFIG, ClientConfig, Connections
 from pipeline.aws.json_service import AGENT, JsonService, client_error
 from pipeline.aws.signing import Signer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
     from pipeline.aws.account import Account
-    from pipeline.aws.json_service import Failure
+    from pipeline.aws.seams import Failure
 
 _CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
 _MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
@@ -30,19 +30,10 @@ class Sqs:
     def __init__(self, account: Account) -> None:
         self._service = JsonService(account, "sqs", "AmazonSQS", "1.0")
 
-    def send_message_batch(
-        self,
-        *,
-        QueueUrl: str,
-        Entries: Sequence[Mapping[str, str]],
-    ) -> dict[str, Any]:
-        """Send up to ten messages."""
-        return self._service.call("SendMessageBatch", {"QueueUrl": QueueUrl, "Entries": Entries})
-
     def send_message_batches(
         self, calls: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any] | Failure]:
-        """Make several such calls at once; an error stands in the place of its answer."""
+        """Make several SendMessageBatch calls at once; an error is in the place of its answer."""
         return self._service.call_each("SendMessageBatch", calls)
 
 
@@ -52,30 +43,22 @@ class DynamoDb:
     def __init__(self, account: Account) -> None:
         self._service = JsonService(account, "dynamodb", "DynamoDB_20120810", "1.0")
 
-    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        """Read up to 100 items."""
-        return self._service.call("BatchGetItem", {"RequestItems": RequestItems})
-
     def batch_get_items(self, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Failure]:
-        """Make several such calls at once; an error stands in the place of its answer."""
+        """Make several BatchGetItem calls at once; an error is in the place of its answer."""
         return self._service.call_each("BatchGetItem", calls)
-
-    def batch_write_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:
-        """Write up to 25 items."""
-        return self._service.call("BatchWriteItem", {"RequestItems": RequestItems})
 
     def batch_write_items(
         self, calls: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any] | Failure]:
-        """Make several such calls at once; an error stands in the place of its answer."""
+        """Make several BatchWriteItem calls at once; an error is in the place of its answer."""
         return self._service.call_each("BatchWriteItem", calls)
 
 
 class Ssm:
     """AWS Systems Manager Parameter Store."""
 
-    def __init__(self, account: Account, patience: Patience = DEFAULT_PATIENCE) -> None:
-        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1", patience)
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "ssm", "AmazonSSM", "1.1", config)
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:
         """Read one parameter."""
@@ -85,8 +68,8 @@ class Ssm:
 class Kinesis:
     """Amazon Kinesis Data Streams."""
 
-    def __init__(self, account: Account, patience: Patience = DEFAULT_PATIENCE) -> None:
-        self._service = JsonService(account, "kinesis", "Kinesis_20131202", "1.1", patience)
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "kinesis", "Kinesis_20131202", "1.1", config)
 
     def put_record(self, *, StreamName: str, PartitionKey: str, Data: bytes) -> dict[str, Any]:
         """Put one record on the stream."""
@@ -110,19 +93,19 @@ class S3:
         the host's name.
     bucket : str
         The one bucket that is written to. Its name has no dots, which TLS would not take.
-    patience : Patience
-        How long to wait. A call is made once: who writes has a deadline, and attempts of his own.
+    config : ClientConfig
+        Its timeouts. A call is made once: who writes has a deadline, and attempts of his own.
     """
 
     def __init__(
-        self, account: Account, bucket: str, patience: Patience = DEFAULT_PATIENCE
+        self, account: Account, bucket: str, config: ClientConfig = DEFAULT_CONFIG
     ) -> None:
         endpoint, in_path = account.endpoint("s3"), bool(account.endpoint_url)
         self._bucket = bucket
         self._prefix = f"/{bucket}" if in_path else ""
         self._connections = Connections(
             endpoint if in_path else endpoint.replace("https://", f"https://{bucket}.", 1),
-            patience,
+            config,
         )
         self._signer = Signer(account, "s3")
 

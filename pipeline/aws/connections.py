@@ -23,36 +23,34 @@ from pipeline.aws.wire import Answer, AnswerReader, request_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CONNECT_SECONDS = 2.0
-READ_SECONDS = 5.0
 #: No answer of the calls that are made here comes near it; a peer must not fill the memory.
 LARGEST_ANSWER = 64 * 1024 * 1024
 #: More calls at once would only fill the socket buffers sooner.
-MOST_UNDER_WAY = 8
-#: How long the calls wait that were under way while another one waited in vain.
-HURRY_SECONDS = 0.2
-_SILENCE = (ReadTimeoutError, EndpointConnectionError)
+MAX_IN_FLIGHT = 8
+#: Seconds; of the calls that were in flight while another one was not answered in time.
+SHORT_READ_TIMEOUT = 0.2
+_NOT_ANSWERED = (ReadTimeoutError, EndpointConnectionError)
 _CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a client waits, and how often it tries.
+class ClientConfig:
+    """How long a client waits, and how often it calls: terms and meaning as in botocore's Config.
 
     Parameters
     ----------
-    connect_seconds, read_seconds : float
-        For a connection, and for each part of an answer.
+    connect_timeout, read_timeout : float
+        Seconds, for a connection and for each part of an answer.
     attempts : int
         How often a single call is made, as long as another one may help.
     """
 
-    connect_seconds: float = CONNECT_SECONDS
-    read_seconds: float = READ_SECONDS
+    connect_timeout: float = 2.0
+    read_timeout: float = 5.0
     attempts: int = 1
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_CONFIG = ClientConfig()
 
 
 @cache
@@ -68,18 +66,18 @@ class Connections:
     ----------
     endpoint : str
         Scheme, host and port.
-    patience : Patience
-        How long to wait for a connection, and for each part of an answer.
+    config : ClientConfig
+        Its timeouts.
     """
 
-    def __init__(self, endpoint: str, patience: Patience = DEFAULT_PATIENCE) -> None:
+    def __init__(self, endpoint: str, config: ClientConfig = DEFAULT_CONFIG) -> None:
         parts = urlsplit(endpoint)
         self.endpoint = endpoint
         self.host = parts.netloc
         self._secure = parts.scheme == "https"
         self._address = (parts.hostname or "", parts.port or (443 if self._secure else 80))
-        self._connect_seconds = patience.connect_seconds
-        self._read_seconds = patience.read_seconds
+        self._connect_timeout = config.connect_timeout
+        self._read_timeout = config.read_timeout
         self._idle: deque[socket.socket] = deque()
 
     def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -107,7 +105,7 @@ class Connections:
         return self._send(request_bytes(method, path, body, headers))
 
     def send_each(self, requests: Iterable[bytes]) -> list[Answer | BotoCoreError]:
-        """Send several requests, of which a few are under way at the same time.
+        """Send several requests, of which a few are in flight at the same time.
 
         One thread does it: it writes a request to the next connection, and reads the answer before
         it uses that connection again. Threads would take as long again as the calls themselves.
@@ -123,27 +121,27 @@ class Connections:
             For each request its answer, or what went wrong with it, in their order.
         """
         answers: list[Answer | BotoCoreError] = []
-        under_way: deque[tuple[socket.socket | None, bytes]] = deque()
+        in_flight: deque[tuple[socket.socket | None, bytes]] = deque()
         trouble: BotoCoreError | None = None
 
         def finish() -> None:
             nonlocal trouble
-            answer = self._finish(*under_way.popleft(), trouble)
-            if isinstance(answer, _SILENCE):
+            answer = self._finish(*in_flight.popleft(), trouble)
+            if isinstance(answer, _NOT_ANSWERED):
                 trouble = answer
             answers.append(answer)
 
         for request in requests:
-            if len(under_way) == MOST_UNDER_WAY:
+            if len(in_flight) == MAX_IN_FLIGHT:
                 finish()
             if trouble is not None:
                 # Nobody answers: waiting again for each of many calls would use up the time.
-                while under_way:
+                while in_flight:
                     finish()
                 answers.append(trouble)
                 continue
-            under_way.append((self._begin(request), request))
-        while under_way:
+            in_flight.append((self._begin(request), request))
+        while in_flight:
             finish()
         return answers
 
@@ -180,7 +178,7 @@ class Connections:
             if connection is None:
                 return trouble or self._send(request)
             try:
-                return self._read(connection, HURRY_SECONDS if trouble else self._read_seconds)
+                return self._read(connection, SHORT_READ_TIMEOUT if trouble else self._read_timeout)
             except ConnectionClosedError:
                 return trouble or self._send(request)
         except BotoCoreError as error:
@@ -193,13 +191,13 @@ class Connections:
 
     def _connect(self) -> socket.socket:
         try:
-            connection = socket.create_connection(self._address, self._connect_seconds)
+            connection = socket.create_connection(self._address, self._connect_timeout)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._secure:
                 connection = _tls().wrap_socket(connection, server_hostname=self._address[0])
         except OSError as error:
             raise EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
-        connection.settimeout(self._read_seconds)
+        connection.settimeout(self._read_timeout)
         return connection
 
     def _exchange(self, connection: socket.socket, request: bytes) -> Answer:
@@ -211,7 +209,7 @@ class Connections:
         except OSError as error:
             connection.close()
             raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
-        return self._read(connection, self._read_seconds)
+        return self._read(connection, self._read_timeout)
 
     def _read(self, connection: socket.socket, seconds: float) -> Answer:
         reader = AnswerReader()

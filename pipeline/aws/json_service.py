@@ -8,14 +8,14 @@ botocore's own, so that callers know them.
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from pipeline.aws.connections import DEFAULT_PATIENCE, Connections, Patience
+from pipeline.aws.connections import DEFAULT_CONFIG, ClientConfig, Connections
+from pipeline.aws.retries import RetryPolicy
 from pipeline.aws.signing import Signer
 from pipeline.aws.wire import request_bytes
 
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.aws.account import Account
+    from pipeline.aws.seams import Failure
     from pipeline.aws.wire import Answer
 
-    #: What a call that did not work gives in the place of an answer.
-    Failure = ClientError | BotoCoreError
-
 AGENT = "mozdef-ef"
-LONGEST_PAUSE = 0.2
+LONGEST_BACKOFF = 0.2
 """Seconds before a call is made again."""
 _THROTTLED = frozenset(
     {
@@ -54,8 +52,8 @@ class JsonService:
         What stands before the operation's name in X-Amz-Target.
     version : str
         Of the protocol, `1.0` or `1.1`.
-    patience : Patience
-        How long to wait, and how often to try.
+    config : ClientConfig
+        Timeouts, and the attempts of a single call.
     """
 
     def __init__(
@@ -64,10 +62,10 @@ class JsonService:
         service: str,
         target: str,
         version: str,
-        patience: Patience = DEFAULT_PATIENCE,
+        config: ClientConfig = DEFAULT_CONFIG,
     ) -> None:
-        self._connections = Connections(account.endpoint(service), patience)
-        self._attempts = patience.attempts
+        self._connections = Connections(account.endpoint(service), config)
+        self._retries = RetryPolicy(config.attempts, LONGEST_BACKOFF, LONGEST_BACKOFF)
         self._signer = Signer(account, service)
         self._target = target
         self._type = f"application/x-amz-json-{version}"
@@ -82,13 +80,13 @@ class JsonService:
         BotoCoreError
             When it does not answer.
         """
-        for _ in range(1, self._attempts):
+        for backoff in self._retries.backoffs():
             try:
                 return self._call(operation, parameters)
             except (ClientError, BotoCoreError) as error:
                 if not may_pass(error):
                     raise
-            time.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311 - jitter, no secret
+            time.sleep(backoff)
         return self._call(operation, parameters)
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +96,7 @@ class JsonService:
     def call_each(
         self, operation: str, calls: Iterable[Mapping[str, Any]]
     ) -> list[dict[str, Any] | Failure]:
-        """Call an operation several times, with a few calls under way at once.
+        """Call an operation several times, with a few calls in flight at once.
 
         Parameters
         ----------

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 USER_AGENT = "MozDef-Event-Framework"
 #: What an answer may have at most, decompressed. A page of 1,000 Okta events has some 3 MiB.
 LARGEST_ANSWER = 32 * 1024 * 1024
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 45.0
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 45.0
 _CHUNK = 65_536
 
 
@@ -110,7 +110,7 @@ class HttpClient:
                 },
                 redirect=False,
                 retries=False,
-                timeout=Timeout(connect=min(CONNECT_SECONDS, left), read=min(READ_SECONDS, left)),
+                timeout=Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(READ_TIMEOUT, left)),
                 preload_content=False,
             )
             body = self._read(answer, deadline)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: What a poll leaves of its invocation: a page has to get onto the stream, and be written down.
 RESERVE_SECONDS = 15.0
 #: For how long, at most, a poll goes on trying while the stream takes nothing.
-STREAM_PATIENCE_SECONDS = 60.0
+STREAM_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
@@ -224,11 +224,11 @@ class Poller:
         return Session(client, credentials, limit, poll.deadline, clock)
 
     def _writer(self, deadline: Deadline) -> StreamWriter:
-        def patience() -> float:
-            return min(STREAM_PATIENCE_SECONDS, deadline.time_left() - deadline.reserve / 2)
+        def stall_timeout() -> float:
+            return min(STREAM_TIMEOUT, deadline.time_left() - deadline.reserve / 2)
 
         kinesis, stream = self._services.kinesis, self._services.stream
-        return StreamWriter(kinesis, stream, self._shards, Pace(), patience=patience)
+        return StreamWriter(kinesis, stream, self._shards, Pace(), stall_timeout=stall_timeout)
 
     def _now_ms(self) -> int:
         return int(self._services.clock() * 1000)

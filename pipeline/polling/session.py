@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from urllib3.util import parse_url
 
+from pipeline.aws.retries import RetryPolicy
 from pipeline.polling.errors import ConnectionTroubleError, PauseError, PollError
 from pipeline.polling.limits import asked_pause, pause_ahead
 from pipeline.polling.targets import follow
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from pipeline.polling.http_client import Answer, HttpClient, Request
     from pipeline.runtime.deadline import Deadline
 
-MOST_TRIES = 4
-MOST_REDIRECTS = 3
-FIRST_WAIT = 0.5
+RETRIES = RetryPolicy(attempts=4, first_backoff=1.0, longest_backoff=4.0, jitter=0.5)
+MAX_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
@@ -97,7 +96,7 @@ class Session:
 
     def _exchange(self, request: Request, proof: dict[str, str]) -> Answer:
         """Send a request until it is answered with something other than a refusal or a fault."""
-        tries = refusals = 0
+        refusals, backoffs = 0, RETRIES.backoffs()
         while True:
             trouble = ""
             try:
@@ -113,15 +112,14 @@ class Session:
                 if answer.status < 500:
                     return answer
                 trouble = _said(request, answer)
-            tries += 1
-            if tries >= MOST_TRIES:
-                raise ConnectionTroubleError(f"{trouble}, {tries} times")
-            wait = FIRST_WAIT * 2**tries
-            self._wait(random.uniform(wait / 2, wait), trouble)  # noqa: S311 - jitter, no secret
+            backoff = next(backoffs, None)
+            if backoff is None:
+                raise ConnectionTroubleError(f"{trouble}, {RETRIES.attempts} times")
+            self._wait(backoff, trouble)
 
     def _redirected(self, request: Request, answer: Answer, redirects: int) -> Request:
         location = answer.headers.get("location", "")
-        if redirects > MOST_REDIRECTS or not location:
+        if redirects > MAX_REDIRECTS or not location:
             raise PollError(f"{_said(request, answer)}: a redirect too many, or to nowhere")
         if request.method != "GET" and answer.status not in {307, 308}:
             raise PollError(f"{_said(request, answer)}: a redirect that would drop the body")

@@ -139,13 +139,13 @@ class ReplayWorker:
             return time_left() < RESERVE_SECONDS
 
         pace = Pace(batch.rate)
-        pace.hurry = stop
+        pace.stop_requested = stop
         writer = StreamWriter(
             self._kinesis,
             self._stream,
             self._shards,
             pace,
-            patience=lambda: min(60.0, time_left() - RESERVE_SECONDS),
+            stall_timeout=lambda: min(60.0, time_left() - RESERVE_SECONDS),
         )
         options = {"limit": batch.limit, "force": batch.force}
         job = Job(batch.job, {}, datetime.now(UTC).isoformat(), batch.filter, options)

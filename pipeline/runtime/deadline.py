@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pipeline.aws.retries import UNTIL_THE_DEADLINE, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,18 +31,14 @@ class Deadline:
     reserve: float = 5.0
     sleep: Callable[[float], None] = time.sleep
 
-    def attempts(self, *, first_wait: float = 0.05, longest_wait: float = 2.0) -> Iterator[int]:
-        """Give attempts, with exponential backoff and full jitter between them.
+    def attempts(self, policy: RetryPolicy = UNTIL_THE_DEADLINE) -> Iterator[int]:
+        """Return attempts, with the policy's backoff between them.
 
-        There is at least one. They end when the next wait would reach into the reserve.
+        There is at least one. They end when the next backoff would reach into the reserve.
         """
-        wait = first_wait
-        attempt = 0
-        while True:
-            yield attempt
-            attempt += 1
-            pause = random.uniform(0, wait)  # noqa: S311 - jitter, no secret
-            if self.time_left() - pause < self.reserve:
+        yield 0
+        for attempt, backoff in enumerate(policy.backoffs(), 1):
+            if self.time_left() - backoff < self.reserve:
                 return
-            self.sleep(pause)
-            wait = min(wait * 2, longest_wait)
+            self.sleep(backoff)
+            yield attempt

@@ -48,7 +48,7 @@ class Pace:
         self.size = size
         self.tick = tick
         #: Whether someone wants to stop: what was gathered is sent without further waiting.
-        self.hurry: Callable[[], bool] = lambda: False
+        self.stop_requested: Callable[[], bool] = lambda: False
         #: The share of the asked rate that is used now.
         self.factor = 1.0
         self._clock = clock
@@ -73,7 +73,7 @@ class Pace:
         """Wait until so much may be sent."""
         now = self._clock()
         self._free = max(self._free, now)
-        self.pause(self._free - now, until=self.hurry)
+        self.pause(self._free - now, until=self.stop_requested)
         cost = max(events / self.events, size / self.size)
         self._used += cost
         self._free += cost / self.factor

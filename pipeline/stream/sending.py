@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from pipeline.aws.retries import RetryPolicy
 from pipeline.stream.aggregates import LARGEST_RECORD, Packed, Packer
 from pipeline.stream.shards import StreamError
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 #: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
 MOST_RECORDS = 500
 MOST_BYTES = 5 * 1024 * 1024
-PATIENCE_SECONDS = 120.0
-LONGEST_PAUSE = 5.0
+STALL_TIMEOUT = 120.0
+RETRIES = RetryPolicy(first_backoff=0.1, longest_backoff=5.0)
 _THROTTLED = {
     "ProvisionedThroughputExceededException",
     "KMSThrottlingException",
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 class StreamUnreachableError(StreamError):
-    """The stream took nothing for as long as the job has patience."""
+    """The stream took nothing until the timeout."""
 
 
 class StreamWriter:
@@ -66,7 +66,7 @@ class StreamWriter:
         How fast.
     largest_record : int
         What the stream takes at most.
-    patience : Callable[[], float]
+    stall_timeout : Callable[[], float]
         For how many seconds without any success to go on trying.
     clock : Callable[[], float]
         Seconds, from any start.
@@ -80,7 +80,7 @@ class StreamWriter:
         pace: Pace,
         *,
         largest_record: int = LARGEST_RECORD,
-        patience: Callable[[], float] = lambda: PATIENCE_SECONDS,
+        stall_timeout: Callable[[], float] = lambda: STALL_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kinesis = kinesis
@@ -88,7 +88,7 @@ class StreamWriter:
         self._shards = shards
         self._pace = pace
         self._packer = Packer(shards, largest_record)
-        self._patience = patience
+        self._stall_timeout = stall_timeout
         self._clock = clock
         self.throttles = 0
         self.calls = 0
@@ -130,24 +130,23 @@ class StreamWriter:
 
     def _put(self, records: Sequence[Packed]) -> None:
         waiting = list(records)
-        pause, last_success, trouble = 0.1, self._clock(), ""
+        backoffs, last_success, trouble = RETRIES.backoffs(), self._clock(), ""
         while waiting:
             self._pace.wait(
                 sum(record.events for record in waiting), sum(record.size for record in waiting)
             )
             refused, trouble = self._try(waiting)
             if len(refused) < len(waiting):
-                last_success, pause = self._clock(), 0.1
+                last_success, backoffs = self._clock(), RETRIES.backoffs()
             waiting = refused
             if not waiting:
                 self._pace.succeeded()
                 return
-            if self._clock() - last_success > self._patience():
+            if self._clock() - last_success > self._stall_timeout():
                 raise StreamUnreachableError(
                     f"{self._stream}: {len(waiting)} records could not be put: {trouble}"
                 )
-            self._pace.pause(random.uniform(0, pause))  # noqa: S311 - jitter, no secret
-            pause = min(pause * 2, LONGEST_PAUSE)
+            self._pace.pause(next(backoffs))
 
     def _try(self, records: Sequence[Packed]) -> tuple[list[Packed], str]:
         self.calls += 1

@@ -85,7 +85,7 @@ def sending(plan: ReplayPlan, stop: StopWish, on_tick: Callable[[], None]) -> It
             replayer.tick()
             on_tick()
 
-        pace.tick, pace.hurry = tick, stop
+        pace.tick, pace.stop_requested = tick, stop
         yield replayer
         show(replayer)
 

@@ -22,10 +22,12 @@ from botocore.exceptions import (
 from local.emulator import Emulator
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm
-from pipeline.aws.connections import Connections, Patience
+from pipeline.aws.connections import ClientConfig, Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pipeline.aws.seams import Failure
 
 TEXT = 'é "quoted" \\ \u2028 😀 \x09'
 
@@ -41,11 +43,23 @@ def account(emulator: Emulator) -> Account:
     return Account("us-west-2", "test", "test", endpoint_url=emulator.endpoint_url)
 
 
+def only(answers: list[dict[str, Any] | Failure]) -> dict[str, Any]:
+    """The answer to a single call; its error is raised, as other clients do it."""
+    (found,) = answers
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def send(account: Account, url: str, entries: list[dict[str, str]]) -> dict[str, Any]:
+    return only(Sqs(account).send_message_batches([{"QueueUrl": url, "Entries": entries}]))
+
+
 def test_messages(emulator: Emulator, account: Account) -> None:
     sqs = emulator.client("sqs")
     url = sqs.create_queue(QueueName="lean")["QueueUrl"]
     entries = [{"Id": str(number), "MessageBody": f"{number}{TEXT}"} for number in range(10)]
-    ours = Sqs(account).send_message_batch(QueueUrl=url, Entries=entries)
+    ours = send(account, url, entries)
     theirs = sqs.send_message_batch(QueueUrl=url, Entries=entries)
     assert [set(one) for one in ours["Successful"]] == [set(one) for one in theirs["Successful"]]
     bodies = []
@@ -64,12 +78,11 @@ def test_items(emulator: Emulator, account: Account) -> None:
     )
     lean = DynamoDb(account)
     items = [{"pk": {"S": f"{n}{TEXT}"}, "expires": {"N": str(n)}} for n in range(25)]
-    put = lean.batch_write_item(
-        RequestItems={"lean": [{"PutRequest": {"Item": item}} for item in items]}
-    )
+    puts = [{"PutRequest": {"Item": item}} for item in items]
+    put = only(lean.batch_write_items([{"RequestItems": {"lean": puts}}]))
     assert not put.get("UnprocessedItems")
     request = {"lean": {"Keys": [{"pk": item["pk"]} for item in items], "ConsistentRead": True}}
-    ours = lean.batch_get_item(RequestItems=request)["Responses"]["lean"]
+    ours = only(lean.batch_get_items([{"RequestItems": request}]))["Responses"]["lean"]
     theirs = dynamodb.batch_get_item(RequestItems=request)["Responses"]["lean"]
     key: Callable[[Any], str] = lambda item: str(item["pk"]["S"])  # noqa: E731
     assert sorted(ours, key=key) == sorted(theirs, key=key) == sorted(items, key=key)
@@ -130,14 +143,16 @@ def test_errors_have_boto3s_codes(emulator: Emulator, account: Account) -> None:
         with pytest.raises(ClientError) as theirs:
             sqs.send_message_batch(QueueUrl=target, Entries=entries)
         with pytest.raises(ClientError) as ours:
-            Sqs(account).send_message_batch(QueueUrl=target, Entries=entries)
+            send(account, target, entries)
         # boto3 gives the code of the older query protocol, and the service's own beside it.
         expected = theirs.value.response["Error"]["QueryErrorCode"]  # type: ignore[typeddict-item]
         assert ours.value.response["Error"]["Code"] == expected
     request = {"absent": {"Keys": [{"pk": {"S": "k"}}]}}
-    for client in (emulator.client("dynamodb"), DynamoDb(account)):
-        with pytest.raises(ClientError) as caught:
-            client.batch_get_item(RequestItems=request)
+    with pytest.raises(ClientError) as theirs:
+        emulator.client("dynamodb").batch_get_item(RequestItems=request)
+    with pytest.raises(ClientError) as ours:
+        only(DynamoDb(account).batch_get_items([{"RequestItems": request}]))
+    for caught in (ours, theirs):
         assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
@@ -146,12 +161,13 @@ def test_threads_share_a_client(emulator: Emulator, account: Account) -> None:
     url = sqs.create_queue(QueueName="threads")["QueueUrl"]
     lean = Sqs(account)
 
-    def send(number: int) -> int:
+    def send_one(number: int) -> int:
         entries = [{"Id": "0", "MessageBody": str(number)}]
-        return len(lean.send_message_batch(QueueUrl=url, Entries=entries)["Successful"])
+        answers = lean.send_message_batches([{"QueueUrl": url, "Entries": entries}])
+        return len(only(answers)["Successful"])
 
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(send, range(200))) == 200
+        assert sum(pool.map(send_one, range(200))) == 200
     attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     assert attributes["ApproximateNumberOfMessages"] == "200"
 
@@ -218,7 +234,7 @@ def test_a_fresh_connection_that_is_closed_is_an_error() -> None:
 
 def test_a_silent_server_is_an_error() -> None:
     with server(b"", silent=True) as (url, _), pytest.raises(ReadTimeoutError):
-        Connections(url, Patience(read_seconds=0.1)).send("POST", "/", b"body", {})
+        Connections(url, ClientConfig(read_timeout=0.1)).send("POST", "/", b"body", {})
 
 
 def test_nobody_there_is_an_error() -> None:
@@ -233,7 +249,7 @@ def test_an_answer_that_is_no_object_is_an_error_not_a_success(body: bytes) -> N
     with server(answer(body)) as (url, _):
         account = Account("us-west-2", "test", "test", endpoint_url=url)
         with pytest.raises(HTTPClientError, match="no JSON object"):
-            Sqs(account).send_message_batch(QueueUrl="u", Entries=[])
+            send(account, "u", [])
 
 
 @pytest.mark.parametrize(
@@ -249,7 +265,7 @@ def test_errors_are_named(body: bytes, code: str) -> None:
     with server(answer(body, "503 Service Unavailable")) as (url, _):
         account = Account("us-west-2", "test", "test", endpoint_url=url)
         with pytest.raises(ClientError) as caught:
-            Sqs(account).send_message_batch(QueueUrl="u", Entries=[])
+            send(account, "u", [])
         assert caught.value.response["Error"]["Code"] == code
 
 
@@ -266,7 +282,7 @@ def test_a_call_is_made_again_where_that_may_help(first: bytes, requests: int) -
     second = [answer(b'{"SequenceNumber":"1"}')] if requests == 2 else []
     with server(first, *second) as (url, received):
         account = Account("us-west-2", "test", "test", endpoint_url=url)
-        client = Kinesis(account, Patience(attempts=2))
+        client = Kinesis(account, ClientConfig(attempts=2))
         if requests == 1:
             with pytest.raises(ClientError):
                 client.put_record(StreamName="s", PartitionKey="k", Data=b"d")

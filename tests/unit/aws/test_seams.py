@@ -80,7 +80,9 @@ def test_what_stands_at_a_seam_has_its_methods(
             assert callable(getattr(implementation, name)), (implementation, name)
 
 
-@pytest.mark.parametrize("seam", [seams.Bucket, seams.Stream, seams.Parameters])
+@pytest.mark.parametrize(
+    "seam", [seams.Queue, seams.Table, seams.Bucket, seams.Stream, seams.Parameters]
+)
 def test_a_lean_client_has_no_method_that_no_seam_asks_for(seam: type) -> None:
     lean = next(one for known, some in FITTING for one in some if known is seam)
     assert {name for name in dir(lean) if name[0] != "_"} == set(_methods(seam))

@@ -60,7 +60,7 @@ def test_a_failed_call_is_made_again() -> None:
     assert setup.kinesis.calls == 3
 
 
-def test_patience_ends() -> None:
+def test_a_stream_that_takes_nothing_is_an_error_after_the_timeout() -> None:
     setup = Setup()
     setup.kinesis.faults = [out_of_reach()] * 10_000
     setup.add(10)
@@ -135,7 +135,7 @@ def test_someone_who_wants_to_stop_does_not_wait_for_the_rate() -> None:
     setup = Setup(events=0.01)
     setup.add(2)
     start = setup.clock.now
-    setup.pace.hurry = lambda: setup.clock.now - start > 1.0
+    setup.pace.stop_requested = lambda: setup.clock.now - start > 1.0
     setup.add(1, start=2)
     setup.writer.flush()
     assert setup.clock.now - start < 2.0
