@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from loadtests.traffic import Sent
+    from loadtests.traffic import TrafficRequest
 
 PRIVATE_SOURCES = Path("config/sources")
 _FLUSH_SECONDS = 0.5
@@ -91,7 +91,7 @@ class Sender(FastHttpUser):
                 wanted = " or ".join(map(str, sent.statuses))
                 answer.failure(f"answered {answer.status_code}, expected {wanted}")
 
-    def _note(self, sent: Sent, content: bytes | None) -> None:
+    def _note(self, sent: TrafficRequest, content: bytes | None) -> None:
         journal: Journal | None = self.environment.journal
         if journal is None:
             return

@@ -28,7 +28,7 @@ from toolbox.traffic.sender import FrontDoorAnswer, Outgoing, send_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtests.target import Target
+    from loadtests.target import TargetUnderTest
     from settings.source.loader import LoadedSource
 
 PRIVATE_SOURCES = Path("config/sources")
@@ -63,7 +63,7 @@ class Probe:
     events: int
 
 
-def make_probes(target: Target) -> list[Probe]:
+def make_probes(target: TargetUnderTest) -> list[Probe]:
     """Give a good request and a forged one for each source that takes requests.
 
     A source that takes them from its sender's own networks alone has to refuse this machine.
@@ -92,12 +92,12 @@ def _probe(source: LoadedSource, secret: str, *, forged: bool) -> Probe:
     return Probe(source.name, what, outgoing, (200,), ("rejected:bad_signature",), 1)
 
 
-def run(target: Target, timeout: float) -> list[str]:
+def run(target: TargetUnderTest, timeout: float) -> list[str]:
     """Send, wait, and compare.
 
     Parameters
     ----------
-    target : Target
+    target : TargetUnderTest
         What is tested.
     timeout : float
         Seconds until an accepted event must be in the archive.
@@ -128,7 +128,7 @@ def run(target: Target, timeout: float) -> list[str]:
     return faults + _settle(target, waiting, start, timeout)
 
 
-def _send(target: Target, probes: Sequence[Probe]) -> list[FrontDoorAnswer]:
+def _send(target: TargetUnderTest, probes: Sequence[Probe]) -> list[FrontDoorAnswer]:
     answers: dict[int, FrontDoorAnswer] = {}
 
     def keep(answer: FrontDoorAnswer) -> None:
@@ -139,7 +139,9 @@ def _send(target: Target, probes: Sequence[Probe]) -> list[FrontDoorAnswer]:
     return [answers[id(one)] for one in outgoing]
 
 
-def _settle(target: Target, waiting: dict[str, Probe], start: float, timeout: float) -> list[str]:
+def _settle(
+    target: TargetUnderTest, waiting: dict[str, Probe], start: float, timeout: float
+) -> list[str]:
     evidence = Evidence(target, frozenset(waiting), start)
     end = time.monotonic() + timeout
     while True:

@@ -20,7 +20,7 @@ from toolbox.audit.reading import ArchiveReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loadtests.target import Target
+    from loadtests.target import TargetUnderTest
     from pipeline.archive.ledger import LedgerEntry
     from pipeline.archive.lines import Received
     from pipeline.archive.listing import ShardObject
@@ -35,7 +35,7 @@ class Evidence:
 
     Parameters
     ----------
-    target : Target
+    target : TargetUnderTest
         The pipeline.
     ids : frozenset[str]
         The ids that the front door gave the events.
@@ -43,7 +43,7 @@ class Evidence:
         When the first was sent, in epoch seconds.
     """
 
-    def __init__(self, target: Target, ids: frozenset[str], start: float) -> None:
+    def __init__(self, target: TargetUnderTest, ids: frozenset[str], start: float) -> None:
         s3 = target.client("s3")
         self._ids = ids
         self._start = datetime.fromtimestamp(start, UTC) - _CLOCKS
@@ -119,7 +119,7 @@ def _written(entry: LedgerEntry) -> str:
     return f"{entry.outcome}:{entry.reason}" if entry.reason else entry.outcome
 
 
-def compiled_catalog(target: Target) -> Catalog:
+def compiled_catalog(target: TargetUnderTest) -> Catalog:
     """Compile the target's sources, as the build does, and load them."""
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-smoke-") as name:
         package = f"compiled_catalog_{Path(name).name.replace('-', '_')}"

@@ -30,12 +30,12 @@ _CLIENT = Config(
 )
 
 
-class TargetError(PipelineError):
+class NoTargetError(PipelineError):
     """The pipeline that is to be tested cannot be found, or lacks something."""
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetUnderTest:
     """A running pipeline.
 
     Parameters
@@ -83,7 +83,7 @@ def add_options(parser: argparse.ArgumentParser, default: Path) -> None:
 
 def find_target(
     *, state: Path, stack: str, region: str, role_arn: str, private_sources: Path
-) -> Target:
+) -> TargetUnderTest:
     """Find what the options name.
 
     Parameters
@@ -109,10 +109,10 @@ def find_target(
     return _local(state, private_sources)
 
 
-def _local(state: Path, private_sources: Path) -> Target:
+def _local(state: Path, private_sources: Path) -> TargetUnderTest:
     where = endpoints.read(state)
     sources = _routed(list(where.queues), private_sources)
-    return Target(
+    return TargetUnderTest(
         name=f"the local pipeline in {state}",
         api=where.api,
         sources=sources,
@@ -123,7 +123,7 @@ def _local(state: Path, private_sources: Path) -> Target:
     )
 
 
-def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Target:
+def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> TargetUnderTest:
     def make(service: Any) -> Any:
         return session.client(service, config=_CLIENT)
 
@@ -131,14 +131,14 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise TargetError(f"{stack}: cannot be described: {error}") from None
+        raise NoTargetError(f"{stack}: cannot be described: {error}") from None
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     try:
         described = json.loads(outputs[StackOutput.SOURCES])
         sources = _routed(list(described), private_sources)
         parameters = {name: str(described[name]["parameter"]) for name in sources}
         ssm = client("ssm")
-        return Target(
+        return TargetUnderTest(
             name=f"stack {stack}",
             api=outputs[StackOutput.API_URL].rstrip("/"),
             sources=sources,
@@ -148,7 +148,7 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
             client=client,
         )
     except KeyError as error:
-        raise TargetError(
+        raise NoTargetError(
             f"{stack}: no output {error.args[0]}; deploy this version of it"
         ) from None
 
@@ -162,7 +162,7 @@ def _session(region: str, role_arn: str) -> boto3.Session:
             RoleArn=role_arn, RoleSessionName="mozdef-ef-test"
         )
     except (BotoCoreError, ClientError) as error:
-        raise TargetError(f"{role_arn}: cannot be taken on: {error}") from None
+        raise NoTargetError(f"{role_arn}: cannot be taken on: {error}") from None
     keys = answer["Credentials"]
     return boto3.Session(
         aws_access_key_id=keys["AccessKeyId"],
@@ -182,7 +182,7 @@ def _secret(ssm: SSMClient, parameter: str) -> str:
         answer = ssm.get_parameter(Name=parameter, WithDecryption=True)
     except (BotoCoreError, ClientError) as error:
         kind = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
-        raise TargetError(
+        raise NoTargetError(
             f"{parameter}: cannot be read ({kind}); write the source's secret into it first"
         ) from None
     return _first(str(answer["Parameter"]["Value"]))

@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from loadtests.load.makers import CONTENTS, maker_of
-from loadtests.target import TargetError
+from loadtests.target import NoTargetError
 from settings.source.model import TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from loadtests.fresh import Fresh
-    from loadtests.target import Target
+    from loadtests.target import TargetUnderTest
     from settings.source.loader import LoadedSource
-    from toolbox.sources.samples import SampleRequest
+    from toolbox.sources.samples import Request
 
 Kind = Literal["event", "copy", "bad"]
 _COPIES_OF_LATEST = 100
 
 
 @dataclass(frozen=True)
-class Sent:
+class TrafficRequest:
     """A request, and what the front door has to answer; token and events are those of `Fresh`."""
 
     source: str
     kind: Kind
-    request: SampleRequest
+    request: Request
     statuses: tuple[int, ...]
     token: str = ""
     events: int = 1
@@ -56,7 +56,7 @@ def parse_mix(text: str, known: Sequence[str]) -> dict[str, float]:
 
     Raises
     ------
-    TargetError
+    NoTargetError
         When it names a source that is not there, or is no mix.
     """
     if not text:
@@ -66,15 +66,15 @@ def parse_mix(text: str, known: Sequence[str]) -> dict[str, float]:
         name, _, weight = part.strip().partition("=")
         source, _, contents = name.partition(":")
         if source not in known:
-            raise TargetError(f"--mix: {source!r}: no such source; there are {', '.join(known)}")
+            raise NoTargetError(f"--mix: {source!r}: no such source; there are {', '.join(known)}")
         if contents and contents not in CONTENTS:
-            raise TargetError(f"--mix: {part!r}: expected one of {', '.join(CONTENTS)} after ':'")
+            raise NoTargetError(f"--mix: {part!r}: expected one of {', '.join(CONTENTS)} after ':'")
         try:
             mix[name] = float(weight or 1)
         except ValueError:
-            raise TargetError(f"--mix: {part!r}: expected name=weight") from None
+            raise NoTargetError(f"--mix: {part!r}: expected name=weight") from None
         if not 0 < mix[name] < float("inf"):
-            raise TargetError(f"--mix: {part!r}: expected a weight above 0")
+            raise NoTargetError(f"--mix: {part!r}: expected a weight above 0")
     return mix
 
 
@@ -83,7 +83,7 @@ class Traffic:
 
     Parameters
     ----------
-    target : Target
+    target : TargetUnderTest
         Where they are sent.
     mix : Mapping[str, float]
         What `parse_mix` gives.
@@ -92,7 +92,12 @@ class Traffic:
     """
 
     def __init__(
-        self, target: Target, mix: Mapping[str, float], *, duplicates: float, bad_requests: float
+        self,
+        target: TargetUnderTest,
+        mix: Mapping[str, float],
+        *,
+        duplicates: float,
+        bad_requests: float,
     ) -> None:
         self._target = target
         self._names, self._limits = list(mix), list(itertools.accumulate(mix.values()))
@@ -107,22 +112,23 @@ class Traffic:
         # Its own generator: the requests are no secret, and a test may want them again.
         self._random = random.Random()  # noqa: S311
 
-    def next(self) -> Sent:
+    def next(self) -> TrafficRequest:
         """Give the next request, signed now."""
         (name,) = self._random.choices(self._names, cum_weights=self._limits)
         dice = self._random.random()
         source = self._target.sources[name.partition(":")[0]]
         if dice < self._duplicates and self._latest[name]:
             copy = self._random.choice(self._latest[name])
-            return Sent(source.name, "copy", copy.request, _taken(source), copy.token, copy.events)
+            taken = _taken(source)
+            return TrafficRequest(source.name, "copy", copy.request, taken, copy.token, copy.events)
         bad = dice >= 1 - self._bad
         fresh = self._makers[name].make(forged=bad)
         request, token, events = fresh.request, fresh.token, fresh.events
         if bad:
-            return Sent(source.name, "bad", request, _refused(source), token, events)
+            return TrafficRequest(source.name, "bad", request, _refused(source), token, events)
         if self._duplicates:
             self._latest[name].append(fresh)
-        return Sent(source.name, "event", request, _taken(source), token, events)
+        return TrafficRequest(source.name, "event", request, _taken(source), token, events)
 
 
 def _taken(source: LoadedSource) -> tuple[int, ...]:

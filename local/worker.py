@@ -26,7 +26,7 @@ import traceback
 from typing import Any
 
 
-class Context:
+class InvocationContext:
     """What Lambda hands to a handler beside the event."""
 
     def __init__(self, head: dict[str, Any]) -> None:
@@ -141,7 +141,7 @@ def load(name: str) -> Any:
 def answer(handler: Any, head: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
     """Call the handler; give whether that went well, and the payload."""
     try:
-        result = handler(json.loads(event), Context(head))
+        result = handler(json.loads(event), InvocationContext(head))
     except Exception as error:  # noqa: BLE001 - whatever the handler raises is its error
         return False, describe(error)
     try:

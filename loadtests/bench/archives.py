@@ -39,8 +39,8 @@ from toolbox.audit.run import Audit, AuditSpan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from loadtests.bench.measuring import Sample
-    from loadtests.bench.payloads import Delivery
+    from loadtests.bench.measuring import CpuSample
+    from loadtests.bench.payloads import Webhook
 
 #: Records of one batch of the archiver, which is one object of `raw/`.
 IN_OBJECT = 2_000
@@ -94,7 +94,7 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
     return found
 
 
-def _figures(sample: Sample, size: float, least: Sample) -> dict[str, float]:
+def _figures(sample: CpuSample, size: float, least: CpuSample) -> dict[str, float]:
     return {
         "us": round(sample.median, 2),
         "floor_us": round(least.median, 2),
@@ -103,7 +103,7 @@ def _figures(sample: Sample, size: float, least: Sample) -> dict[str, float]:
     }
 
 
-def archived(arena: Arena, make: Callable[[int], list[Delivery]]) -> Archived:
+def archived(arena: Arena, make: Callable[[int], list[Webhook]]) -> Archived:
     """Archive some objects of events, as the archiver and the fan-out's ledger do."""
     s3, size = MemoryS3(), 0
     archive, catalog = ArchiveWriter(s3, BUCKET), load_catalog()

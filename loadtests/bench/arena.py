@@ -136,7 +136,7 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
     }
 
 
-class Context:
+class FakeContext:
     """What a handler sees of Lambda: it has a minute from now on."""
 
     function_name = "bench"

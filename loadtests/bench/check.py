@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from loadtests.bench.ratios import Ratio
-    from loadtests.bench.verdict import Run, Verdict
+    from loadtests.bench.verdict import RatioVerdict, Run
 
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).parents[1] / "baseline.json"
@@ -49,7 +49,7 @@ def check(
     measured: Collection[str],
     number: int,
     measure: Callable[[Collection[str], int], Run],
-) -> Verdict:
+) -> RatioVerdict:
     """Measure, compare, and measure again what looks slower.
 
     Parameters
@@ -111,7 +111,7 @@ def show_failed(failed: Mapping[str, str]) -> None:
         console.print(f"not measured: {part}: {reason}", style="red", markup=False)
 
 
-def show(verdict: Verdict, compared: int) -> None:
+def show(verdict: RatioVerdict, compared: int) -> None:
     """Say what was found."""
     for change in verdict.slower:
         console.print(f"slower: {change}", style="red", markup=False)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         KinesisStreamRecord,
     )
 
-    from loadtests.bench.arena import Arena, Context
-    from loadtests.bench.payloads import Delivery
+    from loadtests.bench.arena import Arena, FakeContext
+    from loadtests.bench.payloads import Webhook
 
 _SIGNED = {"github": "x-hub-signature-256", "zoom": "x-zm-signature"}
 
@@ -61,7 +61,7 @@ def floor(encoded: Sequence[bytes]) -> Callable[[], int]:
     return work
 
 
-def old_design(arena: Arena, deliveries: Sequence[Delivery]) -> Callable[[], int]:
+def old_design(arena: Arena, deliveries: Sequence[Webhook]) -> Callable[[], int]:
     """Give the old framework's handler, called once for each event.
 
     The client is made once, as a warm function has it. API Gateway hands over the body as text.
@@ -106,7 +106,9 @@ def old_design(arena: Arena, deliveries: Sequence[Delivery]) -> Callable[[], int
     return work
 
 
-def powertools(arena: Arena, batch: list[dict[str, Any]], context: Context) -> Callable[[], int]:
+def powertools(
+    arena: Arena, batch: list[dict[str, Any]], context: FakeContext
+) -> Callable[[], int]:
     """Give the usual way: a handler for each record of the same batch."""
     sqs = boto3.client("sqs")
     validators = _validators(arena)

@@ -10,7 +10,7 @@ from loadtests.bench.capacity import capacity
 from loadtests.load.journal import read_journals
 from loadtests.load.messages import read_messages
 from loadtests.load.run import STAGE, load_own
-from loadtests.load.sending import Folder, Plan
+from loadtests.load.sending import Folder, LoadPlan
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class LoadFiguresError(PipelineError):
     """A load test failed, or its figures are not in the form that is known here."""
 
 
-def load_once(plan: Plan, folder: Path) -> Result:
+def load_once(plan: LoadPlan, folder: Path) -> Result:
     """Run the load test on a pipeline of its own."""
     (folder / "results").mkdir(parents=True)
     return load_own(STAGE, folder / "state", plan, Folder(folder / "results"), mix=MIX)
 
 
-def run(folder: Path, load: Callable[[Plan, Path], Result] = load_once) -> dict[str, Any]:
+def run(folder: Path, load: Callable[[LoadPlan, Path], Result] = load_once) -> dict[str, Any]:
     """Find what this machine can do, then send at two shares of it, and account for each event.
 
     How fast it is decides nothing but the figures: no threshold is set.
@@ -58,7 +58,7 @@ def run(folder: Path, load: Callable[[Plan, Path], Result] = load_once) -> dict[
     ----------
     folder : Path
         For states, reports and journals.
-    load : Callable[[Plan, Path], Result]
+    load : Callable[[LoadPlan, Path], Result]
         Sends as planned, with a folder of its own, and leaves its journals in `results`.
 
     Returns
@@ -95,8 +95,8 @@ def run(folder: Path, load: Callable[[Plan, Path], Result] = load_once) -> dict[
     return {"end_to_end": figures}
 
 
-def _plan(rate: int, seconds: int, shape: str) -> Plan:
-    return Plan(
+def _plan(rate: int, seconds: int, shape: str) -> LoadPlan:
+    return LoadPlan(
         rate=rate,
         seconds=seconds,
         users=max(_LEAST_USERS, round(rate / 10)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench.arena import BUCKET, PROJECT, STAGE, TABLE, Arena, Context, no_op_services
+from loadtests.bench.arena import BUCKET, PROJECT, STAGE, TABLE, Arena, FakeContext, no_op_services
 from loadtests.bench.contenders import floor, old_design, powertools
-from loadtests.bench.measuring import Contender, Sample, WorkError, compare, no_output
+from loadtests.bench.measuring import Contender, CpuSample, WorkError, compare, no_output
 from loadtests.bench.payloads import (
     SECRET,
-    Delivery,
+    Webhook,
     aggregated,
     envelopes,
     kinds,
@@ -45,7 +45,7 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
     return {kind: _measure(arena, make, rounds) for kind, make in kinds(arena.sources).items()}
 
 
-def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -> dict[str, Any]:
+def _measure(arena: Arena, make: Callable[[int], list[Webhook]], rounds: int) -> dict[str, Any]:
     contenders = {"floor": Contender(floor([base64.b64encode(one.body) for one in make(500)]))}
     for size in BATCHES:
         contenders[f"batch_{size}"] = _handler(arena, make, size)
@@ -53,7 +53,7 @@ def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -
     contenders["no_op_services"] = Contender(_without_services(arena, make))
     contenders["old_design"] = Contender(old_design(arena, make(OTHERS)), clean_up=arena.empty)
     fresh = records(envelopes(make(OTHERS), arena.sources))
-    usual = powertools(arena, fresh, Context())
+    usual = powertools(arena, fresh, FakeContext())
     contenders["powertools"] = Contender(usual, clean_up=arena.empty)
     with no_output():
         found = compare(contenders, rounds)
@@ -61,7 +61,7 @@ def _measure(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -
     return _figures(found) | {"steps_us": steps}
 
 
-def _figures(found: dict[str, Sample]) -> dict[str, Any]:
+def _figures(found: dict[str, CpuSample]) -> dict[str, Any]:
     def us(name: str) -> float:
         return round(found[name].median, 1)
 
@@ -80,7 +80,7 @@ def _figures(found: dict[str, Sample]) -> dict[str, Any]:
 
 
 def _handler(
-    arena: Arena, make: Callable[[int], list[Delivery]], size: int, *, in_aggregates: bool = False
+    arena: Arena, make: Callable[[int], list[Webhook]], size: int, *, in_aggregates: bool = False
 ) -> Contender:
     """Give the whole handler on batches of one size: 500 events a round, all new each time."""
     batches: list[list[dict[str, Any]]] = []
@@ -101,12 +101,12 @@ def _handler(
 
 def invoke(batch: list[dict[str, Any]]) -> None:
     """Call the handler as Lambda does; WorkError when a part of the batch was not settled."""
-    answer = fan_out.handler({"Records": batch}, Context())  # type: ignore[arg-type]
+    answer = fan_out.handler({"Records": batch}, FakeContext())  # type: ignore[arg-type]
     if answer["batchItemFailures"]:
         raise WorkError("fan-out: a batch of the benchmarks was not settled")
 
 
-def _without_services(arena: Arena, make: Callable[[int], list[Delivery]]) -> Callable[[], int]:
+def _without_services(arena: Arena, make: Callable[[int], list[Webhook]]) -> Callable[[], int]:
     batch = records(envelopes(make(500), arena.sources))
     processor = processor_on_no_op_services(arena)
     deadline = Deadline(lambda: 60.0)
@@ -139,7 +139,7 @@ def processor_on_no_op_services(arena: Arena, catalog: Catalog | None = None) ->
     )
 
 
-def _steps(arena: Arena, make: Callable[[int], list[Delivery]], rounds: int) -> dict[str, float]:
+def _steps(arena: Arena, make: Callable[[int], list[Webhook]], rounds: int) -> dict[str, float]:
     """Split a batch of 500 by step, against the emulator."""
     return split_by_step(
         fan_out.fan_out(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.application.mapping_templates import put_record_request
 from ingest_lambdas import authorizer, receiver
-from loadtests.bench.arena import STREAM, Arena, Context
+from loadtests.bench.arena import STREAM, Arena, FakeContext
 from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import kinds, small_deliveries
@@ -20,14 +20,14 @@ from local.vtl import VtlTemplate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadtests.bench.payloads import Delivery
+    from loadtests.bench.payloads import Webhook
     from settings.source.loader import LoadedSource
 
 CALLS = {"authorizer": 500, "receiver": 100, "template": 325}
 
 
 def _context() -> Any:
-    return Context()
+    return FakeContext()
 
 
 def run(arena: Arena, rounds: int) -> dict[str, Any]:
@@ -89,14 +89,14 @@ def _receiver(arena: Arena) -> Contender:
     return Contender(work, prepare)
 
 
-def rendering(source: LoadedSource, deliveries: list[Delivery]) -> Callable[[], int]:
+def rendering(source: LoadedSource, deliveries: list[Webhook]) -> Callable[[], int]:
     """Give the rendering of a source's request template, as the local gateway does it.
 
     Parameters
     ----------
     source : LoadedSource
         Whose template it is.
-    deliveries : list[Delivery]
+    deliveries : list[Webhook]
         The requests.
     """
     settings = source.settings

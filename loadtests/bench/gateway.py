@@ -18,7 +18,7 @@ import aiohttp
 from loadtests.bench.arena import REGION
 from loadtests.bench.contenders import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare
-from loadtests.bench.payloads import Delivery, github_deliveries, plain_deliveries
+from loadtests.bench.payloads import Webhook, github_deliveries, plain_deliveries
 from local.assembly import find_template
 from local.emulator import Emulator
 from local.gateway_control import GatewayConfig, answers, start_gateway
@@ -40,7 +40,7 @@ _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningGateway:
     """A gateway that serves the benchmarks' stage.
 
     Parameters
@@ -65,7 +65,7 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Running]:
+def running(folder: Path) -> Iterator[RunningGateway]:
     """Start an emulator and a gateway, without the functions behind the stream.
 
     Parameters
@@ -95,7 +95,7 @@ def running(folder: Path) -> Iterator[Running]:
                 name: next(iter(values.values())).splitlines()[0]
                 for name, values in secrets.items()
             }
-            yield Running(f"http://{HOST}:{port}", child.pid, first)
+            yield RunningGateway(f"http://{HOST}:{port}", child.pid, first)
         finally:
             child.stop()
 
@@ -113,7 +113,7 @@ def run(folder: Path, rounds: int) -> dict[str, Any]:
     sources = load_sources(("github", "generic"))
     with running(folder) as gateway:
         github = github_deliveries(sources["github"], gateway.secrets["github"])
-        made: dict[str, Callable[[], Sequence[Delivery]]] = {
+        made: dict[str, Callable[[], Sequence[Webhook]]] = {
             "github_10kb": lambda: github,
             "small_1kb": lambda: plain_deliveries(sources["generic"], gateway.secrets["generic"]),
         }
@@ -138,12 +138,12 @@ def run(folder: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-async def _send(url: str, deliveries: Sequence[Delivery]) -> None:
+async def _send(url: str, deliveries: Sequence[Webhook]) -> None:
     waiting = iter(deliveries)
 
     async def connection() -> None:
         for one in waiting:
-            headers = {**one.headers, "X-GitHub-Delivery": str(time.time_ns())}
+            headers = {**one.headers, "X-GitHub-Webhook": str(time.time_ns())}
             async with session.post(
                 f"{url}/{one.source}", data=one.body, headers=headers
             ) as answer:

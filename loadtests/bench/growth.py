@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.contenders import floor
 from loadtests.bench.fan_out import invoke, processor_on_no_op_services
-from loadtests.bench.measuring import Contender, Sample, compare, no_output
+from loadtests.bench.measuring import Contender, CpuSample, compare, no_output
 from loadtests.bench.payloads import envelopes, github_deliveries, records, small_deliveries
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.envelope import decode_envelope, encode_envelope
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from loadtests.bench.arena import Arena
-    from loadtests.bench.payloads import Delivery
+    from loadtests.bench.payloads import Webhook
 
 BATCHES = (10, 50, 100, 500, 1_000, 2_000)
 KILOBYTES = (1, 4, 16, 64, 250)
@@ -74,7 +74,7 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
     }
 
 
-def _points(found: dict[str, Sample], name: str, values: Sequence[int]) -> dict[str, float]:
+def _points(found: dict[str, CpuSample], name: str, values: Sequence[int]) -> dict[str, float]:
     return {str(value): round(found[f"{name} {value}"].median, 1) for value in values}
 
 
@@ -95,7 +95,7 @@ def _handled(make: Callable[[], list[dict[str, Any]]], size: int, arena: Arena) 
     return Contender(work, prepare, arena.empty)
 
 
-def _batches(arena: Arena, github: Sequence[Delivery], size: int) -> Contender:
+def _batches(arena: Arena, github: Sequence[Webhook], size: int) -> Contender:
     number = max(size, 500)
 
     def make() -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def _floor(arena: Arena, kilobytes: int) -> Contender:
     return Contender(floor([base64.b64encode(one.body) for one in deliveries]))
 
 
-def _catalogue(arena: Arena, github: Sequence[Delivery], number: int) -> Contender:
+def _catalogue(arena: Arena, github: Sequence[Webhook], number: int) -> Contender:
     """Give the fan-out of the same events, with so many sources in the catalogue."""
     others = [name for name in sorted(available_sources()) if name != "github"]
     names = ["github", *others[: number - 1]]
@@ -137,7 +137,7 @@ def _catalogue(arena: Arena, github: Sequence[Delivery], number: int) -> Contend
     return Contender(work)
 
 
-def _duplicates(arena: Arena, github: Sequence[Delivery], percent: int) -> Contender:
+def _duplicates(arena: Arena, github: Sequence[Webhook], percent: int) -> Contender:
     """Give batches of which a share was delivered before, under the same delivery id."""
 
     def make() -> list[dict[str, Any]]:

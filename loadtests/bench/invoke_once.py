@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Context:
+class BareContext:
     """What Lambda hands to a handler beside the event."""
 
     function_name = "bench"
@@ -54,7 +54,7 @@ def main() -> None:
         text = Path(file).read_bytes()
         began = milliseconds()
         event: Any = json.loads(text)
-        results.append(handler(event, Context()))
+        results.append(handler(event, BareContext()))
         took.append(milliseconds() - began)
     found = {
         "import_ms": imported - start,

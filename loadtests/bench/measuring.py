@@ -27,7 +27,7 @@ class WorkError(PipelineError):
 
 
 @dataclass
-class Sample:
+class CpuSample:
     """What one contender took in each round, in microseconds of CPU for each unit of work."""
 
     rounds: list[float] = field(default_factory=list)
@@ -87,7 +87,7 @@ def no_output() -> Iterator[None]:
 
 def compare(
     contenders: Mapping[str, Contender], rounds: int, warm_up: int = 1
-) -> dict[str, Sample]:
+) -> dict[str, CpuSample]:
     """Measure contenders by turns.
 
     Parameters
@@ -101,10 +101,10 @@ def compare(
 
     Returns
     -------
-    dict[str, Sample]
+    dict[str, CpuSample]
         By contender.
     """
-    samples = {name: Sample() for name in contenders}
+    samples = {name: CpuSample() for name in contenders}
     for number in range(warm_up + rounds):
         for name, contender in contenders.items():
             contender.prepare()

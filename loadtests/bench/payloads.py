@@ -27,7 +27,7 @@ _places = count()
 
 
 @dataclass(frozen=True)
-class Delivery:
+class Webhook:
     """One webhook: headers as sent, and the body's bytes."""
 
     source: str
@@ -36,7 +36,7 @@ class Delivery:
     body: bytes
 
 
-def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Delivery]:
+def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Webhook]:
     """Give the real payloads, signed; pings, which are not forwarded, are left out."""
     found = []
     for name, example in real_payloads():
@@ -47,17 +47,17 @@ def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Delive
             "Content-Type": "application/json",
             "User-Agent": "GitHub-Hookshot/0123456",
             "X-GitHub-Event": name,
-            "X-GitHub-Delivery": "",
+            "X-GitHub-Webhook": "",
             "X-GitHub-Hook-ID": "292430182",
         }
         proof = authenticate(source, secret, body, now=time.time())
-        found.append(Delivery("github", name, {**headers, **proof}, body))
+        found.append(Webhook("github", name, {**headers, **proof}, body))
     return found
 
 
 def small_deliveries(
     source: LoadedSource, number: int = 325, size: int = SMALL_BYTES
-) -> list[Delivery]:
+) -> list[Webhook]:
     """Give Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls.
 
     Parameters
@@ -75,16 +75,16 @@ def small_deliveries(
         headers = {"Content-Type": "application/json"}
         proof = authenticate(source, SECRET, body, now=time.time())
         event_type = "meeting.participant_joined"
-        found.append(Delivery("zoom", event_type, {**headers, **proof}, body))
+        found.append(Webhook("zoom", event_type, {**headers, **proof}, body))
     return found
 
 
-def plain_deliveries(source: LoadedSource, secret: str, number: int = 325) -> list[Delivery]:
+def plain_deliveries(source: LoadedSource, secret: str, number: int = 325) -> list[Webhook]:
     """Give the same events to the source that takes any JSON and a token."""
     proof = authenticate(source, secret, b"", now=time.time())
     headers = {"Content-Type": "application/json", **proof}
     return [
-        Delivery(source.name, "", headers, _meeting(place, SMALL_BYTES))
+        Webhook(source.name, "", headers, _meeting(place, SMALL_BYTES))
         for place in islice(_places, number)
     ]
 
@@ -135,25 +135,25 @@ _OTHER = {
 }
 
 
-def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[Delivery]]]:
+def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[Webhook]]]:
     """Give what makes the two kinds of events: real ones of 10 KB, and small ones of 1 KB."""
     real = github_deliveries(sources["github"])
 
-    def real_ones(number: int) -> list[Delivery]:
+    def real_ones(number: int) -> list[Webhook]:
         return list(islice(cycle(real), number))
 
-    def small_ones(number: int) -> list[Delivery]:
+    def small_ones(number: int) -> list[Webhook]:
         return small_deliveries(sources["zoom"], number)
 
     return {"github_10kb": real_ones, "small_1kb": small_ones}
 
 
-def envelopes(deliveries: Sequence[Delivery], sources: dict[str, LoadedSource]) -> list[bytes]:
+def envelopes(deliveries: Sequence[Webhook], sources: dict[str, LoadedSource]) -> list[bytes]:
     """Give envelopes as the front door makes them, each a delivery of its own.
 
     Parameters
     ----------
-    deliveries : Sequence[Delivery]
+    deliveries : Sequence[Webhook]
         What was sent.
     sources : dict[str, LoadedSource]
         Whose headers are kept.
@@ -161,7 +161,7 @@ def envelopes(deliveries: Sequence[Delivery], sources: dict[str, LoadedSource]) 
     return [_envelope(one, sources[one.source]) for one in deliveries]
 
 
-def _envelope(delivery: Delivery, source: LoadedSource) -> bytes:
+def _envelope(delivery: Webhook, source: LoadedSource) -> bytes:
     keep = {name.lower() for name in source.settings.headers.keep}
     headers = {name.lower(): value for name, value in delivery.headers.items()}
     key = ""

@@ -14,7 +14,7 @@ import orjson
 from loadtests.bench.arena import BUCKET, CHECKPOINTS, FEED, POLLED, Arena
 from loadtests.bench.payloads import (
     SECRET,
-    Delivery,
+    Webhook,
     envelopes,
     github_deliveries,
     records,
@@ -51,7 +51,7 @@ def authorizer_event(arena: Arena) -> dict[str, Any]:
     }
 
 
-def receiver_event(delivery: Delivery) -> dict[str, Any]:
+def receiver_event(delivery: Webhook) -> dict[str, Any]:
     """Give the event of a Lambda proxy integration for one delivery."""
     return {
         "resource": f"/{delivery.source}",

@@ -71,7 +71,7 @@ class Change:
 
 
 @dataclass
-class Verdict:
+class RatioVerdict:
     """What a comparison found.
 
     Parameters
@@ -101,7 +101,7 @@ def judge(
     found: Mapping[str, Ratio],
     measured: Collection[str],
     tolerance: float = TOLERANCE,
-) -> Verdict:
+) -> RatioVerdict:
     """Compare a run with the baseline.
 
     Parameters
@@ -115,7 +115,7 @@ def judge(
     tolerance : float
         The share by which a ratio may grow.
     """
-    verdict = Verdict()
+    verdict = RatioVerdict()
     for name, before in baseline.items():
         if part_of(name) not in measured:
             continue
@@ -134,7 +134,7 @@ def judge(
     return verdict
 
 
-def judge_run(baseline: Mapping[str, float], run: Run, measured: Collection[str]) -> Verdict:
+def judge_run(baseline: Mapping[str, float], run: Run, measured: Collection[str]) -> RatioVerdict:
     """Compare a run with the baseline, as far as its parts were measured.
 
     Parameters

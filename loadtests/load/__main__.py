@@ -12,7 +12,7 @@ import typer
 
 from loadtests.load.results import print_result, write_result
 from loadtests.load.run import OWN_MIX, STAGE, STANDSTILL_SECONDS, load_deployed, load_own
-from loadtests.load.sending import Folder, Plan
+from loadtests.load.sending import Folder, LoadPlan
 from loadtests.target import find_target
 from local import endpoints
 from local.endpoints import NotRunningError
@@ -77,7 +77,7 @@ def main(
     Exit status: 0 all holds, 1 a threshold is exceeded or an event is not accounted for.
     """
     end_in_order()
-    plan = Plan(
+    plan = LoadPlan(
         rate=rate,
         seconds=seconds,
         least_requests=least_requests,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from loadtests.load.standstill import Standstill
-    from loadtests.target import Target
+    from loadtests.target import TargetUnderTest
 
 #: How far the clocks of this machine and of AWS may be apart.
 _CLOCKS = timedelta(minutes=5)
@@ -29,7 +29,7 @@ class Ledger:
 
     Parameters
     ----------
-    target : Target
+    target : TargetUnderTest
         The pipeline.
     start : float
         When the first request was sent, in epoch seconds.
@@ -37,7 +37,9 @@ class Ledger:
         The ids of the requests that are asked for, with how many events each has; None for all.
     """
 
-    def __init__(self, target: Target, start: float, ids: Mapping[str, int] | None) -> None:
+    def __init__(
+        self, target: TargetUnderTest, start: float, ids: Mapping[str, int] | None
+    ) -> None:
         s3 = target.client("s3")
         self.ends = Ends()
         self._ids = ids

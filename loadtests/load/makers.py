@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
-from loadtests.target import TargetError
-from toolbox.sources.samples import SampleRequest, authenticate
+from loadtests.target import NoTargetError
+from toolbox.sources.samples import Request, authenticate
 from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ class RealPayloads:
 
     def __init__(self, source: LoadedSource, secret: str) -> None:
         if source.name != "github":
-            raise TargetError(f"--mix: {source.name}:real: there are real payloads of github alone")
+            raise NoTargetError(
+                f"--mix: {source.name}:real: there are real payloads of github alone"
+            )
         bodies = [(name, orjson.dumps(one)) for name, one in real_payloads()]
         self._signed = {
             forged: itertools.cycle([
@@ -70,7 +72,7 @@ class RealPayloads:
         """Make the next request."""
         headers, body = next(self._signed[forged])
         token = new_token()
-        request = SampleRequest({**headers, "X-GitHub-Delivery": str(token)}, body)
+        request = Request({**headers, "X-GitHub-Delivery": str(token)}, body)
         return Fresh(request, renewed=True, events=1, token=token.hex)
 
 
@@ -84,7 +86,7 @@ class Small:
             if sample.body.startswith(b"{") and _SMALL_EVENT.encode() in sample.body
         ]
         if not bodies:
-            raise TargetError(f"--mix: {source.name}:small: no sample of {_SMALL_EVENT}")
+            raise NoTargetError(f"--mix: {source.name}:small: no sample of {_SMALL_EVENT}")
         self._source, self._secret = source, secret
         mark = new_token().hex
         document = orjson.loads(bodies[0])
@@ -99,7 +101,7 @@ class Small:
         body = b"".join((self._before, token.encode(), self._after))
         secret = f"not {self._secret}" if forged else self._secret
         proof = authenticate(self._source, secret, body, now=time.time())
-        return Fresh(SampleRequest({**_TYPE, **proof}, body), renewed=True, events=1, token=token)
+        return Fresh(Request({**_TYPE, **proof}, body), renewed=True, events=1, token=token)
 
 
 CONTENTS: dict[str, type[Samples | RealPayloads | Small]] = {

@@ -60,7 +60,7 @@ class Ends:
 
 
 @dataclass(frozen=True)
-class Proof:
+class LoadProof:
     """What was found.
 
     Parameters
@@ -92,7 +92,7 @@ class Proof:
 
 def prove(
     accepted: Sequence[Accepted], ends: Ends, *, unanswered: int, alone: bool = True
-) -> Proof:
+) -> LoadProof:
     """Account for every accepted request by the ledger.
 
     Parameters
@@ -127,17 +127,17 @@ def prove(
     lines += [f"two outcomes: {line}" for line in ends.contradictions[:_MOST_NAMED]]
     lines += [f"unreadable: {line}" for line in ends.unreadable[:_MOST_NAMED]]
     events = sum(one.events for one in accepted)
-    return Proof(len(accepted), events, outcomes, lost, unknown, None, lines)
+    return LoadProof(len(accepted), events, outcomes, lost, unknown, None, lines)
 
 
 def with_messages(
-    proof: Proof, accepted: Sequence[Accepted], ends: Ends, messages: Iterable[Message]
-) -> Proof:
+    proof: LoadProof, accepted: Sequence[Accepted], ends: Ends, messages: Iterable[Message]
+) -> LoadProof:
     """Hold the proof against what was received from the queues.
 
     Parameters
     ----------
-    proof : Proof
+    proof : LoadProof
         By the ledger.
     accepted : Sequence[Accepted]
         What the front door took.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loadtests.load.journal import Accepted
-    from loadtests.load.proof import Proof
-    from loadtests.load.sending import Plan, Watched
+    from loadtests.load.proof import LoadProof
+    from loadtests.load.sending import LoadPlan, SendingWatched
 
 _WINDOW_SECONDS = 10
 
@@ -29,9 +29,9 @@ class Result:
     ----------
     target : str
         What was tested.
-    plan : Plan
+    plan : LoadPlan
         What was to be sent.
-    watched : Watched
+    watched : SendingWatched
         What was seen meanwhile.
     answers : dict[str, float]
         What locust measured.
@@ -41,20 +41,20 @@ class Result:
         Latencies from the answer on.
     drained_seconds : float | None
         How long the rest took after the last answer.
-    proof : Proof
+    proof : LoadProof
         What became of each event.
     exceeded : Sequence[str]
         Which thresholds do not hold.
     """
 
     target: str
-    plan: Plan
-    watched: Watched
+    plan: LoadPlan
+    watched: SendingWatched
     answers: dict[str, float]
     rates: dict[str, float]
     delivery: dict[str, float]
     drained_seconds: float | None
-    proof: Proof
+    proof: LoadProof
     exceeded: Sequence[str]
 
     @property

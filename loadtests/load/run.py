@@ -27,8 +27,8 @@ from toolbox.terminal.output import console
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from loadtests.load.sending import Folder, Plan, Watched
-    from loadtests.target import Target
+    from loadtests.load.sending import Folder, LoadPlan, SendingWatched
+    from loadtests.target import TargetUnderTest
     from local.endpoints import Endpoints
 
 #: Settings and cloud assembly of the load test's stage; written anew where something changed.
@@ -64,7 +64,7 @@ def _nothing(_: Running) -> None:
 
 
 @dataclass(frozen=True)
-class Hooks:
+class LoadHooks:
     """What is called at points of a load test that have an order.
 
     Parameters
@@ -79,18 +79,18 @@ class Hooks:
     drained: Callable[[Running], None] = _nothing
 
 
-_NO_HOOKS = Hooks()
+_NO_HOOKS = LoadHooks()
 
 
 def load_own(
     stage: Path,
     state: Path,
-    plan: Plan,
+    plan: LoadPlan,
     folder: Folder,
     *,
     drain: float = STANDSTILL_SECONDS,
     mix: str = OWN_MIX,
-    hooks: Hooks = _NO_HOOKS,
+    hooks: LoadHooks = _NO_HOOKS,
 ) -> Result:
     """Test a pipeline that is started for it.
 
@@ -100,7 +100,7 @@ def load_own(
         The folder of its settings and its cloud assembly, which are written once.
     state : Path
         A folder that is not there yet, for its state.
-    plan : Plan
+    plan : LoadPlan
         What is sent.
     folder : Folder
         Where the results go.
@@ -108,7 +108,7 @@ def load_own(
         Seconds without progress until the backlog, or what the queues have, is given up.
     mix : str
         The mix where the plan has none.
-    hooks : Hooks
+    hooks : LoadHooks
         Called on the way.
 
     Raises
@@ -131,11 +131,11 @@ def load_own(
 def _load_own(
     pipeline: OwnPipeline,
     sources: Path,
-    plan: Plan,
+    plan: LoadPlan,
     folder: Folder,
     *,
     drain: float,
-    hooks: Hooks,
+    hooks: LoadHooks,
 ) -> Result:
     words = [*plan.options(), "--state", str(pipeline.state), "--private-sources", str(sources)]
     with ExitStack() as parts:
@@ -187,7 +187,7 @@ def _load_own(
 
 
 def load_deployed(
-    target: Target, plan: Plan, folder: Folder, words: list[str], drain: float
+    target: TargetUnderTest, plan: LoadPlan, folder: Folder, words: list[str], drain: float
 ) -> Result:
     """Test what runs already: a stack, or a local pipeline that somebody started.
 
@@ -197,9 +197,9 @@ def load_deployed(
 
     Parameters
     ----------
-    target : Target
+    target : TargetUnderTest
         What is tested.
-    plan : Plan
+    plan : LoadPlan
         What is sent.
     folder : Folder
         Where the results go.
@@ -239,7 +239,7 @@ def _exceeded(folder: Folder) -> list[str]:
     return _EXCEEDED.findall(folder.log.read_text(errors="replace"))
 
 
-def _check_locust(watched: Watched, folder: Folder) -> None:
+def _check_locust(watched: SendingWatched, folder: Folder) -> None:
     """See that locust ran: its status is 1 for a threshold, which it then names."""
     if watched.status == 0 or (watched.status == 1 and _exceeded(folder)):
         return

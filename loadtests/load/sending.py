@@ -30,7 +30,7 @@ _KILL_SECONDS = _STOP_SECONDS + 30.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoadPlan:
     """What is sent, and which figures are too high.
 
     Parameters
@@ -118,7 +118,7 @@ class Folder:
 
 
 @dataclass
-class Watched:
+class SendingWatched:
     """What was seen while locust sent.
 
     Parameters
@@ -175,7 +175,7 @@ def send(
     *,
     settled: Callable[[], int] | None,
     check: Callable[[], None],
-) -> Watched:
+) -> SendingWatched:
     """Run locust until it ends.
 
     Parameters
@@ -189,7 +189,7 @@ def send(
     check : Callable[[], None]
         Raises PipelineError when a part of the test has failed.
     """
-    watched = Watched(time.time())
+    watched = SendingWatched(time.time())
     accepted, began = Counting(folder.journals), 0.0
     before: dict[str, float] | None = None
     offset = count = told_count = 0

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadtests.load.standstill import Standstill
-from loadtests.soak.arena import Arena
+from loadtests.soak.arena import PipelineUnderTest
 from loadtests.soak.books import FILE_NAME, Books
 from loadtests.soak.evidence import gather
 from loadtests.soak.faults import FaultControl
 from loadtests.soak.oracle import judge
 from loadtests.soak.plan import make_plan
-from loadtests.soak.report import Oracle, Run, Sent, peak_memory_mib, print_run, write_run
+from loadtests.soak.report import Oracle, SentCounts, SoakRun, peak_memory_mib, print_run, write_run
 from loadtests.soak.requests import RequestKind, Requests
 from loadtests.soak.runtime import CALM, RuntimeSettings
-from loadtests.soak.senders import Journal, Senders
+from loadtests.soak.senders import Senders, SendersJournal
 from loadtests.soak.storm import Storm
 from local.leaving import end_in_order
 from local.state import LOCK_NAME, StateInUseError, in_use
@@ -96,17 +96,17 @@ def soak(
     )
 
 
-def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> Run:
+def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> SoakRun:
     with console.status("synthesizing the stack"):
         assembly = synthesize()
     _empty(state)
     control = FaultControl()
     with ExitStack() as parts:
         books = parts.enter_context(Books(state / FILE_NAME))
-        journal = Journal(books)
+        journal = SendersJournal(books)
         with console.status("starting the pipeline"):
             settings = RuntimeSettings(str(assembly), str(state), seed)
-            arena = parts.enter_context(Arena(settings))
+            arena = parts.enter_context(PipelineUnderTest(settings))
         requests = Requests(*_sources(arena.endpoints), seed)
         senders = Senders(requests, lambda: arena.endpoints.api, rate, journal)
         console.print(f"The stack runs; its log is {state / 'logs' / 'soak.txt'}", markup=False)
@@ -120,11 +120,11 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> R
         faults = control.counts + gather(arena, assembly, books)
         faults += Counter(runtime_killed=storm.runtimes_killed)
         read = time.monotonic()
-        sent = Sent.of(journal)
+        sent = SentCounts.of(journal)
         faults += _bad_requests(sent.accepted)
         verdict = judge(journal, books, faults)
         oracle = Oracle(read - start, time.monotonic() - read, peak_memory_mib())
-    return Run(seed, seconds, sent, verdict, faults, drained, oracle)
+    return SoakRun(seed, seconds, sent, verdict, faults, drained, oracle)
 
 
 def synthesize() -> Path:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _START_SECONDS = 120.0
 
 
-class Arena:
+class PipelineUnderTest:
     """A local pipeline in a process of its own; a context manager.
 
     Parameters

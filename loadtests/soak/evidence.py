@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef, MessageTypeDef
 
-    from loadtests.soak.arena import Arena
+    from loadtests.soak.arena import PipelineUnderTest
     from loadtests.soak.books import Books
     from local.endpoints import Endpoints
 
@@ -156,7 +156,7 @@ def read_calls(books: Books, log: Path) -> Counter[str]:
     return faults
 
 
-def gather(arena: Arena, assembly: Path, books: Books) -> Counter[str]:
+def gather(arena: PipelineUnderTest, assembly: Path, books: Books) -> Counter[str]:
     """Read everything, past the fault proxy; give what struck handler processes."""
     where = arena.endpoints
     mapping = find_fan_out_mapping(assembly, where.region)

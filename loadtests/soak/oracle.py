@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from loadtests.soak.books import Books
-    from loadtests.soak.senders import Journal
+    from loadtests.soak.senders import SendersJournal
 
 DELIVERED, DUPLICATE, REJECTED, FAILED, LOST = (
     "delivered",
@@ -92,7 +92,7 @@ _DOUBLES = """
 
 
 @dataclass
-class Verdict:
+class SoakVerdict:
     """What a run came to.
 
     Parameters
@@ -149,12 +149,12 @@ class _Event(NamedTuple):
         return FAILED if self.has_failed else LOST
 
 
-def judge(journal: Journal, books: Books, faults: Mapping[str, int]) -> Verdict:
+def judge(journal: SendersJournal, books: Books, faults: Mapping[str, int]) -> SoakVerdict:
     """Compare what the senders were told with what is there.
 
     Parameters
     ----------
-    journal : Journal
+    journal : SendersJournal
         What was sent.
     books : Books
         What became of it.
@@ -162,7 +162,7 @@ def judge(journal: Journal, books: Books, faults: Mapping[str, int]) -> Verdict:
         What the proxy injected, by kind.
     """
     journal.flush()
-    verdict = Verdict()
+    verdict = SoakVerdict()
     verdict.violate(f"answered {status} without an id" for status in journal.nameless.elements())
     books.change(_SETTLED)
     books.change(_SETTLE)
@@ -180,7 +180,7 @@ def _contradictions(books: Books) -> Iterator[str]:
         yield f"{identifier} at {place}: {', '.join(label for *_, label in rows)}"
 
 
-def _judge_accepted(books: Books, verdict: Verdict) -> Iterator[str]:
+def _judge_accepted(books: Books, verdict: SoakVerdict) -> Iterator[str]:
     for row in books.rows(_ACCEPTED):
         event = _Event._make(row)
         if event.times > 1:
@@ -190,7 +190,7 @@ def _judge_accepted(books: Books, verdict: Verdict) -> Iterator[str]:
         yield from _count(event, verdict)
 
 
-def _count(event: _Event, verdict: Verdict) -> Iterator[str]:
+def _count(event: _Event, verdict: SoakVerdict) -> Iterator[str]:
     outcome = event.outcome
     kind, _, reason = outcome.partition(":")
     name = f"{event.id} ({event.token})"
@@ -215,7 +215,7 @@ def _count(event: _Event, verdict: Verdict) -> Iterator[str]:
             yield f"{name}: failed with another body"
 
 
-def _strangers(books: Books, verdict: Verdict) -> Iterator[str]:
+def _strangers(books: Books, verdict: SoakVerdict) -> Iterator[str]:
     """Find what nobody sent."""
     for identifier, token, unanswered in books.rows(_STRANGERS):
         verdict.figures["unanswered_arrived" if unanswered else "unknown"] += 1
@@ -229,7 +229,7 @@ def _strangers(books: Books, verdict: Verdict) -> Iterator[str]:
         yield f"{strange} messages without the token of one event"
 
 
-def _doubles(books: Books, faults: Mapping[str, int], verdict: Verdict) -> Iterator[str]:
+def _doubles(books: Books, faults: Mapping[str, int], verdict: SoakVerdict) -> Iterator[str]:
     """Count what is on the queues twice, and find what explains it.
 
     Either the call that sent it was cut off before it could remember, or SQS took a batch and its

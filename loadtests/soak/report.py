@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections import Counter
     from pathlib import Path
 
-    from loadtests.soak.oracle import Verdict
-    from loadtests.soak.senders import Journal
+    from loadtests.soak.oracle import SoakVerdict
+    from loadtests.soak.senders import SendersJournal
 
 _MOST_PRINTED = 20
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentCounts:
     """What the senders' journal says, in numbers.
 
     Parameters
@@ -46,7 +46,7 @@ class Sent:
     answers: Counter[str]
 
     @classmethod
-    def of(cls, journal: Journal) -> Self:
+    def of(cls, journal: SendersJournal) -> Self:
         """Read it from the journal."""
         accepted, unanswered = journal.accepted(), journal.unanswered()
         return cls(journal.sent, accepted, journal.denied, unanswered, journal.answers)
@@ -76,13 +76,13 @@ def peak_memory_mib() -> float:
 
 
 @dataclass(frozen=True)
-class Run:
+class SoakRun:
     """A finished run."""
 
     seed: int
     seconds: float
-    sent: Sent
-    verdict: Verdict
+    sent: SentCounts
+    verdict: SoakVerdict
     faults: Counter[str]
     drained_in_seconds: float | None
     oracle: Oracle
@@ -133,12 +133,12 @@ def _by_reason(outcomes: Counter[str]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def write_run(run: Run, file: Path) -> None:
+def write_run(run: SoakRun, file: Path) -> None:
     """Write the figures."""
     write_atomically(file, orjson.dumps(run.figures(), option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def print_run(run: Run) -> None:
+def print_run(run: SoakRun) -> None:
     """Print what was sent, what struck, and what became of it."""
     figures = run.figures()
     kinds = figures["accepted_by_kind"].items()

@@ -50,7 +50,7 @@ _SHARES = {
 
 
 @dataclass(frozen=True)
-class Sent:
+class SoakRequest:
     """One request. A copy has the token of what it copies."""
 
     kind: RequestKind
@@ -84,24 +84,24 @@ class Requests:
         self._seed = seed
         self._dice = random.Random(f"requests-{seed}")  # noqa: S311 - to be repeated
         self._number = 0
-        self._copied: deque[Sent] = deque(maxlen=_COPIES_OF_LATEST)
+        self._copied: deque[SoakRequest] = deque(maxlen=_COPIES_OF_LATEST)
 
-    def next(self) -> Sent:
+    def next(self) -> SoakRequest:
         """Make the next request of the mix."""
         kind = self._dice.choices(list(_SHARES), list(_SHARES.values()))[0]
         if kind is RequestKind.COPY:
             if not self._copied:
                 return self.make(RequestKind.GITHUB)
             copied = self._dice.choice(self._copied)
-            return Sent(kind, copied.token, copied.source, copied.headers, copied.body)
+            return SoakRequest(kind, copied.token, copied.source, copied.headers, copied.body)
         return self.make(kind)
 
-    def may_be_copied(self, sent: Sent) -> None:
+    def may_be_copied(self, sent: SoakRequest) -> None:
         """Say that a request was made, whatever came of it: senders send such ones again."""
         if sent.kind is RequestKind.GITHUB:
             self._copied.append(sent)
 
-    def make(self, kind: RequestKind) -> Sent:
+    def make(self, kind: RequestKind) -> SoakRequest:
         """Make a request of a kind other than a copy."""
         self._number += 1
         token = f"soak-{self._seed}-{self._number}"
@@ -119,7 +119,7 @@ class Requests:
             event = "push" if kind is RequestKind.WRONG else "watch"
             headers |= {"X-GitHub-Event": event, "X-GitHub-Delivery": token}
         headers |= authenticate(self._sources[source], secret, body, now=time.time())
-        return Sent(kind, token, source, headers, body)
+        return SoakRequest(kind, token, source, headers, body)
 
     def _body(self, kind: RequestKind, token: str) -> bytes:
         filling = "é" * int(self._dice.expovariate(1 / 300))

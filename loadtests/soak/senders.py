@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadtests.soak.books import Books
-    from loadtests.soak.requests import RequestKind, Requests, Sent
+    from loadtests.soak.requests import RequestKind, Requests, SoakRequest
 
 _SENDERS = 24
 #: Senders of webhooks wait for some seconds, then they hang up.
@@ -24,7 +24,7 @@ _PATIENCE_SECONDS = 10.0
 _MOST_UNWRITTEN = 500
 
 
-class Journal:
+class SendersJournal:
     """What was sent, and what the senders were told.
 
     An answer with 2xx goes into the books by the id in it. What was refused by the front door for a
@@ -53,7 +53,7 @@ class Journal:
         self._accepted: list[tuple[str, str, str, bytes]] = []
         self._unanswered: list[tuple[str]] = []
 
-    def note(self, sent: Sent, status: int, content: bytes) -> None:
+    def note(self, sent: SoakRequest, status: int, content: bytes) -> None:
         """Keep an answer."""
         self.answers[str(status)] += 1
         if 200 <= status < 300:
@@ -67,7 +67,7 @@ class Journal:
         if len(self._accepted) + len(self._unanswered) >= _MOST_UNWRITTEN:
             self.flush()
 
-    def note_broken(self, sent: Sent, error: Exception) -> None:
+    def note_broken(self, sent: SoakRequest, error: Exception) -> None:
         """Keep that a connection broke."""
         self.answers[type(error).__name__] += 1
         self._unanswered.append((sent.token,))
@@ -105,12 +105,12 @@ class Senders:
         The front door's address now: a restarted one has another.
     rate : float
         Requests a second.
-    journal : Journal
+    journal : SendersJournal
         Keeps what each was told.
     """
 
     def __init__(
-        self, requests: Requests, api: Callable[[], str], rate: float, journal: Journal
+        self, requests: Requests, api: Callable[[], str], rate: float, journal: SendersJournal
     ) -> None:
         self._requests = requests
         self._api = api

@@ -12,7 +12,7 @@ from loadtests.soak.requests import RequestKind
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtests.soak.arena import Arena
+    from loadtests.soak.arena import PipelineUnderTest
     from loadtests.soak.faults import FaultControl
     from loadtests.soak.plan import Planned
     from loadtests.soak.senders import Senders
@@ -26,7 +26,7 @@ class Storm:
 
     Parameters
     ----------
-    arena : Arena
+    arena : PipelineUnderTest
         The pipeline; it runs.
     senders : Senders
         Who sends.
@@ -34,7 +34,7 @@ class Storm:
         Sets the proxy's faults.
     """
 
-    def __init__(self, arena: Arena, senders: Senders, control: FaultControl) -> None:
+    def __init__(self, arena: PipelineUnderTest, senders: Senders, control: FaultControl) -> None:
         self._arena = arena
         self._senders = senders
         self._control = control

@@ -18,7 +18,7 @@ IntegrationType: TypeAlias = Literal["AWS", "AWS_PROXY", "MOCK"]
 
 
 @dataclass(frozen=True)
-class Throttle:
+class RateLimit:
     """A token bucket: so many requests a second, and so many at once."""
 
     rate: float
@@ -72,7 +72,7 @@ class Route:
     authorizer: AuthorizerSettings | None = None
     required_headers: tuple[str, ...] = ()
     response_statuses: frozenset[int] = frozenset()
-    throttle: Throttle | None = None
+    throttle: RateLimit | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pipeline.errors import PipelineError
 
-Verdict: TypeAlias = Literal["allow", "explicit deny", "implicit deny"]
+PolicyVerdict: TypeAlias = Literal["allow", "explicit deny", "implicit deny"]
 
 _ACTION = "execute-api:Invoke"
 _LONGEST_RESOURCE = 512
@@ -44,7 +44,7 @@ def _matches(statement: dict[str, Any], method_arn: str) -> bool:
     )
 
 
-def evaluate(policy: Any, method_arn: str) -> Verdict:
+def evaluate(policy: Any, method_arn: str) -> PolicyVerdict:
     """Tell what a policy says about a method.
 
     Parameters

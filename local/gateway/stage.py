@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.gateway.model import Throttle
+from local.gateway.model import RateLimit
 from local.gateway.properties import Properties
 from local.template import TemplateError
 
@@ -59,7 +59,7 @@ class StageSettings:
                 raise setting.unsupported("CachingEnabled", supported="false")
         return settings
 
-    def throttle(self, path: str, http_method: str) -> Throttle | None:
+    def throttle(self, path: str, http_method: str) -> RateLimit | None:
         """Give the limit of a method: its own, or what the stage has for all."""
         keys = ((path, http_method), (path, "*"), ("*", http_method), ("*", "*"))
         return next((self._throttles[key] for key in keys if key in self._throttles), None)
@@ -73,10 +73,10 @@ def _throttles(setting: Properties) -> bool:
     )
 
 
-def _throttle(setting: Properties) -> tuple[tuple[str, str], Throttle]:
+def _throttle(setting: Properties) -> tuple[tuple[str, str], RateLimit]:
     # CloudFormation writes the path "/a/b" as "/~1a~1b", and all paths as "/*".
     path = setting.get("ResourcePath", str, "/*").removeprefix("/").replace("~1", "/")
-    return (path, setting.get("HttpMethod", str, "*")), Throttle(
+    return (path, setting.get("HttpMethod", str, "*")), RateLimit(
         setting.get("ThrottlingRateLimit", float, float("inf")),
         setting.get("ThrottlingBurstLimit", int, _DEFAULT_BURST),
     )

@@ -10,7 +10,7 @@ from local.gateway.errors import GatewayError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from local.gateway.model import Route, Throttle
+    from local.gateway.model import RateLimit, Route
 
 
 class TokenBucket:
@@ -18,13 +18,13 @@ class TokenBucket:
 
     Parameters
     ----------
-    throttle : Throttle
+    throttle : RateLimit
         Rate and burst.
     clock : Callable[[], float]
         Seconds.
     """
 
-    def __init__(self, throttle: Throttle, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, throttle: RateLimit, clock: Callable[[], float] = time.monotonic) -> None:
         self._throttle = throttle
         self._clock = clock
         self._tokens = float(throttle.burst)

@@ -40,7 +40,7 @@ class Counters:
 
 
 @dataclass(frozen=True)
-class Progress:
+class MappingProgress:
     """How far a mapping is at one moment.
 
     Parameters

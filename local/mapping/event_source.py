@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from local.changes import Changes
-from local.mapping.counters import Counters, Progress
+from local.mapping.counters import Counters, MappingProgress
 from local.mapping.destination import Destination
 from local.mapping.lane import Backoff, LaneTools
-from local.mapping.shard import Shard
+from local.mapping.shard import ShardReader
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -71,13 +71,13 @@ class EventSourceMapping:
             clock=clock,
             backoff=backoff or Backoff(),
         )
-        self._shards: list[Shard] = []
+        self._shards: list[ShardReader] = []
 
     def start(self) -> None:
         """Start reading; the shards are those that the stream has now."""
         for shard_id in self._list_shards():
             file = self._checkpoints / f"{shard_id}.json"
-            self._shards.append(Shard(self._tools, self._client, shard_id, file))
+            self._shards.append(ShardReader(self._tools, self._client, shard_id, file))
         for shard in self._shards:
             shard.start()
 
@@ -107,10 +107,10 @@ class EventSourceMapping:
                 where = f"{self.settings.logical_id}, {shard.shard_id}"
                 raise MappingFailedError(f"{where}: {error!r}") from error
 
-    def progress(self) -> Progress:
+    def progress(self) -> MappingProgress:
         """Give how far it is."""
         shards = [shard.progress() for shard in self._shards]
-        return Progress(
+        return MappingProgress(
             idle=all(shard.idle for shard in shards),
             as_of=min((shard.as_of for shard in shards), default=0.0),
             millis_behind=max((shard.millis_behind for shard in shards), default=0),

@@ -24,7 +24,7 @@ _QUIET_SECONDS = 10.0
 _hold: ContextVar[float] = ContextVar("hold")
 
 
-class Pace:
+class ReadPace:
     """The pace of one shard.
 
     Parameters

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.mapping.checkpoints import NOTHING, Checkpoint, CheckpointFile
-from local.mapping.counters import Progress
+from local.mapping.counters import MappingProgress
 from local.mapping.lane import Lane
-from local.mapping.pace import Pace, get_records
+from local.mapping.pace import ReadPace, get_records
 from local.mapping.records import from_kinesis
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _ERROR_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Shard:
+class ShardReader:
     """One shard of a mapping's stream.
 
     Parameters
@@ -83,12 +83,12 @@ class Shard:
         """Give the error that ended one of the threads."""
         return next((lane.error for lane in self._lanes if lane.error), self._error)
 
-    def progress(self) -> Progress:
+    def progress(self) -> MappingProgress:
         """Give how far it is; without counters."""
         with self._changed:
             in_flight = sum(lane.open for lane in self._lanes)
             idle = not self._found and not in_flight
-            return Progress(idle, self._looked, self._millis_behind, in_flight, {})
+            return MappingProgress(idle, self._looked, self._millis_behind, in_flight, {})
 
     def _run(self) -> None:
         try:
@@ -99,7 +99,7 @@ class Shard:
             self._tools.changes.notify()
 
     def _read(self) -> None:
-        stop, pace = self._tools.stop, Pace()
+        stop, pace = self._tools.stop, ReadPace()
         iterator: str | None = None
         while self._wait_for_room():
             try:

@@ -13,9 +13,9 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from loadtests.load.run import STAGE, Hooks, Running, load_own
+from loadtests.load.run import STAGE, LoadHooks, Running, load_own
 from loadtests.load.runtime import OwnPipeline
-from loadtests.load.sending import Folder, Plan
+from loadtests.load.sending import Folder, LoadPlan
 from loadtests.load.stage import private_sources, write_stage
 from local import emulator
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 # What is shown here is what the account decides, and not how fast this machine is.
 SLOW = ["--p95-ms", "60000", "--p99-ms", "60000", "--max-backlog", "100000"]
 LOAD = [sys.executable, "-m", "loadtests.load", "--rate", "100", "--seconds", "1"]
-PLAN = Plan(
+PLAN = LoadPlan(
     rate=100,
     seconds=1,
     least_requests=50,
@@ -104,7 +104,7 @@ class Thief:
 
 def test_a_message_that_is_gone_is_a_fault(tmp_path: Path, stage: Path) -> None:
     thief, folder = Thief(), Folder(tmp_path)
-    hooks = Hooks(started=thief.started, drained=thief.drained)
+    hooks = LoadHooks(started=thief.started, drained=thief.drained)
     # Two processes that send, and one that leads them.
     result = load_own(stage, tmp_path / "state", PLAN, folder, hooks=hooks)
     assert len(thief.stolen) == 1
@@ -127,7 +127,7 @@ def test_what_fails_in_a_hook_ends_the_run_and_all_of_its_processes(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        load_own(stage, tmp_path / "state", PLAN, Folder(tmp_path), hooks=Hooks(started=fail))
+        load_own(stage, tmp_path / "state", PLAN, Folder(tmp_path), hooks=LoadHooks(started=fail))
     (running,) = seen
     assert not psutil.pid_exists(running.consumer_pid)
     assert not (tmp_path / "state" / "endpoints.json").exists()

@@ -31,11 +31,11 @@ UP = [MOZDEF_EF, "local", "up", "--no-synth", "--assembly", "{assembly}", "--sta
 # What a soak run has beside: a process in between, and the fault proxy.
 ARENA = """
     import signal
-    from loadtests.soak.arena import Arena
+    from loadtests.soak.arena import PipelineUnderTest
     from loadtests.soak.runtime import RuntimeSettings
     from local.leaving import end_in_order
     end_in_order()
-    with Arena(RuntimeSettings("{assembly}", "{state}", 1)):
+    with PipelineUnderTest(RuntimeSettings("{assembly}", "{state}", 1)):
         signal.pause()
 """
 # What a demo has: no process in between, and no signal handlers but the command line's.

@@ -13,7 +13,7 @@ import pytest
 
 from loadtests.bench import measuring, parts, report
 from loadtests.bench.__main__ import chosen, rounds
-from loadtests.bench.measuring import Contender, Sample, Stopwatch, compare
+from loadtests.bench.measuring import Contender, CpuSample, Stopwatch, compare
 from loadtests.bench.replay_memory import GeneratedArchive, measure
 from loadtests.bench.steps import STEPS, examine_by_step, process_by_step
 from pipeline.event.events import Outcomes
@@ -32,7 +32,7 @@ DEADLINE = Deadline(lambda: 60.0)
 
 
 def test_the_median_is_of_the_rounds_and_the_spread_their_ends() -> None:
-    sample = Sample([5.0, 1.0, 3.0, 100.0])
+    sample = CpuSample([5.0, 1.0, 3.0, 100.0])
     assert sample.median == 4.0
     assert sample.spread == (1.0, 100.0)
 

@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.bench import cold_start, growth
 from loadtests.bench.archives import archived, auditing, replaying
-from loadtests.bench.arena import Arena, Context, arena
+from loadtests.bench.arena import Arena, FakeContext, arena
 from loadtests.bench.contenders import floor, old_design, powertools
 from loadtests.bench.fan_out import invoke
 from loadtests.bench.front_door import rendering
@@ -67,7 +67,7 @@ def test_what_a_contender_sends_arrives(place: Arena, kind: str, design: str) ->
     if design == "old_design":
         assert old_design(place, deliveries)() == 12
     elif design == "powertools":
-        assert powertools(place, batch, Context())() == 12
+        assert powertools(place, batch, FakeContext())() == 12
     else:
         invoke(batch)
     sent = sorted((json.loads(one.body) for one in deliveries), key=json.dumps)
@@ -78,7 +78,7 @@ def test_powertools_does_not_pass_over_a_bad_signature(place: Arena) -> None:
     (one,) = small_deliveries(place.sources["zoom"], 1)
     forged = type(one)(one.source, one.event_type, one.headers, one.body + b" ")
     good = envelopes(small_deliveries(place.sources["zoom"], 1), place.sources)
-    work = powertools(place, records([*good, *envelopes([forged], place.sources)]), Context())
+    work = powertools(place, records([*good, *envelopes([forged], place.sources)]), FakeContext())
     with pytest.raises(WorkError, match="not settled"):
         work()
     assert len(messages(place, "zoom")) == 1

@@ -12,15 +12,15 @@ from loadtests.bench.capacity import capacity
 from loadtests.bench.end_to_end import LoadFiguresError, pick
 from loadtests.load.journal import Accepted, Journal
 from loadtests.load.messages import END, Message
-from loadtests.load.proof import Proof
+from loadtests.load.proof import LoadProof
 from loadtests.load.results import Result
-from loadtests.load.sending import Folder, Watched
+from loadtests.load.sending import Folder, SendingWatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from loadtests.load.sending import Plan
+    from loadtests.load.sending import LoadPlan
 
 START = 1_795_464_503.25
 
@@ -94,9 +94,9 @@ class Machine:
         self, most: int, *, p99_ms: float = 50.0, faults: dict[str, list[str]] | None = None
     ) -> None:
         self.most, self.p99_ms, self.faults = most, p99_ms, faults or {}
-        self.plans: list[Plan] = []
+        self.plans: list[LoadPlan] = []
 
-    def __call__(self, plan: Plan, folder: Path) -> Result:
+    def __call__(self, plan: LoadPlan, folder: Path) -> Result:
         self.plans.append(plan)
         at = evenly([self.most] * 10)
         results = Folder(folder / "results")
@@ -108,12 +108,12 @@ class Machine:
         return Result(
             target="a machine",
             plan=plan,
-            watched=Watched(START),
+            watched=SendingWatched(START),
             answers={"p50_ms": plan.rate, "p99_ms": self.p99_ms},
             rates={"events_per_second": plan.rate - 1},
             delivery={"delivery_p50_ms": 700, "delivery_p99_ms": 1_200},
             drained_seconds=1.0,
-            proof=Proof(len(at), len(at), {}, 0, 0, len(at), self.faults.get(plan.shape, [])),
+            proof=LoadProof(len(at), len(at), {}, 0, 0, len(at), self.faults.get(plan.shape, [])),
             exceeded=[],
         )
 
@@ -159,7 +159,7 @@ def test_a_lost_event_fails_the_benchmark_at_any_rate(shape: str, tmp_path: Path
 def test_what_stood_still_fails_the_benchmark(tmp_path: Path) -> None:
     machine = Machine(100)
 
-    def stalled(plan: Plan, folder: Path) -> Result:
+    def stalled(plan: LoadPlan, folder: Path) -> Result:
         return replace(machine(plan, folder), exceeded=["backlog: stood still for 120 seconds"])
 
     with pytest.raises(LoadFiguresError, match="stood still"):

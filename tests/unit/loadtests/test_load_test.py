@@ -11,7 +11,7 @@ import pytest
 from loadtests.fresh import TOKEN, deliverable, fresh_request
 from loadtests.load.makers import maker_of
 from loadtests.shapes import Shape, users_at
-from loadtests.target import Target, TargetError
+from loadtests.target import NoTargetError, TargetUnderTest
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
 from pipeline.event.fields import find, path_of
@@ -89,7 +89,7 @@ def no_clients(service: Any) -> Any:
 
 def test_traffic_keeps_to_its_mix_and_shares(routed: dict[str, LoadedSource]) -> None:
     secrets = dict.fromkeys(routed, "a-secret")
-    target = Target("t", "http://127.0.0.1", routed, secrets, "", "", no_clients)
+    target = TargetUnderTest("t", "http://127.0.0.1", routed, secrets, "", "", no_clients)
     mix = parse_mix("github=3,generic=1", list(routed))
     traffic = Traffic(target, mix, duplicates=0.2, bad_requests=0.1)
     sent = [traffic.next() for _ in range(4_000)]
@@ -141,7 +141,7 @@ def test_real_payloads_and_small_events_are_signed_and_each_its_own(
     [("github:unreal", "expected one of samples, real, small after"), ("absent:real", "no such")],
 )
 def test_contents_that_are_not_known_are_told(mix: str, said: str) -> None:
-    with pytest.raises(TargetError, match=said):
+    with pytest.raises(NoTargetError, match=said):
         parse_mix(mix, ["github"])
 
 
@@ -149,5 +149,5 @@ def test_contents_that_are_not_known_are_told(mix: str, said: str) -> None:
 def test_a_source_without_such_contents_is_told(
     routed: dict[str, LoadedSource], entry: str
 ) -> None:
-    with pytest.raises(TargetError, match=f"--mix: {entry}: "):
+    with pytest.raises(NoTargetError, match=f"--mix: {entry}: "):
         maker_of(entry, routed, "a-secret")

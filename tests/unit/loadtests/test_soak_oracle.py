@@ -12,10 +12,10 @@ import pytest
 
 from loadtests.soak.books import Books, digest
 from loadtests.soak.evidence import read_calls, read_queues, read_table
-from loadtests.soak.oracle import Verdict, judge
+from loadtests.soak.oracle import SoakVerdict, judge
 from loadtests.soak.plan import Strike, make_plan
-from loadtests.soak.requests import RequestKind, Sent
-from loadtests.soak.senders import Journal
+from loadtests.soak.requests import RequestKind, SoakRequest
+from loadtests.soak.senders import SendersJournal
 from local.endpoints import Endpoints
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-def sent(kind: RequestKind, number: int) -> Sent:
+def sent(kind: RequestKind, number: int) -> SoakRequest:
     token = f"soak-1-{number}"
-    return Sent(kind, token, "generic", {}, f'{{"n":"{token}"}}'.encode())
+    return SoakRequest(kind, token, "generic", {}, f'{{"n":"{token}"}}'.encode())
 
 
 class AGoodRun:
@@ -41,7 +41,7 @@ class AGoodRun:
             "poison": sent(RequestKind.POISON, 3),
         }
         self.books = Books(Path(":memory:"))
-        self.journal = Journal(self.books)
+        self.journal = SendersJournal(self.books)
         for identifier, request in requests.items():
             self.answer(request, identifier)
         self.journal.note_broken(sent(RequestKind.GENERIC, 4), ConnectionResetError())
@@ -61,7 +61,7 @@ class AGoodRun:
         self.put("work", "aws/lambda/m/s/poison")
         self.put("tickets", "aws/lambda/m/s/poison")
 
-    def answer(self, request: Sent, identifier: str) -> None:
+    def answer(self, request: SoakRequest, identifier: str) -> None:
         self.journal.note(request, 200, orjson.dumps({"id": identifier}))
 
     def put(self, table: str, *row: Any) -> None:
@@ -76,7 +76,7 @@ class AGoodRun:
         self.put("ledger", identifier, "s:1", label)
 
 
-def verdict_of(change: Callable[[AGoodRun], object], **faults: int) -> Verdict:
+def verdict_of(change: Callable[[AGoodRun], object], **faults: int) -> SoakVerdict:
     run = AGoodRun()
     change(run)
     with run.books:
@@ -217,7 +217,7 @@ def test_memory_does_not_grow_with_the_events(tmp_path: Path) -> None:
 
     def peak(count: int) -> int:
         with Books(tmp_path / f"{count}.sqlite") as books:
-            journal = Journal(books)
+            journal = SendersJournal(books)
             tracemalloc.start()
             for number in range(count):
                 request = sent(RequestKind.GENERIC, number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.mapping.pace import POLL_SECONDS, REST_SECONDS, Pace
+from local.mapping.pace import POLL_SECONDS, REST_SECONDS, ReadPace
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def calls_within(pace: Pace, clock: Clock, seconds: float) -> int:
+def calls_within(pace: ReadPace, clock: Clock, seconds: float) -> int:
     """Read a shard on which nothing comes: each call is held to its end."""
     calls, end = 0, clock.now + seconds
     while clock.now < end:
@@ -27,14 +27,14 @@ def calls_within(pace: Pace, clock: Clock, seconds: float) -> int:
 
 def test_a_shard_at_rest_is_read_once_a_second() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = ReadPace(clock)
     assert calls_within(pace, clock, 10) <= 51  # it has just begun: somebody may wait for it
     assert calls_within(pace, clock, 600) <= 601
 
 
 def test_after_records_came_it_is_read_five_times_a_second_for_a_while() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = ReadPace(clock)
     calls_within(pace, clock, 60)
     assert pace.begin() == REST_SECONDS
     assert pace.end(found=True) == pytest.approx(POLL_SECONDS)
@@ -45,7 +45,7 @@ def test_after_records_came_it_is_read_five_times_a_second_for_a_while() -> None
 
 def test_no_shard_is_read_more_than_five_times_a_second() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    pace = ReadPace(clock)
     for took in (0.0, 0.05, 0.2, 0.7):
         pace.begin()
         clock.now += took

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.gateway.model import Throttle
+from local.gateway.model import RateLimit
 from local.gateway.throttling import TokenBucket
 from tests.functional.local.gateway.support import ApiTemplate, Sender, mock, run, send
 
@@ -67,7 +67,7 @@ def test_identifiers_look_like_those_of_api_gateway() -> None:
 
 def test_bucket_lets_a_burst_through_and_then_the_rate() -> None:
     now = [0.0]
-    bucket = TokenBucket(Throttle(rate=2, burst=3), clock=lambda: now[0])
+    bucket = TokenBucket(RateLimit(rate=2, burst=3), clock=lambda: now[0])
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
     now[0] = 0.5
     assert [bucket.take() for _ in range(2)] == [True, False]
