@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from loadtests.fresh import Fresh
     from loadtests.target import TargetUnderTest
     from settings.source.loader import LoadedSource
-    from toolbox.sources.samples import Request
+    from toolbox.sources.samples import SampleRequest
 
 Kind = Literal["event", "copy", "bad"]
 _COPIES_OF_LATEST = 100
@@ -30,7 +30,7 @@ class TrafficRequest:
 
     source: str
     kind: Kind
-    request: Request
+    request: SampleRequest
     statuses: tuple[int, ...]
     token: str = ""
     events: int = 1

@@ -10,7 +10,7 @@ import orjson
 
 from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
 from loadtests.target import NoTargetError
-from toolbox.sources.samples import Request, authenticate
+from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RealPayloads:
         """Make the next request."""
         headers, body = next(self._signed[forged])
         token = new_token()
-        request = Request({**headers, "X-GitHub-Delivery": str(token)}, body)
+        request = SampleRequest({**headers, "X-GitHub-Delivery": str(token)}, body)
         return Fresh(request, renewed=True, events=1, token=token.hex)
 
 
@@ -101,7 +101,7 @@ class Small:
         body = b"".join((self._before, token.encode(), self._after))
         secret = f"not {self._secret}" if forged else self._secret
         proof = authenticate(self._source, secret, body, now=time.time())
-        return Fresh(Request({**_TYPE, **proof}, body), renewed=True, events=1, token=token)
+        return Fresh(SampleRequest({**_TYPE, **proof}, body), renewed=True, events=1, token=token)
 
 
 CONTENTS: dict[str, type[Samples | RealPayloads | Small]] = {
