@@ -176,7 +176,7 @@ class Deployment(Model):
         return f"{self.project}-{self.stage}"
 
     def parameter(self, source: str, kind: str) -> str:
-        """Give the name of the SSM parameter that holds a source's secret.
+        """Return the name of the SSM parameter that holds a source's secret.
 
         Parameters
         ----------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from settings.deployment import DeploymentError
 from settings.deployment_polling import PollerSettings
+from settings.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +52,7 @@ class PollTarget:
 def poll_targets(
     deployment: Deployment, sources: Mapping[str, LoadedSource]
 ) -> tuple[PollTarget, ...]:
-    """Give what a stage polls, in the order of the sources' names.
+    """Return what a stage polls, in the order of the sources' names.
 
     Parameters
     ----------
@@ -67,11 +68,11 @@ def poll_targets(
         fault.
     """
     faults = [
-        f"{deployment.stage}.yaml: pollers.{fault}"
-        for fault in _faults(deployment.pollers, sources)
+        Fault(f"{deployment.stage}.yaml", f"pollers.{key}", expected)
+        for key, expected in _faults(deployment.pollers, sources)
     ]
     if faults:
-        raise DeploymentError("\n".join(faults))
+        raise DeploymentError(*faults)
     return tuple(
         _target(name, poll, deployment.pollers.get(name, PollerSettings()))
         for name, poll in _polled(sources)
@@ -79,7 +80,7 @@ def poll_targets(
 
 
 def environment_value(targets: Iterable[PollTarget]) -> str:
-    """Give the targets as the poller's handler reads them: the variable `POLL_TARGETS`.
+    """Return the targets as the poller's handler reads them: the variable `POLL_TARGETS`.
 
     Parameters
     ----------
@@ -108,21 +109,23 @@ def _polled(sources: Mapping[str, LoadedSource]) -> Iterator[tuple[str, Polling]
 
 def _faults(
     pollers: Mapping[str, PollerSettings], sources: Mapping[str, LoadedSource]
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     polled = dict(_polled(sources))
     for name in sorted(set(pollers) - set(polled)):
-        yield f"{name}: the source is not polled; its source.yaml has no 'ingest: poll'"
+        yield name, "the source is not polled; its source.yaml has no 'ingest: poll'"
     for name, poll in polled.items():
         settings = pollers.get(name, PollerSettings())
         for variable in sorted(set(settings.variables) - set(poll.variables)):
             known = ", ".join(sorted(poll.variables)) or "none"
-            yield f"{name}.variables.{variable}: the source has no such variable; it has: {known}"
+            told = f"the source has no such variable; it has: {known}"
+            yield f"{name}.variables.{variable}", told
         for variable in sorted(_needed(poll, settings) - set(settings.variables)):
-            yield f"{name}.variables.{variable}: this key is required: {poll.variables[variable]}"
+            told = f"this key is required: {poll.variables[variable]}"
+            yield f"{name}.variables.{variable}", told
 
 
 def _needed(poll: Polling, settings: PollerSettings) -> set[str]:
-    """Give the variables of the URLs; an own base URL has none."""
+    """Return the variables of the URLs; an own base URL has none."""
     texts = [settings.base_url or poll.base_url, *(feed.path for feed in poll.feeds.values())]
     return {name for text in texts for name in _PLACEHOLDER.findall(text)}
 

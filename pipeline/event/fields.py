@@ -32,7 +32,7 @@ Lower = Annotated[str, str.lower]
 
 
 def find(body: Any, path: FieldPath) -> Any:
-    """Give the value at a path, or None where there is none.
+    """Return the value at a path, or None where there is none.
 
     A part that is a number picks an element of a list.
     """
@@ -80,7 +80,7 @@ class PathSet:
         return f"PathSet({self._paths!r})"
 
     def texts(self, body: Any) -> list[str]:
-        """Give the scalar at each path as text; nothing where there is none."""
+        """Return the scalar at each path as text; nothing where there is none."""
         found = [""] * self._number
         _visit(self._root, body, found)
         return found
@@ -101,7 +101,7 @@ def _visit(node: _Node, value: Any, found: list[str]) -> None:
 
 
 def as_text(value: Any) -> str:
-    """Give a scalar as text; nothing for null, objects and lists."""
+    """Return a scalar as text; nothing for null, objects and lists."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -23,7 +23,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def folders(directory: Path) -> dict[str, Path]:
-    """Give the folder of every source there is.
+    """Return the folder of every source there is.
 
     Raises
     ------

@@ -164,7 +164,7 @@ def _counted(label: str, number: int) -> str:
 
 
 def explain(ending: Ending) -> str:
-    """Give what was said about a request, or about its first event, that was not delivered."""
+    """Return what was said about a request, or about its first event, that was not delivered."""
     if isinstance(ending.door, Answer):
         door = ending.door
         if is_handshake(door):
@@ -183,7 +183,7 @@ def _first_lines(outcome: Outcome) -> str:
 
 
 def kept_file(sample: LoadedSample) -> Path:
-    """Give the file beside a sample that keeps its MozDef events."""
+    """Return the file beside a sample that keeps its MozDef events."""
     return sample.source.folder / "samples" / f"{sample.name}.mozdef.json"
 
 

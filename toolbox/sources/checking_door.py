@@ -49,7 +49,7 @@ class Door:
     def take(
         self, sent: samples.SampleRequest, name: str, arrived_ms: int, sender: str
     ) -> Decision:
-        """Give the answer to a request, or its envelope where it is put on the stream.
+        """Return the answer to a request, or its envelope where it is put on the stream.
 
         Parameters
         ----------

@@ -50,7 +50,7 @@ class Found:
 
 
 def find_split(documents: Sequence[Any]) -> str | None:
-    """Give where the list of events is; None where each request is one event.
+    """Return where the list of events is; None where each request is one event.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _propose(
 
 
 def _paths(events: Sequence[Any]) -> list[tuple[str, ...]]:
-    """Give the paths of texts and numbers that each event has."""
+    """Return the paths of texts and numbers that each event has."""
     counts: Counter[tuple[str, ...]] = Counter()
     for event in events:
         counts.update(scalar_paths(event))

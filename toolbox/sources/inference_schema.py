@@ -21,7 +21,7 @@ _ORDER = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
 def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
-    """Give a schema that accepts each of these objects, and what is like them.
+    """Return a schema that accepts each of these objects, and what is like them.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def required_paths(paths: Iterable[str], events: Sequence[Any]) -> dict[str, Any]:
-    """Give a schema that asks for these paths and nothing else, with the types that they have.
+    """Return a schema that asks for these paths and nothing else, with the types that they have.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+|@+")
 
 
 def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Give the paths of the texts and numbers in an event that a dotted path can name."""
+    """Return the paths of the texts and numbers in an event that a dotted path can name."""
     if not isinstance(event, dict):
         return
     for key, value in event.items():
@@ -39,7 +39,7 @@ def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 
 def name_rank(key: str, names: Sequence[str]) -> int | None:
-    """Give the place of a key among the names that are looked for, as snake or camel case."""
+    """Return the place of a key among the names that are looked for, as snake or camel case."""
     plain = _snake(key)
     return names.index(plain) if plain in names else None
 

@@ -75,7 +75,7 @@ _TEXTS = ("processname", "hostname", "category", "source", "summary", "processid
 
 
 def violations(event: Any) -> list[str]:
-    """Give each rule that a message breaks; none where MozDef's worker takes it as it is.
+    """Return each rule that a message breaks; none where MozDef's worker takes it as it is.
 
     Parameters
     ----------

@@ -156,5 +156,5 @@ class _Parameters:
 
 
 def _allowed_address(networks: tuple[str, ...]) -> str:
-    """Give an address of the sender that the source lets in."""
+    """Return an address of the sender that the source lets in."""
     return networks[0].partition("/")[0] if networks else SENDER

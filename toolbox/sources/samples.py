@@ -132,7 +132,7 @@ def authenticate(
     headers: Mapping[str, str] | None = None,
     also: str | None = None,
 ) -> dict[str, str]:
-    """Give the headers with which a sender proves who it is.
+    """Return the headers with which a sender proves who it is.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def _written(seconds: float, unit: str) -> str:
 
 
 def _shaped(signature: Signature, secret: str) -> bytes:
-    """Give a secret in the form of the source: a wrong one must be wrong by its value alone."""
+    """Return a secret in the form of the source: a wrong one must be wrong by its value alone."""
     raw = secret.encode()
     if signature.key_encoding == "base64":
         try:

@@ -205,7 +205,7 @@ def _schema_settings(files: Sequence[tuple[str, str | None, Any]]) -> dict[str, 
 
 
 def file_name(text: str) -> str:
-    """Give a name for a file that says what is in it, whatever the text."""
+    """Return a name for a file that says what is in it, whatever the text."""
     return _NO_FILE_NAME.sub("-", text.lower()).strip("-")[:60] or "sample"
 
 

@@ -134,7 +134,7 @@ def _missing_headers(settings: Mapping[str, Any], headers: Mapping[str, str]) ->
 def _delivery(
     settings: Mapping[str, Any], headers: Mapping[str, str], value: str
 ) -> dict[str, str]:
-    """Give each sample a delivery id of its own, where it is in a header."""
+    """Return each sample a delivery id of its own, where it is in a header."""
     header = settings.get("delivery_id", {}).get("header")
     return {header: f"sample-{value}"} if header and header not in headers else {}
 

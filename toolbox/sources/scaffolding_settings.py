@@ -45,7 +45,7 @@ class Choices:
 def make_settings(
     choices: Choices, proposal: Proposal, like: LoadedSource | None
 ) -> dict[str, Any]:
-    """Give the settings of a new source, but for its schemas.
+    """Return the settings of a new source, but for its schemas.
 
     Parameters
     ----------
