@@ -15,6 +15,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from pipeline.aws.connections import DEFAULT_CONFIG, ClientConfig, Connections
+from pipeline.aws.limits import THROTTLING_ERRORS
 from pipeline.aws.retries import RetryPolicy
 from pipeline.aws.signing import Signer
 from pipeline.aws.wire import request_bytes
@@ -29,14 +30,6 @@ if TYPE_CHECKING:
 AGENT = "mozdef-ef"
 LONGEST_BACKOFF = 0.2
 """Seconds before a call is made again."""
-_THROTTLED = frozenset(
-    {
-        "KMSThrottlingException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-    }
-)
 
 
 class JsonService:
@@ -141,8 +134,8 @@ def may_pass(error: Failure) -> bool:
         What a call ended with.
     """
     if isinstance(error, ClientError):
-        code = error.response["Error"]["Code"]
-        return error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or code in _THROTTLED
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status >= 500 or error.response["Error"]["Code"] in THROTTLING_ERRORS
     return True
 
 

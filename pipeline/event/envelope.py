@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus, unquote_to_bytes
 
+from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.*-]+")
 _ESCAPES = {chr(code): quote_plus(chr(code)) for code in range(128)}
 #: API Gateway takes 10,240 bytes of header values; URL-encoding makes each byte three at most.
 _LONGEST_METADATA = 64 * 1024
-#: Kinesis API reference, PutRecord: a partition key has 1 to 256 characters.
-_LONGEST_PARTITION_KEY = 256
 
 
 class EnvelopeError(PipelineError):
@@ -144,7 +143,8 @@ def partition_key(envelope: Envelope) -> str:
     key = envelope.key
     if not _PLAIN_KEY.fullmatch(key):
         key = quote_plus(key, safe="*", errors="replace").replace("~", "%7E")
-    return key if 1 <= len(key) <= _LONGEST_PARTITION_KEY else envelope.id[:_LONGEST_PARTITION_KEY]
+    fits = 1 <= len(key) <= PARTITION_KEY_CHARACTERS
+    return key if fits else envelope.id[:PARTITION_KEY_CHARACTERS]
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline.aws.limits import CHARACTERS_NOT_IN_MESSAGES, MESSAGE_BYTES
 from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.fields import find
 from pipeline.event.outcomes import Reason
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 
     from pipeline.event.fields import FieldPath
 
-#: The most that SQS takes in a message, and in a batch of messages (Amazon SQS quotas).
-LARGEST_MESSAGE = 1_048_576
-#: U+FFFE and U+FFFF in UTF-8: SQS refuses a message that holds them.
-_REFUSED_BY_SQS = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 _HEADER = "$header."
 _EPOCH_IN_MS_FROM = 100_000_000_000
 
@@ -52,13 +49,13 @@ def write_message(event: Event) -> Outcome | None:
         )
     )
     # Most messages are ASCII, which is much faster to see than that two characters are not there.
-    if not message.isascii() and any(refused in message for refused in _REFUSED_BY_SQS):
+    if not message.isascii() and any(refused in message for refused in CHARACTERS_NOT_IN_MESSAGES):
         message = json.dumps(json.loads(message), ensure_ascii=True).encode()
-    if len(message) > LARGEST_MESSAGE:
+    if len(message) > MESSAGE_BYTES:
         return rejected(
             event,
             Reason.TOO_LARGE,
-            f"its MozDef message has {len(message)} bytes; SQS takes {LARGEST_MESSAGE}",
+            f"its MozDef message has {len(message)} bytes; SQS takes {MESSAGE_BYTES}",
         )
     event.message = message
     return None

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pipeline.aws.limits import (
+    MESSAGE_BYTES,
+    MESSAGE_ERRORS,
+    MESSAGE_TOO_LONG,
+    MESSAGES_PER_BATCH,
+)
 from pipeline.event.events import Event, Outcome, rejected, unsettled
-from pipeline.event.mozdef_event import LARGEST_MESSAGE
 from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
@@ -16,18 +21,6 @@ if TYPE_CHECKING:
 
     from pipeline.aws.seams import Failure, Queue, ServiceAnswer
     from pipeline.runtime.deadline import Deadline
-
-MESSAGES_PER_BATCH = 10
-#: Errors of a whole call that trying again cannot mend, since a message of it is at fault.
-_SENDER_FAULTS = frozenset(
-    {
-        "InvalidMessageContents",
-        "InvalidParameterValue",
-        "BatchRequestTooLong",
-        "AWS.SimpleQueueService.BatchRequestTooLong",
-    }
-)
-_TOO_LONG = ("BatchRequestTooLong", "MessageTooLong", "must be shorter", "too long")
 
 
 class SqsDelivery:
@@ -105,7 +98,7 @@ class _Work:
 
     def _settle_error(self, batch: list[Event], error: ClientError) -> None:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if code not in _SENDER_FAULTS:
+        if code not in MESSAGE_ERRORS:
             self._again(batch, f"SQS: {code}")
         elif len(batch) == 1:
             self.outcomes.append(_refused(batch[0], str(error)))
@@ -151,7 +144,7 @@ def pack(events: Sequence[Event]) -> Iterator[list[Event]]:
         size = 0
         for event in waiting:
             length = len(event.message)
-            if batch and (len(batch) == MESSAGES_PER_BATCH or size + length > LARGEST_MESSAGE):
+            if batch and (len(batch) == MESSAGES_PER_BATCH or size + length > MESSAGE_BYTES):
                 yield batch
                 batch, size = [], 0
             batch.append(event)
@@ -160,6 +153,6 @@ def pack(events: Sequence[Event]) -> Iterator[list[Event]]:
 
 
 def _refused(event: Event, explanation: str) -> Outcome:
-    too_long = any(sign in explanation for sign in _TOO_LONG)
+    too_long = any(sign in explanation for sign in MESSAGE_TOO_LONG)
     reason = Reason.TOO_LARGE if too_long else Reason.PROCESSING_ERROR
     return rejected(event, reason, explanation)

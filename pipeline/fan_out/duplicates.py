@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pipeline.aws.limits import ITEMS_PER_WRITE, KEYS_PER_READ
 from pipeline.event.events import Event, Outcome, delivered, duplicate, unsettled
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
     from pipeline.aws.seams import Table
     from pipeline.runtime.deadline import Deadline
-
-#: Limits of BatchGetItem and BatchWriteItem (Amazon DynamoDB API reference).
-KEYS_PER_READ = 100
-ITEMS_PER_WRITE = 25
 
 
 class DeduplicationTable:

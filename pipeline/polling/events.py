@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
+from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event, rejected
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from pipeline.runtime.deadline import Deadline
     from pipeline.stream.sending import StreamWriter
 
-#: A longer delivery id is hashed: its escaped form must fit into a partition key, or two copies
-#: would be in two shards.
-_LONGEST_KEY = 256
 _HEADER = FEED_HEADER.lower()
 
 
@@ -99,7 +97,8 @@ class EventWriter:
         key = find_delivery_id(self._source, headers, event.value)
         if not key:
             key = "sha256:" + hashlib.sha256(event.data).hexdigest()
-        elif len(quote_plus(key, errors="replace")) > _LONGEST_KEY:
+        elif len(quote_plus(key, errors="replace")) > PARTITION_KEY_CHARACTERS:
+            # Else two copies would be in two shards.
             key = "sha256:" + hashlib.sha256(key.encode(errors="replace")).hexdigest()
         return Envelope(identifier, now_ms, self._source.name, "", event.data, key, headers)
 

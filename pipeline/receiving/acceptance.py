@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.limits import RECORD_TOO_LARGE_ERRORS
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.parsing import LONGEST_KEY, digest, find_delivery_id
 from pipeline.receiving.answers import Answer, accepted, denied, unavailable
@@ -13,10 +14,6 @@ from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 if TYPE_CHECKING:
     from pipeline.aws.seams import Stream
     from pipeline.receiving.request import Request
-
-#: The Kinesis errors that a sender can cause. Stream name and partition key are always valid, so
-#: the length of the record, whose limit is a setting of the stream, is all that is left.
-TOO_LARGE_ERRORS = frozenset({"ValidationException", "InvalidArgumentException"})
 
 
 def make_envelope(request: Request) -> Envelope:
@@ -75,7 +72,7 @@ def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:
         )
     except ClientError as error:
         code = str(error.response["Error"]["Code"])
-        if code in TOO_LARGE_ERRORS:
+        if code in RECORD_TOO_LARGE_ERRORS:
             message = "The event is larger than one record of the stream may be."
             return denied(413, "too_large", message, code)
         return unavailable(f"{stream}: {code}")

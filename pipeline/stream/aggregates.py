@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.stream.kpl import Aggregate
 
 if TYPE_CHECKING:
     from pipeline.stream.shards import Shard, ShardMap
 
-#: Amazon Kinesis Data Streams quotas: a record has 1 MiB unless the stream allows more.
-LARGEST_RECORD = 1_048_576
 MOST_EVENTS = 500
 
 
@@ -73,7 +72,7 @@ class Packer:
         What the stream takes at most, partition key included.
     """
 
-    def __init__(self, shards: ShardMap, largest_record: int = LARGEST_RECORD) -> None:
+    def __init__(self, shards: ShardMap, largest_record: int = RECORD_BYTES) -> None:
         self._shards = shards
         self._largest = largest_record
         self._open: dict[str, _Open] = {}
@@ -109,7 +108,7 @@ class Packer:
 
     def _aggregate(self, shard: Shard, key: str, data: bytes) -> None:
         # Large records cost a shard its burst, so an aggregate never is one.
-        limit = min(self._largest, LARGEST_RECORD)
+        limit = min(self._largest, RECORD_BYTES)
         current = self._open.get(shard.id)
         if current is not None:
             if current.add(key, data, limit):

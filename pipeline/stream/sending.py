@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from pipeline.aws.limits import (
+    BYTES_PER_PUT,
+    LASTING_STREAM_ERRORS,
+    RECORD_BYTES,
+    RECORDS_PER_PUT,
+    THROTTLING_ERRORS,
+)
 from pipeline.aws.retries import RetryPolicy
-from pipeline.stream.aggregates import LARGEST_RECORD, Packed, Packer
+from pipeline.stream.aggregates import Packed, Packer
 from pipeline.stream.shards import StreamError
 
 if TYPE_CHECKING:
@@ -19,31 +26,8 @@ if TYPE_CHECKING:
     from pipeline.stream.pace import Pace
     from pipeline.stream.shards import ShardMap
 
-#: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
-MOST_RECORDS = 500
-MOST_BYTES = 5 * 1024 * 1024
 STALL_TIMEOUT = 120.0
 RETRIES = RetryPolicy(first_backoff=0.1, longest_backoff=5.0)
-_THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ThrottlingException",
-}
-#: Kinesis API reference, PutRecords: what another try will not mend.
-_FINAL = {
-    "AccessDeniedException",
-    "InvalidArgumentException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "KMSInvalidStateException",
-    "KMSNotFoundException",
-    "KMSOptInRequired",
-    "ResourceNotFoundException",
-    "ValidationException",
-    "ExpiredTokenException",
-    "UnrecognizedClientException",
-}
 _log = logging.getLogger(__name__)
 
 
@@ -79,7 +63,7 @@ class StreamWriter:
         shards: ShardMap,
         pace: Pace,
         *,
-        largest_record: int = LARGEST_RECORD,
+        largest_record: int = RECORD_BYTES,
         stall_timeout: Callable[[], float] = lambda: STALL_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -157,9 +141,9 @@ class StreamWriter:
             raise
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in _FINAL:
+            if code in LASTING_STREAM_ERRORS:
                 raise StreamError(f"{self._stream}: {error}") from None
-            if code in _THROTTLED:
+            if code in THROTTLING_ERRORS:
                 self._throttle()
             return list(records), str(error)
         except BotoCoreError as error:
@@ -176,7 +160,7 @@ class StreamWriter:
             if code:
                 refused.append(record)
                 trouble = f"{code}: {result.get('ErrorMessage', '')}"
-                throttled = throttled or code in _THROTTLED
+                throttled = throttled or code in THROTTLING_ERRORS
             elif record.shard is not None and result.get("ShardId") != record.shard.id:
                 # The stream was resharded. Deaggregation does not mind; the next ones go right.
                 self._shards.expire()
@@ -202,7 +186,7 @@ def _calls(records: Sequence[Packed]) -> Iterator[list[Packed]]:
     call: list[Packed] = []
     size = 0
     for record in records:
-        if call and (len(call) >= MOST_RECORDS or size + record.size > MOST_BYTES):
+        if call and (len(call) >= RECORDS_PER_PUT or size + record.size > BYTES_PER_PUT):
             yield call
             call, size = [], 0
         call.append(record)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.limits import ON_DEMAND_SHARDS, SHARD_BYTES, SHARD_RECORDS
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from pipeline.aws.seams import DescribedStream, ShardedStream
 
 REFRESH_SECONDS = 60.0
-#: Amazon Kinesis Data Streams quotas: one shard takes 1 MB and 1,000 records a second; a new
-#: on-demand stream takes four times that.
-SHARD_BYTES = 1_000_000
-SHARD_RECORDS = 1_000
-ON_DEMAND_SHARDS = 4
 #: What a replay takes of it unless told otherwise; the rest is for live traffic.
 SHARE = 0.5
 

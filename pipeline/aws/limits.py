@@ -1,0 +1,72 @@
+"""The limits of AWS, and the errors that say that one was reached; each with its source."""
+
+from __future__ import annotations
+
+#: Kinesis API reference, PutRecord: a partition key has 1 to 256 characters.
+PARTITION_KEY_CHARACTERS = 256
+#: Amazon Kinesis Data Streams quotas: a record has 1 MiB, data and partition key, unless the stream
+#: allows more.
+RECORD_BYTES = 1_048_576
+#: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
+RECORDS_PER_PUT = 500
+BYTES_PER_PUT = 5 * 1024 * 1024
+#: Amazon Kinesis Data Streams quotas: one shard takes 1 MB and 1,000 records a second; a new
+#: on-demand stream takes four times that.
+SHARD_BYTES = 1_000_000
+SHARD_RECORDS = 1_000
+ON_DEMAND_SHARDS = 4
+
+#: Amazon SQS quotas: a message, and all messages of a batch together.
+MESSAGE_BYTES = 1_048_576
+#: SQS API reference, SendMessageBatch.
+MESSAGES_PER_BATCH = 10
+#: U+FFFE and U+FFFF in UTF-8. SQS API reference, SendMessage: they are not among the characters
+#: that a message may have.
+CHARACTERS_NOT_IN_MESSAGES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
+
+#: DynamoDB API reference, BatchGetItem and BatchWriteItem.
+KEYS_PER_READ = 100
+ITEMS_PER_WRITE = 25
+
+#: What a call ends with that may work a moment later (Kinesis, DynamoDB, SSM and KMS API
+#: references, and "Common Errors" of each).
+THROTTLING_ERRORS = frozenset(
+    {
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+    }
+)
+#: Kinesis API reference, PutRecords: what another try will not mend.
+LASTING_STREAM_ERRORS = frozenset(
+    {
+        "AccessDeniedException",
+        "InvalidArgumentException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "KMSOptInRequired",
+        "ResourceNotFoundException",
+        "ValidationException",
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+    }
+)
+#: Kinesis API reference, PutRecord: the errors that a sender can cause. Stream name and partition
+#: key are always valid, so the length of the record is all that is left.
+RECORD_TOO_LARGE_ERRORS = frozenset({"ValidationException", "InvalidArgumentException"})
+#: SQS API reference, SendMessageBatch: errors of a whole call that trying again cannot mend, since
+#: a message of it is at fault.
+MESSAGE_ERRORS = frozenset(
+    {
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "BatchRequestTooLong",
+        "AWS.SimpleQueueService.BatchRequestTooLong",
+    }
+)
+#: Parts of SQS's errors that say that a message is too long (recorded).
+MESSAGE_TOO_LONG = ("BatchRequestTooLong", "MessageTooLong", "must be shorter", "too long")
