@@ -26,15 +26,10 @@ _REASONS = {"RetryAttemptsExhausted", "RecordAgeExceeded"}
 
 
 def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent | LineError]]:
-    """Give the events of a failure record, numbered; what is wrong with one stops no other.
+    """Return the events of a failure record, numbered; what is wrong with one stops no other.
 
     AWS Lambda Developer Guide, retaining discarded records: `payload` is "an escaped JSON
     string"; an object is taken as well.
-
-    Parameters
-    ----------
-    chunks : Iterable[bytes]
-        The object's bytes.
 
     Raises
     ------

@@ -158,11 +158,6 @@ def read_line(kind: ArchiveKind, text: bytes) -> ArchivedEvent:
 def read_received(line: Mapping[str, Any], key: str) -> Received:
     """Read where the event of a parsed line was on the stream, and leave the envelope alone.
 
-    Parameters
-    ----------
-    key : str
-        The object that has the line.
-
     Raises
     ------
     LineError

@@ -61,8 +61,6 @@ class Objects:
 
     Parameters
     ----------
-    bucket : str
-        The archive's bucket.
     part_bytes : int
         The length of a range.
     """
@@ -73,7 +71,7 @@ class Objects:
         self._part_bytes = part_bytes
 
     def chunks(self, key: str) -> Iterator[bytes]:
-        """Give an object's bytes.
+        """Return an object's bytes.
 
         Raises
         ------
@@ -85,7 +83,7 @@ class Objects:
         return self._chunks(key, lambda: self._part(key, 0, ""))
 
     def ahead(self, refs: Iterable[ObjectRef]) -> Iterator[tuple[ObjectRef, Iterator[bytes]]]:
-        """Give objects with their bytes; the first ranges of the next ones are fetched meanwhile.
+        """Return objects with their bytes; the first ranges of the next ones are fetched meanwhile.
 
         Parameters
         ----------

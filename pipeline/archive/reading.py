@@ -28,14 +28,12 @@ Item = tuple[int, "ArchivedEvent | Unreadable"]
 
 
 def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[Item]:
-    """Give the events of an object, each with the number of its line.
+    """Return the events of an object, each with the number of its line.
 
     Parameters
     ----------
     key : str
         The object's key, which tells its kind.
-    chunks : Iterable[bytes]
-        Its bytes.
     skip : int
         How many lines to leave out at the start.
     """

@@ -25,7 +25,7 @@ class UnpackError(PipelineError):
 
 
 def unpack(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the unpacked bytes in pieces of a bounded size.
+    """Return the unpacked bytes in pieces of a bounded size.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _inflate(inflater: Any, data: bytes) -> bytes:
 def split_lines(
     pieces: Iterable[bytes], longest: int = LONGEST_LINE
 ) -> Iterator[tuple[int, bytes | None]]:
-    """Give each line with its number; None for one that is too long to be kept in memory.
+    """Return each line with its number; None for one that is too long to be kept in memory.
 
     Parameters
     ----------

@@ -36,13 +36,7 @@ T = TypeVar("T")
 
 
 class ArchiveWriter:
-    """Writes events into the archive.
-
-    Parameters
-    ----------
-    bucket : str
-        The archive's bucket.
-    """
+    """Writes events into the archive."""
 
     def __init__(self, s3: Bucket, bucket: str) -> None:
         self._s3 = s3
@@ -50,13 +44,6 @@ class ArchiveWriter:
 
     def write_rejected(self, outcomes: Sequence[Outcome], deadline: Deadline) -> list[Outcome]:
         """Write rejected events, one object for each source, hour and prefix.
-
-        Parameters
-        ----------
-        outcomes : Sequence[Outcome]
-            Rejections of one batch.
-        deadline : Deadline
-            Bounds the retries.
 
         Returns
         -------
@@ -76,13 +63,6 @@ class ArchiveWriter:
     def write_raw(self, events: Sequence[Record | Event], deadline: Deadline) -> bool:
         """Write all of a batch as it came, one object for each source and hour.
 
-        Parameters
-        ----------
-        events : Sequence[Record | Event]
-            All of one batch.
-        deadline : Deadline
-            Bounds the retries.
-
         Returns
         -------
         bool
@@ -96,13 +76,6 @@ class ArchiveWriter:
 
     def write_ledger(self, outcomes: Sequence[Outcome], deadline: Deadline) -> bool:
         """Write what became of each event of a batch.
-
-        Parameters
-        ----------
-        outcomes : Sequence[Outcome]
-            The outcomes that stand.
-        deadline : Deadline
-            Bounds the retries.
 
         Returns
         -------

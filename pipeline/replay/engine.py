@@ -54,20 +54,6 @@ class Replayer:
     ----------
     job : Job
         What to do; its counts and its position are kept up to date at each checkpoint.
-    objects : Objects
-        Reads the archive.
-    sink : Sink
-        Takes the events.
-    wanted : Filter
-        Which ones.
-    types : EventTypes
-        Tells their types.
-    save : Callable[[Job], None]
-        Writes the job's state.
-    stop : Callable[[], bool]
-        Whether someone asked the job to stop.
-    progress : Callable[[Replayer], None]
-        Called now and then.
     clock : Callable[[], float]
         Seconds, from any start.
     """

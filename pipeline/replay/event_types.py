@@ -50,7 +50,7 @@ class EventTypes:
         )
 
     def of(self, event: ArchivedEvent) -> set[str]:
-        """Give an event's type; several where its request carries several events.
+        """Return an event's type; several where its request carries several events.
 
         `raw/` is written before anyone looked into the body, so its lines name no type.
         """

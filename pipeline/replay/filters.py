@@ -75,7 +75,7 @@ class Filter:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give it for a job's record; the ids are an object of their own."""
+        """Return it for a job's record; the ids are an object of their own."""
         return {
             "kinds": sorted(self.kinds),
             "sources": sorted(self.sources),
@@ -89,13 +89,6 @@ class Filter:
 
 def filter_from_json(document: Any, ids: frozenset[str] | None = None) -> Filter:
     """Read a filter from a job's record or a workflow's input; what is left out asks for nothing.
-
-    Parameters
-    ----------
-    document : Any
-        The JSON object.
-    ids : frozenset[str] | None
-        The ids, where the filter has any.
 
     Raises
     ------

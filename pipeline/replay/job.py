@@ -35,12 +35,12 @@ class JobError(PipelineError):
 
 
 def new_job_id(now: datetime) -> str:
-    """Give the id of a new job."""
+    """Return the id of a new job."""
     return f"replay-{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
 def check_job_id(job: str) -> str:
-    """Give the id back; JobError when it is none, as it becomes part of a key."""
+    """Return the id; JobError when it is none, as it becomes part of a key."""
     if not _ID.fullmatch(job):
         raise JobError(f"{job!r:.60} is no id of a job; 'mozdef-ef replay list' shows them")
     return job
@@ -87,7 +87,7 @@ class Job:
     error: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the document that is kept."""
+        """Return the document that is kept."""
         document = {one.name: getattr(self, one.name) for one in fields(self)}
         place = self.position
         return document | {
@@ -129,13 +129,7 @@ class JobBucket(ReadableBucket, Protocol):
 
 
 class JobStore:
-    """Keeps jobs in the archive, so that another machine can go on.
-
-    Parameters
-    ----------
-    bucket : str
-        The archive's bucket.
-    """
+    """Keeps jobs in the archive, so that another machine can go on."""
 
     def __init__(self, s3: JobBucket, bucket: str) -> None:
         self._s3 = s3
@@ -163,7 +157,7 @@ class JobStore:
             raise JobError(f"{job}: its state is no JSON; start a new job") from None
 
     def ids(self) -> Iterator[str]:
-        """Give the ids of all jobs, the oldest first."""
+        """Return the ids of all jobs, the oldest first."""
         for name in ArchiveListing(self._s3, self._bucket).names(REPLAYS_PREFIX):
             job = name.removesuffix(_STATE)
             if _ID.fullmatch(job):

@@ -44,5 +44,5 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def iso(seconds: float) -> str:
-    """Give epoch seconds as an ISO 8601 time in UTC."""
+    """Return epoch seconds as an ISO 8601 time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

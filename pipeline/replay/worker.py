@@ -79,17 +79,7 @@ class Batch:
 
 
 class ReplayWorker:
-    """Replays batches; all of it is the code of `mozdef-ef replay`.
-
-    Parameters
-    ----------
-    bucket : str
-        The archive's bucket.
-    stream : str
-        The stream's name.
-    catalog : Catalog
-        The sources, for the types of events.
-    """
+    """Replays batches; all of it is the code of `mozdef-ef replay`."""
 
     def __init__(
         self, s3: JobBucket, kinesis: TargetStream, bucket: str, stream: str, catalog: Catalog
@@ -107,8 +97,6 @@ class ReplayWorker:
 
         Parameters
         ----------
-        batch : Batch
-            Its objects, and what is wanted of them.
         time_left : Callable[[], float]
             Seconds until Lambda ends the invocation.
 

@@ -92,8 +92,6 @@ def join_shard(
         From `raw/`.
     ledger : Iterable[LedgerEntry]
         From `ledger/`.
-    report : AuditReport
-        Is counted into.
     unaccounted : Callable[[Received], str]
         Decides about an event that the ledger lacks: failed, pending, missing, or what else is
         known of it.
@@ -131,7 +129,7 @@ def _count_unaccounted(event: Received, report: AuditReport, outcome: str) -> No
 def _merge(
     left: Iterable[Received], right: Iterable[LedgerEntry]
 ) -> Iterator[tuple[int, list[Received], list[LedgerEntry]]]:
-    """Give the groups of both sides that share a sequence number, in ascending order."""
+    """Return the groups of both sides that share a sequence number, in ascending order."""
 
     def groups(items: Iterable[Any]) -> Iterator[tuple[int, list[Any]]]:
         for sequence, group in groupby(items, key=lambda item: item.sequence):

@@ -35,24 +35,14 @@ class KnownElsewhere:
         self._delivered = delivered
 
     def outcome(self, event: Received) -> str | None:
-        """Give `delivered` or `failed`; None where nothing is known."""
+        """Return `delivered` or `failed`; None where nothing is known."""
         if self._delivered(event):
             return DELIVERED
         return FAILED if event.id in self._failed else None
 
 
 class TableCheck:
-    """Looks an event up in the deduplication table, while its window lasts.
-
-    Parameters
-    ----------
-    table : str
-        The table's name.
-    catalog : Catalog
-        The sources, for the key of an event.
-    event_of : Callable[[Received], ArchivedEvent | None]
-        Reads an event from the archive again.
-    """
+    """Looks an event up in the deduplication table, while its window lasts."""
 
     def __init__(
         self,
@@ -82,7 +72,7 @@ class TableCheck:
 
 
 def parts_of(envelope: Envelope, catalog: Catalog) -> list[Event]:
-    """Give the events of an envelope as the fan-out sees them; none where it would refuse them."""
+    """Return an envelope's events as the fan-out sees them; none where it would refuse them."""
     steps = Outcomes()
     record = Record("0", "", 0.0, encode_envelope(envelope))
     events = steps.open([record], lambda one: open_record(one, catalog))

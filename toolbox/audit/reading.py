@@ -29,8 +29,6 @@ class ArchiveReader:
 
     Parameters
     ----------
-    objects : Objects
-        Gives the bytes of objects.
     on_unreadable : Callable[[str], None]
         Is told what could not be read: object, and line where there is one.
     """

@@ -63,10 +63,6 @@ class Audit:
 
     Parameters
     ----------
-    listing : ArchiveListing
-        Lists the archive.
-    reader : Reader
-        Reads its objects.
     known : KnownElsewhere
         What is known of events that the ledger lacks.
     grace_seconds : float
@@ -95,8 +91,6 @@ class Audit:
 
         Parameters
         ----------
-        span : AuditSpan
-            What to look at.
         progress : Callable[[int, int], None]
             Called with hours done and hours in all.
         """

@@ -26,12 +26,8 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
 
     Parameters
     ----------
-    plan : ReplayPlan
-        The job.
     concurrency : int
         How many workers run side by side; they share the job's rate.
-    as_json : bool
-        Print the job's record.
 
     Raises
     ------
@@ -74,7 +70,7 @@ def _input(plan: ReplayPlan, prefix: str, concurrency: int) -> dict[str, Any]:
 
 
 def list_prefix(wanted: Filter) -> str:
-    """Give the narrowest prefix that holds all that is wanted.
+    """Return the narrowest prefix that holds all that is wanted.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class Wishes:
 
 
 def make_filter(wishes: Wishes, now: datetime) -> Filter:
-    """Give the filter of what was asked for.
+    """Return the filter of what was asked for.
 
     The end is now unless an earlier one is asked for: a job must not read what it writes.
 
@@ -147,7 +147,7 @@ def _seconds(value: Any) -> float:
 
 
 def event_types(wanted: Filter) -> EventTypes:
-    """Give the sources' rules for event types, where the filter asks for types.
+    """Return the sources' rules for event types, where the filter asks for types.
 
     Raises
     ------

@@ -44,26 +44,22 @@ class ReplayPlan:
 
 
 def store(where: RunningDeployment) -> JobStore:
-    """Give the jobs of a deployment."""
+    """Return the jobs of a deployment."""
     return JobStore(where.client("s3"), where.archive_bucket)
 
 
 def default_rate(where: RunningDeployment) -> tuple[float, float]:
-    """Give events and bytes a second: a share of the stream, the rest is for live traffic."""
+    """Return events and bytes a second: a share of the stream, the rest is for live traffic."""
     most = capacity(where.client("kinesis"), where.stream)
     return most.records * SHARE, most.size * SHARE
 
 
 @contextmanager
 def sending(plan: ReplayPlan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
-    """Give a replayer that puts events on the stream, with a progress bar.
+    """Return a replayer that puts events on the stream, with a progress bar.
 
     Parameters
     ----------
-    plan : ReplayPlan
-        The job.
-    stop : StopWish
-        Asks it to stop.
     on_tick : Callable[[], None]
         Called now and then, during waits too.
     """
@@ -131,10 +127,6 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
 
     Parameters
     ----------
-    job : Job
-        After it ran.
-    as_json : bool
-        Print the job's record.
     resume : str
         The command that goes on with it.
 

@@ -34,13 +34,6 @@ class SecretFormError(PipelineError):
 def check_form(source: LoadedSource, value: str) -> None:
     """See that a value can be the secret of a source.
 
-    Parameters
-    ----------
-    source : LoadedSource
-        Whose secret it is to be.
-    value : str
-        One secret.
-
     Raises
     ------
     SecretFormError

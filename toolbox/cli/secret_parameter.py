@@ -45,13 +45,7 @@ class Held:
 
 
 class Parameter:
-    """One parameter.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    """
+    """One parameter."""
 
     def __init__(self, ssm: SecretParameters, name: str) -> None:
         self._ssm = ssm
@@ -84,8 +78,6 @@ class Parameter:
 
         Parameters
         ----------
-        value : str
-            The secret.
         key_id : str
             The KMS key to encrypt it with; empty for the account's own.
 

@@ -27,14 +27,12 @@ class NeededSpan:
 
 
 def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
-    """Give why the previous value must stay, and for how long, from the sender's switch on.
+    """Return why the previous value must stay, and for how long, from the sender's switch on.
 
     They follow one another, so it must stay for their sum.
 
     Parameters
     ----------
-    source : LoadedSource
-        Whose secret was rotated.
     retention_hours : int
         How long a record stays on the stream.
     """
@@ -64,7 +62,7 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
 
 
 def total(spans: list[NeededSpan]) -> int:
-    """Give the time in seconds that the previous value is needed."""
+    """Return the time in seconds that the previous value is needed."""
     return sum(span.seconds for span in spans)
 
 

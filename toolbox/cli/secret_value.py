@@ -19,8 +19,6 @@ def obtain(loaded: LoadedSource, *, stdin: bool, generated: bool) -> str:
 
     Parameters
     ----------
-    loaded : LoadedSource
-        Whose secret it is to be.
     stdin, generated : bool
         Where to take it from; from a prompt when neither is set.
 

@@ -23,13 +23,7 @@ _MAPPING = re.compile(r"^(\w+?)StreamMapping[0-9A-F]*$")
 
 
 class LocalWatcher:
-    """Looks at the local pipeline, as often as it is asked to.
-
-    Parameters
-    ----------
-    state : Path
-        Its state directory.
-    """
+    """Looks at the local pipeline, as often as it is asked to."""
 
     def __init__(self, state: Path) -> None:
         self._state = state

@@ -23,15 +23,7 @@ NOTHING = "-"
 
 
 def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
-    """Give a status for programs.
-
-    Parameters
-    ----------
-    status : Status
-        The status.
-    risks : Sequence[str]
-        What needs someone.
-    """
+    """Return a status for programs."""
     return {
         "deployment": status.deployment,
         "as_of": _iso(status.as_of),
@@ -60,15 +52,7 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
 
 
 def screen(status: Status, risks: Sequence[str]) -> RenderableType:
-    """Give a status for people.
-
-    Parameters
-    ----------
-    status : Status
-        The status.
-    risks : Sequence[str]
-        What needs someone.
-    """
+    """Return a status for people."""
     parts: list[RenderableType] = [
         Text(f"{printable(status.deployment)}, {_iso(status.as_of)}", style="bold"),
         _sources(status),

@@ -55,7 +55,7 @@ class Need:
 
 
 def needs(workload: Workload, prices: PriceList) -> list[Need]:
-    """Give what a workload needs, at its average rate."""
+    """Return what a workload needs, at its average rate."""
     rate = workload.events_per_second
     size = rate * record_bytes(workload, prices)
     needed = shards(workload, prices, headroom=prices.assume("headroom"))
@@ -114,7 +114,7 @@ def needs(workload: Workload, prices: PriceList) -> list[Need]:
 
 
 def concurrency(workload: Workload, prices: PriceList, open_shards: int) -> int:
-    """Give how many invocations run at once: never more than one for each shard and consumer."""
+    """Return how many invocations run at once: never more than one for each shard and consumer."""
     at_once = 0.0
     for name in ("fan_out", "archiver"):
         batches = invocations(workload, prices, name, open_shards)

@@ -57,14 +57,10 @@ class Bill:
 
 
 def this_design(workload: Workload, prices: PriceList, mode: str) -> Bill:
-    """Give the bill of this project.
+    """Return the bill of this project.
 
     Parameters
     ----------
-    workload : Workload
-        What comes in.
-    prices : PriceList
-        From the data file.
     mode : str
         Of the stream, `on_demand` or `provisioned`.
     """
@@ -90,7 +86,7 @@ def this_design(workload: Workload, prices: PriceList, mode: str) -> Bill:
 
 
 def old_framework(workload: Workload, prices: PriceList) -> Bill:
-    """Give the bill of the old framework: one Lambda call and one SQS call for each event.
+    """Return the bill of the old framework: one Lambda call and one SQS call for each event.
 
     It kept no archive, dropped no duplicates and had no metrics of its own.
     """
@@ -107,7 +103,7 @@ def old_framework(workload: Workload, prices: PriceList) -> Bill:
 
 
 def function_per_webhook(workload: Workload, prices: PriceList) -> Bill:
-    """Give the bill of a function for each webhook that does what this project does.
+    """Return the bill of a function for each webhook that does what this project does.
 
     It deduplicates in the table and writes each event into the archive by itself.
     """
@@ -129,7 +125,7 @@ def function_per_webhook(workload: Workload, prices: PriceList) -> Bill:
 
 
 def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
-    """Give the bill of every design."""
+    """Return the bill of every design."""
     return [
         this_design(workload, prices, "on_demand"),
         this_design(workload, prices, "provisioned"),
@@ -252,7 +248,7 @@ def _reading(workload: Workload, prices: PriceList) -> BillLine:
 
 
 def _kept(workload: Workload, prices: PriceList) -> BillLine:
-    """Give what the archive holds once it is as old as its lifetime."""
+    """Return what the archive holds once it is as old as its lifetime."""
     days, warm = prices.assume("archive_days"), prices.assume("cold_after_days")
     gb = workload.events * record_bytes(workload, prices) * prices.assume("archive_ratio") / GB
     per_day = gb / _DAYS_A_MONTH

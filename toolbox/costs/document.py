@@ -52,13 +52,7 @@ _READING = """
 
 
 def document(prices: PriceList) -> str:
-    """Give the page.
-
-    Parameters
-    ----------
-    prices : PriceList
-        From the data file.
-    """
+    """Return the page."""
     parts = [_HEAD.format(region=prices.region, date=prices.date)]
     for size in SIZES:
         workloads = [Workload(rate, size) for rate in RATES]
@@ -80,7 +74,7 @@ def _per_million(bill: Bill, workload: Workload) -> float:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a Markdown table whose columns but the first are numbers."""
+    """Return a Markdown table whose columns but the first are numbers."""
     lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
     return "\n" + "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
@@ -156,5 +150,5 @@ def _limits(prices: PriceList) -> str:
 
 
 def dollars(amount: float) -> str:
-    """Give dollars as text: cents only where they matter."""
+    """Return dollars as text: cents only where they matter."""
     return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}"

@@ -46,15 +46,15 @@ class PriceList:
     assumptions: dict[str, float]
 
     def price(self, name: str) -> float:
-        """Give a price in dollars."""
+        """Return a price in dollars."""
         return self.prices[name]
 
     def assume(self, name: str) -> float:
-        """Give an assumption in its unit."""
+        """Return an assumption in its unit."""
         return self.assumptions[name]
 
     def api_gateway(self, requests: float) -> float:
-        """Give the dollars for a month's requests, tier by tier."""
+        """Return the dollars for a month's requests, tier by tier."""
         dollars, below = 0.0, 0.0
         for end, price in self.tiers:
             top = requests if end is None else min(requests, end * MILLION)

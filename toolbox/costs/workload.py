@@ -61,18 +61,18 @@ class Invocations:
 
 
 def record_bytes(workload: Workload, prices: PriceList) -> float:
-    """Give the bytes of one record: envelope line and body."""
+    """Return the bytes of one record: envelope line and body."""
     return workload.size + prices.assume("envelope_bytes")
 
 
 def billed_record_gb(workload: Workload, prices: PriceList) -> float:
-    """Give the GB that an on-demand stream bills in a month: each record rounded up to 1 KB."""
+    """Return the GB that an on-demand stream bills in a month: each record rounded up to 1 KB."""
     rounded = math.ceil(record_bytes(workload, prices) / _KB) * _KB
     return workload.events * rounded / 1_024**3
 
 
 def shards(workload: Workload, prices: PriceList, *, headroom: float = 1.0) -> int:
-    """Give how many shards the rate needs."""
+    """Return how many shards the rate needs."""
     rate = workload.events_per_second * headroom
     size = rate * (record_bytes(workload, prices) + 36)  # a partition key is a UUID, or as long
     return max(math.ceil(rate / SHARD_RECORDS), math.ceil(size / SHARD_BYTES), 1)
@@ -81,7 +81,7 @@ def shards(workload: Workload, prices: PriceList, *, headroom: float = 1.0) -> i
 def invocations(
     workload: Workload, prices: PriceList, function: str, open_shards: int
 ) -> Invocations:
-    """Give the batches of one consumer, `fan_out` or `archiver`.
+    """Return the batches of one consumer, `fan_out` or `archiver`.
 
     A batch is sent when it is full, by number or by bytes, or when its window is over.
     """
@@ -96,7 +96,7 @@ def invocations(
 
 
 def queue_requests(workload: Workload, prices: PriceList, messages_in_each: float) -> float:
-    """Give what SQS bills in a month for sending: a request for each 64 KB of a call."""
+    """Return what SQS bills in a month for sending: a request for each 64 KB of a call."""
     size = workload.size + prices.assume("mozdef_bytes")
     fit = max(math.floor(_SQS_MOST_BYTES / size), 1)
     batch = max(min(messages_in_each, _SQS_MOST_MESSAGES, fit), 1.0)

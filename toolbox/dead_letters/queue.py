@@ -64,7 +64,7 @@ class Ticket:
 
 
 def ticket_id(key: str) -> str:
-    """Give the id of an object's ticket."""
+    """Return the id of an object's ticket."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
@@ -75,8 +75,6 @@ class DeadLetters:
     ----------
     url : str
         The dead-letter queue.
-    bucket : str
-        The archive's bucket.
     """
 
     def __init__(self, sqs: TicketQueue, url: str, bucket: str) -> None:
@@ -109,7 +107,7 @@ class DeadLetters:
         return sorted(self._tickets.values(), key=lambda ticket: (ticket.since, ticket.id))
 
     def find(self, prefix: str) -> Ticket:
-        """Give the ticket whose id begins so; DeadLetterError when it is not exactly one."""
+        """Return the ticket whose id begins so; DeadLetterError when it is not exactly one."""
         found = [ticket for ticket in self.tickets if prefix and ticket.id.startswith(prefix)]
         if len(found) == 1:
             return found[0]
@@ -210,7 +208,7 @@ class DeadLetters:
 
 
 def _places(body: str, bucket: str) -> list[tuple[str, int]] | None:
-    """Give the objects that a notification names; none for S3's test event, None if unreadable.
+    """Return the objects that a notification names; none for S3's test event, None if unreadable.
 
     Amazon S3 User Guide, event message structure: keys are URL-encoded, with '+' for a space;
     `s3:TestEvent` is sent when notifications are set up.

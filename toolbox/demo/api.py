@@ -74,15 +74,7 @@ class SystemLog:
         self._server.server_close()
 
     def answer(self, target: str, authorization: str) -> tuple[int, dict[str, str], Any]:
-        """Answer one request with status, headers and document.
-
-        Parameters
-        ----------
-        target : str
-            Path and query.
-        authorization : str
-            The header.
-        """
+        """Answer one request with status, headers and document."""
         url = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
         with self._lock:

@@ -30,8 +30,6 @@ class Part:
     ----------
     label, outcome : str
         What they are, and how they must end.
-    requests : list[Outgoing]
-        The requests.
     extra : int
         How many more events than requests they are: some senders pack several into one.
     """
@@ -122,7 +120,7 @@ def _wrong_type(body: Any) -> bytes:
 
 
 def _too_large_for_sqs() -> bytes:
-    """Give a body that fits into a record, and whose MozDef event is more than SQS takes.
+    """Return a body that fits into a record, and whose MozDef event is more than SQS takes.
 
     The summary repeats the names, so the event grows by more than the envelope does.
     """

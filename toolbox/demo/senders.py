@@ -101,8 +101,6 @@ def handshakes(
 
     Parameters
     ----------
-    sources : Mapping[str, LoadedSource]
-        By name.
     secrets : Mapping[str, str]
         Source to secret.
     now : float

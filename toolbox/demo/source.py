@@ -29,7 +29,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def schema(*, broken: bool) -> dict[str, Any]:
-    """Give the schema of a ticket; the broken one expects a number to be text."""
+    """Return the schema of a ticket; the broken one expects a number to be text."""
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "type": "object",

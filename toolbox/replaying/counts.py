@@ -22,5 +22,5 @@ LEFT_OUT = ("limit", "unreplayable", "too_large", "unreadable")
 
 
 def left_out(counts: Mapping[str, int]) -> int:
-    """Give how many events were asked for and could not be sent."""
+    """Return how many events were asked for and could not be sent."""
     return sum(counts.get(name, 0) for name in LEFT_OUT)

@@ -41,7 +41,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def progress_bar() -> Progress:
-    """Give a progress bar with rate and remaining time; it stays silent without a terminal."""
+    """Return a progress bar with rate and remaining time; it stays silent without a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -23,7 +23,7 @@ def _escaped(character: str) -> str:
 
 
 def body_text(body: bytes, most: int | None) -> str:
-    """Give a body as text, cut after so many characters."""
+    """Return a body as text, cut after so many characters."""
     text = body.decode(errors="backslashreplace")
     if most is not None and len(text) > most:
         return f"{text[:most]}… ({len(text):,} characters; all of them with --full)"
@@ -31,7 +31,7 @@ def body_text(body: bytes, most: int | None) -> str:
 
 
 def event_document(event: ArchivedEvent, line: int, most: int | None) -> dict[str, Any]:
-    """Give what an operator wants to know of an archived event."""
+    """Return what an operator wants to know of an archived event."""
     envelope = event.envelope
     document: dict[str, Any] = {
         "line": line,

@@ -19,7 +19,7 @@ class ExamplesError(PipelineError):
 
 
 def real_payloads(path: Path = EXAMPLES) -> list[tuple[str, Any]]:
-    """Give event type and body of the 329 examples of @octokit/webhooks-examples.
+    """Return event type and body of the 329 examples of @octokit/webhooks-examples.
 
     Raises
     ------

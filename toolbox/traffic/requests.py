@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def payloads(
     source: LoadedSource, files: Sequence[Path], headers: dict[str, str]
 ) -> list[tuple[str, bytes, dict[str, str]]]:
-    """Give name, body and headers of each payload: the files, else the source's good samples.
+    """Return name, body and headers of each payload: the files, else the source's good samples.
 
     Raises
     ------
@@ -70,20 +70,16 @@ def make_requests(
     duplicate_every: int = 0,
     corrupt_every: int = 0,
 ) -> Iterator[Outgoing]:
-    """Give signed requests, each with a delivery of its own.
+    """Return signed requests, each with a delivery of its own.
 
     Parameters
     ----------
-    source : LoadedSource
-        Whose scheme signs.
     files : Sequence[Path]
         Payloads; none means the source's samples.
     secret : str
         The token or the signing secret.
     count : int | None
         How many; once through the payloads when None.
-    headers : dict[str, str] | None
-        Further headers.
     duplicate_every : int
         Send the one before again instead of each K-th.
     corrupt_every : int
@@ -134,7 +130,7 @@ def _make_fresh(
 
 
 def _events(source: LoadedSource, document: Any) -> list[dict[str, Any]]:
-    """Give the events in a body: itself, or the elements that the source splits it into."""
+    """Return the events in a body: itself, or the elements that the source splits it into."""
     split = source.settings.split
     found = [document] if split is None else find(document, path_of(split.path))
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -67,8 +67,6 @@ async def send_all(
         Requests a second; as fast as possible when None.
     concurrency : int
         How many requests may be under way.
-    on_answer : Callable[[FrontDoorAnswer], None]
-        Called for each answer.
 
     Raises
     ------
@@ -98,7 +96,7 @@ async def send_all(
 
 
 def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[tuple[float, Outgoing]]:
-    """Give each request with how long to wait for its turn; shared by all workers."""
+    """Return each request with how long to wait for its turn; shared by all workers."""
     start = time.monotonic()
     for number, one in enumerate(outgoing):
         due = start + number / rate if rate else 0.0

@@ -25,10 +25,6 @@ class Series:
 
     Parameters
     ----------
-    namespace, name : str
-        What it is called.
-    dimensions : tuple[tuple[str, str], ...]
-        All of its dimensions.
     statistic : str
         How each period is summed up.
     """
@@ -59,12 +55,10 @@ class CloudWatch:
     def read(
         self, series: Sequence[Series], *, start: float, end: float, period: int
     ) -> dict[Series, Points]:
-        """Give the points of each series; none for one that has no data.
+        """Return the points of each series; none for one that has no data.
 
         Parameters
         ----------
-        series : Sequence[Series]
-            What to ask for.
         start, end : float
             The span, in epoch seconds.
         period : int
@@ -95,7 +89,7 @@ class CloudWatch:
     def dimensions(
         self, namespace: str, name: str, fixed: Mapping[str, str]
     ) -> list[dict[str, str]]:
-        """Give the dimensions of each metric of a name that has these, of the last two weeks.
+        """Return the dimensions of each metric of a name that has these, of the last two weeks.
 
         Raises
         ------
@@ -113,7 +107,7 @@ class CloudWatch:
         return [{each["Name"]: each["Value"] for each in one["Dimensions"]} for one in metrics]
 
     def alarms(self, prefix: str) -> tuple[str, ...] | None:
-        """Give the alarms that are on, of those whose names begin so; None if there are none.
+        """Return the alarms that are on, of those whose names begin so; None if there are none.
 
         Raises
         ------

@@ -41,7 +41,7 @@ class CounterLogs:
                 self._take(line)
 
     def sources(self, now: float, minutes: int) -> tuple[SourceState, ...]:
-        """Give every source that had an event.
+        """Return every source that had an event.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class CounterLogs:
         return tuple(self._source(name, now, minutes) for name in sorted(self._last))
 
     def feeds(self) -> tuple[FeedState, ...]:
-        """Give every feed that was polled."""
+        """Return every feed that was polled."""
         return tuple(
             FeedState(source, feed, lag, when)
             for (source, feed), (when, lag) in sorted(self._feeds.items())

@@ -17,7 +17,7 @@ _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNo
 
 
 def queue_name(url: str) -> str:
-    """Give the name in a queue's URL."""
+    """Return the name in a queue's URL."""
     return url.rstrip("/").rpartition("/")[2]
 
 
@@ -30,10 +30,6 @@ def read_queue(
 
     Parameters
     ----------
-    url : str
-        The queue.
-    name : str
-        How to call it.
     ages : Mapping[str, float | None], optional
         The ages of the oldest messages by the queues' full names, where something measures them.
 

@@ -50,13 +50,7 @@ class _Names:
 
 
 class StackWatcher:
-    """Looks at a stack, as often as it is asked to.
-
-    Parameters
-    ----------
-    stack : str
-        The stack's name.
-    """
+    """Looks at a stack, as often as it is asked to."""
 
     def __init__(self, client: ServiceClients, stack: str) -> None:
         self._client = client
