@@ -143,7 +143,7 @@ async def _send(url: str, deliveries: Sequence[Webhook]) -> None:
 
     async def connection() -> None:
         for one in waiting:
-            headers = {**one.headers, "X-GitHub-Webhook": str(time.time_ns())}
+            headers = {**one.headers, "X-GitHub-Delivery": str(time.time_ns())}
             async with session.post(
                 f"{url}/{one.source}", data=one.body, headers=headers
             ) as answer:

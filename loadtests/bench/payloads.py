@@ -47,7 +47,7 @@ def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Webhoo
             "Content-Type": "application/json",
             "User-Agent": "GitHub-Hookshot/0123456",
             "X-GitHub-Event": name,
-            "X-GitHub-Webhook": "",
+            "X-GitHub-Delivery": "",
             "X-GitHub-Hook-ID": "292430182",
         }
         proof = authenticate(source, secret, body, now=time.time())
