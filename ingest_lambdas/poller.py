@@ -54,7 +54,7 @@ def poller() -> Poller:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Poll one feed; give what was done.
+    """Poll one feed; return what was done.
 
     Raises
     ------

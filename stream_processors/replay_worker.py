@@ -63,7 +63,7 @@ def worker() -> ReplayWorker:
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Replay one batch of objects of a distributed job; give its counts.
+    """Replay one batch of objects of a distributed job; return its counts.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class Account:
         )
 
     def endpoint(self, service: str) -> str:
-        """Give the URL of a regional service, without a path.
+        """Return the URL of a regional service, without a path.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from pipeline.aws.wire import Answer, AnswerReader, request_bytes
+from pipeline.aws.wire import RawResponse, ResponseReader, request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ class Connections:
         self._read_timeout = config.read_timeout
         self._idle: deque[socket.socket] = deque()
 
-    def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> RawResponse:
         """Send a request and read its answer.
 
         A connection that was kept open may have been closed by the other side in the meantime;
@@ -104,7 +104,7 @@ class Connections:
         """
         return self._send(request_bytes(method, path, body, headers))
 
-    def send_each(self, requests: Iterable[bytes]) -> list[Answer | BotoCoreError]:
+    def send_each(self, requests: Iterable[bytes]) -> list[RawResponse | BotoCoreError]:
         """Send several requests, of which a few are in flight at the same time.
 
         One thread does it: it writes a request to the next connection, and reads the answer before
@@ -117,10 +117,10 @@ class Connections:
 
         Returns
         -------
-        list[Answer | BotoCoreError]
+        list[RawResponse | BotoCoreError]
             For each request its answer, or what went wrong with it, in their order.
         """
-        answers: list[Answer | BotoCoreError] = []
+        answers: list[RawResponse | BotoCoreError] = []
         in_flight: deque[tuple[socket.socket | None, bytes]] = deque()
         trouble: BotoCoreError | None = None
 
@@ -145,7 +145,7 @@ class Connections:
             finish()
         return answers
 
-    def _send(self, request: bytes) -> Answer:
+    def _send(self, request: bytes) -> RawResponse:
         while True:
             try:
                 connection = self._idle.pop()
@@ -172,7 +172,7 @@ class Connections:
 
     def _finish(
         self, connection: socket.socket | None, request: bytes, trouble: BotoCoreError | None
-    ) -> Answer | BotoCoreError:
+    ) -> RawResponse | BotoCoreError:
         """Read the answer; a request that no connection took is sent once more, by itself."""
         try:
             if connection is None:
@@ -200,7 +200,7 @@ class Connections:
         connection.settimeout(self._read_timeout)
         return connection
 
-    def _exchange(self, connection: socket.socket, request: bytes) -> Answer:
+    def _exchange(self, connection: socket.socket, request: bytes) -> RawResponse:
         try:
             connection.sendall(request)
         except TimeoutError as error:
@@ -211,8 +211,8 @@ class Connections:
             raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
         return self._read(connection, self._read_timeout)
 
-    def _read(self, connection: socket.socket, seconds: float) -> Answer:
-        reader = AnswerReader()
+    def _read(self, connection: socket.socket, seconds: float) -> RawResponse:
+        reader = ResponseReader()
         if connection.gettimeout() != seconds:
             connection.settimeout(seconds)
         try:
@@ -231,4 +231,4 @@ class Connections:
             self._idle.append(connection)
         else:
             connection.close()
-        return Answer(reader.status, b"".join(reader.parts))
+        return RawResponse(reader.status, b"".join(reader.parts))

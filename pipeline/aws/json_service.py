@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.account import Account
     from pipeline.aws.seams import Failure
-    from pipeline.aws.wire import Answer
+    from pipeline.aws.wire import RawResponse
 
 AGENT = "mozdef-ef"
 LONGEST_BACKOFF = 0.2
@@ -139,7 +139,7 @@ def may_pass(error: Failure) -> bool:
     return True
 
 
-def _document(operation: str, answer: Answer) -> dict[str, Any]:
+def _document(operation: str, answer: RawResponse) -> dict[str, Any]:
     document = _object(answer.body)
     if answer.status != 200:
         raise _json_error(operation, answer.status, document or {})
@@ -148,7 +148,7 @@ def _document(operation: str, answer: Answer) -> dict[str, Any]:
     return document
 
 
-def _outcome(operation: str, answer: Answer) -> dict[str, Any] | Failure:
+def _outcome(operation: str, answer: RawResponse) -> dict[str, Any] | Failure:
     try:
         return _document(operation, answer)
     except (ClientError, BotoCoreError) as error:
@@ -171,7 +171,7 @@ def _json_error(operation: str, status: int, document: Mapping[str, Any]) -> Cli
 
 
 def client_error(operation: str, status: int, code: str, message: str) -> ClientError:
-    """Give an error as botocore raises it.
+    """Return an error as botocore raises it.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Signer:
     def headers(
         self, method: str, host: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> dict[str, str]:
-        """Give all headers of a request: the given ones, and those that sign it.
+        """Return all headers of a request: the given ones, and those that sign it.
 
         Parameters
         ----------

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawResponse:
     """The answer to a request."""
 
     status: int
@@ -20,7 +20,7 @@ class Answer:
 
 
 def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Give a request as it goes over the wire.
+    """Return a request as it goes over the wire.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str
     return head.encode() + body
 
 
-class AnswerReader:
+class ResponseReader:
     """Takes one answer from the parser, piece by piece."""
 
     def __init__(self) -> None:

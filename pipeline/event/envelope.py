@@ -68,7 +68,7 @@ class Envelope:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Give the record of an envelope; the mapping template of the front door writes the same."""
+    """Return the record of an envelope; the mapping template of the front door writes the same."""
     fields = {
         "v": VERSION,
         "id": envelope.id,
@@ -136,7 +136,7 @@ def _unquote(value: str) -> str:
 
 
 def partition_key(envelope: Envelope) -> str:
-    """Give the partition key of an envelope: the one that the front door gave it.
+    """Return the partition key of an envelope: the one that the front door gave it.
 
     Copies of one delivery must meet in one shard, also when one of them is a replay.
     """

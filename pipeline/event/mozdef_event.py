@@ -82,7 +82,7 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
 
 
 def _times(event: Event, paths: Iterable[FieldPath]) -> tuple[str, str]:
-    """Give the sender's time of an event, or that of its arrival: as it was said, and in UTC."""
+    """Return the sender's time of an event, or that of its arrival: as it was said, and in UTC."""
     when = _event_time(event.body, paths)
     if when is None:
         utc = iso_milliseconds(event.envelope.arrived_ms / 1000)
@@ -94,7 +94,7 @@ def _times(event: Event, paths: Iterable[FieldPath]) -> tuple[str, str]:
 
 
 def _event_time(body: Any, paths: Iterable[FieldPath]) -> datetime | None:
-    """Give the sender's time of an event; None where it has none that can be understood."""
+    """Return the sender's time of an event; None where it has none that can be understood."""
     for path in paths:
         when = _read_time(find(body, path))
         if when is not None:

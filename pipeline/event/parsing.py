@@ -61,7 +61,7 @@ def parse_body(event: Event) -> Outcome | None:
 
 
 def read_body(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
-    """Give the JSON in a body, as it was sent and parsed.
+    """Return the JSON in a body, as it was sent and parsed.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _element(event: Event, number: int, value: Any) -> Event:
 
 
 def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: Any) -> str:
-    """Give what the sender tells its events apart by; empty where it has nothing for it.
+    """Return what the sender tells its events apart by; empty where it has nothing for it.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: A
 
 
 def digest(content: bytes) -> str:
-    """Give what stands for an event without a delivery id, or for an id that is too long."""
+    """Return what stands for an event without a delivery id, or for an id that is too long."""
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 

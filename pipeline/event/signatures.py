@@ -60,7 +60,7 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
 def sign(
     settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str] | None = None
 ) -> str:
-    """Give the value of the signature header, as the sender would make it.
+    """Return the value of the signature header, as the sender would make it.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def find_fault(
 
 
 def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
-    """Give the signatures in the header; there are several while a sender rotates its secret."""
+    """Return the signatures in the header; there are several while a sender rotates its secret."""
     value = headers.get(settings.header, "")
     if settings.separator is None:
         return [value.encode(errors=_EXACT)]

@@ -9,7 +9,7 @@ _MICRO = 1_000_000
 
 
 def iso_milliseconds(seconds: float) -> str:
-    """Give a time in ISO 8601 with milliseconds, in UTC.
+    """Return a time in ISO 8601 with milliseconds, in UTC.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.runtime.deadline import Deadline
 
 
-class AccountError(PipelineError):
+class SettlementError(PipelineError):
     """The accounts of a batch do not add up."""
 
 
@@ -49,11 +49,11 @@ class Settlement:
 
         Raises
         ------
-        AccountError
+        SettlementError
             When there are more or fewer outcomes than events: then nothing may be acknowledged.
         """
         if len(outcomes) != received:
-            raise AccountError(
+            raise SettlementError(
                 f"{received} events came in and {len(outcomes)} outcomes came out; the batch is "
                 "not acknowledged. This is a bug: report it with the failed batch"
             )
@@ -96,7 +96,7 @@ class Settlement:
         return Settlement.of(again, len(again))
 
     def response(self) -> dict[str, Any]:
-        """Give the handler's answer to the event source mapping.
+        """Return the handler's answer to the event source mapping.
 
         An answer of None would acknowledge the batch (recorded), so there always is an object.
         """
@@ -105,13 +105,13 @@ class Settlement:
         return {"batchItemFailures": [{"itemIdentifier": self.checkpoint}]}
 
     def explanations(self, kind: OutcomeKind, most: int = 5) -> list[str]:
-        """Give some distinct explanations of outcomes of a kind, for a log line."""
+        """Return some distinct explanations of outcomes of a kind, for a log line."""
         found = {outcome.explanation for outcome in self.outcomes if outcome.kind is kind}
         return sorted(found)[:most]
 
 
 def share_fate(copies: Iterable[tuple[Event, Event]], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Give each copy within a batch the outcome of the event that it copies.
+    """Return for each copy within a batch the outcome of the event that it copies.
 
     A copy of a delivered event is a duplicate. A copy of a rejected one is rejected as well: to
     call it a duplicate would claim that something was delivered.

@@ -129,7 +129,7 @@ class Checkpoints:
             raise LeaseLostError(f"checkpoint {lease.row}: another poll has taken the lock")
 
     def release(self, lease: Lease, not_before: int = 0) -> bool:
-        """Give the lock back; tell whether it was still held.
+        """Release the lock; tell whether it was still held.
 
         Parameters
         ----------

@@ -12,7 +12,7 @@ from urllib.parse import quote_plus, urlencode
 
 from pipeline.polling.duo import duo_headers
 from pipeline.polling.errors import PollError
-from pipeline.polling.http_client import Answer, Request
+from pipeline.polling.http_client import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.polling.targets import Target
     from pipeline.runtime.secret_store import SecretStore
 
-    Exchange = Callable[[Request, dict[str, str]], Answer]
+    Exchange = Callable[[HttpRequest, dict[str, str]], HttpResponse]
 
 KIND = "api_credential"
 #: A token is not used in the last part of its time: a request under way must not outlive it.
@@ -83,14 +83,14 @@ class Credentials:
         if self._value not in values:
             self._value, self._token = values[0], ""
 
-    def headers(self, request: Request, exchange: Exchange) -> dict[str, str]:
-        """Give the headers that prove who makes a request.
+    def headers(self, request: HttpRequest, exchange: Exchange) -> dict[str, str]:
+        """Return the headers that prove who makes a request.
 
         Parameters
         ----------
-        request : Request
+        request : HttpRequest
             What is asked for.
-        exchange : Callable[[Request, dict[str, str]], Answer]
+        exchange : Callable[[HttpRequest, dict[str, str]], HttpResponse]
             Sends a request for a token.
 
         Raises
@@ -183,7 +183,7 @@ class Credentials:
         self._token, self._token_ends = token, self._clock() + lasts - margin
         self._token_is_new = True
 
-    def _token_request(self) -> tuple[Request, dict[str, str]]:
+    def _token_request(self) -> tuple[HttpRequest, dict[str, str]]:
         client, secret = self._pair()
         form = {"grant_type": "client_credentials"}
         if self._settings.scope:
@@ -197,7 +197,7 @@ class Credentials:
             proof["Authorization"] = _basic(quote_plus(client), quote_plus(secret))
         body = urlencode(form).encode()
         url = self._target.url(self._settings.token_path)
-        return Request("POST", url, body, headers), proof
+        return HttpRequest("POST", url, body, headers), proof
 
 
 def _basic(user: str, password: str) -> str:

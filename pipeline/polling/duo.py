@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, quote
 from urllib3.util import parse_url
 
 if TYPE_CHECKING:
-    from pipeline.polling.http_client import Request
+    from pipeline.polling.http_client import HttpRequest
 
 
 def duo_headers(
-    integration_key: str, secret_key: str, request: Request, date: str
+    integration_key: str, secret_key: str, request: HttpRequest, date: str
 ) -> dict[str, str]:
     """Sign a request.
 
@@ -26,7 +26,7 @@ def duo_headers(
     ----------
     integration_key, secret_key : str
         Of an application of the kind "Admin API".
-    request : Request
+    request : HttpRequest
         Its parameters are those of the query; a body is signed as it is.
     date : str
         Now, in the form of RFC 2822.

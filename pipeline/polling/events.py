@@ -121,7 +121,7 @@ class EventWriter:
 
 
 def newest_time(events: Sequence[PageEvent], source: CompiledSource) -> int:
-    """Give the newest time of a page's events in milliseconds since the epoch; 0 for none."""
+    """Return the newest time of a page's events in milliseconds since the epoch; 0 for none."""
     times = (
         _milliseconds(find(event.value, path))
         for event in events

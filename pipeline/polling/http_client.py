@@ -28,7 +28,7 @@ _CHUNK = 65_536
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """What is asked for.
 
     Parameters
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     """What came back; header names are in lower case, and equal ones are joined with commas."""
 
     status: int
@@ -74,12 +74,14 @@ class HttpClient:
         self._largest = largest_answer
         self.origin = origin
 
-    def send(self, request: Request, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def send(
+        self, request: HttpRequest, headers: Mapping[str, str], deadline: Deadline
+    ) -> HttpResponse:
         """Exchange a request for its answer.
 
         Parameters
         ----------
-        request : Request
+        request : HttpRequest
             Its URL's origin was compared by the caller; only its path and query are used.
         headers : Mapping[str, str]
             Those that prove who asks.
@@ -121,7 +123,7 @@ class HttpClient:
             ) from None
         names = {name.lower() for name in answer.headers}
         merged = {name: ", ".join(answer.headers.getlist(name)) for name in names}
-        return Answer(answer.status, merged, body)
+        return HttpResponse(answer.status, merged, body)
 
     def _read(self, answer: BaseHTTPResponse, deadline: Deadline) -> bytes:
         parts, size = [], 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_poll import RateLimitSettings
-    from pipeline.polling.http_client import Answer
+    from pipeline.polling.http_client import HttpResponse
 
 #: No answer may silence a feed for longer; after it, the sender is asked again.
 LONGEST_PAUSE_SECONDS = 3_600.0
@@ -16,13 +16,13 @@ _LONGEST_GUESS_SECONDS = 300.0
 
 
 def asked_pause(
-    answer: Answer, settings: RateLimitSettings | None, now: float, refusals: int
+    answer: HttpResponse, settings: RateLimitSettings | None, now: float, refusals: int
 ) -> float | None:
     """Tell for how many seconds a refused request asks to wait.
 
     Parameters
     ----------
-    answer : Answer
+    answer : HttpResponse
         What came back.
     settings : RateLimitSettings | None
         Which headers count the requests that are left.
@@ -52,7 +52,7 @@ def asked_pause(
     return min(max(asked if asked is not None else 0.0, guess), LONGEST_PAUSE_SECONDS)
 
 
-def pause_ahead(answer: Answer, settings: RateLimitSettings | None, now: float) -> float:
+def pause_ahead(answer: HttpResponse, settings: RateLimitSettings | None, now: float) -> float:
     """Tell for how many seconds to wait so that the reserve is left for others; 0 for none."""
     if settings is None:
         return 0.0
@@ -73,12 +73,14 @@ def _retry_after(text: str, now: float) -> float | None:
         return None
 
 
-def _remaining(answer: Answer, settings: RateLimitSettings) -> int | None:
+def _remaining(answer: HttpResponse, settings: RateLimitSettings) -> int | None:
     text = answer.headers.get(settings.remaining_header, "").strip()
     return int(text[:9]) if text.isascii() and text.isdigit() else None
 
 
-def _until_reset(answer: Answer, settings: RateLimitSettings | None, now: float) -> float | None:
+def _until_reset(
+    answer: HttpResponse, settings: RateLimitSettings | None, now: float
+) -> float | None:
     text = answer.headers.get(settings.reset_header, "").strip() if settings else ""
     if not (text.isascii() and text.isdigit()):
         return None

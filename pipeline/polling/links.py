@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def next_link(header: str) -> str | None:
-    """Give the target of the link with `rel="next"`; None where there is none.
+    """Return the target of the link with `rel="next"`; None where there is none.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from pipeline.event.fields import as_text, find
 from pipeline.polling.errors import PollError
-from pipeline.polling.http_client import Request
+from pipeline.polling.http_client import HttpRequest
 from pipeline.polling.links import next_link
 from pipeline.polling.positions import Position
 from pipeline.polling.targets import follow
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.event.compiled_poll import FeedSettings, PaginationSettings
-    from pipeline.polling.http_client import Answer
+    from pipeline.polling.http_client import HttpResponse
     from pipeline.polling.pages import Page
     from pipeline.polling.targets import Target
 
@@ -61,8 +61,8 @@ class Walk:
         until = (now_ms - window.settle_seconds * 1000) // 1000 * 1000
         return replace(position, until=until, next=None) if until > position.complete else None
 
-    def request(self, position: Position) -> Request:
-        """Give the request for the page at a position.
+    def request(self, position: Position) -> HttpRequest:
+        """Return the request for the page at a position.
 
         Raises
         ------
@@ -87,11 +87,11 @@ class Walk:
             url += "?" + urlencode(query, quote_via=quote, safe="")
         return self._request(url, body)
 
-    def _request(self, url: str, body: Mapping[str, Any]) -> Request:
+    def _request(self, url: str, body: Mapping[str, Any]) -> HttpRequest:
         if self.feed.method != "POST":
-            return Request("GET", url, None, self.headers)
+            return HttpRequest("GET", url, None, self.headers)
         headers = {"Content-Type": "application/json", **self.headers}
-        return Request("POST", url, json.dumps(body).encode(), headers)
+        return HttpRequest("POST", url, json.dumps(body).encode(), headers)
 
     def _filled(self, values: Mapping[str, str | int], position: Position) -> dict[str, str | int]:
         return {
@@ -105,7 +105,9 @@ class Walk:
                 text = text.replace(name, written(when or 0, self.feed.times))
         return text
 
-    def after(self, position: Position, page: Page, answer: Answer, url: str, asked: int) -> Step:
+    def after(
+        self, position: Position, page: Page, answer: HttpResponse, url: str, asked: int
+    ) -> Step:
         """Tell what follows a page.
 
         Parameters
@@ -114,7 +116,7 @@ class Walk:
             Of the page.
         page : Page
             What it held.
-        answer : Answer
+        answer : HttpResponse
             For its headers.
         url : str
             What gave the answer.
@@ -151,7 +153,7 @@ class Walk:
             return True
         return find(page.document, more) is True
 
-    def _continuation(self, page: Page, answer: Answer, url: str) -> str | None:
+    def _continuation(self, page: Page, answer: HttpResponse, url: str) -> str | None:
         settings = self.feed.pagination
         if settings.type == "cursor":
             found = _cursor(page, settings)

@@ -147,7 +147,7 @@ class Poller:
         return Position(since=start, complete=start)
 
     def _walk(self, poll: _Poll) -> int:
-        """Walk the feed; give until when no poll may ask, in milliseconds since the epoch."""
+        """Walk the feed; return until when no poll may ask, in milliseconds since the epoch."""
         lease, report = poll.lease, poll.report
         position = read_position(lease.position, poll.walk.feed, lease.row)
         report.behind(self._now_ms(), position.complete)

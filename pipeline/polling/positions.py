@@ -36,7 +36,7 @@ class Position:
     complete: int = 0
 
     def write(self, feed: FeedSettings) -> str:
-        """Give its JSON."""
+        """Return its JSON."""
         return json.dumps({"v": VERSION, "kind": kind_of(feed), **asdict(self)})
 
 

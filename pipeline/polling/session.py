@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.event.compiled_poll import RateLimitSettings
     from pipeline.polling.credentials import Credentials
-    from pipeline.polling.http_client import Answer, HttpClient, Request
+    from pipeline.polling.http_client import HttpClient, HttpRequest, HttpResponse
     from pipeline.runtime.deadline import Deadline
 
 RETRIES = RetryPolicy(attempts=4, first_backoff=1.0, longest_backoff=4.0, jitter=0.5)
@@ -58,7 +58,7 @@ class Session:
         #: When the next request may be made so that the sender's reserve stays, in epoch seconds.
         self.resume_at = 0.0
 
-    def fetch(self, request: Request) -> tuple[Answer, str]:
+    def fetch(self, request: HttpRequest) -> tuple[HttpResponse, str]:
         """Get a good answer, and the URL that gave it.
 
         Raises
@@ -94,7 +94,7 @@ class Session:
                     "accepted; see that it is right and has the permissions of docs/polling.md"
                 )
 
-    def _exchange(self, request: Request, proof: dict[str, str]) -> Answer:
+    def _exchange(self, request: HttpRequest, proof: dict[str, str]) -> HttpResponse:
         """Send a request until it is answered with something other than a refusal or a fault."""
         refusals, backoffs = 0, RETRIES.backoffs()
         while True:
@@ -117,7 +117,9 @@ class Session:
                 raise ConnectionTroubleError(f"{trouble}, {RETRIES.attempts} times")
             self._wait(backoff, trouble)
 
-    def _redirected(self, request: Request, answer: Answer, redirects: int) -> Request:
+    def _redirected(
+        self, request: HttpRequest, answer: HttpResponse, redirects: int
+    ) -> HttpRequest:
         location = answer.headers.get("location", "")
         if redirects > MAX_REDIRECTS or not location:
             raise PollError(f"{_said(request, answer)}: a redirect too many, or to nowhere")
@@ -142,9 +144,9 @@ class Session:
         return self._deadline.time_left() - self._deadline.reserve
 
 
-def _place(request: Request) -> str:
+def _place(request: HttpRequest) -> str:
     return f"{request.method} {parse_url(request.url).path or '/'}"
 
 
-def _said(request: Request, answer: Answer) -> str:
+def _said(request: HttpRequest, answer: HttpResponse) -> str:
     return f"{_place(request)}: status {answer.status}"

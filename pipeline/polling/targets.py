@@ -58,7 +58,7 @@ class Target:
         return origin_of(parse_url(self.base_url))
 
     def url(self, path: str) -> str:
-        """Give the URL of a path, its variables filled in."""
+        """Return the URL of a path, its variables filled in."""
         return self.base_url + fill(path, self.variables)
 
 
@@ -110,7 +110,7 @@ def fill(text: str, variables: Mapping[str, str]) -> str:
 
 
 def origin_of(url: Url) -> Origin:
-    """Give the origin of a URL.
+    """Return the origin of a URL.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def origin_of(url: Url) -> Origin:
 
 
 def follow(current: str, target: str, origin: Origin, what: str) -> str:
-    """Give the URL that a link or a redirect leads to, which must be of the same origin.
+    """Return the URL that a link or a redirect leads to, which must be of the same origin.
 
     Parameters
     ----------

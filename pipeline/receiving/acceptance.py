@@ -36,7 +36,7 @@ def make_envelope(request: Request) -> Envelope:
 
 
 def _key(request: Request) -> str:
-    """Give what a sender's retry has in common with its first try, so that both meet in one shard.
+    """Return what a retry has in common with its first try, so that both meet in one shard.
 
     An id at a path is the event's own. Where a request carries many events, none of them speaks
     for the request.

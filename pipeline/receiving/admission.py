@@ -18,7 +18,7 @@ class UnknownRouteError(PipelineError):
 
 
 def source_of(catalog: Catalog, resource: str) -> CompiledSource:
-    """Give the source that a route belongs to.
+    """Return the source that a route belongs to.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ class Answer:
     explanation: str = ""
 
     def response(self) -> dict[str, Any]:
-        """Give the response of a Lambda proxy integration."""
+        """Return the response of a Lambda proxy integration."""
         headers = {"Content-Type": "application/json"}
         if self.verdict is Verdict.UNAVAILABLE:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)

@@ -66,7 +66,7 @@ def _hmac(request: Request, secrets: SecretStore, challenge: str) -> str:
 
 
 def _secret_of(request: Request, secrets: SecretStore) -> bytes:
-    """Give the secret that the request is signed with: while it rotates, the sender has but one."""
+    """Return the secret of the request's signature: while it rotates, the sender has but one."""
     source = request.source
     for secret in secrets.secrets(source.name, source.secret_kind):
         alone = [[secret]]

@@ -90,7 +90,7 @@ def read_request(event: Mapping[str, Any], source: CompiledSource) -> Request:
 
 
 def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
-    """Give headers by lower-case name; the first of two that differ in case alone is taken.
+    """Return headers by lower-case name; the first of two that differ in case alone is taken.
 
     The mapping template takes the first as well: otherwise the choice of the way in would say
     which of two signatures counts.

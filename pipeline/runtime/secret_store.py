@@ -49,7 +49,7 @@ class SecretStore:
         self._failures: dict[str, tuple[float, SecretError]] = {}
 
     def secrets(self, source: str, kind: str, *, refresh: bool = False) -> tuple[bytes, ...]:
-        """Give the current secret of a source and, while a rotation lasts, the previous one.
+        """Return the current secret of a source and, while a rotation lasts, the previous one.
 
         Parameters
         ----------

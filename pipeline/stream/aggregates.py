@@ -120,7 +120,7 @@ class Packer:
             self._sealed.append(Packed(data, key, None, 1))
 
     def take(self) -> list[Packed]:
-        """Give all that was gathered, and begin anew."""
+        """Return all that was gathered, and begin anew."""
         packed = self._sealed + [one.seal() for one in self._open.values()]
         self._open, self._sealed = {}, []
         self.events = self.size = 0

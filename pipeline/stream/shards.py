@@ -92,7 +92,7 @@ class ShardMap:
         self._read_at = float("-inf")
 
     def find(self, partition_key: str) -> Shard | None:
-        """Give the shard of a partition key; None in the moment of a change where none has it."""
+        """Return the shard of a partition key; None in the moment of a change where none has it."""
         digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
         hash_key = int.from_bytes(digest, "big")
         place = bisect_right(self._starts, hash_key) - 1

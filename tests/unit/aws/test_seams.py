@@ -6,7 +6,10 @@ mypy reads the assignments of this module; a client or a fake that has another s
 
 from __future__ import annotations
 
+import ast
 import inspect
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -66,6 +69,10 @@ FITTING: list[tuple[type, tuple[object, ...]]] = [
 ]
 
 
+ROOT = Path(__file__).parents[3]
+CLIENT = re.compile(r"(sqs|ssm|s3|kinesis|dynamodb|client|stream|table)[a-z_]*")
+
+
 def _methods(seam: type) -> list[str]:
     return [name for name, _ in inspect.getmembers(seam, inspect.isfunction) if name[0] != "_"]
 
@@ -86,3 +93,15 @@ def test_what_stands_at_a_seam_has_its_methods(
 def test_a_lean_client_has_no_method_that_no_seam_asks_for(seam: type) -> None:
     lean = next(one for known, some in FITTING for one in some if known is seam)
     assert {name for name in dir(lean) if name[0] != "_"} == set(_methods(seam))
+
+
+@pytest.mark.parametrize("package", ["pipeline", "ingest_lambdas", "stream_processors"])
+def test_no_client_is_taken_for_anything(package: str) -> None:
+    paths = sorted((ROOT / package).rglob("*.py"))
+    assert paths
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
+                name = node.arg if isinstance(node, ast.arg) else ast.unparse(node.target)
+                if CLIENT.fullmatch(name):
+                    assert ast.unparse(node.annotation) != "Any", f"{path}:{node.lineno} {name}"

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pipeline.event.compiled_poll import PollSettings, RateLimitSettings
 from pipeline.polling.duo import duo_headers
 from pipeline.polling.errors import ConnectionTroubleError, PollError
-from pipeline.polling.http_client import Answer, HttpClient, Request
+from pipeline.polling.http_client import HttpClient, HttpRequest, HttpResponse
 from pipeline.polling.limits import asked_pause, pause_ahead
 from pipeline.polling.links import next_link
 from pipeline.polling.pages import read_page
@@ -54,7 +54,7 @@ def test_duo_signs_byte_by_byte_as_its_own_client(parameters: dict[str, str]) ->
 
     host = "API-Example.duosecurity.com"
     Client("DIEXAMPLE", "secret", host).api_call("GET", "/admin/v2/logs/activity", parameters)
-    request = Request("GET", f"https://{host}{seen['uri']}")
+    request = HttpRequest("GET", f"https://{host}{seen['uri']}")
     ours = duo_headers("DIEXAMPLE", "secret", request, seen["headers"]["Date"])
     assert ours["Authorization"] == seen["headers"]["Authorization"]
     assert ours["Date"] == seen["headers"]["Date"]
@@ -141,7 +141,7 @@ def test_a_cursor_beside_the_query_and_alone() -> None:
 def test_cursors(document: dict[str, Any], cursor: str | None) -> None:
     walk = Walk(_feed(), Target("https://api.example.com"), {})
     page = read_page(json.dumps({**document, "items": [1]}).encode(), ("items",))
-    step = walk.after(Position(0), page, Answer(200, {}, b""), "https://api.example.com/", 7)
+    step = walk.after(Position(0), page, HttpResponse(200, {}, b""), "https://api.example.com/", 7)
     assert step.position.next == cursor
     assert step.drained == (cursor is None)
 
@@ -151,7 +151,7 @@ def test_a_cursor_that_cannot_be_kept_is_an_error(cursor: str) -> None:
     walk = Walk(_feed(), Target("https://api.example.com"), {})
     page = read_page(json.dumps({"next": cursor, "items": []}).encode(), ("items",))
     with pytest.raises(PollError, match="cursor"):
-        walk.after(Position(0), page, Answer(200, {}, b""), "https://api.example.com/", 7)
+        walk.after(Position(0), page, HttpResponse(200, {}, b""), "https://api.example.com/", 7)
 
 
 @pytest.mark.parametrize(
@@ -216,12 +216,14 @@ LIMIT = RateLimitSettings(remaining_header="x-left", reset_header="x-reset", res
     ],
 )
 def test_asked_pauses(status: int, headers: dict[str, str], pause: float | None) -> None:
-    assert asked_pause(Answer(status, headers, b""), LIMIT, 1000.0, 0) == pause
+    assert asked_pause(HttpResponse(status, headers, b""), LIMIT, 1000.0, 0) == pause
 
 
 def test_the_reserve() -> None:
     def ahead(left: str) -> float:
-        return pause_ahead(Answer(200, {"x-left": left, "x-reset": "1010"}, b""), LIMIT, 1000.0)
+        return pause_ahead(
+            HttpResponse(200, {"x-left": left, "x-reset": "1010"}, b""), LIMIT, 1000.0
+        )
 
     assert [ahead(left) for left in ("3", "2", "0", "", "x")] == [0, 11, 11, 0, 0]
 
@@ -285,7 +287,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
         player.server.socket = context.wrap_socket(player.server.socket, server_side=True)
         origin = Origin("https", "127.0.0.1", player.server.server_port)
         client = HttpClient(origin)
-        request = Request("GET", f"https://127.0.0.1:{origin.port}/api/v1/logs")
+        request = HttpRequest("GET", f"https://127.0.0.1:{origin.port}/api/v1/logs")
         with pytest.raises(ConnectionTroubleError, match=r"the connection failed \(SSLError\)"):
             client.send(request, {"Authorization": "SSWS t0ken"}, Deadline(lambda: 60))
         assert not player.seen
