@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.retries import RetryPolicy
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 4 * 1024 * 1024
 PARTS_AHEAD = 8
-ATTEMPTS = 4
+RETRIES = RetryPolicy(attempts=4)
 
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 _GONE = {"NoSuchKey", "NoSuchVersion", "404"}
@@ -118,7 +120,7 @@ class Objects:
         last = offset + self._part_bytes - 1
         # A batch that is tried again overwrites its object; two halves must not be mixed.
         same = {"IfMatch": etag} if etag else {}
-        for attempt in range(ATTEMPTS):
+        for backoff in (*RETRIES.backoffs(), None):
             try:
                 answer = self._s3.get_object(
                     Bucket=self._bucket, Key=key, Range=f"bytes={offset}-{last}", **same
@@ -130,10 +132,11 @@ class Objects:
                     return None  # Amazon S3 API reference: an empty object has no range.
                 raise self._refusal(key, error) from None
             except BotoCoreError as error:
-                if attempt == ATTEMPTS - 1:
+                if backoff is None:
                     raise ArchiveReadError(
                         f"s3://{self._bucket}/{key}: {error}; go on with --resume when S3 answers"
                     ) from None
+                time.sleep(backoff)
                 continue
             total = _TOTAL.fullmatch(answer.get("ContentRange", ""))
             size = int(total[1]) if total else offset + len(data)

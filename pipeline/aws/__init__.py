@@ -1,1 +1,1 @@
-"""Lean clients of the services that each batch calls, and their signatures."""
+"""What touches AWS: lean clients of the hot path, Protocols of the seams, limits, retry policy."""

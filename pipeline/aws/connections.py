@@ -66,8 +66,6 @@ class Connections:
     ----------
     endpoint : str
         Scheme, host and port.
-    config : ClientConfig
-        Its timeouts.
     """
 
     def __init__(self, endpoint: str, config: ClientConfig = DEFAULT_CONFIG) -> None:
@@ -88,12 +86,8 @@ class Connections:
 
         Parameters
         ----------
-        method : str
-            Such as `POST`.
         path : str
             URL-encoded.
-        body : bytes
-            What is sent.
         headers : Mapping[str, str]
             All but the length of the body; none may hold a line break.
 

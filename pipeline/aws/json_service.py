@@ -91,13 +91,6 @@ class JsonService:
     ) -> list[dict[str, Any] | Failure]:
         """Call an operation several times, with a few calls in flight at once.
 
-        Parameters
-        ----------
-        operation : str
-            Its name.
-        calls : Iterable[Mapping[str, Any]]
-            The parameters of each.
-
         Returns
         -------
         list[dict[str, Any] | Failure]
@@ -126,13 +119,7 @@ class JsonService:
 
 
 def may_pass(error: Failure) -> bool:
-    """Tell whether the same call may work a moment later.
-
-    Parameters
-    ----------
-    error : ClientError | BotoCoreError
-        What a call ended with.
-    """
+    """Tell whether the same call may work a moment later."""
     if isinstance(error, ClientError):
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return status >= 500 or error.response["Error"]["Code"] in THROTTLING_ERRORS
@@ -171,17 +158,7 @@ def _json_error(operation: str, status: int, document: Mapping[str, Any]) -> Cli
 
 
 def client_error(operation: str, status: int, code: str, message: str) -> ClientError:
-    """Return an error as botocore raises it.
-
-    Parameters
-    ----------
-    operation : str
-        What was called.
-    status : int
-        The answer's status.
-    code, message : str
-        What the service calls the error, and says of it.
-    """
+    """Return an error as botocore raises it."""
     return ClientError(
         {
             "Error": {"Code": code, "Message": message},

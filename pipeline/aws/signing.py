@@ -26,8 +26,6 @@ class Signer:
 
     Parameters
     ----------
-    account : Account
-        Who calls.
     service : str
         The name that is signed, such as `sqs`.
     now : Callable[[], datetime]
@@ -48,14 +46,8 @@ class Signer:
 
         Parameters
         ----------
-        method : str
-            Such as `POST`.
-        host : str
-            The Host header.
         path : str
             The path as it is sent, URL-encoded. A query is not supported.
-        body : bytes
-            What is sent.
         headers : Mapping[str, str]
             By lower-case name; all of them are signed.
         """

@@ -24,12 +24,8 @@ def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str
 
     Parameters
     ----------
-    method : str
-        Such as `POST`.
     path : str
         URL-encoded.
-    body : bytes
-        What is sent.
     headers : Mapping[str, str]
         All but the length of the body; none may hold a line break.
     """

@@ -28,8 +28,6 @@ class SqsDelivery:
 
     Parameters
     ----------
-    sqs : Queue
-        Where queues are.
     queue_urls : Mapping[str, str]
         Queue name to URL.
     """
@@ -47,8 +45,6 @@ class SqsDelivery:
         ----------
         events : Sequence[Event]
             Events with their message and queue.
-        deadline : Deadline
-            Bounds the retries.
 
         Returns
         -------

@@ -23,10 +23,6 @@ class DeduplicationTable:
 
     Parameters
     ----------
-    dynamodb : Table
-        Where tables are.
-    table : str
-        The table's name.
     clock : Callable[[], float]
         Epoch seconds.
     """
@@ -45,8 +41,6 @@ class DeduplicationTable:
         ----------
         keys : Sequence[str]
             Distinct deduplication keys.
-        deadline : Deadline
-            Bounds the retries.
 
         Returns
         -------
@@ -78,13 +72,6 @@ class DeduplicationTable:
 
     def remember(self, events: Sequence[Event], deadline: Deadline) -> set[str]:
         """Write down what was delivered.
-
-        Parameters
-        ----------
-        events : Sequence[Event]
-            Delivered events.
-        deadline : Deadline
-            Bounds the retries.
 
         Returns
         -------
@@ -136,10 +123,6 @@ def drop_duplicates(
     ----------
     events : Sequence[Event]
         In the order of the stream.
-    table : DeduplicationTable
-        What was delivered.
-    deadline : Deadline
-        Bounds the retries.
 
     Returns
     -------

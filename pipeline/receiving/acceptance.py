@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 
 def make_envelope(request: Request) -> Envelope:
-    """Make the envelope of a request.
-
-    Parameters
-    ----------
-    request : Request
-        A request that passed the checks.
-    """
+    """Make the envelope of a request that passed the checks."""
     return Envelope(
         id=request.id,
         arrived_ms=request.arrived_ms,
@@ -53,17 +47,7 @@ def _key(request: Request) -> str:
 
 
 def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:
-    """Put an envelope on the stream, and say whether it is there.
-
-    Parameters
-    ----------
-    envelope : Envelope
-        The envelope.
-    kinesis : Stream
-        Where streams are.
-    stream : str
-        The stream's name.
-    """
+    """Put an envelope on the stream, and say whether it is there."""
     try:
         kinesis.put_record(
             StreamName=stream,

@@ -40,16 +40,8 @@ class StreamWriter:
 
     Parameters
     ----------
-    kinesis : BatchStream
-        Where streams are.
-    stream : str
-        The stream's name.
-    shards : ShardMap
-        Its shards.
-    pace : Pace
-        How fast.
     largest_record : int
-        What the stream takes at most.
+        Bytes that the stream takes in a record, with its partition key.
     stall_timeout : Callable[[], float]
         For how many seconds without any success to go on trying.
     clock : Callable[[], float]

@@ -41,10 +41,6 @@ class ShardMap:
 
     Parameters
     ----------
-    kinesis : ShardedStream
-        Where streams are.
-    stream : str
-        The stream's name.
     clock : Callable[[], float]
         Seconds, from any start.
     """
