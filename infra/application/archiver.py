@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from settings.deployment import Deployment
 
 
-class Archiver(StreamConsumer):
+class ArchiverFunction(StreamConsumer):
     """The consumer that keeps everything.
 
     Its batches of a shard are processed one after the other, so that the objects of a shard hold

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CACHE_SECONDS = 300
 
 
-class Authorizer(Construct):
+class AuthorizerFunction(Construct):
     """One function behind REQUEST authorizers that differ in what they are cached by.
 
     The identity sources are the key of an authorizer's cache, so all hold the path: a token that

@@ -31,7 +31,7 @@ _OTHER_VARIABLES = 700
 _QUEUE_URL = 60
 
 
-class FanOut(StreamConsumer):
+class FanOutFunction(StreamConsumer):
     """The consumer that hands events to MozDef.
 
     Parameters

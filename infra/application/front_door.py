@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kinesis as kinesis
     from aws_cdk import aws_kms as kms
 
-    from infra.application.authorizer import Authorizer
-    from infra.application.receiver import Receiver
+    from infra.application.authorizer import AuthorizerFunction
+    from infra.application.receiver import ReceiverFunction
     from settings.deployment import Deployment
     from settings.source.loader import LoadedSource
 
@@ -63,9 +63,9 @@ class FrontDoor(Construct):
         A route for each that is not polled.
     stream : kinesis.Stream
         Where the envelopes go.
-    authorizer : Authorizer
+    authorizer : AuthorizerFunction
         Who is asked before each request that goes straight to the stream.
-    receiver : Receiver, optional
+    receiver : ReceiverFunction, optional
         Who takes the requests of the sources that choose it; None where none does.
     key : kms.IKey, optional
         Encrypts the access log; without one, the key that AWS manages does.
@@ -79,8 +79,8 @@ class FrontDoor(Construct):
         deployment: Deployment,
         sources: Mapping[str, LoadedSource],
         stream: kinesis.Stream,
-        authorizer: Authorizer,
-        receiver: Receiver | None = None,
+        authorizer: AuthorizerFunction,
+        receiver: ReceiverFunction | None = None,
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)

@@ -40,7 +40,7 @@ _LONGEST_EVENT_AGE_MINUTES = 6 * 60
 """AWS Lambda API reference, PutFunctionEventInvokeConfig: the largest event age."""
 
 
-class Poller(Construct):
+class PollerFunction(Construct):
     """One function for every feed, and one rule for each, which names the feed.
 
     Nothing is tried again: neither by EventBridge nor by Lambda. The next tick goes on from the

@@ -23,7 +23,7 @@ QUEUE_NAME_LIMIT = 80
 REDRIVE = "-redrive"
 
 
-class Queues(Construct):
+class EventQueues(Construct):
     """Queues by the names that sources give them.
 
     A queue has a set name, `<stack>-<queue>`: MozDef's worker is configured with it, and adds it

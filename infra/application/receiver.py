@@ -27,7 +27,7 @@ error of a function that was cut off: two attempts at SSM and two at Kinesis, 2.
 a second of pauses between attempts."""
 
 
-class Receiver(Construct):
+class ReceiverFunction(Construct):
     """One function for all sources that choose it.
 
     Parameters

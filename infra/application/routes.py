@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kinesis as kinesis
 
-    from infra.application.authorizer import Authorizer
-    from infra.application.receiver import Receiver
+    from infra.application.authorizer import AuthorizerFunction
+    from infra.application.receiver import ReceiverFunction
     from settings.source.handshake import GetHandshake
     from settings.source.loader import LoadedSource
 
@@ -39,9 +39,9 @@ class Routes:
         With which API Gateway puts them there.
     validator : apigateway.RequestValidator
         Checks that required headers are there.
-    authorizer : Authorizer
+    authorizer : AuthorizerFunction
         Who is asked before each request that goes straight to the stream.
-    receiver : Receiver or None
+    receiver : ReceiverFunction or None
         Who takes the requests of the sources that choose it.
     """
 
@@ -52,8 +52,8 @@ class Routes:
         stream: kinesis.Stream,
         role: iam.Role,
         validator: apigateway.RequestValidator,
-        authorizer: Authorizer,
-        receiver: Receiver | None,
+        authorizer: AuthorizerFunction,
+        receiver: ReceiverFunction | None,
     ) -> None:
         self._api = api
         self._stream = stream

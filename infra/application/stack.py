@@ -10,11 +10,11 @@ from aws_cdk import aws_lambda as lambda_
 
 from infra.application.archive import Archive
 from infra.application.archive_tables import ArchiveTables
-from infra.application.archiver import Archiver
-from infra.application.authorizer import Authorizer
+from infra.application.archiver import ArchiverFunction
+from infra.application.authorizer import AuthorizerFunction
 from infra.application.encryption import StackKey
 from infra.application.event_stream import EventStream
-from infra.application.fan_out import FanOut
+from infra.application.fan_out import FanOutFunction
 from infra.application.front_door import FrontDoor
 from infra.application.functions import (
     ARCHITECTURE,
@@ -24,9 +24,9 @@ from infra.application.functions import (
     common_environment,
     functions_of,
 )
-from infra.application.poller import Poller
-from infra.application.queues import REDRIVE, Queues
-from infra.application.receiver import Receiver
+from infra.application.poller import PollerFunction
+from infra.application.queues import REDRIVE, EventQueues
+from infra.application.receiver import ReceiverFunction
 from infra.application.replay import Replay
 from infra.application.routes import has_route
 from infra.application.state_table import StateTable
@@ -98,7 +98,7 @@ class ApplicationStack(Stack):
             self, "Queries", deployment=deployment, bucket=self._archive.bucket
         )
         self._table = StateTable(self, "Delivered", expires="expires", key=self._key).table
-        self._queues = Queues(
+        self._queues = EventQueues(
             self,
             "Delivery",  # its logical ids are those of queues that hold events
             prefix=deployment.stack_name,
@@ -113,8 +113,8 @@ class ApplicationStack(Stack):
         Watching(self, "Watching", watched=self._watched(front_door))
         self._outputs(front_door)
 
-    def _process_events(self) -> FanOut:
-        return FanOut(
+    def _process_events(self) -> FanOutFunction:
+        return FanOutFunction(
             self,
             "FanOut",
             package=self._package,
@@ -127,8 +127,8 @@ class ApplicationStack(Stack):
             parameter_arns=self._parameter_arns("signing_secret"),
         )
 
-    def _keep_events(self) -> Archiver:
-        return Archiver(
+    def _keep_events(self) -> ArchiverFunction:
+        return ArchiverFunction(
             self,
             "Archiver",
             package=self._package,
@@ -149,11 +149,11 @@ class ApplicationStack(Stack):
             bucket=self._archive.bucket,
         )
 
-    def _fetch_events(self) -> Poller | None:
+    def _fetch_events(self) -> PollerFunction | None:
         targets = poll_targets(self._deployment, self._sources)
         if not targets:
             return None
-        return Poller(
+        return PollerFunction(
             self,
             "Poller",
             package=self._package,
@@ -165,7 +165,7 @@ class ApplicationStack(Stack):
         )
 
     def _take_events(self) -> FrontDoor:
-        authorizer = Authorizer(
+        authorizer = AuthorizerFunction(
             self,
             "Authorizer",
             package=self._package,
@@ -184,10 +184,10 @@ class ApplicationStack(Stack):
             key=self._key,
         )
 
-    def _receive_events(self) -> Receiver | None:
+    def _receive_events(self) -> ReceiverFunction | None:
         if all(source.settings.ingest != "receiver" for source in self._sources.values()):
             return None
-        return Receiver(
+        return ReceiverFunction(
             self,
             "Receiver",
             package=self._package,

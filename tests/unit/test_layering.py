@@ -36,15 +36,6 @@ HANDLERS = [
 PARTED = {"infra", "pipeline", "toolbox"}
 #: Every room may import it, and it imports none.
 GROUND = "pipeline.errors"
-#: Names with two meanings that are left. Nothing is added here; what is renamed goes.
-STILL_TWICE = {
-    "Archiver",
-    "Authorizer",
-    "FanOut",
-    "Poller",
-    "Queues",
-    "Receiver",
-}
 BUILD_ONLY = ("pydantic", "yaml", "typer", "rich", "aiohttp")
 
 
@@ -142,10 +133,7 @@ def test_a_class_name_has_one_meaning() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].add(module)
     twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
-    new = {name: found for name, found in twice.items() if name not in STILL_TWICE}
-    assert not new
-    gone = STILL_TWICE - twice.keys()
-    assert not gone, "these have one meaning now: take them off the list"
+    assert twice == {}
 
 
 def test_what_ships_imports_nothing_of_the_build() -> None:

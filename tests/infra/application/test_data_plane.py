@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.application.queues import Queues
+from infra.application.queues import EventQueues
 from settings.deployment import (
     ArchiverSettings,
     ArchiveSettings,
@@ -157,7 +157,7 @@ def test_a_queue_name_that_cannot_be_is_refused(name: str, said: str) -> None:
     from aws_cdk import App, Stack
 
     with pytest.raises(DeploymentError, match=said):
-        Queues(Stack(App()), "Delivery", prefix="p" * 33, names=[name])
+        EventQueues(Stack(App()), "Delivery", prefix="p" * 33, names=[name])
 
 
 def test_table_holds_one_item_for_each_event_until_it_expires(stack: Synthesized) -> None:
