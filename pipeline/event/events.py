@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.event.event_id import request_id
 from pipeline.event.outcomes import OutcomeKind, Reason
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ class Record:
         The user record as it was on the stream.
     fault : str
         What was wrong with the record itself; empty for a sound one.
-    id : str
-        The place in the shard, which stands for an event's id.
+    number : int
+        Its place in the outer record, from 0.
     envelope : Envelope | None
-        What it holds where its source is none of this deployment's. Then `id` is as an event's.
+        What it holds, where its source is none of this deployment's.
     """
 
     sequence_number: str
@@ -46,11 +47,18 @@ class Record:
     arrived: float
     data: bytes
     fault: str = ""
-    id: str = ""
+    number: int = 0
     envelope: Envelope | None = None
     #: As of an event: a source that only the sender vouches for is none.
     source_name: ClassVar[str] = UNKNOWN_SOURCE
     event_type: ClassVar[str] = ""
+
+    @property
+    def id(self) -> str:
+        """As an event's; without an envelope the place in the shard stands for it."""
+        if self.envelope is None:
+            return f"{self.shard_id}:{self.sequence_number}.{self.number}"
+        return request_id(self.envelope.id, self.envelope.replay)
 
 
 @dataclass(slots=True)

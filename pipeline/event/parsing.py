@@ -39,12 +39,12 @@ def open_record(record: Record, catalog: Catalog) -> Event | Outcome:
         envelope = decode_envelope(record.data)
     except EnvelopeError as error:
         return rejected(record, Reason.MALFORMED_ENVELOPE, str(error))
-    event_id, name = request_id(envelope.id, envelope.replay), envelope.source
-    source = catalog.get(name)
+    source = catalog.get(envelope.source)
     if source is None:
-        record.id, record.envelope = event_id, envelope
-        explanation = f"no source {name[:60]!r} in this deployment"
+        record.envelope = envelope
+        explanation = f"no source {envelope.source[:60]!r} in this deployment"
         return rejected(record, Reason.UNKNOWN_SOURCE, explanation)
+    event_id = request_id(envelope.id, envelope.replay)
     return Event(
         record.sequence_number, record.shard_id, record.arrived, envelope, source, event_id
     )

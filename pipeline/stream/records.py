@@ -31,9 +31,8 @@ def read_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
         sequence_number = str(record["kinesis"]["sequenceNumber"])
         shard_id = str(record.get("eventID", "")).partition(":")[0] or "shardId-unknown"
         arrived = float(record["kinesis"].get("approximateArrivalTimestamp", 0.0))
-        place = f"{shard_id}:{sequence_number}"
         for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"])):
-            yield Record(sequence_number, shard_id, arrived, data, fault, f"{place}.{number}")
+            yield Record(sequence_number, shard_id, arrived, data, fault, number)
 
 
 def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:

@@ -220,7 +220,7 @@ def test_the_worker_function(
     monkeypatch.setenv("STREAM_NAME", account.name)
     replay_worker.worker.cache_clear()
     data = github({})
-    found = Record("1", "shardId-0", time.time(), data, id="r", envelope=decode_envelope(data))
+    found = Record("1", "shardId-0", time.time(), data, envelope=decode_envelope(data))
     text = orjson.dumps(describe(found)) + orjson.dumps({}) + b"\n{"
     account.put("rejected/source=github/x.jsonl.gz", gzip.compress(text.replace(b"}{}", b"}\n{}")))
     items = [{"Key": "rejected/source=github/x.jsonl.gz", "Size": 100}, {"Key": "x", "Size": 1}]

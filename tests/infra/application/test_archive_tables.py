@@ -48,10 +48,10 @@ def partitions(table: dict[str, Any]) -> dict[str, str]:
 def lines() -> dict[str, list[dict[str, Any]]]:
     """Give lines as the archive writes them, of each form that there is."""
     events = [
-        Record("1", "shard", 1.0, data, id="1", envelope=decode_envelope(data))
+        Record("1", "shard", 1.0, data, envelope=decode_envelope(data))
         for data in (generic({}), generic(b"\xff"))
     ]
-    events.append(Record("2", "shard", 1.0, b"no envelope", id="2"))
+    events.append(Record("2", "shard", 1.0, b"no envelope"))
     outcomes = [rejected(event, Reason.INVALID_JSON, "why") for event in events]
     rejections = [describe_rejection(outcome) for outcome in outcomes]
     return {

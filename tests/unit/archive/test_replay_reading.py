@@ -60,7 +60,7 @@ def test_what_the_archive_writes_is_read_back(catalog: Catalog) -> None:
 
 
 def test_a_record_that_is_no_envelope_stays_unreplayable_until_it_is_understood() -> None:
-    found = Record("7", "shardId-1", 1.5, b"malformed", id="shardId-1:7.0")
+    found = Record("7", "shardId-1", 1.5, b"malformed")
     assert read_line(ArchiveKind.REJECTED, orjson.dumps(describe(found))).envelope is None
     found.data = generic({"a": 1}, request="r")
     understood = read_line(ArchiveKind.REJECTED, orjson.dumps(describe(found))).envelope
