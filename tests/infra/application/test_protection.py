@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,9 @@ def make(
     tmp_path_factory: pytest.TempPathFactory,
     synthesized: Callable[[Deployment], Synthesized],
 ) -> Callable[[str], dict[str, Any]]:
-    """Synthesize a stage with further settings."""
+    """Synthesize a stage with further settings, each of them once."""
 
+    @cache  # the folder of the settings is one of them, so two folders would be two stages
     def run(more: str) -> dict[str, Any]:
         file = tmp_path_factory.mktemp("protection") / "prod.yaml"
         file.write_text(SETTINGS + more)
