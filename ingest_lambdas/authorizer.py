@@ -48,11 +48,6 @@ class Authorizer:
     def allows(self, request: Mapping[str, Any]) -> bool:
         """Decide about one request.
 
-        Parameters
-        ----------
-        request : Mapping[str, Any]
-            The event of a REQUEST authorizer.
-
         Raises
         ------
         SecretError

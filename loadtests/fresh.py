@@ -38,8 +38,6 @@ class Fresh:
 
     Parameters
     ----------
-    request : SampleRequest
-        What is sent.
     renewed : bool
         Whether it differs from every earlier one where the source tells events apart.
     events : int
@@ -55,7 +53,7 @@ class Fresh:
 
 
 def deliverable(source: LoadedSource) -> list[LoadedSample]:
-    """Give the samples that reach the queue.
+    """Return the samples that reach the queue.
 
     Raises
     ------
@@ -75,17 +73,7 @@ def deliverable(source: LoadedSource) -> list[LoadedSample]:
 
 
 def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) -> Fresh:
-    """Make a request of a sample, with a delivery id that was not there before.
-
-    Parameters
-    ----------
-    sample : LoadedSample
-        A sample that can be delivered.
-    secret : str
-        The source's current secret or token.
-    forged : bool
-        Sign with another secret.
-    """
+    """Make a request of a sample, with a delivery id that was not there before."""
     source = sample.source
     headers = {"Content-Type": sample.settings.content_type, **sample.settings.headers}
     body, renewed, token, told = sample.body, True, new_token(), True

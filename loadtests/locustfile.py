@@ -67,7 +67,7 @@ class Sender(FastHttpUser):
         gevent.sleep(random.uniform(0, min(self._seconds_each, 1.0)))  # noqa: S311 - no secret
 
     def wait_time(self) -> float:
-        """Give how long to wait, so that all users together keep to the rate."""
+        """Return how long to wait, so that all users together keep to the rate."""
         return self._pace(self)
 
     @task
@@ -111,7 +111,7 @@ class Course(LoadTestShape):
     _still = Standstill(_STANDSTILL_SECONDS)
 
     def tick(self) -> tuple[int, float] | None:
-        """Give the number of users, and how fast to come to it."""
+        """Return the number of users, and how fast to come to it."""
         assert self.runner is not None  # noqa: S101 - locust sets it before the first tick
         options = self.runner.environment.parsed_options
         assert options is not None  # noqa: S101

@@ -9,7 +9,7 @@ _CALM = 0.2
 
 
 def users_at(shape: Shape, elapsed: float, *, seconds: float, users: int) -> int | None:
-    """Give how many users send at a time; None when the test is over.
+    """Return how many users send at a time; None when the test is over.
 
     Parameters
     ----------
@@ -18,10 +18,6 @@ def users_at(shape: Shape, elapsed: float, *, seconds: float, users: int) -> int
         them, and all of them in the middle fifth of the time.
     elapsed : float
         Seconds since the start.
-    seconds : float
-        How long the test lasts.
-    users : int
-        The most users.
     """
     if elapsed >= seconds:
         return None

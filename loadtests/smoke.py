@@ -41,12 +41,6 @@ class Probe:
 
     Parameters
     ----------
-    source : str
-        Its source.
-    what : str
-        How to speak of it.
-    outgoing : Outgoing
-        The request.
     statuses : tuple[int, ...]
         What the front door may answer.
     outcomes : tuple[str, ...]
@@ -64,7 +58,7 @@ class Probe:
 
 
 def make_probes(target: TargetUnderTest) -> list[Probe]:
-    """Give a good request and a forged one for each source that takes requests.
+    """Return a good request and a forged one for each source that takes requests.
 
     A source that takes them from its sender's own networks alone has to refuse this machine.
     """
@@ -97,8 +91,6 @@ def run(target: TargetUnderTest, timeout: float) -> list[str]:
 
     Parameters
     ----------
-    target : TargetUnderTest
-        What is tested.
     timeout : float
         Seconds until an accepted event must be in the archive.
 

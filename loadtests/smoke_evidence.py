@@ -35,10 +35,6 @@ class Evidence:
 
     Parameters
     ----------
-    target : TargetUnderTest
-        The pipeline.
-    ids : frozenset[str]
-        The ids that the front door gave the events.
     start : float
         When the first was sent, in epoch seconds.
     """
@@ -83,8 +79,6 @@ class Evidence:
 
         Parameters
         ----------
-        event_id : str
-            The id that the front door gave it.
         outcomes : tuple[str, ...]
             How it may end: an outcome, with its reason after a colon where it has one.
         events : int

@@ -40,8 +40,6 @@ class TargetUnderTest:
 
     Parameters
     ----------
-    name : str
-        How to speak of it.
     api : str
         Base URL of its front door.
     sources : Mapping[str, LoadedSource]
@@ -66,8 +64,6 @@ def add_options(parser: argparse.ArgumentParser, default: Path) -> None:
 
     Parameters
     ----------
-    parser : argparse.ArgumentParser
-        The parser of a test's command line.
     default : Path
         The directory of private sources where none is named.
     """
@@ -90,12 +86,8 @@ def find_target(
     ----------
     state : Path
         The state directory of a local pipeline, for when there is no stack.
-    stack : str
-        The name of a CloudFormation stack, or nothing.
     region : str
         Its region, or nothing for the one that boto3 is set to.
-    role_arn : str
-        A role to take on, or nothing.
     private_sources : Path
         Where the sources are that the catalogue does not have.
 

@@ -30,7 +30,7 @@ class Measured:
     p50_ms: float = 0.0
 
     def figures(self) -> dict[str, float]:
-        """Give them by name."""
+        """Return them by name."""
         return asdict(self)
 
     @property
@@ -51,11 +51,6 @@ class Thresholds:
         """Say which figures are above their threshold.
 
         A test that sent nothing has shown nothing, and is a fault, too.
-
-        Parameters
-        ----------
-        measured : Measured
-            The figures.
         """
         if not measured.requests:
             yield "no request was sent"

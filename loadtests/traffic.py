@@ -47,13 +47,6 @@ def parse_mix(text: str, known: Sequence[str]) -> dict[str, float]:
     A source's requests are made of its samples, unless a colon and a word say otherwise:
     `github:real`, `zoom:small`; see `loadtests.load.makers`.
 
-    Parameters
-    ----------
-    text : str
-        The option.
-    known : Sequence[str]
-        The sources that there are.
-
     Raises
     ------
     NoTargetError
@@ -113,7 +106,7 @@ class Traffic:
         self._random = random.Random()  # noqa: S311
 
     def next(self) -> TrafficRequest:
-        """Give the next request, signed now."""
+        """Return the next request, signed now."""
         (name,) = self._random.choices(self._names, cum_weights=self._limits)
         dice = self._random.random()
         source = self._target.sources[name.partition(":")[0]]
@@ -136,7 +129,7 @@ def _taken(source: LoadedSource) -> tuple[int, ...]:
 
 
 def _refused(source: LoadedSource) -> tuple[int, ...]:
-    """Give what a bad request is answered: a signature is checked behind the door, if direct."""
+    """Return what a bad request is answered: a signature is checked behind the door, if direct."""
     settings = source.settings
     token = isinstance(settings.authentication, TokenAuthentication)
     if token or settings.ingest == "receiver":

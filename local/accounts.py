@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def metric_lines(log: Path) -> Iterator[dict[str, Any]]:
-    """Give the embedded-metric lines of a function's log.
+    """Return the embedded-metric lines of a function's log.
 
     A line that is still being written is left out.
     """

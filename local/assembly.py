@@ -18,8 +18,6 @@ def find_template(assembly: Path, *, region: str, stack: str | None = None) -> T
     ----------
     assembly : Path
         The cloud assembly.
-    region : str
-        The region that the stack is in, locally.
     stack : str, optional
         The stack's name; needed where several stacks have an API.
 

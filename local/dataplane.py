@@ -38,7 +38,7 @@ _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 
 
 def data_plane(template: Template) -> dict[str, Any]:
-    """Give a template of the streams, queues, tables, buckets and parameters alone.
+    """Return a template of the streams, queues, tables, buckets and parameters alone.
 
     References among them stay; what refers to anything else is resolved.
     """
@@ -64,7 +64,7 @@ def data_plane(template: Template) -> dict[str, Any]:
 
 
 def fingerprint(document: Mapping[str, Any]) -> str:
-    """Give a digest of a template, to tell whether it changed."""
+    """Return a digest of a template, to tell whether it changed."""
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 

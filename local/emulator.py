@@ -32,15 +32,7 @@ _making_a_client = threading.Lock()
 
 
 class Emulator:
-    """ministack in a process of its own; its state is kept in a directory and found again there.
-
-    Parameters
-    ----------
-    state : Path
-        The directory for its state and its log.
-    region : str
-        The region it plays.
-    """
+    """ministack in a process of its own; its state is kept in a directory and found again there."""
 
     def __init__(self, state: Path, *, region: str) -> None:
         self.region = region
@@ -147,7 +139,7 @@ class Emulator:
 
 @functools.cache
 def _session() -> boto3.Session:
-    """Give the session of all clients: it reads the endpoints of AWS, which takes a while, once."""
+    """Return the session of all clients; reading AWS's endpoints takes a while, so once."""
     session = botocore.session.Session(
         session_vars={
             "profile": (None, None, None, None),

@@ -92,7 +92,7 @@ class Hold:
             self._waiting.discard(waiting)
 
     def _look(self, asked: dict[str, Any]) -> Callable[[], bool]:
-        """Give what tells whether the call has something to answer: records, or an error."""
+        """Return what tells whether the call has something to answer: records, or an error."""
         state = self._kinesis._shard_iterators.get(asked.get("ShardIterator"))
         stream = self._kinesis._streams.get(state["stream"]) if state else None
         shard = stream["shards"].get(state["shard_id"]) if stream else None
@@ -113,7 +113,7 @@ class Hold:
 
 
 def _asked(headers: dict[str, str]) -> float | None:
-    """Give for how long a request is to be held; None for one that is not."""
+    """Return for how long a request is to be held; None for one that is not."""
     reads = headers.get("x-amz-target", "").endswith(".GetRecords")
     if not reads or "json" not in headers.get("content-type", ""):
         return None

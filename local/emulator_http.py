@@ -97,7 +97,7 @@ def _request(*parts: Any) -> web.BaseRequest:
 
 
 async def _start(application: Application) -> asyncio.Future[None]:
-    """Give the task in which the application lives; it must be held on to."""
+    """Return the task in which the application lives; it must be held on to."""
     started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     stopping = asyncio.Event()
     asked = False

@@ -144,7 +144,7 @@ class Messages:
         return taken
 
     def counts(self) -> dict[Place, int]:
-        """Give how many messages are where."""
+        """Return how many messages are where."""
         with self._lock:
             self._ripen(self._clock())
             return dict(self._counts)

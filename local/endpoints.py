@@ -36,7 +36,7 @@ class Endpoints:
     parameters: Mapping[str, Mapping[str, str]]
 
     def to_json(self) -> str:
-        """Give the file's text."""
+        """Return the file's text."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
@@ -60,11 +60,6 @@ class Endpoints:
 
 def read(path: Path) -> Endpoints:
     """Read the endpoints of a running local pipeline.
-
-    Parameters
-    ----------
-    path : Path
-        The state directory, or the file itself.
 
     Raises
     ------

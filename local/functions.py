@@ -43,12 +43,8 @@ class FunctionHost:
 
     Parameters
     ----------
-    config : FunctionConfig
-        The function.
     limit : int
         How many processes may run at once; another caller waits. They are started when needed.
-    watch : CallWatcher | None
-        Sees every call.
     """
 
     def __init__(
@@ -96,7 +92,7 @@ class FunctionHost:
         return await asyncio.to_thread(self.invoke, event, request_id=request_id)
 
     def pids(self) -> list[int]:
-        """Give the ids of the function's processes."""
+        """Return the ids of the function's processes."""
         with self._lock:
             return [sandbox.pid for sandbox in self._all if sandbox.alive]
 
@@ -180,16 +176,10 @@ class Functions:
 
     Parameters
     ----------
-    template : Template
-        The template, with physical ids.
     assembly : Path
         The cloud assembly that holds the code assets.
     endpoint_url : str
         Where the functions' AWS clients go.
-    logs : Path
-        The directory of the functions' logs.
-    watch : CallWatcher | None
-        Sees every call.
     """
 
     def __init__(
@@ -210,7 +200,7 @@ class Functions:
         self._hosts: dict[str, FunctionHost] = {}
 
     def host(self, logical_id: str) -> FunctionHost:
-        """Give the host of one function.
+        """Return the host of one function.
 
         Raises
         ------
@@ -235,7 +225,7 @@ class Functions:
         return await self.host(logical_id).invoke_async(event)
 
     def pids(self) -> list[int]:
-        """Give the ids of all processes."""
+        """Return the ids of all processes."""
         return [pid for host in self._hosts.values() for pid in host.pids()]
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ class GatewayConfig:
     physical_ids: Mapping[str, str]
 
     def to_json(self) -> str:
-        """Give it as one line."""
+        """Return it as one line."""
         return json.dumps(asdict(self))
 
 

@@ -42,7 +42,7 @@ def read_template(config: GatewayConfig) -> Template:
 
 
 def authorizer_functions(template: Template) -> list[str]:
-    """Give the logical ids of the functions that authorize requests."""
+    """Return the logical ids of the functions that authorize requests."""
     authorizers = template.resources("AWS::ApiGateway::Authorizer")
     uris = [str(template.resolve(each.properties.get("AuthorizerUri", ""))) for each in authorizers]
     names = [found[1] for uri in uris if (found := _FUNCTION.search(uri))]

@@ -66,7 +66,7 @@ def configure(
 
 
 def find_function(template: Template, reference: str) -> str:
-    """Give the logical id of the function that a name or an ARN means.
+    """Return the logical id of the function that a name or an ARN means.
 
     Raises
     ------

@@ -24,11 +24,6 @@ class Lifeline:
 
     For processes that cannot be asked to leave: they run code that is not of this project, or are
     stopped. `stdin` is what to start the process with.
-
-    Parameters
-    ----------
-    number : int
-        The signal that its group gets.
     """
 
     def __init__(self, number: int) -> None:

@@ -32,8 +32,6 @@ class Monitor:
         The status file; removed at the end.
     check : Callable[[], None]
         Raises PipelineError when a part has failed.
-    status : Callable[[], dict[str, Any]]
-        Gives what the file is to hold.
     changes : Changes
         Notified when that may have changed.
     """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sources(template: Template) -> dict[str, dict[str, Any]]:
-    """Give what the output `Sources` says about each source.
+    """Return what the output `Sources` says about each source.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def sources(template: Template) -> dict[str, dict[str, Any]]:
 def describe(
     template: Template, *, api: str, aws_endpoint_url: str, secrets: Mapping[str, Mapping[str, str]]
 ) -> Endpoints:
-    """Give the endpoints of a stack that runs here.
+    """Return the endpoints of a stack that runs here.
 
     Raises
     ------

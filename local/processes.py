@@ -55,21 +55,6 @@ class Child:
     """A process whose standard input stays open as long as its parent lives.
 
     It reads that end and leaves when it is closed, so that killing the parent ends it too.
-
-    Parameters
-    ----------
-    name : str
-        What messages call it.
-    module : str
-        The module to run.
-    arguments : Sequence[str]
-        Its arguments.
-    environment : Mapping[str, str]
-        Added to the environment of this process.
-    log : Path
-        What its output is appended to.
-    inherited : Sequence[int]
-        File descriptors that it gets.
     """
 
     def __init__(

@@ -14,17 +14,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Looks at the parts of a stack that work by themselves.
-
-    Parameters
-    ----------
-    mappings : Mappings
-        The event source mappings.
-    schedules : Schedules
-        The schedules.
-    changes : Changes
-        Notified of what they do.
-    """
+    """Looks at the parts of a stack that work by themselves."""
 
     def __init__(self, mappings: Mappings, schedules: Schedules, changes: Changes) -> None:
         self._changes = changes
@@ -37,7 +27,7 @@ class Progress:
         self._schedules.check()
 
     def status(self) -> dict[str, Any]:
-        """Give how far they are.
+        """Return how far they are.
 
         `idle` with `as_of` T says: what was put on the streams before T is settled, each schedule
         has run, none runs now, and what they put on the streams lies before T.

@@ -88,7 +88,7 @@ def create_secrets(
 
 
 def _random_secret(kind: str) -> str:
-    """Give a secret that serves as text, as base64 and, for an API, as a pair."""
+    """Return a secret that serves as text, as base64 and, for an API, as a pair."""
     value = base64.b64encode(secrets.token_bytes(24)).decode()
     return f"local:{value}" if kind == "api_credential" else value
 
@@ -136,7 +136,7 @@ def _fill(template: Template, cloudformation: CloudFormationClient, endpoint_url
 
 
 def _at(endpoint_url: str, queue_url: str) -> str:
-    """Give a queue's URL at the emulator's present port: a kept state has the former one."""
+    """Return a queue's URL at the emulator's present port: a kept state has the former one."""
     return urlunsplit(urlsplit(queue_url)._replace(netloc=urlsplit(endpoint_url).netloc))
 
 

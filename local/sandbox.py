@@ -48,10 +48,6 @@ class Sandbox:
     ----------
     handler : str
         `package.module.function`.
-    code : Path
-        The directory that the handler is imported from.
-    environment : Mapping[str, str]
-        All that the process finds in its environment.
     log : Path
         The file that its standard output and error are appended to.
     """

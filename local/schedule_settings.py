@@ -29,10 +29,6 @@ class ScheduleSettings:
     ----------
     name : str
         The rule's logical id, with the target's id where it has several.
-    function : str
-        The function's logical id.
-    event : Any
-        What it is called with.
     seconds : float
         The time from one call to the next.
     """

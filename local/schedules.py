@@ -71,10 +71,6 @@ class Schedule:
 
     Parameters
     ----------
-    settings : ScheduleSettings
-        The schedule.
-    invoke : InvokeScheduled
-        Calls its function.
     changes : Changes
         Notified when its status has changed.
     clock : Callable[[], float]
@@ -123,7 +119,7 @@ class Schedule:
             raise ScheduleFailedError(f"{self.settings.name}: {self._failure!r}")
 
     def status(self) -> ScheduleStatus:
-        """Give what it did so far."""
+        """Return what it did so far."""
         with self._lock:
             return self._status
 
@@ -184,12 +180,12 @@ class Schedules:
             schedule.check()
 
     def statuses(self) -> dict[str, ScheduleStatus]:
-        """Give what each did so far, by name."""
+        """Return what each did so far, by name."""
         return {each.settings.name: each.status() for each in self._running}
 
 
 def next_due(due: float, ended: float, rate: float) -> float:
-    """Give when the next run is due; those that fell into the last one are left out.
+    """Return when the next run is due; those that fell into the last one are left out.
 
     Parameters
     ----------
@@ -203,7 +199,7 @@ def next_due(due: float, ended: float, rate: float) -> float:
 
 
 def describe(statuses: dict[str, ScheduleStatus]) -> dict[str, dict[str, Any]]:
-    """Give what the status file says of schedules.
+    """Return what the status file says of schedules.
 
     Parameters
     ----------

@@ -32,11 +32,6 @@ class StateDirectory:
     """Holds a state directory for one runtime.
 
     The emulator inherits the lock, so that the next runtime waits until it has written its state.
-
-    Parameters
-    ----------
-    path : Path
-        The directory.
     """
 
     def __init__(self, path: Path) -> None:

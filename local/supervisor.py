@@ -58,12 +58,8 @@ class LocalRuntime:
         The directory for state, logs and `endpoints.json`.
     port : int | None
         The API's port; a free one for None.
-    region : str
-        The region that is played.
     stack : str, optional
         The stack's name; needed where several stacks of the assembly have an API.
-    hooks : Hooks, optional
-        What a fault test puts between the parts.
     """
 
     def __init__(
@@ -142,7 +138,7 @@ class LocalRuntime:
         self._progress.check()
 
     def status(self) -> dict[str, Any]:
-        """Give how far mappings and schedules are; also in `status.json`, when it changes.
+        """Return how far mappings and schedules are; also in `status.json`, when it changes.
 
         It is not idle before each schedule has run once.
         """
@@ -153,18 +149,13 @@ class LocalRuntime:
         return self._progress.wait_until_idle(seconds)
 
     def pids(self) -> list[int]:
-        """Give the ids of the processes that this one started."""
+        """Return the ids of the processes that this one started."""
         gateway = [self._gateway.pid] if self._gateway else []
         functions = self._functions.pids() if self._functions else []
         return [self._emulator.pid, *gateway, *functions]
 
     def run_until_stopped(self, on_ready: Callable[[Endpoints], None]) -> None:
         """Run until this process is interrupted or terminated. Only in the main thread.
-
-        Parameters
-        ----------
-        on_ready : Callable[[Endpoints], None]
-            Called once everything answers.
 
         Raises
         ------

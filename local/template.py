@@ -101,7 +101,7 @@ class Template:
         return cls(document, stack_name, region)
 
     def resources(self, *types: str) -> Iterator[Resource]:
-        """Give the resources of these types (of every type when none is named)."""
+        """Return the resources of these types (of every type when none is named)."""
         for logical_id, body in self.document["Resources"].items():
             if not types or body["Type"] in types:
                 yield Resource(
@@ -109,7 +109,7 @@ class Template:
                 )
 
     def resource(self, logical_id: str) -> Resource:
-        """Give one resource.
+        """Return one resource.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class Template:
         raise TemplateError(f"{logical_id}: the template has no such resource")
 
     def outputs(self) -> dict[str, str]:
-        """Give the stack's outputs by name, resolved."""
+        """Return the stack's outputs by name, resolved."""
         return {
             name: str(self.resolve(body["Value"]))
             for name, body in self.document.get("Outputs", {}).items()

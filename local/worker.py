@@ -66,10 +66,6 @@ def signal_when_closed(descriptor: int, leader: int, number: int) -> None:
     descriptor : int
         The end that is read from. The kernel keeps this with the pipe, not with the descriptor:
         who starts a process can set it for that one.
-    leader : int
-        The process whose group it is.
-    number : int
-        The signal.
     """
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, -leader)
     if hasattr(fcntl, "F_SETSIG"):  # Linux has it (fcntl(2)), macOS does not
@@ -133,7 +129,7 @@ def describe(error: BaseException, kind: str | None = None, text: str | None = N
 
 
 def load(name: str) -> Any:
-    """Give the handler `package.module.function`."""
+    """Return the handler `package.module.function`."""
     module, _, function = name.rpartition(".")
     return getattr(importlib.import_module(module), function)
 

@@ -40,11 +40,6 @@ class Checked:
 def check_config(config: Path) -> Checked:
     """Load everything in a configuration folder.
 
-    Parameters
-    ----------
-    config : Path
-        The folder.
-
     Raises
     ------
     ConfigCheckError

@@ -35,8 +35,6 @@ class PlannedStack:
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings.
     private_sources : str
         Its directory of private sources, from the configuration folder.
     """
@@ -79,8 +77,6 @@ def plan_stages(delivery: DeliverySettings, path: Path) -> tuple[StagePlan, ...]
 
     Parameters
     ----------
-    delivery : DeliverySettings
-        The pipeline's settings.
     path : Path
         The file that they were read from; the stages' files are beside it.
 

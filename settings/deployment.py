@@ -180,8 +180,6 @@ class Deployment(Model):
 
         Parameters
         ----------
-        source : str
-            The source's name.
         kind : str
             `auth_token`, `signing_secret` or `api_credential`.
         """

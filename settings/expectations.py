@@ -70,8 +70,6 @@ def faults_of(error: ValidationError, document: Any, file: str) -> tuple[Fault, 
 
     Parameters
     ----------
-    error : ValidationError
-        What the model said.
     document : Any
         What it was asked about: it tells keys from what Pydantic adds to them.
     file : str

@@ -27,8 +27,6 @@ class PollTarget:
 
     Parameters
     ----------
-    source : str
-        The source's name.
     base_url : str
         Where the API is, with nothing left to fill in.
     variables : Mapping[str, str]
@@ -37,8 +35,6 @@ class PollTarget:
         Where the very first poll begins.
     every_minutes : int
         How often it is polled.
-    feeds : tuple[str, ...]
-        The names of its feeds.
     """
 
     source: str
@@ -56,8 +52,6 @@ def poll_targets(
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings of the stage.
     sources : Mapping[str, LoadedSource]
         Its sources, by name.
 
@@ -80,13 +74,7 @@ def poll_targets(
 
 
 def environment_value(targets: Iterable[PollTarget]) -> str:
-    """Return the targets as the poller's handler reads them: the variable `POLL_TARGETS`.
-
-    Parameters
-    ----------
-    targets : Iterable[PollTarget]
-        What is polled.
-    """
+    """Return the targets as the poller's handler reads them: the variable `POLL_TARGETS`."""
     return json.dumps(
         {
             target.source: {

@@ -29,10 +29,6 @@ def read_yaml(
 
     Parameters
     ----------
-    path : Path
-        The file.
-    kind : type[WrongSettingsError]
-        What is raised.
     absent : str
         What is said where there is no such file.
 
@@ -100,16 +96,8 @@ def checked(
 
     Parameters
     ----------
-    model : type[Settings]
-        What it must be.
-    document : dict[str, Any]
-        What was read.
     path : Path
         Where it was read.
-    kind : type[WrongSettingsError]
-        What is raised.
-    faults : Sequence[Fault]
-        What is known to be wrong with it already.
 
     Raises
     ------

@@ -48,8 +48,6 @@ class RunningDeployment:
 
     Parameters
     ----------
-    name : str
-        How to speak of it.
     local : bool
         Whether it runs on this machine.
     stream, archive_bucket, dedupe_table, dead_letter_queue : str
@@ -92,8 +90,6 @@ def find_deployment(state: Path, stack: str | None) -> RunningDeployment:
 
     Parameters
     ----------
-    state : Path
-        The state directory of a local pipeline.
     stack : str | None
         The name of a CloudFormation stack; it goes before the state directory.
 

@@ -24,8 +24,6 @@ def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
 
     Parameters
     ----------
-    stage : str
-        The name of a file in the configuration folder.
     output : Path
         Where the assembly goes.
     config : Path | None

@@ -45,12 +45,6 @@ class Archive(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    settings : deployment.ArchiveSettings
-        How long what is kept.
     key : kms.IKey, optional
         Encrypts both; without one, the keys that AWS manages do.
     """
@@ -148,7 +142,7 @@ class Archive(Construct):
 
 
 def _lifecycle(settings: deployment.ArchiveSettings) -> list[s3.LifecycleRule]:
-    """Give the rules by prefix, and one for the whole bucket.
+    """Return the rules by prefix, and one for the whole bucket.
 
     The ledger and the jobs go with `raw/`, which they explain: an audit of a day of which only one
     half is left would find events missing. The ledger's and the rejected objects are small, so

@@ -20,8 +20,6 @@ def write_objects(bucket: s3.Bucket, *prefixes: str) -> iam.PolicyStatement:
 
     Parameters
     ----------
-    bucket : s3.Bucket
-        The archive.
     *prefixes : str
         Each with the slash at its end.
     """
@@ -33,8 +31,6 @@ def read_objects(bucket: s3.Bucket, *prefixes: str) -> iam.PolicyStatement:
 
     Parameters
     ----------
-    bucket : s3.Bucket
-        The archive.
     *prefixes : str
         Each with the slash at its end.
     """
@@ -46,8 +42,6 @@ def list_objects(bucket: s3.Bucket, *prefixes: str) -> iam.PolicyStatement:
 
     Parameters
     ----------
-    bucket : s3.Bucket
-        The archive.
     *prefixes : str
         What the listing must ask for; everything when there are none.
     """
@@ -66,10 +60,6 @@ def acknowledge_prefixes(
 
     Parameters
     ----------
-    construct : IConstruct
-        The role.
-    bucket : s3.Bucket
-        The archive.
     reasons : Mapping[str, str]
         Prefix: why the keys below it cannot be listed.
     """

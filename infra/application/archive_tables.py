@@ -64,17 +64,6 @@ class ArchiveTables(Construct):
 
     No crawler and no partition to add: Athena computes a query's partitions from the tables'
     properties (Athena User Guide, partition projection; its types are enum, integer and date).
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    deployment : Deployment
-        Names, sources, and how far back the archive goes.
-    bucket : s3.Bucket
-        The archive.
     """
 
     def __init__(

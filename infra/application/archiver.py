@@ -26,20 +26,8 @@ class ArchiverFunction(StreamConsumer):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    deployment : Deployment
-        Sizes and batch settings.
-    environment : Mapping[str, str]
-        The variables that every function has.
     stream : kinesis.Stream
         Where records come from.
-    bucket : s3.Bucket
-        The archive.
     """
 
     def __init__(

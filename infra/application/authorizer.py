@@ -26,21 +26,6 @@ class AuthorizerFunction(Construct):
     The identity sources are the key of an authorizer's cache, so all hold the path: a token that
     opens one source's route is asked about again on another's. API Gateway answers 401 by itself
     when an identity source is missing (API Gateway Developer Guide, Lambda authorizers).
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    environment : Mapping[str, str]
-        The function's variables.
-    parameter_arns : Sequence[str]
-        The parameters that hold the tokens of its sources.
-    reserved_concurrency : int, optional
-        The most invocations at once, kept free for it.
     """
 
     def __init__(
@@ -69,15 +54,10 @@ class AuthorizerFunction(Construct):
         self._made: dict[str, apigateway.RequestAuthorizer] = {}
 
     def for_source(self, settings: Source) -> apigateway.RequestAuthorizer:
-        """Give the authorizer that fits a source, made when the first source needs it.
+        """Return the authorizer that fits a source, made when the first source needs it.
 
         Whatever the function decides by must be an identity source: a decision on a token alone
         would be served from the cache to any address.
-
-        Parameters
-        ----------
-        settings : Source
-            How it authenticates, and which networks it names.
         """
         identity = apigateway.IdentitySource
         token = settings.authentication

@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_checks(app: App) -> None:
-    """Have the whole app checked when it is synthesized; a finding fails the synthesis.
-
-    Parameters
-    ----------
-    app : App
-        The app.
-    """
+    """Have the whole app checked when it is synthesized; a finding fails the synthesis."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
@@ -41,12 +35,10 @@ def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
 
 
 def wildcard(construct: IConstruct, resource: str) -> str:
-    """Give the id of the finding that a policy's resource has an asterisk.
+    """Return the id of the finding that a policy's resource has an asterisk.
 
     Parameters
     ----------
-    construct : IConstruct
-        A construct of the stack.
     resource : str
         The resource's ARN. cdk-nag prints what is known only when deployed in angle brackets.
     """

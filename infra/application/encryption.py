@@ -20,13 +20,6 @@ class StackKey(Construct):
     what AWS's own keys lack: it can be disabled, its use is in CloudTrail, and its policy can be
     narrowed. Sources: AWS KMS Developer Guide, `kms:ViaService`; CloudWatch Logs User Guide,
     encrypting log data; Amazon S3 User Guide, notifications to an encrypted queue.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:

@@ -24,12 +24,6 @@ class EventStream(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    settings : StreamSettings
-        Mode, retention and record size.
     key : kms.IKey, optional
         Encrypts it; without one, the key that AWS manages does.
     """

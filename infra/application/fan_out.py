@@ -36,24 +36,10 @@ class FanOutFunction(StreamConsumer):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    deployment : Deployment
-        Sizes and batch settings.
-    environment : Mapping[str, str]
-        The variables that every function has.
     stream : kinesis.Stream
         Where records come from.
     queues : Mapping[str, sqs.Queue]
         Delivery queues by name.
-    table : dynamodb.Table
-        What was delivered.
-    bucket : s3.Bucket
-        The archive.
     parameter_arns : Sequence[str]
         The parameters that hold the signing secrets of its sources.
     """

@@ -53,12 +53,6 @@ class FrontDoor(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    deployment : Deployment
-        The stage and its throttle.
     sources : Mapping[str, LoadedSource]
         A route for each that is not polled.
     stream : kinesis.Stream
@@ -108,7 +102,7 @@ class FrontDoor(Construct):
         self.url = self._url(deployment)
 
     def _url(self, deployment: Deployment) -> str:
-        """Give the address that senders use; with a domain, API Gateway's own is closed."""
+        """Return the address that senders use; with a domain, API Gateway's own is closed."""
         if deployment.domain is not None:
             return add_domain(self, self.api, deployment.domain)
         stack = Stack.of(self)

@@ -28,15 +28,6 @@ def add_web_acl(scope: Construct, stage: apigateway.Stage, name: str) -> None:
     """Put a web ACL before a stage: it looks at addresses, and at no body.
 
     The rule groups that look into bodies would block security events for what they report.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    stage : apigateway.Stage
-        The API's stage.
-    name : str
-        The name of the ACL.
     """
     acl = wafv2.CfnWebACL(
         scope,
@@ -80,15 +71,6 @@ def add_domain(scope: Construct, api: apigateway.RestApi, domain: Domain) -> str
 
     The record in DNS is made by hand: the zone may be in another account. It points to the
     output `DomainTarget`.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    api : apigateway.RestApi
-        The API.
-    domain : Domain
-        Name and certificate.
     """
     certificate = certificatemanager.Certificate.from_certificate_arn(
         scope, "Certificate", domain.certificate_arn

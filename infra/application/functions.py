@@ -59,24 +59,10 @@ class PipelineFunction(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
     handler : str
         The handler, as `package.module.function`.
-    description : str
-        What it does, in one line.
-    environment : Mapping[str, str]
-        Its variables.
     permissions : Mapping[str, Sequence[iam.PolicyStatement]]
         Inline policies by name; one without statements is left out.
-    memory_mb, timeout_seconds : int
-        Its size.
-    reserved_concurrency : int, optional
-        The most invocations at once.
     """
 
     def __init__(
@@ -161,13 +147,7 @@ class PipelineFunction(Construct):
 
 
 def common_environment(*, project: str, service: str, stage: str) -> dict[str, str]:
-    """Give the variables that every function has.
-
-    Parameters
-    ----------
-    project, service, stage : str
-        Parts of the stack's name.
-    """
+    """Return the variables that every function has."""
     return {
         "PROJECT": project,
         "STAGE": stage,
@@ -183,11 +163,6 @@ def read_parameters(arns: Sequence[str]) -> list[iam.PolicyStatement]:
     A SecureString without a key of its own is encrypted with `alias/aws/ssm`, whose policy lets
     every principal of the account decrypt through SSM (AWS Systems Manager User Guide, how
     Parameter Store uses KMS). So there is no statement on a key.
-
-    Parameters
-    ----------
-    arns : Sequence[str]
-        The ARNs of the parameters.
     """
     if not arns:
         return []
@@ -197,13 +172,7 @@ def read_parameters(arns: Sequence[str]) -> list[iam.PolicyStatement]:
 
 
 def functions_of(stack: Stack) -> dict[str, lambda_.Function]:
-    """Find every function of a stack, so that none can be forgotten.
-
-    Parameters
-    ----------
-    stack : Stack
-        The stack, with all of its functions in it.
-    """
+    """Find every function of a stack, so that none can be forgotten."""
     return {
         _name(construct, stack): construct.function
         for construct in stack.node.find_all()

@@ -32,7 +32,7 @@ class GatewayAnswer:
 
 
 def gateway_answers() -> Iterator[GatewayAnswer]:
-    """Give every gateway response of the API.
+    """Return every gateway response of the API.
 
     What is too large for API Gateway itself (10 MB) is answered 413 with a body that cannot be
     changed (API Gateway Developer Guide, important notes).
@@ -72,13 +72,7 @@ def gateway_answers() -> Iterator[GatewayAnswer]:
 
 
 def add_gateway_responses(api: apigateway.RestApi) -> None:
-    """Give the API its gateway responses.
-
-    Parameters
-    ----------
-    api : apigateway.RestApi
-        The API.
-    """
+    """Define the gateway responses of the API."""
     for answer in gateway_answers():
         name = answer.response_type.response_type
         api.add_gateway_response(

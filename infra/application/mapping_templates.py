@@ -28,16 +28,12 @@ Stream name, partition key and base64 are the template's own and always valid, s
 def put_record_request(
     *, source: str, stream_name: str, keep: Sequence[str], delivery_id: str | None
 ) -> str:
-    """Give the request template: the sender's request to a PutRecord call with one envelope.
+    """Return the request template: the sender's request to a PutRecord call with one envelope.
 
     Parameters
     ----------
-    source : str
-        The name of the source, which is the route.
     stream_name : str
         The stream's name, or the reference that CloudFormation resolves to it.
-    keep : Sequence[str]
-        Headers to put into the envelope, in any case.
     delivery_id : str or None
         The header that carries the sender's delivery id, if there is one; one of `keep`.
 
@@ -105,12 +101,12 @@ def _pick_headers(keep: Sequence[str], delivery_id: str | None) -> list[str]:
 
 
 def accepted_response() -> str:
-    """Give the response template for a record that Kinesis took."""
+    """Return the response template for a record that Kinesis took."""
     return '{"status":"accepted","id":"$context.extendedRequestId"}'
 
 
 def refused_response() -> str:
-    """Give the response template for everything else that Kinesis can answer.
+    """Return the response template for everything else that Kinesis can answer.
 
     The status is 503 unless the template overrides it: Kinesis throttles with 400, as it refuses a
     record that is too large with 400, so only the name of the error tells the two apart. With
@@ -137,14 +133,7 @@ def refused_response() -> str:
 
 
 def handshake_response(*, header: str, field: str) -> str:
-    """Give the response template of a handshake by GET: a header's value in a JSON object.
-
-    Parameters
-    ----------
-    header : str
-        The header that carries the challenge, in any case.
-    field : str
-        The field of the answer.
+    """Return the response template of a handshake by GET: a header's value in a JSON object.
 
     Returns
     -------
@@ -178,15 +167,7 @@ def handshake_response(*, header: str, field: str) -> str:
 
 
 def error_body(error: str, message: str) -> str:
-    """Give the JSON of an error that a sender sees.
-
-    Parameters
-    ----------
-    error : str
-        A word for programs.
-    message : str
-        A sentence for people.
-    """
+    """Return the JSON of an error that a sender sees."""
     return json.dumps(
         {"status": "error", "error": error, "message": message}, separators=(",", ":")
     )

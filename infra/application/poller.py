@@ -54,22 +54,10 @@ class PollerFunction(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    environment : Mapping[str, str]
-        The variables that every function has.
     poll_targets : Sequence[PollTarget]
         What it fetches; one or more.
     stream : kinesis.Stream
         Where events go.
-    bucket : s3.Bucket
-        The archive.
-    parameter_arns : Sequence[str]
-        The parameters that hold the credentials of its sources.
     """
 
     def __init__(

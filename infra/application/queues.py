@@ -34,8 +34,6 @@ class EventQueues(Construct):
     ----------
     prefix : str
         What stands before each queue's name, without the hyphen.
-    names : Iterable[str]
-        The names of the queues.
     key : kms.IKey, optional
         Encrypts them; without one, the key that AWS manages does.
 

@@ -32,20 +32,10 @@ class ReceiverFunction(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    environment : Mapping[str, str]
-        The variables that every function has.
     stream : kinesis.Stream
         Where the envelopes go.
     parameter_arns : Sequence[str]
         The parameters that hold the tokens and signing secrets of its sources.
-    reserved_concurrency : int, optional
-        The most invocations at once, kept free for it.
     """
 
     def __init__(
@@ -75,6 +65,6 @@ class ReceiverFunction(Construct):
         ).function
 
     def integration(self) -> apigateway.LambdaIntegration:
-        """Give the integration of a route; each route gets a permission for itself alone."""
+        """Return the integration of a route; each route gets a permission for itself alone."""
         # The test button of the console would need a permission on every stage.
         return apigateway.LambdaIntegration(self.function, allow_test_invoke=False)

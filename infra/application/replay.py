@@ -61,14 +61,6 @@ class Replay(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    package : FunctionPackage
-        Code and layer.
-    environment : Mapping[str, str]
-        The variables that every function has.
     name : str
         The name of the workflow. It is set, so that the workflow's role can name the workflow.
     stream : kinesis.Stream

@@ -63,13 +63,7 @@ and is dropped as a duplicate unless the job is forced."""
 
 
 def replay_definition(timeout_seconds: int) -> dict[str, Any]:
-    """Give the workflow, with `${Bucket}`, `${Worker}` and the integrations to be substituted.
-
-    Parameters
-    ----------
-    timeout_seconds : int
-        How long a worker may take.
-    """
+    """Return the workflow, with `${Bucket}`, `${Worker}` and the integrations to be substituted."""
     states = {
         "Defaults": {"Type": "Pass", "Result": DEFAULTS, "ResultPath": "$.x", "Next": "Input"},
         # What the input says wins. The execution's own input, without the defaults in it.
@@ -100,7 +94,7 @@ def replay_definition(timeout_seconds: int) -> dict[str, Any]:
 
 
 def _conditions() -> list[dict[str, Any]]:
-    """Give what must hold of an input. A concurrency of 0 would mean: without limit."""
+    """Return what must hold of an input. A concurrency of 0 would mean: without limit."""
     prefixes = [{"Variable": "$.prefix", "StringMatches": f"{prefix}*"} for prefix in REPLAYABLE]
     return [
         *({"Variable": f"$.{name}", "IsPresent": True} for name in ("job", "prefix")),
@@ -145,7 +139,7 @@ def _map(timeout_seconds: int) -> dict[str, Any]:
 
 
 def _worker(timeout_seconds: int) -> dict[str, Any]:
-    """Give the child workflow. Standard, because an express one ends after five minutes."""
+    """Return the child workflow. Standard, because an express one ends after five minutes."""
     return {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         "StartAt": "Work",

@@ -31,14 +31,8 @@ class Routes:
 
     Parameters
     ----------
-    api : apigateway.RestApi
-        The API.
     stream : kinesis.Stream
         Where the envelopes go.
-    role : iam.Role
-        With which API Gateway puts them there.
-    validator : apigateway.RequestValidator
-        Checks that required headers are there.
     authorizer : AuthorizerFunction
         Who is asked before each request that goes straight to the stream.
     receiver : ReceiverFunction or None
@@ -63,13 +57,7 @@ class Routes:
         self._receiver = receiver
 
     def add(self, source: LoadedSource) -> None:
-        """Add the methods of a source's route.
-
-        Parameters
-        ----------
-        source : LoadedSource
-            A source with a route.
-        """
+        """Add the methods of a source's route."""
         resource = self._api.root.add_resource(source.name)
         required = {
             # API Gateway is documented to process names of headers with their case. A source
@@ -143,18 +131,12 @@ class Routes:
 
 
 def has_route(source: LoadedSource) -> bool:
-    """Tell whether a source's events are posted to this API; those of a polled one are fetched.
-
-    Parameters
-    ----------
-    source : LoadedSource
-        The source.
-    """
+    """Tell whether a source's events are posted to this API; those of a polled one are fetched."""
     return source.settings.ingest != "poll"
 
 
 def _answer_handshake(resource: apigateway.Resource, settings: GetHandshake) -> None:
-    """Give back a header of a GET, without a function.
+    """Return a header of a GET, without a function.
 
     With binary media types of `*/*`, a mock without `CONVERT_TO_TEXT` fails with 500: its template
     cannot read what is binary (reported for CORS preflights, aws/chalice issue 1310).
@@ -195,7 +177,7 @@ def _acknowledge_open(method: apigateway.Method, reason: str) -> None:
 
 
 def _integration_responses() -> list[apigateway.IntegrationResponse]:
-    """Give the mapping of Kinesis's answers.
+    """Return the mapping of Kinesis's answers.
 
     API Gateway matches the pattern with the HTTP status of Kinesis; the response without a
     pattern takes everything else, so it must not be the 200. There can be one response for each

@@ -59,14 +59,8 @@ class ApplicationStack(Stack):
 
     Parameters
     ----------
-    scope : Construct
-        The app, or a stage of the delivery pipeline.
-    deployment : Deployment
-        The settings of the stage.
     sources : Mapping[str, LoadedSource]
         The sources that it takes events from, by name.
-    assets : FunctionAssets
-        What the functions run.
     """
 
     def __init__(
@@ -264,7 +258,7 @@ class ApplicationStack(Stack):
         return self._deployment.parameter(source.name, source.settings.parameter)
 
     def _parameter_arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
-        """Give the parameters of one kind: of all sources, or of those that come in one way."""
+        """Return the parameters of one kind: of all sources, or of those that come in one way."""
         return [
             self.format_arn(
                 service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]

@@ -30,30 +30,16 @@ class StreamConsumer(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
     construct_id : str
         The name within it, and the name of the function within the consumer.
-    package : FunctionPackage
-        Code and layer.
-    handler, description : str
-        The function's.
-    environment : Mapping[str, str]
-        The function's variables.
     permissions : Mapping[str, Sequence[iam.PolicyStatement]]
         What it may do besides reading the stream and writing to the archive.
-    settings : deployment.ConsumerSettings
-        Sizes and batch settings.
     stream : kinesis.Stream
         Where records come from.
     maximum_record_age_seconds : int
         When a record is given up.
-    bucket : s3.Bucket
-        The archive.
     prefixes : Sequence[str]
         Where in the archive the function writes.
-    parallelization_factor : int
-        Batches of one shard that are processed at once.
     """
 
     def __init__(

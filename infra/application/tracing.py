@@ -22,13 +22,6 @@ def add_sampling(scope: Construct, stage: apigateway.Stage) -> xray.CfnSamplingR
     requests a second they would cost more than the stream. What a trace shows, how long the
     authorizer and the integration take, one a second shows as well; single events are found by
     their ids in the logs.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    stage : apigateway.Stage
-        The API's stage, with tracing on.
     """
     rule = xray.CfnSamplingRule(
         scope,

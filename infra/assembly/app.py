@@ -48,8 +48,6 @@ def synthesize(
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings of the stage.
     sources : Mapping[str, LoadedSource]
         Its sources, by name.
     output : Path
@@ -97,10 +95,6 @@ def synthesize_delivery(
 
     Parameters
     ----------
-    delivery : DeliverySettings
-        The pipeline's settings.
-    plans : Sequence[StagePlan]
-        Its stages.
     output : Path
         The folder of the assembly.
     layer : Path, optional
@@ -165,8 +159,6 @@ def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings of the stage.
     output : Path
         The folder of the assembly.
 
@@ -186,12 +178,10 @@ def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
 
 
 def template_path(deployment: Deployment, output: Path) -> Path:
-    """Give where the application stack's template is in an assembly.
+    """Return where the application stack's template is in an assembly.
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings of the stage.
     output : Path
         The folder of the assembly.
     """

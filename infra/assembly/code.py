@@ -22,10 +22,6 @@ def write_code(root: Path, sources: Mapping[str, LoadedSource], target: Path) ->
 
     Parameters
     ----------
-    root : Path
-        The project's root.
-    sources : Mapping[str, LoadedSource]
-        The sources of the deployment.
     target : Path
         The folder to write; it is made.
     """
@@ -37,15 +33,10 @@ def write_code(root: Path, sources: Mapping[str, LoadedSource], target: Path) ->
 
 
 def runtime_modules(root: Path) -> list[Path]:
-    """Give the project's modules that a handler can import, relative to the root and in order.
+    """Return the project's modules that a handler can import, relative to the root and in order.
 
     Found by following imports from the handlers, so that what belongs to the build or the command
     line stays out without being listed, and brings none of its packages with it.
-
-    Parameters
-    ----------
-    root : Path
-        The project's root.
     """
     found: set[Path] = set()
     waiting = {path.relative_to(root) for name in HANDLERS for path in (root / name).rglob("*.py")}
@@ -58,7 +49,7 @@ def runtime_modules(root: Path) -> list[Path]:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Give what a module imports when it runs, whether at once or inside a function.
+    """Return what a module imports when it runs, whether at once or inside a function.
 
     Parameters
     ----------
@@ -80,7 +71,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:
-    """Give the project's files that importing this name runs: packages on the way included."""
+    """Return the project's files that importing this name runs: packages on the way included."""
     parts = name.split(".")
     for length in range(1, len(parts) + 1):
         module = Path(*parts[:length])

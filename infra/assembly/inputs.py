@@ -24,8 +24,6 @@ def inputs_hash(root: Path, deployment: Deployment) -> str:
 
     Parameters
     ----------
-    root : Path
-        The project's root.
     deployment : Deployment
         The settings of the stage; its private sources are hashed, too.
 
@@ -48,8 +46,6 @@ def is_current(output: Path, expected: str) -> bool:
     ----------
     output : Path
         The assembly.
-    expected : str
-        The hash.
     """
     recorded = output / FILE
     return recorded.is_file() and recorded.read_text(encoding="utf-8").strip() == expected

@@ -35,8 +35,6 @@ def build_layer(root: Path, build: Path) -> Path:
 
     Parameters
     ----------
-    root : Path
-        The project's root, with the lock.
     build : Path
         Where built folders are kept.
 

@@ -31,17 +31,17 @@ _LONGEST_ROLE_NAME = 64
 
 
 def step_role_name(delivery: DeliverySettings, stage: DeliveryStage, check: Check) -> str:
-    """Give the name of the role that a check's build runs with, in the pipeline's account."""
+    """Return the name of the role that a check's build runs with, in the pipeline's account."""
     return _bounded(f"{delivery.stack_name}-{stage.name}-{check}")
 
 
 def target_role_name(deployment: Deployment, check: Check) -> str:
-    """Give the name of the role that a check takes on, in the stage's account."""
+    """Return the name of the role that a check takes on, in the stage's account."""
     return _bounded(f"{deployment.stack_name}-{check}")
 
 
 def role_arn(scope: Construct, account: str, name: str) -> str:
-    """Give the ARN of a role by its name."""
+    """Return the ARN of a role by its name."""
     return Arn.format(
         ArnComponents(
             service="iam", region="", account=account, resource="role", resource_name=name
@@ -67,18 +67,8 @@ def add_target_role(
 
     Parameters
     ----------
-    stack : ApplicationStack
-        The stack that is checked.
     check : Check
         Whether for the smoke test or for the load test.
-    delivery : DeliverySettings
-        The pipeline's settings.
-    stage : DeliveryStage
-        The stage.
-    deployment : Deployment
-        The stack's settings.
-    sources : Mapping[str, LoadedSource]
-        The stack's sources.
     """
     builder = role_arn(stack, delivery.account, step_role_name(delivery, stage, check))
     statements = [

@@ -84,13 +84,7 @@ _EVERYTHING = {
 
 
 def acknowledge_findings(stack: Stack) -> None:
-    """Accept what CDK Pipelines needs, construct by construct.
-
-    Parameters
-    ----------
-    stack : Stack
-        The pipeline's stack, with everything in it.
-    """
+    """Accept what CDK Pipelines needs, construct by construct."""
     for node in (*stack.node.find_all(), *_support(stack)):
         if isinstance(node, s3.Bucket):
             acknowledge(
@@ -113,7 +107,7 @@ def acknowledge_findings(stack: Stack) -> None:
 
 
 def _support(stack: Stack) -> Iterator[IConstruct]:
-    """Give what is in the stacks that the CDK makes for stages in other regions."""
+    """Return what is in the stacks that the CDK makes for stages in other regions."""
     for child in stack.node.root.node.children:
         if child.node.id.startswith("cross-region-stack-"):
             yield from child.node.find_all()

@@ -29,8 +29,6 @@ class Sources:
 
     Parameters
     ----------
-    framework : pipelines.IFileSetProducer
-        The repository that is built.
     configuration : pipelines.IFileSetProducer | None
         The private configuration, where it has a repository of its own.
     config_folder : str
@@ -59,15 +57,7 @@ class Sources:
 
 
 def find_sources(scope: Construct, delivery: DeliverySettings) -> Sources:
-    """Give the sources that the settings name.
-
-    Parameters
-    ----------
-    scope : Construct
-        The pipeline's stack.
-    delivery : DeliverySettings
-        The settings.
-    """
+    """Return the sources that the settings name."""
     source = delivery.source
     if isinstance(source, BothSource):
         configuration = _producer(scope, "Configuration", source.configuration)

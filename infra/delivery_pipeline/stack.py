@@ -47,10 +47,6 @@ class DeliveryStack(Stack):
 
     Parameters
     ----------
-    scope : Construct
-        The app.
-    delivery : DeliverySettings
-        The settings.
     stages : Sequence[tuple[StagePlan, Sequence[StackParts]]]
         The stages in order, each with the parts of its stacks.
     cli_version : str
@@ -109,7 +105,7 @@ class DeliveryStack(Stack):
         )
 
     def _artifacts(self) -> s3.Bucket:
-        """Give the bucket between the actions.
+        """Return the bucket between the actions.
 
         Another account can read it only if it is encrypted with a key of its own, which costs a
         dollar a month; without another account S3's own key does.

@@ -28,7 +28,7 @@ _COMMAND = ".venv/bin/mozdef-ef"
 
 
 def build_defaults() -> pipelines.CodeBuildOptions:
-    """Give what all builds share: the image, and its versions of Python and Node.
+    """Return what all builds share: the image, and its versions of Python and Node.
 
     The CDK's own steps install its command line with npm, and the image's default Node is older
     than that needs. Nothing needs Docker, so no build is privileged.
@@ -47,15 +47,13 @@ def build_defaults() -> pipelines.CodeBuildOptions:
 
 
 def synth_step(sources: Sources, source_folders: Iterable[str]) -> pipelines.CodeBuildStep:
-    """Give the step that checks everything that can be checked before a deployment.
+    """Return the step that checks everything that can be checked before a deployment.
 
     The framework's own tests run on the tree as it is in its repository: they are about the
     framework, and the private configuration is checked by commands of its own after it.
 
     Parameters
     ----------
-    sources : Sources
-        What is built.
     source_folders : Iterable[str]
         The folders of private sources, from the root of the tree.
     """
@@ -88,16 +86,10 @@ def check_steps(
     plan: StagePlan,
     sources: Sources,
 ) -> list[pipelines.CodeBuildStep]:
-    """Give the steps after a stage, each of which begins when the one before has passed.
+    """Return the steps after a stage, each of which begins when the one before has passed.
 
     Parameters
     ----------
-    scope : Construct
-        The pipeline's stack.
-    delivery : DeliverySettings
-        The pipeline's settings.
-    plan : StagePlan
-        The stage.
     sources : Sources
         Where the checks' code is.
     """

@@ -44,8 +44,6 @@ class Alarm:
     silence_is_bad : bool
         Whether no data at all is as bad as a bad value. Counters of AWS are absent when all is
         well, and so this is for what must come regularly.
-    below : bool
-        See threshold.
     risks_events : bool
         Whether an event may be lost or forgotten if nothing is done.
     """
@@ -62,12 +60,7 @@ class Alarm:
     risks_events: bool = False
 
     def properties(self, stack: str) -> dict[str, Any]:
-        """Give the properties of `CfnAlarm`, but for its actions.
-
-        Parameters
-        ----------
-        stack : str
-            The stack's name, which begins the alarm's.
+        """Return the properties of `CfnAlarm`, but for its actions.
 
         Raises
         ------

@@ -37,13 +37,7 @@ _MINUTES_BEHIND = 3
 
 
 def alarms_of(watched: Watched) -> Iterator[Alarm]:
-    """Give every alarm of a stack.
-
-    Parameters
-    ----------
-    watched : Watched
-        Its parts.
-    """
+    """Return every alarm of a stack."""
     yield from _front_door(watched)
     yield from _stream(watched)
     yield from _functions(watched)

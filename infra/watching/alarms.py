@@ -27,17 +27,7 @@ AT_RISK = "events-at-risk"
 
 
 class Alarms(Construct):
-    """Every alarm, each of which tells the topic when it begins and when it ends.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    watched : Watched
-        The parts of the stack.
-    """
+    """Every alarm, each of which tells the topic when it begins and when it ends."""
 
     def __init__(self, scope: Construct, construct_id: str, *, watched: Watched) -> None:
         super().__init__(scope, construct_id)

@@ -25,17 +25,7 @@ ACCESS_LOG_FILTERS = {
 
 
 class Watching(Construct):
-    """Everything that tells how a stack is.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    watched : Watched
-        The parts of the stack.
-    """
+    """Everything that tells how a stack is."""
 
     def __init__(self, scope: Construct, construct_id: str, *, watched: Watched) -> None:
         super().__init__(scope, construct_id)

@@ -28,12 +28,6 @@ class Dashboards(Construct):
 
     Parameters
     ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    watched : Watched
-        The parts of the stack.
     alarms : Alarms
         Its alarms, whose state is the first thing on the operator's.
     """

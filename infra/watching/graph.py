@@ -15,7 +15,7 @@ class Line(Protocol):
     """What a graph can show."""
 
     def line(self, period: int) -> list[Any]:
-        """Give it as a line of a graph."""
+        """Return it as a line of a graph."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,6 @@ class Graph:
 
     Parameters
     ----------
-    title : str
-        What it shows.
-    lines : Sequence[Line]
-        The metrics.
     period : int
         The seconds of one value.
     view : str
@@ -44,14 +40,12 @@ class Graph:
     group: str = ""
 
     def widget(self, region: str, groups: Mapping[str, str]) -> dict[str, Any]:
-        """Give it in CloudWatch's form.
+        """Return it in CloudWatch's form.
 
         Parameters
         ----------
         region : str
             Where the metrics are.
-        groups : Mapping[str, str]
-            The names of the log groups.
         """
         common = {"title": self.title, "region": region, "view": self.view}
         if self.query:

@@ -30,8 +30,6 @@ class Query:
     ----------
     name : str
         How it is listed, below the stack's name.
-    text : str
-        The query.
     groups : tuple[str, ...]
         The log groups that it reads: functions by their names here, or `access`.
     """
@@ -42,13 +40,7 @@ class Query:
 
 
 def queries(functions: tuple[str, ...]) -> tuple[Query, ...]:
-    """Give the queries of a stack.
-
-    Parameters
-    ----------
-    functions : tuple[str, ...]
-        The functions that it has.
-    """
+    """Return the queries of a stack."""
     everywhere = ("access", *functions)
     consumers = ("fan-out", "archiver")
     return (
@@ -96,17 +88,7 @@ def queries(functions: tuple[str, ...]) -> tuple[Query, ...]:
 
 
 class LogQueries(Construct):
-    """The saved queries, each with the log groups that it reads.
-
-    Parameters
-    ----------
-    scope : Construct
-        The parent.
-    construct_id : str
-        The name within it.
-    watched : Watched
-        The parts of the stack.
-    """
+    """The saved queries, each with the log groups that it reads."""
 
     def __init__(self, scope: Construct, construct_id: str, *, watched: Watched) -> None:
         super().__init__(scope, construct_id)

@@ -35,13 +35,7 @@ if TYPE_CHECKING:
 
 
 def operator_graphs(watched: Watched) -> Iterator[Graph]:
-    """Give the graphs of the operator's dashboard, row by row.
-
-    Parameters
-    ----------
-    watched : Watched
-        The parts of the stack.
-    """
+    """Return the graphs of the operator's dashboard, row by row."""
     yield from _front_door(watched)
     yield from _stream(watched)
     yield from _functions(watched)

@@ -19,13 +19,7 @@ DENIALS_GROUP = "access"
 
 
 def security_graphs(watched: Watched) -> Iterator[Graph]:
-    """Give the graphs of the security team's dashboard.
-
-    Parameters
-    ----------
-    watched : Watched
-        The parts of the stack.
-    """
+    """Return the graphs of the security team's dashboard."""
     own = OwnMetrics(watched.deployment)
     yield Graph("Events received", [own.each(RECEIVED, "source")])
     yield Graph(

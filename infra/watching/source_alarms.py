@@ -18,13 +18,7 @@ _POLLS_IN_A_ROW = 3
 
 
 def source_alarms(watched: Watched) -> Iterator[Alarm]:
-    """Give the alarms that each source has.
-
-    Parameters
-    ----------
-    watched : Watched
-        The parts of the stack.
-    """
+    """Return the alarms that each source has."""
     own, settings = OwnMetrics(watched.deployment), watched.deployment.alarms
     for name, source in sorted(watched.sources.items()):
         yield _refused(own, name, settings.refused_events)
@@ -35,13 +29,7 @@ def source_alarms(watched: Watched) -> Iterator[Alarm]:
 
 
 def poll_alarms(watched: Watched) -> Iterator[Alarm]:
-    """Give the alarms that each feed has.
-
-    Parameters
-    ----------
-    watched : Watched
-        The parts of the stack.
-    """
+    """Return the alarms that each feed has."""
     own, settings = OwnMetrics(watched.deployment), watched.deployment.alarms
     for target in watched.polls:
         # A value a poll at least, or the periods between two polls would look like silence.
@@ -99,7 +87,7 @@ def _turned_away(own: OwnMetrics, name: str, fewest: int) -> Alarm:
 
 
 def _silent(own: OwnMetrics, name: str, hours: int) -> Alarm:
-    """Give a dead man's switch. What was rejected is no sign of life: anyone can send it."""
+    """Return a dead man's switch. What was rejected is no sign of life: anyone can send it."""
     return Alarm(
         f"{name}-silent",
         f"No good event of {name} for {hours} hours.",

@@ -24,24 +24,12 @@ class Watched:
 
     Parameters
     ----------
-    deployment : Deployment
-        The settings of the stage.
-    sources : Mapping[str, LoadedSource]
-        Its sources.
-    polls : tuple[PollTarget, ...]
-        What it polls.
     functions : Mapping[str, lambda_.Function]
         Every function, by its name in alarms: `fan-out`, `authorizer` and so on.
-    stream : str
-        The stream's name.
     queues : Mapping[str, str]
         The full names of the queues.
-    redrive_queues : Mapping[str, str]
-        Those of their redrive queues.
     tickets : str
         The name of the dead-letter queue.
-    tables : Mapping[str, str]
-        The names of the tables.
     access_logs : logs.ILogGroup
         The access log of the API.
     """
@@ -58,5 +46,5 @@ class Watched:
     access_logs: logs.ILogGroup
 
     def function(self, name: str) -> str:
-        """Give the full name of a function."""
+        """Return the full name of a function."""
         return self.functions[name].function_name

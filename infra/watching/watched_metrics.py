@@ -21,14 +21,10 @@ class Metric:
 
     Parameters
     ----------
-    namespace, name : str
-        What it is called.
     dimensions : Mapping[str, str]
         All of them: a metric with one dimension more is another metric.
     statistic : str
         `Sum`, `Maximum`, `p99` and so on.
-    label : str
-        How a graph calls it.
     """
 
     namespace: str
@@ -38,11 +34,11 @@ class Metric:
     label: str = ""
 
     def called(self, label: str) -> Metric:
-        """Give the same under another label."""
+        """Return the same under another label."""
         return replace(self, label=label)
 
     def query(self, query_id: str, period: int) -> dict[str, Any]:
-        """Give it as a part of an alarm's metric math."""
+        """Return it as a part of an alarm's metric math."""
         return {
             "id": query_id,
             "returnData": False,
@@ -60,7 +56,7 @@ class Metric:
         }
 
     def line(self, period: int) -> list[Any]:
-        """Give it as a line of a graph."""
+        """Return it as a line of a graph."""
         named = [part for item in self.dimensions.items() for part in item]
         options = {"stat": self.statistic, "period": period, "label": self.label or self.name}
         return [self.namespace, self.name, *named, options]
@@ -76,14 +72,6 @@ class Search:
 
     Parameters
     ----------
-    namespace, name : str
-        What the metrics are called.
-    fixed : Mapping[str, str]
-        Dimensions with their values.
-    varying : tuple[str, ...]
-        The other dimensions.
-    statistic : str
-        As for a metric.
     only : Mapping[str, tuple[str, ...]]
         Values that a varying dimension may have; others are left out.
     """
@@ -96,7 +84,7 @@ class Search:
     only: Mapping[str, tuple[str, ...]] | None = None
 
     def expression(self, period: int) -> str:
-        """Give the search as CloudWatch writes it."""
+        """Return the search as CloudWatch writes it."""
         names = sorted((*self.fixed, *self.varying))
         schema = ",".join([f'"{self.namespace}"', *names])
         terms = [f'MetricName="{self.name}"']
@@ -106,7 +94,7 @@ class Search:
         return f"SEARCH('{{{schema}}} {' '.join(terms)}', '{self.statistic}', {period})"
 
     def line(self, period: int) -> list[Any]:
-        """Give it as lines of a graph, labelled by what varies."""
+        """Return it as lines of a graph, labelled by what varies."""
         label = " ".join(f"${{PROP('Dim.{name}')}}" for name in self.varying)
         return [{"expression": self.expression(period), "label": label, "period": period}]
 
@@ -125,17 +113,7 @@ class OwnMetrics:
         self._common = {"service": deployment.service, "stage": deployment.stage}
 
     def one(self, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
-        """Give one of them.
-
-        Parameters
-        ----------
-        name : str
-            Its name.
-        statistic : str
-            How it is summed up.
-        **dimensions : str
-            Beside service and stage.
-        """
+        """Return one of them."""
         return Metric(self.namespace, name, {**dimensions, **self._common}, statistic)
 
     def each(
@@ -145,12 +123,12 @@ class OwnMetrics:
         statistic: str = "Sum",
         only: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Search:
-        """Give all of a name, by what varies."""
+        """Return all of a name, by what varies."""
         return Search(self.namespace, name, self._common, varying, statistic, only)
 
 
 def function_metric(name: str, function: str, statistic: str = "Sum") -> Metric:
-    """Give a metric of a function.
+    """Return a metric of a function.
 
     `Invocations`, `Errors`, `Throttles`, `Duration`, `ConcurrentExecutions` and `IteratorAge` have
     the dimension FunctionName (AWS Lambda Developer Guide, types of metrics).
@@ -159,17 +137,17 @@ def function_metric(name: str, function: str, statistic: str = "Sum") -> Metric:
 
 
 def stream_metric(name: str, stream: str, statistic: str = "Sum") -> Metric:
-    """Give a metric of a stream (Amazon Kinesis Developer Guide, basic stream-level metrics)."""
+    """Return a metric of a stream (Amazon Kinesis Developer Guide, basic stream-level metrics)."""
     return Metric("AWS/Kinesis", name, {"StreamName": stream}, statistic)
 
 
 def queue_metric(name: str, queue: str, statistic: str = "Maximum") -> Metric:
-    """Give a metric of a queue (Amazon SQS Developer Guide, available CloudWatch metrics)."""
+    """Return a metric of a queue (Amazon SQS Developer Guide, available CloudWatch metrics)."""
     return Metric("AWS/SQS", name, {"QueueName": queue}, statistic)
 
 
 def table_metric(name: str, table: str, statistic: str = "Sum") -> Metric:
-    """Give a metric of a table.
+    """Return a metric of a table.
 
     Throttles and capacity have the dimension TableName alone (Amazon DynamoDB Developer Guide,
     metrics and dimensions).
@@ -178,19 +156,19 @@ def table_metric(name: str, table: str, statistic: str = "Sum") -> Metric:
 
 
 def api_metric(name: str, deployment: Deployment, statistic: str = "Sum") -> Metric:
-    """Give a metric of the whole API, whose name is the stack's."""
+    """Return a metric of the whole API, whose name is the stack's."""
     dimensions = {"ApiName": deployment.stack_name, "Stage": deployment.stage}
     return Metric("AWS/ApiGateway", name, dimensions, statistic)
 
 
 def route_metrics(name: str, deployment: Deployment, statistic: str = "Sum") -> Search:
-    """Give a metric of each route (API Gateway Developer Guide: with detailed metrics on)."""
+    """Return a metric of each route (API Gateway Developer Guide: with detailed metrics on)."""
     fixed = {"ApiName": deployment.stack_name, "Method": "POST", "Stage": deployment.stage}
     return Search("AWS/ApiGateway", name, fixed, ("Resource",), statistic)
 
 
 def log_metric(name: str, deployment: Deployment) -> Metric:
-    """Give a metric that a filter makes of the access log.
+    """Return a metric that a filter makes of the access log.
 
     A filter's dimensions are fields of the log, so none can be the stack: the namespace is.
     """

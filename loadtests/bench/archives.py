@@ -130,15 +130,7 @@ def _archiver(batch: Sequence[dict[str, Any]]) -> Callable[[], int]:
 
 
 def replayer(s3: Any, progress: Callable[[Replayer], None] = lambda _: None) -> Replayer:
-    """Give a replay of everything in `raw/`, to a stream that takes all at once.
-
-    Parameters
-    ----------
-    s3 : Any
-        The archive.
-    progress : Callable[[Replayer], None]
-        Called now and then.
-    """
+    """Return a replay of everything in `raw/`, to a stream that takes all at once."""
     kinesis = NoKinesis()
     writer = StreamWriter(kinesis, STREAM, ShardMap(kinesis, STREAM), Pace())
     return Replayer(
@@ -153,14 +145,14 @@ def replayer(s3: Any, progress: Callable[[Replayer], None] = lambda _: None) -> 
 
 
 def refs_of(s3: MemoryS3) -> Iterable[ObjectRef]:
-    """Give the objects that a replay of `raw/` reads."""
+    """Return the objects that a replay of `raw/` reads."""
     return [
         ObjectRef(key, len(data)) for key, data in s3.objects.items() if key.startswith(RAW_PREFIX)
     ]
 
 
 def replaying(archive: Archived) -> Callable[[], int]:
-    """Give the replay of an archive: read, unpack, check, pack into aggregates."""
+    """Return the replay of an archive: read, unpack, check, pack into aggregates."""
     refs = refs_of(archive.s3)
 
     def work() -> int:
@@ -174,7 +166,7 @@ def replaying(archive: Archived) -> Callable[[], int]:
 
 
 def auditing(archive: Archived) -> Callable[[], int]:
-    """Give the audit of an archive in which every event was delivered."""
+    """Return the audit of an archive in which every event was delivered."""
     unreadable: list[str] = []
     audit = Audit(
         ArchiveListing(archive.s3, BUCKET),

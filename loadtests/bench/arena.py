@@ -34,12 +34,6 @@ class Arena:
 
     Parameters
     ----------
-    emulator : Emulator
-        The services.
-    sources : dict[str, LoadedSource]
-        The catalogue of the run.
-    queues : dict[str, str]
-        Queue name to URL.
     folder : Path
         Holds the compiled catalogue, and whatever a part of the benchmarks puts there.
     """
@@ -67,15 +61,7 @@ class Arena:
 
 @contextmanager
 def arena(folder: Path, names: Sequence[str] = SOURCES) -> Iterator[Arena]:
-    """Start the services, and set this process's environment as Lambda would, until the end.
-
-    Parameters
-    ----------
-    folder : Path
-        For the emulator's state and the compiled catalogue.
-    names : Sequence[str]
-        The sources of the catalogue.
-    """
+    """Start the services, and set this process's environment as Lambda would, until the end."""
     sources = load_sources(names)
     write_compiled_catalog(sources, folder)
     before = dict(os.environ)
@@ -148,12 +134,12 @@ class FakeContext:
         self._end = time.monotonic() + MINUTE
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give what is left: without an end, a call would be tried for ever."""
+        """Return what is left: without an end, a call would be tried for ever."""
         return round((self._end - time.monotonic()) * 1_000)
 
 
 def no_op_services() -> dict[str, Any]:
-    """Give clients that answer at once: what is left is the processor's own time."""
+    """Return clients that answer at once: what is left is the processor's own time."""
     return {"sqs": _NoSqs(), "dynamodb": _NoDynamoDb(), "s3": _NoS3()}
 
 

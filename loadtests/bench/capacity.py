@@ -16,7 +16,7 @@ WINDOW_SECONDS = 5
 
 
 def capacity(accepted: Iterable[Accepted], messages: Iterable[Message]) -> float:
-    """Give the most requests a second that were accepted while as many came out at the end.
+    """Return the most requests a second that were accepted while as many came out at the end.
 
     What is accepted faster than it is processed makes a backlog, and what is processed faster than
     it is accepted comes out of one. So of each five seconds the lesser of both counts; the best

@@ -54,14 +54,8 @@ def check(
 
     Parameters
     ----------
-    baseline : Mapping[str, float]
-        Name to ratio.
-    measured : Collection[str]
-        The parts to run.
     number : int
         Rounds; the second time there are twice as many.
-    measure : Callable[[Collection[str], int], Run]
-        Runs parts.
     """
     verdict = judge_run(baseline, measure(measured, number), measured)
     if not verdict.slower:

@@ -37,14 +37,10 @@ class Start:
 
     Parameters
     ----------
-    import_ms : float
-        CPU time of the import.
     invocation_ms : list[float]
         CPU time of each invocation; the first one makes clients and reads secrets.
     peak_memory_mb : float
         The most memory that the process held.
-    results : list[Any]
-        What the handler answered.
     """
 
     import_ms: float
@@ -54,7 +50,7 @@ class Start:
 
 
 def handlers() -> list[str]:
-    """Give the modules of all handlers."""
+    """Return the modules of all handlers."""
     return [
         f"{package}.{path.stem}"
         for package in PACKAGES
@@ -67,10 +63,6 @@ def start(module: str, arena: Arena, invocations: Sequence[Mapping[str, Any]]) -
 
     Parameters
     ----------
-    module : str
-        The handler's module.
-    arena : Arena
-        The services that it uses.
     invocations : Sequence[Mapping[str, Any]]
         An event for each invocation.
 
@@ -108,8 +100,6 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
 
     Parameters
     ----------
-    arena : Arena
-        The services that the handlers use.
     rounds : int
         How often each is started.
 
@@ -152,7 +142,7 @@ def _import_ms(module: str) -> float:
 
 
 def large_batch_memory_mb(arena: Arena) -> float:
-    """Give the fan-out's peak memory after some batches of 500 events of 10 KB."""
+    """Return the fan-out's peak memory after some batches of 500 events of 10 KB."""
     batches = [batch_event(arena, LARGE_BATCH) for _ in range(LARGE_BATCHES)]
     found = start("stream_processors.fan_out", arena, batches)
     if any(result["batchItemFailures"] for result in found.results):

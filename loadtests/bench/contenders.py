@@ -42,7 +42,7 @@ _SIGNED = {"github": "x-hub-signature-256", "zoom": "x-zm-signature"}
 
 
 def floor(encoded: Sequence[bytes]) -> Callable[[], int]:
-    """Give what no design does without: base64, parse, SHA-256, dump.
+    """Return what no design does without: base64, parse, SHA-256, dump.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def floor(encoded: Sequence[bytes]) -> Callable[[], int]:
 
 
 def old_design(arena: Arena, deliveries: Sequence[Webhook]) -> Callable[[], int]:
-    """Give the old framework's handler, called once for each event.
+    """Return the old framework's handler, called once for each event.
 
     The client is made once, as a warm function has it. API Gateway hands over the body as text.
     """
@@ -109,7 +109,7 @@ def old_design(arena: Arena, deliveries: Sequence[Webhook]) -> Callable[[], int]
 def powertools(
     arena: Arena, batch: list[dict[str, Any]], context: FakeContext
 ) -> Callable[[], int]:
-    """Give the usual way: a handler for each record of the same batch."""
+    """Return the usual way: a handler for each record of the same batch."""
     sqs = boto3.client("sqs")
     validators = _validators(arena)
     processor = BatchProcessor(event_type=EventType.KinesisDataStreams)

@@ -56,8 +56,6 @@ def run(folder: Path, load: Callable[[LoadPlan, Path], Result] = load_once) -> d
 
     Parameters
     ----------
-    folder : Path
-        For states, reports and journals.
     load : Callable[[LoadPlan, Path], Result]
         Sends as planned, with a folder of its own, and leaves its journals in `results`.
 
@@ -113,7 +111,7 @@ def _plan(rate: int, seconds: int, shape: str) -> LoadPlan:
 
 
 def _sound(result: Result) -> dict[str, float]:
-    """Give the figures of a load test in which each event is accounted for."""
+    """Return the figures of a load test in which each event is accounted for."""
     wrong = [*result.exceeded, *result.proof.faults]
     if wrong:
         raise LoadFiguresError(
@@ -125,12 +123,7 @@ def _sound(result: Result) -> dict[str, float]:
 
 
 def pick(figures: dict[str, Any]) -> dict[str, float]:
-    """Give the figures that are told of a load test.
-
-    Parameters
-    ----------
-    figures : dict[str, Any]
-        All that it has.
+    """Return the figures that are told of a load test.
 
     Raises
     ------

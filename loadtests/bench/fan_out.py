@@ -82,7 +82,7 @@ def _figures(found: dict[str, CpuSample]) -> dict[str, Any]:
 def _handler(
     arena: Arena, make: Callable[[int], list[Webhook]], size: int, *, in_aggregates: bool = False
 ) -> Contender:
-    """Give the whole handler on batches of one size: 500 events a round, all new each time."""
+    """Return the whole handler on batches of one size: 500 events a round, all new each time."""
     batches: list[list[dict[str, Any]]] = []
 
     def prepare() -> None:
@@ -123,12 +123,12 @@ class FixedSecrets:
     """Answers for the parameter store."""
 
     def get_parameter(self, **_: Any) -> Any:
-        """Give the secret of the benchmarks."""
+        """Return the secret of the benchmarks."""
         return {"Parameter": {"Value": SECRET}}
 
 
 def processor_on_no_op_services(arena: Arena, catalog: Catalog | None = None) -> fan_out.FanOut:
-    """Give a processor whose services answer at once."""
+    """Return a processor whose services answer at once."""
     services = no_op_services()
     return fan_out.FanOut(
         catalog=catalog or load_catalog(),

@@ -90,15 +90,7 @@ def _receiver(arena: Arena) -> Contender:
 
 
 def rendering(source: LoadedSource, deliveries: list[Webhook]) -> Callable[[], int]:
-    """Give the rendering of a source's request template, as the local gateway does it.
-
-    Parameters
-    ----------
-    source : LoadedSource
-        Whose template it is.
-    deliveries : list[Webhook]
-        The requests.
-    """
+    """Return the rendering of a source's request template, as the local gateway does it."""
     settings = source.settings
     locator = settings.delivery_id
     text = put_record_request(

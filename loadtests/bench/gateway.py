@@ -41,24 +41,14 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class RunningGateway:
-    """A gateway that serves the benchmarks' stage.
-
-    Parameters
-    ----------
-    url : str
-        Where.
-    pid : int
-        Its process.
-    secrets : dict[str, str]
-        Source to its secret.
-    """
+    """A gateway that serves the benchmarks' stage."""
 
     url: str
     pid: int
     secrets: dict[str, str]
 
     def cpu_seconds(self) -> float:
-        """Give user and system time of the process: fields 14 and 15 of proc_pid_stat(5)."""
+        """Return user and system time of the process: fields 14 and 15 of proc_pid_stat(5)."""
         stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8", errors="replace")
         fields = stat.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -66,13 +56,7 @@ class RunningGateway:
 
 @contextmanager
 def running(folder: Path) -> Iterator[RunningGateway]:
-    """Start an emulator and a gateway, without the functions behind the stream.
-
-    Parameters
-    ----------
-    folder : Path
-        For state and logs.
-    """
+    """Start an emulator and a gateway, without the functions behind the stream."""
     synthesize(STAGE, ASSEMBLY, CONFIG)
     template = find_template(ASSEMBLY, region=REGION)
     with Emulator(folder / "gateway", region=REGION) as emulator, listen(None) as listener:

@@ -79,7 +79,7 @@ def _points(found: dict[str, CpuSample], name: str, values: Sequence[int]) -> di
 
 
 def _handled(make: Callable[[], list[dict[str, Any]]], size: int, arena: Arena) -> Contender:
-    """Give the handler on the records that are made, in batches of a size."""
+    """Return the handler on the records that are made, in batches of a size."""
     waiting: list[dict[str, Any]] = []
 
     def prepare() -> None:
@@ -118,7 +118,7 @@ def _floor(arena: Arena, kilobytes: int) -> Contender:
 
 
 def _catalogue(arena: Arena, github: Sequence[Webhook], number: int) -> Contender:
-    """Give the fan-out of the same events, with so many sources in the catalogue."""
+    """Return the fan-out of the same events, with so many sources in the catalogue."""
     others = [name for name in sorted(available_sources()) if name != "github"]
     names = ["github", *others[: number - 1]]
     if len(names) != number:
@@ -138,7 +138,7 @@ def _catalogue(arena: Arena, github: Sequence[Webhook], number: int) -> Contende
 
 
 def _duplicates(arena: Arena, github: Sequence[Webhook], percent: int) -> Contender:
-    """Give batches of which a share was delivered before, under the same delivery id."""
+    """Return batches of which a share was delivered before, under the same delivery id."""
 
     def make() -> list[dict[str, Any]]:
         data = envelopes(list(islice(cycle(github), BATCH)), arena.sources)
@@ -152,5 +152,5 @@ def _duplicates(arena: Arena, github: Sequence[Webhook], percent: int) -> Conten
 
 
 def again(envelope: bytes) -> bytes:
-    """Give a delivery as its sender would send it again: another request, the same delivery."""
+    """Return a delivery as its sender would send it again: another request, the same delivery."""
     return encode_envelope(replace(decode_envelope(envelope), id=f"{uuid.uuid4().hex[:14]}="))

@@ -22,12 +22,12 @@ class BareContext:
     aws_request_id = "bench"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give a minute, always."""
+        """Return a minute, always."""
         return 60_000
 
 
 def peak_memory_mb() -> float:
-    """Give the most memory that this process held.
+    """Return the most memory that this process held.
 
     From `VmHWM` (proc_pid_status(5)). `ru_maxrss` would be wrong: a process that was just started
     has the peak of the one that started it (getrusage(2), exec(2) in Linux).
@@ -38,7 +38,7 @@ def peak_memory_mb() -> float:
 
 
 def milliseconds() -> float:
-    """Give the CPU time of this process and its threads."""
+    """Return the CPU time of this process and its threads."""
     return time.process_time() * 1000
 
 

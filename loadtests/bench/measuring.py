@@ -65,7 +65,7 @@ class Contender:
 
 
 def cpu_seconds() -> float:
-    """Give user and system time of this process and its threads, in seconds."""
+    """Return user and system time of this process and its threads, in seconds."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 

@@ -47,8 +47,6 @@ class Ended:
 
     Parameters
     ----------
-    part : str
-        Its name.
     figures : dict[str, Any]
         What it measured; nothing where it failed.
     failure : str

@@ -37,7 +37,7 @@ class Webhook:
 
 
 def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Webhook]:
-    """Give the real payloads, signed; pings, which are not forwarded, are left out."""
+    """Return the real payloads, signed; pings, which are not forwarded, are left out."""
     found = []
     for name, example in real_payloads():
         if name == "ping":
@@ -58,12 +58,10 @@ def github_deliveries(source: LoadedSource, secret: str = SECRET) -> list[Webhoo
 def small_deliveries(
     source: LoadedSource, number: int = 325, size: int = SMALL_BYTES
 ) -> list[Webhook]:
-    """Give Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls.
+    """Return Zoom's events of 1 KB, signed; no two are alike, nor are those of two calls.
 
     Parameters
     ----------
-    source : LoadedSource
-        Zoom.
     number : int
         How many.
     size : int
@@ -80,7 +78,7 @@ def small_deliveries(
 
 
 def plain_deliveries(source: LoadedSource, secret: str, number: int = 325) -> list[Webhook]:
-    """Give the same events to the source that takes any JSON and a token."""
+    """Return the same events to the source that takes any JSON and a token."""
     proof = authenticate(source, secret, b"", now=time.time())
     headers = {"Content-Type": "application/json", **proof}
     return [
@@ -136,7 +134,7 @@ _OTHER = {
 
 
 def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[Webhook]]]:
-    """Give what makes the two kinds of events: real ones of 10 KB, and small ones of 1 KB."""
+    """Return what makes the two kinds of events: real ones of 10 KB, and small ones of 1 KB."""
     real = github_deliveries(sources["github"])
 
     def real_ones(number: int) -> list[Webhook]:
@@ -149,15 +147,7 @@ def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[We
 
 
 def envelopes(deliveries: Sequence[Webhook], sources: dict[str, LoadedSource]) -> list[bytes]:
-    """Give envelopes as the front door makes them, each a delivery of its own.
-
-    Parameters
-    ----------
-    deliveries : Sequence[Webhook]
-        What was sent.
-    sources : dict[str, LoadedSource]
-        Whose headers are kept.
-    """
+    """Return envelopes as the front door makes them, each a delivery of its own."""
     return [_envelope(one, sources[one.source]) for one in deliveries]
 
 
@@ -182,7 +172,7 @@ def _envelope(delivery: Webhook, source: LoadedSource) -> bytes:
 
 
 def records(data: Sequence[bytes], *, start: int = 0) -> list[dict[str, Any]]:
-    """Give records as an event source mapping hands them over."""
+    """Return records as an event source mapping hands them over."""
     return [
         {
             "kinesis": {
@@ -204,7 +194,7 @@ def records(data: Sequence[bytes], *, start: int = 0) -> list[dict[str, Any]]:
 
 
 def aggregated(data: Sequence[bytes], in_each: int = 20) -> list[bytes]:
-    """Give KPL aggregates of the envelopes, as a poller or a replay makes them."""
+    """Return KPL aggregates of the envelopes, as a poller or a replay makes them."""
     result = []
     for start in range(0, len(data), in_each):
         aggregator = RecordAggregator()

@@ -27,8 +27,6 @@ class Ratio:
     ----------
     name : str
         The part, and what is divided by what.
-    value : float
-        Smaller is faster.
     least : float
         A difference below it says nothing.
     """
@@ -39,12 +37,12 @@ class Ratio:
 
 
 def part_of(name: str) -> str:
-    """Give the part of the benchmarks that a ratio belongs to."""
+    """Return the part of the benchmarks that a ratio belongs to."""
     return name.partition(".")[0]
 
 
 def ratios(figures: Mapping[str, Any]) -> dict[str, Ratio]:
-    """Give the ratios of a run by name; those of parts that were not run are not there.
+    """Return the ratios of a run by name; those of parts that were not run are not there.
 
     Parameters
     ----------

@@ -59,12 +59,12 @@ class GeneratedArchive:
         return self.objects * self._lines
 
     def refs(self) -> Iterator[ObjectRef]:
-        """Give its objects."""
+        """Return its objects."""
         for number in range(self.objects):
             yield ObjectRef(f"{_FOLDER}{number}.gz", OBJECT_BYTES)
 
     def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
-        """Give a range of an object."""
+        """Return a range of an object."""
         return ranged(self._object(int(Key.rpartition("/")[2].removesuffix(".gz"))), Range)
 
     def _object(self, number: int) -> bytes:
@@ -97,7 +97,7 @@ def _line(number: int, body: bytes) -> bytes:
 
 
 def memory_mb() -> float:
-    """Give the memory that this process holds now."""
+    """Return the memory that this process holds now."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
@@ -142,13 +142,7 @@ def measure(size: int = ARCHIVE_BYTES) -> dict[str, Any]:
 
 
 def run(folder: Path) -> dict[str, Any]:
-    """Measure it in a fresh process.
-
-    Parameters
-    ----------
-    folder : Path
-        For the figures.
-    """
+    """Measure it in a fresh process."""
     file = folder / "replay-memory.json"
     subprocess.run(
         [sys.executable, "-m", "loadtests.bench.replay_memory", str(file)], cwd=_ROOT, check=True

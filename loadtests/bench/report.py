@@ -67,8 +67,6 @@ def write(figures: dict[str, Any], file: Path = FILE) -> None:
 
     Parameters
     ----------
-    figures : dict[str, Any]
-        By part.
     file : Path
         Where to.
     """
@@ -76,13 +74,7 @@ def write(figures: dict[str, Any], file: Path = FILE) -> None:
 
 
 def show(figures: dict[str, Any]) -> None:
-    """Print the figures for people; a part that was not run, or failed, is left out.
-
-    Parameters
-    ----------
-    figures : dict[str, Any]
-        By part.
-    """
+    """Print the figures for people; a part that was not run, or failed, is left out."""
     for kind in KINDS:
         if kind in figures:
             _show_kind(kind, figures[kind])

@@ -35,7 +35,7 @@ _HOST = "127.0.0.1"
 
 
 def authorizer_event(arena: Arena) -> dict[str, Any]:
-    """Give the event of a REQUEST authorizer: a request to the source with a token."""
+    """Return the event of a REQUEST authorizer: a request to the source with a token."""
     proof = authenticate(arena.sources["generic"], SECRET, b"{}", now=time.time())
     return {
         "type": "REQUEST",
@@ -52,7 +52,7 @@ def authorizer_event(arena: Arena) -> dict[str, Any]:
 
 
 def receiver_event(delivery: Webhook) -> dict[str, Any]:
-    """Give the event of a Lambda proxy integration for one delivery."""
+    """Return the event of a Lambda proxy integration for one delivery."""
     return {
         "resource": f"/{delivery.source}",
         "path": f"/{delivery.source}",
@@ -72,7 +72,7 @@ def receiver_event(delivery: Webhook) -> dict[str, Any]:
 
 
 def batch_event(arena: Arena, number: int = RECORDS) -> dict[str, Any]:
-    """Give real GitHub events as an event source mapping hands them over."""
+    """Return real GitHub events as an event source mapping hands them over."""
     found = github_deliveries(arena.sources["github"])
     deliveries = [found[place % len(found)] for place in range(number)]
     return {"Records": records(envelopes(deliveries, arena.sources))}
@@ -98,14 +98,9 @@ def replay_event(arena: Arena) -> dict[str, Any]:
 
 @contextmanager
 def makers(arena: Arena) -> Iterator[dict[str, Callable[[], dict[str, Any]]]]:
-    """Give what makes an event for each handler, while there is a feed for the poller to read.
+    """Return what makes an event for each handler, while there is a feed for the poller to read.
 
     Each event is new: one that was delivered before would be a duplicate, and less work.
-
-    Parameters
-    ----------
-    arena : Arena
-        The services that the handlers will use.
     """
     replayed = replay_event(arena)
     checkpoint = {"pk": {"S": f"{POLLED}#{FEED}"}}

@@ -20,12 +20,12 @@ class Body:
     data: bytes
 
     def read(self) -> bytes:
-        """Give all of it."""
+        """Return all of it."""
         return self.data
 
 
 def ranged(data: bytes, wanted: str) -> dict[str, Any]:
-    """Give the answer to a request for a range of an object's bytes."""
+    """Return the answer to a request for a range of an object's bytes."""
     first, last = (int(part) for part in wanted.removeprefix("bytes=").split("-"))
     part = data[first : last + 1]
     content_range = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
@@ -44,7 +44,7 @@ class MemoryS3:
         return {}
 
     def get_object(self, *, Key: str, Range: str = "", **_: Any) -> dict[str, Any]:  # noqa: N803
-        """Give a range of an object."""
+        """Return a range of an object."""
         return ranged(self.objects[Key], Range)
 
     def list_objects_v2(
@@ -71,7 +71,7 @@ class NoKinesis:
     """A stream that takes everything and keeps nothing."""
 
     def list_shards(self, **_: Any) -> dict[str, Any]:
-        """Give shards of equal ranges."""
+        """Return shards of equal ranges."""
         return {
             "Shards": [
                 {

@@ -53,14 +53,8 @@ def examine_by_step(
 
     Parameters
     ----------
-    records : Iterable[Record]
-        User records as they were on the stream.
     outcomes : Outcomes
         Takes the outcome of each event that does not go on.
-    catalog : Catalog
-        The sources.
-    secrets : SecretStore
-        Their secrets.
     watch : Stopwatch
         Takes the time of `decode`, `verify`, `parse` and `validate`.
     """
@@ -87,10 +81,6 @@ def process_by_step(
 
     Parameters
     ----------
-    processor : FanOut
-        The fan-out, with its services.
-    batch : Sequence[dict[str, Any]]
-        Records as an event source mapping hands them over.
     deadline : Deadline
         Bounds the retries.
     watch : Stopwatch
@@ -123,10 +113,6 @@ def split_by_step(
 
     Parameters
     ----------
-    processor : FanOut
-        The fan-out, with its services.
-    make : Callable[[], list[dict[str, Any]]]
-        Makes a batch of new events.
     deadline : Deadline
         Bounds the retries.
     rounds : int

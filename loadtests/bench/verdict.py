@@ -32,14 +32,12 @@ class Run:
 
 
 def read_run(figures: Mapping[str, Any], measured: Collection[str]) -> Run:
-    """Give the ratios of a run, and which parts it lacks.
+    """Return the ratios of a run, and which parts it lacks.
 
     Parameters
     ----------
     figures : Mapping[str, Any]
         As in `build/bench.json`.
-    measured : Collection[str]
-        The parts that it should have.
     """
     found = ratios(figures)
     there = {part_of(name) for name in found}
@@ -76,8 +74,6 @@ class RatioVerdict:
 
     Parameters
     ----------
-    slower, faster : list[Change]
-        Ratios beyond the tolerance.
     gone, new : list[str]
         Ratios that only the baseline has, or only this run.
     failed : dict[str, str]
@@ -106,8 +102,6 @@ def judge(
 
     Parameters
     ----------
-    baseline : Mapping[str, float]
-        Name to ratio.
     found : Mapping[str, Ratio]
         Those of the run, by name.
     measured : Collection[str]
@@ -135,17 +129,7 @@ def judge(
 
 
 def judge_run(baseline: Mapping[str, float], run: Run, measured: Collection[str]) -> RatioVerdict:
-    """Compare a run with the baseline, as far as its parts were measured.
-
-    Parameters
-    ----------
-    baseline : Mapping[str, float]
-        Name to ratio.
-    run : Run
-        What was found.
-    measured : Collection[str]
-        The parts that were to be run.
-    """
+    """Compare a run with the baseline, as far as its parts were measured."""
     verdict = judge(baseline, run.ratios, set(measured) - set(run.failed))
     verdict.failed = dict(run.failed)
     return verdict

@@ -49,8 +49,6 @@ class Queues:
     ----------
     endpoint_url, region : str
         Where SQS is.
-    urls : list[str]
-        The queues.
     file : str
         Where the messages are noted.
     """
@@ -62,17 +60,7 @@ class Queues:
 
 
 class Consumer:
-    """The process, seen from the load test.
-
-    Parameters
-    ----------
-    queues : Queues
-        What it reads.
-    log : Path
-        What its output is appended to.
-    start : Callable[..., Child]
-        Starts the process.
-    """
+    """The process, seen from the load test."""
 
     def __init__(self, queues: Queues, log: Path, start: Callable[..., Child] = Child) -> None:
         self._file = Path(queues.file)
@@ -177,15 +165,7 @@ def _read(sqs: JsonService, url: str, file: TextIO) -> int:
 
 
 def consume(queues: Queues, stop: threading.Event) -> None:
-    """Read the queues until they are to be left and are empty.
-
-    Parameters
-    ----------
-    queues : Queues
-        What is read.
-    stop : threading.Event
-        Set once nothing more is put on them.
-    """
+    """Read the queues until they are to be left and are empty."""
     account = Account(queues.region, "test", "test", endpoint_url=queues.endpoint_url)
     sqs = JsonService(account, "sqs", "AmazonSQS", "1.0", ClientConfig(read_timeout=_READ_TIMEOUT))
     with Path(queues.file).open("w", encoding="ascii") as file:

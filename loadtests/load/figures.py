@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Give the value that this share of all values does not exceed (the nearest rank).
+    """Return the value that this share of all values does not exceed (the nearest rank).
 
     Parameters
     ----------
@@ -26,15 +26,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def spread(seconds: Iterable[float], name: str = "") -> dict[str, float]:
-    """Give p50, p95 and p99 in milliseconds; nothing where there is no value.
-
-    Parameters
-    ----------
-    seconds : Iterable[float]
-        The values.
-    name : str
-        What the names of the figures begin with.
-    """
+    """Return p50, p95 and p99 in milliseconds; nothing where there is no value."""
     ordered = sorted(seconds)
     if not ordered:
         return {}
@@ -47,7 +39,7 @@ def spread(seconds: Iterable[float], name: str = "") -> dict[str, float]:
 def delivery_seconds(
     accepted: Iterable[Accepted], messages: Iterable[Message], outcomes: Mapping[str, str]
 ) -> list[float]:
-    """Give for each delivered event how long it took from the answer to the queue.
+    """Return for each delivered event how long it took from the answer to the queue.
 
     The token in the message says which event it is. Of a copy and what it copies, the one that was
     delivered counts. A message is left out whose token is not known: another one's event, or one
@@ -55,10 +47,6 @@ def delivery_seconds(
 
     Parameters
     ----------
-    accepted : Iterable[Accepted]
-        What was accepted.
-    messages : Iterable[Message]
-        What was received.
     outcomes : Mapping[str, str]
         Id to outcome.
     """

@@ -24,8 +24,6 @@ class Accepted(NamedTuple):
 
     Parameters
     ----------
-    id : str
-        The id in the answer.
     source : str
         Where it was sent.
     kind : str
@@ -114,7 +112,7 @@ class Counting:
         self._count = 0
 
     def count(self) -> int:
-        """Give how many there are by now; only what is new is read."""
+        """Return how many there are by now; only what is new is read."""
         for path in self._folder.glob(_PATTERN):
             with path.open("rb") as file:
                 file.seek(self._read.get(path, 0))

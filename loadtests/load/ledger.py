@@ -29,8 +29,6 @@ class Ledger:
 
     Parameters
     ----------
-    target : TargetUnderTest
-        The pipeline.
     start : float
         When the first request was sent, in epoch seconds.
     ids : Mapping[str, int] | None

@@ -113,7 +113,7 @@ CONTENTS: dict[str, type[Samples | RealPayloads | Small]] = {
 
 
 def maker_of(entry: str, sources: Mapping[str, LoadedSource], secret: str) -> Maker:
-    """Give the maker of an entry of the mix.
+    """Return the maker of an entry of the mix.
 
     Parameters
     ----------
@@ -121,8 +121,6 @@ def maker_of(entry: str, sources: Mapping[str, LoadedSource], secret: str) -> Ma
         The source's name, and after a colon what its requests hold: one of `CONTENTS`.
     sources : Mapping[str, LoadedSource]
         By name.
-    secret : str
-        The source's.
 
     Raises
     ------

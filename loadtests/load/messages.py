@@ -23,8 +23,6 @@ class Message(NamedTuple):
 
     Parameters
     ----------
-    id : str
-        SQS's.
     sent : float
         When it could be received, in epoch seconds.
     tokens : tuple[str, ...]

@@ -25,7 +25,7 @@ _NAMES = {
 
 
 def processor_seconds() -> dict[str, float]:
-    """Give the processor time of this process's descendants by what they are, so far."""
+    """Return the processor time of this process's descendants by what they are, so far."""
     found: defaultdict[str, float] = defaultdict(float)
     for process in psutil.Process().children(recursive=True):
         try:
@@ -42,7 +42,7 @@ def processor_seconds() -> dict[str, float]:
 def microseconds_for_each(
     before: Mapping[str, float], after: Mapping[str, float], events: int
 ) -> dict[str, float]:
-    """Give the processor time that an event took, by process, the largest first."""
+    """Return the processor time that an event took, by process, the largest first."""
     used = {name: after[name] - before.get(name, 0.0) for name in after}
     return {
         name: round(seconds * 1e6 / events, 1)
@@ -52,7 +52,7 @@ def microseconds_for_each(
 
 
 def machine_load() -> dict[str, float]:
-    """Give cores, load average and the idle share since the last call."""
+    """Return cores, load average and the idle share since the last call."""
     return {
         "cores": float(psutil.cpu_count() or 0),
         "load_average": round(psutil.getloadavg()[0], 2),

@@ -52,7 +52,7 @@ class Ends:
             self.contradictions.append(f"{event_id}: {before}, and {outcome}")
 
     def by_request(self) -> dict[str, Counter[str]]:
-        """Give what became of the events of each request."""
+        """Return what became of the events of each request."""
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for event_id, outcome in self.by_event.items():
             found[request_of(event_id)][outcome] += 1
@@ -67,8 +67,6 @@ class LoadProof:
     ----------
     accepted : int
         Requests that were answered with 2xx.
-    events : int
-        Events in them.
     outcomes : Mapping[str, int]
         Outcome to how many of these events have it.
     lost : int
@@ -97,10 +95,6 @@ def prove(
 
     Parameters
     ----------
-    accepted : Sequence[Accepted]
-        What the front door took.
-    ends : Ends
-        What became of the events.
     unanswered : int
         How many requests had no answer as expected: they may have arrived all the same.
     alone : bool
@@ -133,19 +127,7 @@ def prove(
 def with_messages(
     proof: LoadProof, accepted: Sequence[Accepted], ends: Ends, messages: Iterable[Message]
 ) -> LoadProof:
-    """Hold the proof against what was received from the queues.
-
-    Parameters
-    ----------
-    proof : LoadProof
-        By the ledger.
-    accepted : Sequence[Accepted]
-        What the front door took.
-    ends : Ends
-        What became of the events.
-    messages : Iterable[Message]
-        All that the queues had.
-    """
+    """Hold the proof against what was received from the queues."""
     received = {message.id: message.tokens for message in messages}
     tokens = Counter(token for found in received.values() for token in found)
     delivered = sum(outcome == DELIVERED for outcome in ends.by_event.values())

@@ -27,18 +27,6 @@ class Result:
 
     Parameters
     ----------
-    target : str
-        What was tested.
-    plan : LoadPlan
-        What was to be sent.
-    watched : SendingWatched
-        What was seen meanwhile.
-    answers : dict[str, float]
-        What locust measured.
-    rates : dict[str, float]
-        Of the accepted events.
-    delivery : dict[str, float]
-        Latencies from the answer on.
     drained_seconds : float | None
         How long the rest took after the last answer.
     proof : LoadProof
@@ -63,7 +51,7 @@ class Result:
         return not self.exceeded and not self.proof.faults
 
     def figures(self) -> dict[str, Any]:
-        """Give the figures, as the file has them."""
+        """Return the figures, as the file has them."""
         proof, watched = self.proof, self.watched
         return {
             "target": self.target,
@@ -91,13 +79,7 @@ class Result:
 
 
 def rates(accepted: Sequence[Accepted]) -> dict[str, float]:
-    """Give the events a second over the whole time, and in its slowest ten seconds.
-
-    Parameters
-    ----------
-    accepted : Sequence[Accepted]
-        What was accepted.
-    """
+    """Return the events a second over the whole time, and in its slowest ten seconds."""
     if len(accepted) < 2:
         return {"events_per_second": 0.0, "seconds": 0.0}
     times = sorted((one.answered, one.events) for one in accepted)

@@ -100,16 +100,12 @@ def load_own(
         The folder of its settings and its cloud assembly, which are written once.
     state : Path
         A folder that is not there yet, for its state.
-    plan : LoadPlan
-        What is sent.
     folder : Folder
         Where the results go.
     drain : float
         Seconds without progress until the backlog, or what the queues have, is given up.
     mix : str
         The mix where the plan has none.
-    hooks : LoadHooks
-        Called on the way.
 
     Raises
     ------
@@ -197,14 +193,8 @@ def load_deployed(
 
     Parameters
     ----------
-    target : TargetUnderTest
-        What is tested.
-    plan : LoadPlan
-        What is sent.
     folder : Folder
         Where the results go.
-    words : list[str]
-        The options that name the target.
     drain : float
         Seconds without a new outcome until the rest is given up.
 

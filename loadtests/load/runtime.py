@@ -82,7 +82,7 @@ class OwnPipeline:
             self._child.check()
 
     def settled(self) -> int:
-        """Give how many records the fan-out has done with, those it gave up included."""
+        """Return how many records the fan-out has done with, those it gave up included."""
         fan_out = self._status_of_fan_out()
         return int(fan_out.get("records_settled", 0)) + int(fan_out.get("records_failed", 0))
 

@@ -37,8 +37,6 @@ class LoadPlan:
     ----------
     rate, seconds, users, processes, shape, mix, duplicates, bad_requests, least_requests
         As locust's options of the same names.
-    max_error_rate, p95_ms, p99_ms : float
-        The thresholds of the answers.
     max_backlog : int
         The most accepted requests that may not be processed yet.
     """
@@ -58,7 +56,7 @@ class LoadPlan:
     least_requests: int = 1
 
     def options(self) -> list[str]:
-        """Give the options of the locustfile."""
+        """Return the options of the locustfile."""
         values = {
             "--request-rate": self.rate,
             "--seconds": self.seconds,
@@ -103,7 +101,7 @@ class Folder:
         return self.path / "locust.txt"
 
     def options(self) -> list[str]:
-        """Give the options of the locustfile that name them."""
+        """Return the options of the locustfile that name them."""
         return [
             *("--html", str(self.path / "report.html"), "--csv", str(self.path / "report")),
             *("--journal", str(self.journals), "--figures", str(self.figures)),
@@ -125,8 +123,6 @@ class SendingWatched:
     ----------
     start : float
         When it began, in epoch seconds.
-    status : int
-        Locust's exit status.
     backlog_max : int
         The most accepted requests that were not processed yet.
     microseconds : dict[str, float]
@@ -180,8 +176,6 @@ def send(
 
     Parameters
     ----------
-    words : Sequence[str]
-        Its options.
     folder : Folder
         Where the results go.
     settled : Callable[[], int] | None

@@ -20,11 +20,6 @@ _SETTINGS = Path(__file__).parent.parent / "config" / f"{NAME}.yaml"
 def write_stage(folder: Path) -> Path:
     """Write settings and sources of the stage into a folder, and its cloud assembly.
 
-    Parameters
-    ----------
-    folder : Path
-        A folder of this run's own.
-
     Returns
     -------
     Path
@@ -44,7 +39,7 @@ def write_stage(folder: Path) -> Path:
 
 
 def private_sources(folder: Path) -> Path:
-    """Give the directory of the stage's own sources."""
+    """Return the directory of the stage's own sources."""
     return folder / "sources"
 
 
@@ -53,11 +48,6 @@ def write_small_source(sources: Path) -> None:
 
     The receiver is a function that is called for each request. On this machine that would measure
     how fast a process can be called; on AWS it runs beside what is measured here.
-
-    Parameters
-    ----------
-    sources : Path
-        A directory of private sources.
     """
     folder = sources / SMALL
     shutil.copytree(CATALOG / "zoom", folder, dirs_exist_ok=True)

@@ -17,8 +17,6 @@ class Standstill:
 
     Parameters
     ----------
-    seconds : float
-        How long it may show the same.
     clock : Callable[[], float]
         Gives seconds that only grow.
     sleep : Callable[[float], object]

@@ -26,13 +26,7 @@ _START_SECONDS = 120.0
 
 
 class PipelineUnderTest:
-    """A local pipeline in a process of its own; a context manager.
-
-    Parameters
-    ----------
-    settings : RuntimeSettings
-        What it runs.
-    """
+    """A local pipeline in a process of its own; a context manager."""
 
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings

@@ -66,7 +66,7 @@ _TABLES = {
 
 
 def digest(body: bytes) -> bytes:
-    """Give what stands for a body in the books: its SHA-256."""
+    """Return what stands for a body in the books: its SHA-256."""
     return hashlib.sha256(body).digest()
 
 
@@ -101,11 +101,11 @@ class Books:
             self._database.executemany(_TABLES[table].insert(table), rows)
 
     def rows(self, select: str) -> Iterator[tuple[Any, ...]]:
-        """Give the rows of a query, one after the other."""
+        """Return the rows of a query, one after the other."""
         return iter(self._database.execute(select))
 
     def number(self, select: str) -> int:
-        """Give the one number of a query; 0 for a sum of nothing."""
+        """Return the one number of a query; 0 for a sum of nothing."""
         return int(self._database.execute(select).fetchone()[0] or 0)
 
     def change(self, statement: str, values: tuple[Any, ...] = ()) -> None:

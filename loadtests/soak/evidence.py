@@ -43,10 +43,6 @@ def read_archive(books: Books, s3: S3Client, bucket: str, fan_out_mapping: str) 
 
     Parameters
     ----------
-    books : Books
-        Are added to.
-    bucket : str
-        The archive.
     fan_out_mapping : str
         The id of the fan-out's event source mapping, which its failure records' keys begin with.
     """
@@ -102,13 +98,13 @@ def read_queues(books: Books, sqs: SQSClient, where: Endpoints) -> None:
 
 
 def _token(body: str) -> str | None:
-    """Give the token of the one event in a message; None where it has none, or several."""
+    """Return the token of the one event in a message; None where it has none, or several."""
     tokens = set(TOKEN.findall(body.encode()))
     return tokens.pop().decode() if len(tokens) == 1 else None
 
 
 def _messages(sqs: SQSClient, url: str) -> Iterator[list[MessageTypeDef]]:
-    """Give what is on a queue, ten at a time; what was given is deleted afterwards."""
+    """Return what is on a queue, ten at a time; what was given is deleted afterwards."""
     while messages := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_READING_SECONDS
     ).get("Messages"):
@@ -167,7 +163,7 @@ def gather(arena: PipelineUnderTest, assembly: Path, books: Books) -> Counter[st
 
 
 def find_fan_out_mapping(assembly: Path, region: str) -> str:
-    """Give the id of the fan-out's event source mapping."""
+    """Return the id of the fan-out's event source mapping."""
     template = find_template(assembly, region=region)
     for mapping in read_mappings(template):
         if template.resource(mapping.function).properties["Handler"] == FAN_OUT:

@@ -99,8 +99,6 @@ class SoakVerdict:
     ----------
     outcomes : Counter[str]
         Of the accepted events; `rejected:<reason>` is among them beside `rejected`.
-    figures : Counter[str]
-        Further counts.
     violations : list[str]
         What must not be; the first 200 of each check.
     violated : int
@@ -150,17 +148,7 @@ class _Event(NamedTuple):
 
 
 def judge(journal: SendersJournal, books: Books, faults: Mapping[str, int]) -> SoakVerdict:
-    """Compare what the senders were told with what is there.
-
-    Parameters
-    ----------
-    journal : SendersJournal
-        What was sent.
-    books : Books
-        What became of it.
-    faults : Mapping[str, int]
-        What the proxy injected, by kind.
-    """
+    """Compare what the senders were told with what is there."""
     journal.flush()
     verdict = SoakVerdict()
     verdict.violate(f"answered {status} without an id" for status in journal.nameless.elements())

@@ -29,8 +29,6 @@ class Planned:
     ----------
     at : float
         Seconds since the start.
-    strike : Strike
-        What happens.
     faults : tuple[str, ...]
         For weather: which faults the proxy injects.
     lasts : float
@@ -44,15 +42,7 @@ class Planned:
 
 
 def make_plan(seed: int, seconds: float) -> list[Planned]:
-    """Plan a run; the same seed and length give the same plan.
-
-    Parameters
-    ----------
-    seed : int
-        Decides everything.
-    seconds : float
-        How long faults strike.
-    """
+    """Plan a run; the same seed and length give the same plan."""
     dice = random.Random(f"plan-{seed}")  # noqa: S311 - to be repeated, not to be secret
     parts = (_weather, _outage, _kills, _bad_records)
     return sorted(planned for part in parts for planned in part(dice, seconds))

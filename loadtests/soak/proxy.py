@@ -30,17 +30,7 @@ ADDRESS = "proxy.url"
 
 @contextmanager
 def proxied(upstream: str, *, state: Path, seed: int) -> Iterator[str]:
-    """Run a proxy in front of an address; its own address is also in the state directory.
-
-    Parameters
-    ----------
-    upstream : str
-        The address of the services.
-    state : Path
-        The state directory of the run.
-    seed : int
-        Decides which requests the faults strike.
-    """
+    """Run a proxy in front of an address; its own address is also in the state directory."""
     with listen(None) as listener:
         descriptor, port = listener.fileno(), listener.getsockname()[1]
         proxy = Child(

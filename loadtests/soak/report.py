@@ -29,14 +29,8 @@ class SentCounts:
 
     Parameters
     ----------
-    requests : int
-        All that were made.
-    accepted : Counter[str]
-        By kind.
     denied, unanswered : int
         How many of each there were.
-    answers : Counter[str]
-        By status, or error.
     """
 
     requests: int
@@ -70,7 +64,7 @@ class Oracle:
 
 
 def peak_memory_mib() -> float:
-    """Give the most memory that this process has had so far."""
+    """Return the most memory that this process has had so far."""
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes there, KiB on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
@@ -93,7 +87,7 @@ class SoakRun:
         return self.drained_in_seconds is not None and not self.verdict.violated
 
     def figures(self) -> dict[str, Any]:
-        """Give the figures, as the file has them."""
+        """Return the figures, as the file has them."""
         outcomes, figures = self.verdict.outcomes, self.verdict.figures
         return {
             "seed": self.seed,

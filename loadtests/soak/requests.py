@@ -70,10 +70,6 @@ class Requests:
     ----------
     sources : Mapping[str, LoadedSource]
         `generic` and `github`.
-    secrets : Mapping[str, str]
-        By source.
-    seed : int
-        Decides what is made.
     """
 
     def __init__(

@@ -35,10 +35,6 @@ class RuntimeSettings:
     ----------
     assembly : str
         The cloud assembly.
-    state : str
-        The state directory.
-    seed : int
-        Decides which faults strike where.
     goes_on : bool
         Whether an earlier runtime used the state directory: without what that one kept, the run
         would be worth nothing.
@@ -50,7 +46,7 @@ class RuntimeSettings:
     goes_on: bool = False
 
     def to_json(self) -> str:
-        """Give it as one line."""
+        """Return it as one line."""
         return json.dumps(asdict(self))
 
 

@@ -99,8 +99,6 @@ class Senders:
 
     Parameters
     ----------
-    requests : Requests
-        Makes what they send.
     api : Callable[[], str]
         The front door's address now: a restarted one has another.
     rate : float

@@ -28,10 +28,6 @@ class Storm:
     ----------
     arena : PipelineUnderTest
         The pipeline; it runs.
-    senders : Senders
-        Who sends.
-    control : FaultControl
-        Sets the proxy's faults.
     """
 
     def __init__(self, arena: PipelineUnderTest, senders: Senders, control: FaultControl) -> None:

@@ -159,7 +159,7 @@ def _response(exchange: Exchange, reply: Reply) -> web.Response:
 
 
 def _access_line(exchange: Exchange, reply: Reply, seconds: float) -> str:
-    """Give the line of the access log: no body, no header, no query string."""
+    """Return the line of the access log: no body, no header, no query string."""
     return orjson.dumps({
         "requestId": exchange.request_id,
         "extendedRequestId": exchange.extended_request_id,

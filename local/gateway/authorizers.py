@@ -30,8 +30,6 @@ class Authorizers:
 
     Parameters
     ----------
-    invoke : InvokeFunction
-        Runs the function.
     clock : Callable[[], float]
         Seconds.
     """

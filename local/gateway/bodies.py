@@ -18,13 +18,6 @@ _ZLIB_WINDOW = 15
 def decode_content(body: bytes, coding: str | None) -> bytes:
     """Decompress a body, as API Gateway does before anything looks at it.
 
-    Parameters
-    ----------
-    body : bytes
-        As it came.
-    coding : str | None
-        The request's Content-Encoding.
-
     Raises
     ------
     GatewayError
@@ -60,12 +53,10 @@ def _inflate(body: bytes, window: int) -> bytes:
 
 
 def template_text(body: bytes, *, binary: bool, content_handling: str | None) -> str | None:
-    """Give a payload as a mapping template sees it.
+    """Return a payload as a mapping template sees it.
 
     Parameters
     ----------
-    body : bytes
-        The payload.
     binary : bool
         Whether its media type is one of the API's binary ones.
     content_handling : str | None

@@ -55,8 +55,6 @@ class GatewayError(PipelineError):
         What the sender reads; by default the type's own message.
     reason : str
         What the log says besides; never sent.
-    status : int | None
-        A status other than the type's own.
     """
 
     def __init__(

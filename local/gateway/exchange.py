@@ -49,7 +49,7 @@ def extended_request_id() -> str:
 
 
 def media_type(content_type: str | None) -> str:
-    """Give the media type alone; a request without a Content-Type is JSON for API Gateway."""
+    """Return the media type alone; a request without a Content-Type is JSON for API Gateway."""
     return (content_type or _DEFAULT_TYPE).partition(";")[0].strip().lower() or _DEFAULT_TYPE
 
 
@@ -80,7 +80,7 @@ class Exchange:
     _folded: dict[str, str] | None = None
 
     def header(self, name: str) -> str | None:
-        """Give a header's last value, whatever the case of its name."""
+        """Return a header's last value, whatever the case of its name."""
         if self._folded is None:
             self._folded = {key.lower(): value for key, value in self.headers}
         return self._folded.get(name.lower())
@@ -110,7 +110,7 @@ class Exchange:
         )
 
     def context_value(self, path: str) -> Any:
-        """Give what an expression such as `context.identity.sourceIp` stands for.
+        """Return what an expression such as `context.identity.sourceIp` stands for.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class ContextObject(VtlObject):
         self._exchange = exchange
 
     def vtl_property(self, name: str) -> Any:
-        """Give a variable.
+        """Return a variable.
 
         Raises
         ------

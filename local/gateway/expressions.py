@@ -19,11 +19,6 @@ _HEADER = "method.request.header."
 def compile_expression(text: str, where: str) -> Expression:
     """Compile a mapping expression; a header's name matches in any case.
 
-    Parameters
-    ----------
-    where : str
-        Logical id and property, for the error.
-
     Raises
     ------
     TemplateError

@@ -28,15 +28,7 @@ def _customised(exchange: Exchange, error: GatewayError) -> GatewayResponse | No
 
 
 def refuse(exchange: Exchange, error: GatewayError) -> Reply:
-    """Give the answer for a refusal.
-
-    Parameters
-    ----------
-    exchange : Exchange
-        The request.
-    error : GatewayError
-        Why it is refused.
-    """
+    """Return the answer for a refusal."""
     message = error.message
     exchange.error = {
         "responseType": error.response_type,

@@ -30,7 +30,7 @@ _DEFAULT_TIMEOUT_MS = 29_000
 
 
 def function_of(template: Template, properties: Properties, name: str) -> str:
-    """Give the logical id of the function that a URI property names.
+    """Return the logical id of the function that a URI property names.
 
     Raises
     ------
@@ -46,13 +46,7 @@ def function_of(template: Template, properties: Properties, name: str) -> str:
 
 
 class IntegrationReader:
-    """Reads integrations.
-
-    Parameters
-    ----------
-    template : Template
-        What they are part of.
-    """
+    """Reads integrations."""
 
     def __init__(self, template: Template) -> None:
         self._template = template

@@ -61,8 +61,6 @@ class Integrations:
 
     Parameters
     ----------
-    records : RecordPutter
-        For integrations with Kinesis.
     invoke : InvokeFunction
         For Lambda proxy integrations.
     """
@@ -72,7 +70,7 @@ class Integrations:
         self._invoke = invoke
 
     async def run(self, exchange: Exchange, route: Route) -> Reply:
-        """Give the answer to the sender.
+        """Return the answer to the sender.
 
         Raises
         ------

@@ -47,13 +47,6 @@ def _matches(statement: dict[str, Any], method_arn: str) -> bool:
 def evaluate(policy: Any, method_arn: str) -> PolicyVerdict:
     """Tell what a policy says about a method.
 
-    Parameters
-    ----------
-    policy : Any
-        A policy document.
-    method_arn : str
-        The method that is asked for.
-
     Raises
     ------
     PolicyError

@@ -19,10 +19,6 @@ class Properties:
 
     Parameters
     ----------
-    logical_id : str
-        The resource.
-    values : Mapping[str, Any]
-        Resolved properties.
     prefix : str
         The path of the property that holds them, for errors.
     """
@@ -48,7 +44,7 @@ class Properties:
 
     @classmethod
     def all_of(cls, template: Template, kind: str) -> list[Properties]:
-        """Give the properties of every resource of a type of `AWS::ApiGateway`."""
+        """Return the properties of every resource of a type of `AWS::ApiGateway`."""
         return [cls.of(template, each) for each in template.resources(f"AWS::ApiGateway::{kind}")]
 
     def where(self, name: str) -> str:
@@ -76,7 +72,7 @@ class Properties:
         )
 
     def get(self, name: str, kind: type[_T], default: _T | None = None) -> _T:
-        """Give a property of this type; a template's numbers and booleans may be strings.
+        """Return a property of this type; a template's numbers and booleans may be strings.
 
         Raises
         ------
@@ -100,7 +96,7 @@ class Properties:
         return value
 
     def one_of(self, name: str, allowed: tuple[str, ...], default: str | None = None) -> str:
-        """Give a property that is one of these words.
+        """Return a property that is one of these words.
 
         Raises
         ------
@@ -117,15 +113,15 @@ class Properties:
         return self._values.get(name) is not None
 
     def mapping(self, name: str) -> Mapping[str, Any]:
-        """Give a property that is an object; {} where it is missing."""
+        """Return a property that is an object; {} where it is missing."""
         return self.get(name, dict, {})
 
     def part(self, name: str) -> Properties:
-        """Give the properties inside a property."""
+        """Return the properties inside a property."""
         return Properties(self.logical_id, self.mapping(name), f"{self._prefix}{name}.")
 
     def parts(self, name: str) -> list[Properties]:
-        """Give the properties inside each item of a property that is a list."""
+        """Return the properties inside each item of a property that is a list."""
         return [
             Properties(self.logical_id, item, f"{self._prefix}{name}[{index}].")
             for index, item in enumerate(self.get(name, list, []))

@@ -82,7 +82,7 @@ class _Reader:
         return str(self._template.resolve({"Ref": logical_id}))
 
     def _paths(self) -> dict[str, str]:
-        """Give the path of each resource by the id that `Ref` gives."""
+        """Return the path of each resource by the id that `Ref` gives."""
         root = str(self._template.resolve({"Fn::GetAtt": [self._api, "RootResourceId"]}))
         open_ones = {self._reference(each.logical_id): each for each in self._all("Resource")}
         paths = {root: ""}

@@ -13,8 +13,6 @@ class Reply:
 
     Parameters
     ----------
-    headers : Sequence[tuple[str, str]]
-        May repeat a name.
     response_type : str
         The type of gateway response where the gateway itself refused, else "".
     """

@@ -80,8 +80,6 @@ class RecordPutter:
 
     Parameters
     ----------
-    put_record : PutRecord
-        Makes the call, and blocks.
     executor : Executor
         Where the calls wait.
     """

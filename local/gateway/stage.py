@@ -25,13 +25,6 @@ _DEFAULT_BURST = 5000
 class StageSettings:
     """The one stage of a template.
 
-    Parameters
-    ----------
-    template : Template
-        What it is part of.
-    api : str
-        The API's logical id, for errors.
-
     Raises
     ------
     TemplateError
@@ -60,7 +53,7 @@ class StageSettings:
         return settings
 
     def throttle(self, path: str, http_method: str) -> RateLimit | None:
-        """Give the limit of a method: its own, or what the stage has for all."""
+        """Return the limit of a method: its own, or what the stage has for all."""
         keys = ((path, http_method), (path, "*"), ("*", http_method), ("*", "*"))
         return next((self._throttles[key] for key in keys if key in self._throttles), None)
 

@@ -18,8 +18,6 @@ class TokenBucket:
 
     Parameters
     ----------
-    throttle : RateLimit
-        Rate and burst.
     clock : Callable[[], float]
         Seconds.
     """
@@ -44,13 +42,7 @@ class TokenBucket:
 
 
 class Throttling:
-    """The buckets of an API: one for each method that has a limit.
-
-    Parameters
-    ----------
-    routes : Iterable[Route]
-        All methods.
-    """
+    """The buckets of an API: one for each method that has a limit."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._buckets = {

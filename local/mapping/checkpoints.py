@@ -31,7 +31,7 @@ class Checkpoint:
         return min(self.lanes, key=int)
 
     def for_lanes(self, count: int) -> Checkpoint:
-        """Give the checkpoint for this many lanes.
+        """Return the checkpoint for this many lanes.
 
         Another count deals the partition keys out anew, and then only what all have settled holds.
         """
@@ -39,20 +39,14 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """The checkpoint of one shard.
-
-    Parameters
-    ----------
-    path : Path
-        Its file.
-    """
+    """The checkpoint of one shard."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written: Checkpoint | None = None
 
     def read(self, lanes: int) -> Checkpoint:
-        """Give the checkpoint for this many lanes."""
+        """Return the checkpoint for this many lanes."""
         try:
             kept = json.loads(self._path.read_text())["lanes"]
         except FileNotFoundError:

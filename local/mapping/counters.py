@@ -34,7 +34,7 @@ class Counters:
                 self._values[name] += amount
 
     def values(self) -> dict[str, int]:
-        """Give all of them."""
+        """Return all of them."""
         with self._lock:
             return dict(self._values)
 
@@ -53,8 +53,6 @@ class MappingProgress:
         The greatest distance from the newest record of a shard.
     in_flight : int
         How many records are read and not settled.
-    counters : dict[str, int]
-        What it did.
     """
 
     idle: bool

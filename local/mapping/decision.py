@@ -80,10 +80,6 @@ class Failure:
 
     Parameters
     ----------
-    records : tuple[StreamRecord, ...]
-        The records.
-    condition : Condition
-        Why.
     invocations : int
         How often they were invoked; at least one, also where they expired before.
     function_error : str | None
@@ -102,8 +98,6 @@ class Decision:
 
     Parameters
     ----------
-    action : Action
-        What it is called.
     settled : tuple[StreamRecord, ...]
         Records that need nothing more, once `failure` was written.
     todo : tuple[Pending, ...]
@@ -182,7 +176,7 @@ def _failed(policy: FailurePolicy, tried: Pending, error: str | None, *, halve: 
 def _first_failure(
     policy: FailurePolicy, records: tuple[StreamRecord, ...], payload: Any
 ) -> int | None:
-    """Give the index of the first failed record; None for none, -1 for all of the batch."""
+    """Return the index of the first failed record; None for none, -1 for all of the batch."""
     if not policy.partial_responses or not isinstance(payload, dict):
         return None
     items = payload.get("batchItemFailures")

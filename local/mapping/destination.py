@@ -27,8 +27,6 @@ class Destination:
 
     Parameters
     ----------
-    settings : MappingSettings
-        The mapping.
     clock : Callable[[], float]
         The time, in seconds since the epoch.
     """

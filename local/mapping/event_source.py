@@ -33,14 +33,6 @@ class EventSourceMapping:
 
     Parameters
     ----------
-    settings : MappingSettings
-        The mapping.
-    invoke : Invoke
-        Calls its function.
-    checkpoints : Path
-        The directory of its checkpoints.
-    backoff : Backoff
-        The waits between retries.
     changes : Changes
         Notified when its progress has changed.
     clock : Callable[[], float]
@@ -108,7 +100,7 @@ class EventSourceMapping:
                 raise MappingFailedError(f"{where}: {error!r}") from error
 
     def progress(self) -> MappingProgress:
-        """Give how far it is."""
+        """Return how far it is."""
         shards = [shard.progress() for shard in self._shards]
         return MappingProgress(
             idle=all(shard.idle for shard in shards),

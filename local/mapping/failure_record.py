@@ -22,14 +22,8 @@ def failure_record(
 
     Parameters
     ----------
-    settings : MappingSettings
-        The mapping.
     shard_id : str
         Where the records came from.
-    failure : Failure
-        What was given up, and why.
-    request_id : str
-        The last invocation's.
     now : float
         The time of the record, in seconds since the epoch.
     """
@@ -65,7 +59,7 @@ def with_payload(
 
 
 def failure_key(settings: MappingSettings, shard_id: str, now: float) -> str:
-    """Give a new key for the record in S3; its prefix cannot be set on AWS either."""
+    """Return a new key for the record in S3; its prefix cannot be set on AWS either."""
     at = datetime.fromtimestamp(now, UTC)
     day, moment = at.strftime("%Y/%m/%d"), at.strftime("%Y-%m-%dT%H.%M.%S")
     return f"aws/lambda/{settings.uuid}/{shard_id}/{day}/{moment}-{uuid.uuid4()}"

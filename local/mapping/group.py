@@ -34,7 +34,7 @@ class Mappings:
             mapping.check()
 
     def status(self) -> dict[str, Any]:
-        """Give how far they are.
+        """Return how far they are.
 
         `idle` with `as_of` T says: what was put on the streams before T is settled.
         """

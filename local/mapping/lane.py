@@ -48,7 +48,7 @@ class Backoff:
     longest: float = 10.0
 
     def seconds(self, failures: int) -> float:
-        """Give the wait after this many failures in a row; none after none."""
+        """Return the wait after this many failures in a row; none after none."""
         if failures == 0:
             return 0.0
         return min(self.longest, self.first * 2.0 ** min(failures - 1, 32))
@@ -73,10 +73,6 @@ class Lane:
 
     Parameters
     ----------
-    tools : LaneTools
-        What it works with.
-    shard_id : str
-        The shard.
     changed : threading.Condition
         The shard's lock; notified when records come or the mapping stops.
     settled : Callable[[Lane], None]

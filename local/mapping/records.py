@@ -52,7 +52,7 @@ def from_kinesis(record: Mapping[str, Any]) -> StreamRecord:
 def as_event(
     records: Iterable[StreamRecord], shard_id: str, settings: MappingSettings
 ) -> dict[str, Any]:
-    """Give the event that the function is called with."""
+    """Return the event that the function is called with."""
     return {
         "Records": [
             {

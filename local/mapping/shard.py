@@ -32,17 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class ShardReader:
-    """One shard of a mapping's stream.
-
-    Parameters
-    ----------
-    tools : LaneTools
-        What its lanes work with.
-    shard_id : str
-        The shard.
-    checkpoint : Path
-        The file of its checkpoint.
-    """
+    """One shard of a mapping's stream."""
 
     def __init__(
         self, tools: LaneTools, client: KinesisClient, shard_id: str, checkpoint: Path
@@ -80,11 +70,11 @@ class ShardReader:
             thread.join(seconds)
 
     def error(self) -> Exception | None:
-        """Give the error that ended one of the threads."""
+        """Return the error that ended one of the threads."""
         return next((lane.error for lane in self._lanes if lane.error), self._error)
 
     def progress(self) -> MappingProgress:
-        """Give how far it is; without counters."""
+        """Return how far it is; without counters."""
         with self._changed:
             in_flight = sum(lane.open for lane in self._lanes)
             idle = not self._found and not in_flight

@@ -16,10 +16,6 @@ class Scanner:
 
     Parameters
     ----------
-    text : str
-        What to read.
-    name : str
-        The template's name, for errors.
     compile_text : Callable[[Scanner], Callable[[Any, list[str]], Any]]
         Compiles a text in a string: expressions hold blocks, and blocks hold expressions.
     first_line : int

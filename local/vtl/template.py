@@ -20,13 +20,6 @@ MAX_TEMPLATE_BYTES = 300 * 1024
 class VtlTemplate:
     """A compiled mapping template.
 
-    Parameters
-    ----------
-    source : str
-        The template's text.
-    name : str
-        How errors call it.
-
     Raises
     ------
     VtlError

@@ -50,8 +50,6 @@ class ArchivedEvent:
         When it reached the stream, in epoch seconds.
     envelope : Envelope | None
         None where the record was no envelope, so that it cannot be replayed.
-    record : bytes
-        That record.
     event_type, reason, explanation : str
         Empty where the line has none.
     """

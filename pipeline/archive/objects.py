@@ -60,11 +60,6 @@ class Objects:
 
     Each range is a request of its own. A job at a low rate would hold a body open for hours, and
     S3 closes a connection that idles.
-
-    Parameters
-    ----------
-    part_bytes : int
-        The length of a range.
     """
 
     def __init__(self, s3: ReadableBucket, bucket: str, *, part_bytes: int = PART_BYTES) -> None:

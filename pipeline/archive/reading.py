@@ -32,8 +32,6 @@ def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[It
 
     Parameters
     ----------
-    key : str
-        The object's key, which tells its kind.
     skip : int
         How many lines to leave out at the start.
     """

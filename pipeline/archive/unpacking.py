@@ -78,8 +78,6 @@ def split_lines(
 
     Parameters
     ----------
-    pieces : Iterable[bytes]
-        The text, cut anywhere.
     longest : int
         The most bytes of a line.
     """

@@ -23,8 +23,6 @@ class Account:
     ----------
     region : str
         Such as `us-west-2`.
-    access_key, secret_key : str
-        The credentials.
     session_token : str
         Empty for those of a user; a role's have one.
     endpoint_url : str

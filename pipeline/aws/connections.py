@@ -60,13 +60,7 @@ def _tls() -> ssl.SSLContext:
 
 
 class Connections:
-    """Keeps connections to an endpoint open, and opens another when all are in use.
-
-    Parameters
-    ----------
-    endpoint : str
-        Scheme, host and port.
-    """
+    """Keeps connections to an endpoint open, and opens another when all are in use."""
 
     def __init__(self, endpoint: str, config: ClientConfig = DEFAULT_CONFIG) -> None:
         parts = urlsplit(endpoint)
@@ -86,8 +80,6 @@ class Connections:
 
         Parameters
         ----------
-        path : str
-            URL-encoded.
         headers : Mapping[str, str]
             All but the length of the body; none may hold a line break.
 

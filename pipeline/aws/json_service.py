@@ -37,16 +37,8 @@ class JsonService:
 
     Parameters
     ----------
-    account : Account
-        Who calls, and where.
-    service : str
-        Endpoint prefix and signing name.
-    target : str
-        What stands before the operation's name in X-Amz-Target.
     version : str
         Of the protocol, `1.0` or `1.1`.
-    config : ClientConfig
-        Timeouts, and the attempts of a single call.
     """
 
     def __init__(

@@ -24,8 +24,6 @@ def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str
 
     Parameters
     ----------
-    path : str
-        URL-encoded.
     headers : Mapping[str, str]
         All but the length of the body; none may hold a line break.
     """

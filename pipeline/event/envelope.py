@@ -33,14 +33,10 @@ class Envelope:
 
     Parameters
     ----------
-    id : str
-        API Gateway's extended request id.
     arrived_ms : int
         When it was accepted, in milliseconds since the epoch.
     source : str
         The route that it came to.
-    ip : str
-        The sender's address.
     body : bytes
         The body, byte for byte.
     key : str

@@ -67,12 +67,8 @@ class Event:
 
     Parameters
     ----------
-    sequence_number, shard_id, arrived
-        As of its record.
     envelope : Envelope
         The request that it came in.
-    source : CompiledSource
-        Whose event it is.
     id : str
         The envelope's id, with the replay job and the place in the request where there are such.
     """

@@ -140,8 +140,6 @@ def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: A
         Whose settings say where it is.
     headers : Mapping[str, str]
         The request's headers by lower-case name.
-    body : Any
-        The parsed event.
     """
     if source.delivery_id_header:
         return headers.get(source.delivery_id_header, "")

@@ -30,13 +30,6 @@ _OPTIONAL_SPACE = " \t"
 def signing_key(settings: Signature, secret: bytes) -> bytes:
     """Make the key from the secret as the sender shows it.
 
-    Parameters
-    ----------
-    settings : Signature
-        How the source signs.
-    secret : bytes
-        One value of the source's parameter.
-
     Raises
     ------
     SecretError
@@ -64,8 +57,6 @@ def sign(
 
     Parameters
     ----------
-    settings : Signature
-        How the source signs.
     secret : bytes
         The shared secret, as the sender shows it.
     body : bytes
@@ -111,8 +102,6 @@ def find_fault(
 
     Parameters
     ----------
-    source : CompiledSource
-        Whose signature it is.
     secrets : Iterable[Sequence[bytes]]
         What may fit: current and previous secret as they are known, then as they are now. The
         next are taken only where none of these fits.

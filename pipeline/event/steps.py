@@ -24,14 +24,8 @@ def examine(
 
     Parameters
     ----------
-    records : Iterable[Record]
-        User records as they were on the stream.
     outcomes : Outcomes
         Takes the outcome of each that does not go on.
-    catalog : Catalog
-        The sources.
-    secrets_of : SecretsOf
-        Their secrets.
 
     Returns
     -------

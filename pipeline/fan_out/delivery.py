@@ -24,13 +24,7 @@ if TYPE_CHECKING:
 
 
 class SqsDelivery:
-    """Delivers messages to the queues that MozDef reads.
-
-    Parameters
-    ----------
-    queue_urls : Mapping[str, str]
-        Queue name to URL.
-    """
+    """Delivers messages to the queues that MozDef reads."""
 
     def __init__(self, sqs: Queue, queue_urls: Mapping[str, str]) -> None:
         self._sqs = sqs
@@ -40,11 +34,6 @@ class SqsDelivery:
         self, events: Sequence[Event], deadline: Deadline
     ) -> tuple[list[Event], list[Outcome]]:
         """Send the message of each event.
-
-        Parameters
-        ----------
-        events : Sequence[Event]
-            Events with their message and queue.
 
         Returns
         -------

@@ -37,11 +37,6 @@ class DeduplicationTable:
     ) -> tuple[dict[str, str], set[str]]:
         """Find which keys were delivered.
 
-        Parameters
-        ----------
-        keys : Sequence[str]
-            Distinct deduplication keys.
-
         Returns
         -------
         tuple[dict[str, str], set[str]]

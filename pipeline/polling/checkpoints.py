@@ -33,10 +33,6 @@ class Lease:
 
     Parameters
     ----------
-    row : str
-        The checkpoint's key.
-    owner : str
-        Who holds it.
     position : str
         The position's JSON.
     not_before : int
@@ -56,8 +52,6 @@ class Checkpoints:
     ----------
     dynamodb : LockTable
         Where tables are.
-    table : str
-        The table's name.
     clock : Callable[[], float]
         Epoch seconds.
     """
@@ -74,8 +68,6 @@ class Checkpoints:
         ----------
         row : str
             `<source>#<feed>`.
-        seconds : float
-            For how long the invocation can last.
         start : str
             The position where there is none yet. It is written at once: a start that is counted
             from now would move on with every poll that fails.

@@ -39,10 +39,6 @@ class Credentials:
 
     Parameters
     ----------
-    source : str
-        The source's name.
-    settings : CredentialSettings
-        In which form requests carry it.
     store : SecretStore
         Where the value is.
     target : Target
@@ -85,13 +81,6 @@ class Credentials:
 
     def headers(self, request: HttpRequest, exchange: Exchange) -> dict[str, str]:
         """Return the headers that prove who makes a request.
-
-        Parameters
-        ----------
-        request : HttpRequest
-            What is asked for.
-        exchange : Callable[[HttpRequest, dict[str, str]], HttpResponse]
-            Sends a request for a token.
 
         Raises
         ------

@@ -24,8 +24,6 @@ def duo_headers(
 
     Parameters
     ----------
-    integration_key, secret_key : str
-        Of an application of the kind "Admin API".
     request : HttpRequest
         Its parameters are those of the query; a body is signed as it is.
     date : str

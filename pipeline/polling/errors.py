@@ -22,13 +22,7 @@ class OutOfTimeError(PollError):
 
 
 class PauseError(PollError):
-    """The sender asks for a pause that is longer than the invocation.
-
-    Parameters
-    ----------
-    seconds : float
-        How long, from now.
-    """
+    """The sender asks for a pause that is longer than the invocation."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"the sender asks for a pause of {seconds:.0f} s")

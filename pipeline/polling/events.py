@@ -36,12 +36,6 @@ class EventWriter:
 
     Parameters
     ----------
-    source : CompiledSource
-        Whose events they are.
-    feed : str
-        The feed's name.
-    stream : StreamWriter
-        The stream.
     archive : ArchiveWriter
         For what the stream cannot take.
     deadline : Deadline
@@ -67,8 +61,6 @@ class EventWriter:
 
         Parameters
         ----------
-        events : Sequence[PageEvent]
-            The page's events.
         now_ms : int
             When they were fetched.
 

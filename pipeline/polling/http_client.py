@@ -33,12 +33,6 @@ class HttpRequest:
 
     Parameters
     ----------
-    method : str
-        GET or POST.
-    url : str
-        Absolute.
-    body : bytes | None
-        Of a POST.
     headers : Mapping[str, str]
         Without those that prove who asks.
     """
@@ -63,8 +57,6 @@ class HttpClient:
 
     Parameters
     ----------
-    origin : Origin
-        Scheme, host and port.
     largest_answer : int
         Bytes of a body at most.
     """
@@ -83,8 +75,6 @@ class HttpClient:
         ----------
         request : HttpRequest
             Its URL's origin was compared by the caller; only its path and query are used.
-        headers : Mapping[str, str]
-            Those that prove who asks.
         deadline : Deadline
             Bounds every wait.
 

@@ -22,10 +22,6 @@ def asked_pause(
 
     Parameters
     ----------
-    answer : HttpResponse
-        What came back.
-    settings : RateLimitSettings | None
-        Which headers count the requests that are left.
     now : float
         Epoch seconds.
     refusals : int

@@ -40,12 +40,8 @@ class Walk:
 
     Parameters
     ----------
-    feed : FeedSettings
-        How the API is described.
     target : Target
         Where it is.
-    headers : Mapping[str, str]
-        Sent with every request.
     """
 
     feed: FeedSettings
@@ -112,14 +108,6 @@ class Walk:
 
         Parameters
         ----------
-        position : Position
-            Of the page.
-        page : Page
-            What it held.
-        answer : HttpResponse
-            For its headers.
-        url : str
-            What gave the answer.
         asked : int
             When it was asked for, in milliseconds since the epoch.
 

@@ -43,18 +43,12 @@ class Services:
 
     Parameters
     ----------
-    catalog : Catalog
-        The sources.
     targets : Mapping[str, Target]
         Where their APIs are.
-    secrets : SecretStore
-        Their credentials.
     checkpoints : Checkpoints
         How far each feed was fetched.
     kinesis : TargetStream
         Where streams are.
-    stream : str
-        The stream's name.
     archive : ArchiveWriter
         For events that no record can hold.
     clock : Callable[[], float]
@@ -84,13 +78,7 @@ class _Poll:
 
 
 class Poller:
-    """Polls feeds.
-
-    Parameters
-    ----------
-    services : Services
-        What polls need.
-    """
+    """Polls feeds."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -102,13 +90,6 @@ class Poller:
 
     def poll(self, source: str, feed: str, deadline: Deadline) -> Report:
         """Fetch what is new in a feed, as far as the time allows.
-
-        Parameters
-        ----------
-        source, feed : str
-            Their names.
-        deadline : Deadline
-            Of the invocation.
 
         Returns
         -------

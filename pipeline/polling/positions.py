@@ -52,10 +52,6 @@ def read_position(text: str, feed: FeedSettings, row: str) -> Position:
     ----------
     text : str
         The attribute `position` of the checkpoint.
-    feed : FeedSettings
-        How the feed is described now.
-    row : str
-        The checkpoint's key, for the message.
 
     Raises
     ------

@@ -15,8 +15,6 @@ class Report:
 
     Parameters
     ----------
-    source, feed : str
-        Their names.
     outcome : str
         `drained`, `out of time`, `paused`, `skipped` (another poll holds the lock) or `failed`.
     pages, events : int
@@ -25,8 +23,6 @@ class Report:
         How many went to the archive, under `rejected/`, because no record can hold them.
     lag_seconds : float | None
         How long ago the feed was known to be complete: 0 when it was drained, None when skipped.
-    error : PipelineError | None
-        Why it failed.
     """
 
     source: str

@@ -32,12 +32,6 @@ class Session:
     ----------
     client : HttpClient
         Bound to the API's origin.
-    credentials : Credentials
-        Of its source.
-    rate_limit : RateLimitSettings | None
-        Which headers count the requests that are left.
-    deadline : Deadline
-        Of the invocation.
     clock : Callable[[], float]
         Epoch seconds.
     """

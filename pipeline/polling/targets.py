@@ -42,8 +42,6 @@ class Target:
     ----------
     base_url : str
         With its variables filled in, without a slash at the end.
-    variables : Mapping[str, str]
-        For the paths of feeds.
     start_hours_ago : int | None
         Where the very first poll begins; None takes the source's own.
     """
@@ -127,14 +125,10 @@ def follow(current: str, target: str, origin: Origin, what: str) -> str:
 
     Parameters
     ----------
-    current : str
-        The URL that the answer came from.
     target : str
         What the answer names; it may be relative.
     origin : Origin
         Where it must be.
-    what : str
-        What named it, for the message.
 
     Raises
     ------

@@ -22,8 +22,6 @@ def source_of(catalog: Catalog, resource: str) -> CompiledSource:
 
     Parameters
     ----------
-    catalog : Catalog
-        The sources of the deployment.
     resource : str
         The route as API Gateway names it, such as `/github`.
 
@@ -60,8 +58,6 @@ def has_token(source: CompiledSource, secrets: SecretStore, given: str) -> bool:
 
     Parameters
     ----------
-    source : CompiledSource
-        A source with a token.
     secrets : SecretStore
         Where the current and the previous token are.
     given : str

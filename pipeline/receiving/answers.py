@@ -21,12 +21,8 @@ class Answer:
 
     Parameters
     ----------
-    status : int
-        The HTTP status.
     body : Mapping[str, str]
         The JSON object that the sender gets.
-    verdict : Verdict
-        What became of the request.
     reason : str
         The word for it, where the request was not taken.
     explanation : str
@@ -69,24 +65,12 @@ def denied(status: int, error: str, message: str, explanation: str = "") -> Answ
     ----------
     status : int
         The HTTP status, 400 to 499.
-    error : str
-        A word for programs.
-    message : str
-        A sentence for people.
-    explanation : str
-        For the log alone.
     """
     return Answer(status, _error(error, message), Verdict.DENIED, error, explanation)
 
 
 def unavailable(explanation: str) -> Answer:
-    """Say that the fault is on this side; never with 4xx, after which some senders give up.
-
-    Parameters
-    ----------
-    explanation : str
-        For the log alone.
-    """
+    """Say that the fault is on this side; never with 4xx, after which some senders give up."""
     message = "The event was not taken. Send it again."
     body = _error("unavailable", message)
     return Answer(503, body, Verdict.UNAVAILABLE, "unavailable", explanation)

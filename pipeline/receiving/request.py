@@ -32,14 +32,8 @@ class Request:
 
     Parameters
     ----------
-    source : CompiledSource
-        Whose route it came to.
-    id : str
-        API Gateway's extended request id.
     arrived_ms : int
         When it came, in milliseconds since the epoch.
-    ip : str
-        The sender's address.
     headers : Mapping[str, str]
         All of them by lower-case name, the token included: never printed.
     body : bytes
@@ -69,15 +63,7 @@ class Request:
 
 
 def read_request(event: Mapping[str, Any], source: CompiledSource) -> Request:
-    """Read the event of a Lambda proxy integration.
-
-    Parameters
-    ----------
-    event : Mapping[str, Any]
-        As API Gateway REST sends it.
-    source : CompiledSource
-        Whose route it came to.
-    """
+    """Read the event of a Lambda proxy integration."""
     context = event["requestContext"]
     return Request(
         source=source,
@@ -127,8 +113,6 @@ def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
 
     Parameters
     ----------
-    request : Request
-        The request, of whose body nothing was read yet.
     secrets : SecretStore
         Where token and signing secret are.
 

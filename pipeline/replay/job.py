@@ -56,8 +56,6 @@ class JobPosition:
         The object; empty at the very start.
     line : int | None
         The last line that was dealt with; None when the object is done.
-    size : int
-        The object's size.
     """
 
     key: str = ""

@@ -30,8 +30,6 @@ def select(listing: ArchiveListing, wanted: Filter, after: str = "") -> Iterator
 
     Parameters
     ----------
-    wanted : Filter
-        Its kinds, sources and times narrow the listing.
     after : str
         Only objects whose keys come after this one.
 

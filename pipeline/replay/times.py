@@ -20,8 +20,6 @@ def parse_time(text: str, now: datetime) -> datetime:
 
     Parameters
     ----------
-    text : str
-        What the operator wrote.
     now : datetime
         What `2h` is counted from.
 

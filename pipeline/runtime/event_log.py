@@ -44,13 +44,6 @@ def log_events(logger: Logger, outcomes: Sequence[Outcome]) -> None:
     """Log the ids of events by what became of them, and some rejected ones each by itself.
 
     Neither a body nor the explanation of a rejection, which can quote one, is in a line.
-
-    Parameters
-    ----------
-    logger : Logger
-        The handler's.
-    outcomes : Sequence[Outcome]
-        What stands of a batch.
     """
     for kind in (
         OutcomeKind.DELIVERED,

@@ -92,17 +92,7 @@ def emit_batch(consumer: str, *, settled: bool) -> None:
 
 
 def emit_answer(source: str, verdict: Verdict, reason: str = "") -> None:
-    """Write what became of one request at the receiver.
-
-    Parameters
-    ----------
-    source : str
-        The source's name.
-    verdict : Verdict
-        What became of it.
-    reason : str
-        Why it was denied.
-    """
+    """Write what became of one request at the receiver."""
     _write({"source": source}, {ANSWER_NAMES[verdict]: 1})
     if verdict is Verdict.DENIED:
         _write({"source": source, "reason": reason}, {DENIED_BY_REASON: 1})

@@ -26,8 +26,6 @@ class SecretStore:
 
     Parameters
     ----------
-    ssm : Parameters
-        The Parameter Store.
     project, stage : str
         Parts of the parameters' names: `/<project>/<source>/<stage>/<kind>`.
     clock : Callable[[], float]
@@ -53,8 +51,6 @@ class SecretStore:
 
         Parameters
         ----------
-        source : str
-            The source's name.
         kind : str
             `auth_token` or `signing_secret`.
         refresh : bool

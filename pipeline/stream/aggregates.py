@@ -66,8 +66,6 @@ class Packer:
 
     Parameters
     ----------
-    shards : ShardMap
-        Tells the shard of a partition key.
     largest_record : int
         What the stream takes at most, partition key included.
     """
@@ -82,13 +80,6 @@ class Packer:
 
     def add(self, key: str, data: bytes) -> bool:
         """Take an event.
-
-        Parameters
-        ----------
-        key : str
-            Its partition key.
-        data : bytes
-            Its envelope.
 
         Returns
         -------

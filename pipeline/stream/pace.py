@@ -31,8 +31,6 @@ class Pace:
         Seconds, from any start.
     sleep : Callable[[float], None]
         Waits some seconds.
-    tick : Callable[[], None]
-        Called every now and then during a wait.
     """
 
     def __init__(

@@ -72,13 +72,6 @@ class StreamWriter:
     def add(self, key: str, data: bytes, _: object = None, /) -> bool:
         """Take an envelope; False when no record can hold it.
 
-        Parameters
-        ----------
-        key : str
-            Its partition key.
-        data : bytes
-            Its record.
-
         Raises
         ------
         StreamError

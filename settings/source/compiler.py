@@ -36,8 +36,6 @@ def write_compiled_catalog(
         The sources of one deployment, by name.
     directory : Path
         Where the package's folder is made.
-    package_name : str
-        The package's name.
     """
     package = directory / package_name
     package.mkdir(parents=True, exist_ok=True)

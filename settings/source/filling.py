@@ -42,15 +42,6 @@ class CompileError(PipelineError):
 def compiled_as(kind: type[Compiled], settings: object, **given: object) -> Compiled:
     """Return what a step declares, filled from a model.
 
-    Parameters
-    ----------
-    kind : type[Compiled]
-        The dataclass that declares it.
-    settings : object
-        The model.
-    **given : object
-        Fields that are no setting.
-
     Raises
     ------
     CompileError

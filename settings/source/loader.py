@@ -125,8 +125,6 @@ def load_sources(names: Sequence[str], private: Path | None = None) -> dict[str,
 
     Parameters
     ----------
-    names : Sequence[str]
-        Names of sources.
     private : Path | None
         A directory of further source folders, such as `config/sources`.
 

@@ -53,7 +53,7 @@ class Synthesized:
         return document
 
     def all(self, resource_type: str) -> dict[str, dict[str, Any]]:
-        """Give the properties of each resource of a type, by logical id."""
+        """Return the properties of each resource of a type, by logical id."""
         return {
             logical_id: resource.get("Properties", {})
             for logical_id, resource in self.document["Resources"].items()
@@ -61,13 +61,13 @@ class Synthesized:
         }
 
     def one(self, resource_type: str, containing: str = "") -> tuple[str, dict[str, Any]]:
-        """Give the one resource of a type whose logical id contains this."""
+        """Return the one resource of a type whose logical id contains this."""
         found = [item for item in self.all(resource_type).items() if containing in item[0]]
         assert len(found) == 1, f"{resource_type}: {[logical_id for logical_id, _ in found]}"
         return found[0]
 
     def asset(self, key: str) -> Path:
-        """Give the folder of an asset by its S3 key."""
+        """Return the folder of an asset by its S3 key."""
         return self.folder / f"asset.{key.removesuffix('.zip')}"
 
 

@@ -87,7 +87,7 @@ class DeliveryAssembly:
         return found
 
     def actions(self, stage: str) -> list[list[str]]:
-        """Give the names of a stage's actions, in the order in which they run."""
+        """Return the names of a stage's actions, in the order in which they run."""
         (found,) = [one for one in self.pipeline["Stages"] if one["Name"] == stage]
         order: dict[int, list[str]] = {}
         for action in found["Actions"]:
@@ -95,7 +95,7 @@ class DeliveryAssembly:
         return [sorted(order[number]) for number in sorted(order)]
 
     def build_spec(self, containing: str) -> dict[str, Any]:
-        """Give what a CodeBuild project runs."""
+        """Return what a CodeBuild project runs."""
         (found,) = [
             project
             for name, project in self.all("AWS::CodeBuild::Project").items()
@@ -137,13 +137,13 @@ def synthesize_config(config: Path, layer: Path) -> None:
 
 
 def assembly_of(config: Path) -> DeliveryAssembly:
-    """Give what `synthesize_config` wrote."""
+    """Return what `synthesize_config` wrote."""
     (template,) = (config / "cdk.out").glob("*-delivery.template.json")
     return DeliveryAssembly(config / "cdk.out", template)
 
 
 def granted(policy: dict[str, Any]) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Give each action with its resource and the conditions."""
+    """Return each action with its resource and the conditions."""
     for statement in statements(policy):
         for action in statement["Action"]:
             for resource in statement["Resource"]:

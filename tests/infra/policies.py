@@ -42,7 +42,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def granted(role: dict[str, Any]) -> set[tuple[str, str]]:
-    """Give each action with the resource that it is allowed on, written out."""
+    """Return each action with the resource that it is allowed on, written out."""
     return {
         (action, written(resource))
         for policy in role["Policies"]

@@ -51,7 +51,7 @@ def run_here(*arguments: object, stdin: str = "") -> Done:
 def make_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Done]:
-    """Give a function that runs the command line with arguments and standard input."""
+    """Return a function that runs the command line with arguments and standard input."""
 
     def run(*arguments: object, stdin: str = "") -> Done:
         monkeypatch.setattr(sys, "argv", ["mozdef-ef", *map(str, arguments)])

@@ -39,14 +39,14 @@ class Block:
     replaces: tuple[str, ...]
 
     def commands(self) -> Iterator[tuple[str, str]]:
-        """Give each command of a `console` block, with the output that the page shows."""
+        """Return each command of a `console` block, with the output that the page shows."""
         for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             yield command, output
 
 
 def read_blocks(page: Path) -> list[Block]:
-    """Give the fenced blocks of a page, in their order."""
+    """Return the fenced blocks of a page, in their order."""
     blocks = []
     for found in _FENCE.finditer(page.read_text(encoding="utf-8")):
         indent = len(found["indent"])

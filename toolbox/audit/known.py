@@ -26,8 +26,6 @@ class KnownElsewhere:
     failed : Iterable[str]
         Ids of the events in the failure records of the fan-out's mapping. They are kept in
         memory: there are few, or there is an incident.
-    delivered : Callable[[Received], bool]
-        Asks the deduplication table about one event.
     """
 
     def __init__(self, failed: Iterable[str], delivered: Callable[[Received], bool]) -> None:

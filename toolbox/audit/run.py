@@ -63,10 +63,6 @@ class Audit:
 
     Parameters
     ----------
-    known : KnownElsewhere
-        What is known of events that the ledger lacks.
-    grace_seconds : float
-        A younger event may still be on its way.
     clock : Callable[[], float]
         Epoch seconds.
     """

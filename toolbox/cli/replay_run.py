@@ -56,13 +56,7 @@ def default_rate(where: RunningDeployment) -> tuple[float, float]:
 
 @contextmanager
 def sending(plan: ReplayPlan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
-    """Return a replayer that puts events on the stream, with a progress bar.
-
-    Parameters
-    ----------
-    on_tick : Callable[[], None]
-        Called now and then, during waits too.
-    """
+    """Return a replayer that puts events on the stream, with a progress bar."""
     pace, writer = _writer(plan)
     with _progress() as bar:
         show = _Display(bar, plan.job)
@@ -124,11 +118,6 @@ def _progress() -> Progress:
 
 def report(job: Job, *, as_json: bool, resume: str) -> None:
     """Say what became of a job, and end with its exit status.
-
-    Parameters
-    ----------
-    resume : str
-        The command that goes on with it.
 
     Raises
     ------

@@ -30,11 +30,6 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
     """Return why the previous value must stay, and for how long, from the sender's switch on.
 
     They follow one another, so it must stay for their sum.
-
-    Parameters
-    ----------
-    retention_hours : int
-        How long a record stays on the stream.
     """
     settings = source.settings
     caches = NeededSpan(int(MAX_AGE_SECONDS), "functions keep a secret so long")

@@ -33,10 +33,6 @@ class Need:
 
     Parameters
     ----------
-    what : str
-        The thing.
-    amount : float
-        How much of it.
     limit : float
         The quota of a new account.
     then : str

@@ -49,8 +49,6 @@ class Ticket:
         `rejected`, `failed`, or `unreadable` for a message that is no notification.
     since : float
         When the first notification was sent, in epoch seconds.
-    size : int
-        The object's size as notified.
     messages : dict[str, str]
         Its notifications: message id to receipt handle.
     """
@@ -69,13 +67,7 @@ def ticket_id(key: str) -> str:
 
 
 class DeadLetters:
-    """Holds the queue's tickets hidden from others, and gives back those that remain.
-
-    Parameters
-    ----------
-    url : str
-        The dead-letter queue.
-    """
+    """Holds the queue's tickets hidden from others, and gives back those that remain."""
 
     def __init__(self, sqs: TicketQueue, url: str, bucket: str) -> None:
         self._sqs = sqs

@@ -33,13 +33,7 @@ class HandshakeTrial:
     answer: dict[str, str]
 
     def is_answered(self, api: str) -> bool:
-        """Ask it, and tell whether the answer is right.
-
-        Parameters
-        ----------
-        api : str
-            Base URL of the front door.
-        """
+        """Ask it, and tell whether the answer is right."""
         host = api.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=30)
         try:
@@ -65,8 +59,6 @@ def sender_parts(
     ----------
     sources : Mapping[str, LoadedSource]
         By name; all of `SENDERS` must be there.
-    secrets : Mapping[str, str]
-        Source to secret.
     now : Callable[[], float]
         Epoch seconds.
     """
@@ -101,8 +93,6 @@ def handshakes(
 
     Parameters
     ----------
-    secrets : Mapping[str, str]
-        Source to secret.
     now : float
         Epoch seconds.
     """

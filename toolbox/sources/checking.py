@@ -36,8 +36,6 @@ class CheckedSample:
 
     Parameters
     ----------
-    source, sample : str
-        Their names.
     expected, actual : str
         How it had to end, and how it ended, in the same words.
     faults : tuple[str, ...]

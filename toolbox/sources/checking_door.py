@@ -38,8 +38,6 @@ class Door:
     ----------
     loaded, source : LoadedSource, CompiledSource
         The source, as its settings and compiled.
-    secrets : SecretStore
-        Its secrets.
     """
 
     loaded: LoadedSource
@@ -53,14 +51,8 @@ class Door:
 
         Parameters
         ----------
-        sent : samples.SampleRequest
-            The request as its sender makes it.
-        name : str
-            Stands for the id that API Gateway gives it.
         arrived_ms : int
             When it comes, in milliseconds since the epoch.
-        sender : str
-            The address that it comes from.
         """
         lower = {key.lower(): value for key, value in sent.headers.items()}
         request = Request(self.source, name, arrived_ms, sender, lower, sent.body)

@@ -67,13 +67,6 @@ class Proposal:
 def parse_sample(name: str, content: bytes) -> Any:
     """Parse a sample as the pipeline parses a body.
 
-    Parameters
-    ----------
-    name : str
-        For the message.
-    content : bytes
-        The sample.
-
     Raises
     ------
     InferenceError

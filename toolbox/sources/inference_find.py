@@ -33,12 +33,8 @@ class Found:
 
     Parameters
     ----------
-    path : str
-        Dotted.
     values : tuple[str, ...]
         What stands there: distinct values, the first few.
-    why : str
-        For whoever checks it.
     others : tuple[str, ...]
         Other paths that could be meant.
     """

@@ -21,13 +21,7 @@ _ORDER = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 
 def infer_schema(values: Sequence[Any]) -> dict[str, Any]:
-    """Return a schema that accepts each of these objects, and what is like them.
-
-    Parameters
-    ----------
-    values : Sequence[Any]
-        Parsed events, one or more.
-    """
+    """Return a schema that accepts each of these objects, and what is like them."""
     return {"$schema": DRAFT, **_Inference().of(values, 0)}
 
 
@@ -38,8 +32,6 @@ def required_paths(paths: Iterable[str], events: Sequence[Any]) -> dict[str, Any
     ----------
     paths : Iterable[str]
         Dotted paths that each event has.
-    events : Sequence[Any]
-        Parsed events.
     """
     schema: dict[str, Any] = {"$schema": DRAFT, "type": "object"}
     for path in paths:

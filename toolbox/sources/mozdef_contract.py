@@ -75,13 +75,7 @@ _TEXTS = ("processname", "hostname", "category", "source", "summary", "processid
 
 
 def violations(event: Any) -> list[str]:
-    """Return each rule that a message breaks; none where MozDef's worker takes it as it is.
-
-    Parameters
-    ----------
-    event : Any
-        The parsed message.
-    """
+    """Return each rule that a message breaks; none where MozDef's worker takes it as it is."""
     if not isinstance(event, dict):
         return [f"the message is no object but {type(event).__name__}: it is deleted"]
     return [*_keys(event), *_values(event), *_times(event)]

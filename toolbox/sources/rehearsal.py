@@ -97,10 +97,6 @@ class Rehearsal:
 
     Parameters
     ----------
-    sources : Mapping[str, LoadedSource]
-        The sources.
-    catalog : Catalog
-        The same, compiled.
     known_secrets : tuple[str, ...]
         The current secret of each source, and the previous one after it.
     now : float | None

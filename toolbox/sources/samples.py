@@ -100,8 +100,6 @@ class LoadedSample:
 
         Parameters
         ----------
-        secrets : tuple[str, ...]
-            The current secret, and the previous one after it.
         now : float
             Epoch seconds, for schemes that sign the time.
         """
@@ -136,12 +134,6 @@ def authenticate(
 
     Parameters
     ----------
-    source : LoadedSource
-        Whose scheme is used.
-    secret : str
-        The token, or the signing secret.
-    body : bytes
-        What is signed.
     now : float
         Epoch seconds.
     stale : bool

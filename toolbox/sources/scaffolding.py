@@ -55,10 +55,6 @@ class Scaffold:
 
     Parameters
     ----------
-    folder : Path
-        The source's folder.
-    proposal : Proposal
-        What was inferred.
     settings : Mapping[str, Any]
         What is in `source.yaml`.
     notes : tuple[str, ...]
@@ -104,10 +100,6 @@ def scaffold(
 
     Parameters
     ----------
-    name : str
-        The source's name, which is its route.
-    given : Sequence[Given]
-        Samples of what the sender sends.
     directory : Path
         Where the folder is made.
     choices : Choices

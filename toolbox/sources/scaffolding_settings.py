@@ -25,8 +25,6 @@ class Choices:
 
     Parameters
     ----------
-    title : str
-        One line.
     authentication : Literal["token", "hmac"]
         How the sender proves who it is.
     header, prefix : str
@@ -51,10 +49,6 @@ def make_settings(
     ----------
     choices : Choices
         What the samples cannot tell.
-    proposal : Proposal
-        What they tell.
-    like : LoadedSource | None
-        A source to start from.
     """
     settings: dict[str, Any] = {"version": 1, "title": choices.title}
     if like is None:
@@ -128,10 +122,6 @@ def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -
     ----------
     settings : Mapping[str, Any]
         What `make_settings` gave, with schemas.
-    proposal : Proposal
-        Why they are as they are.
-    like : str | None
-        The source that they were copied from.
     """
     comments = _comments(settings, proposal, like)
     order = ["version", "title", *(key for key in settings if key not in {"version", "title"})]

@@ -76,8 +76,6 @@ def make_requests(
     ----------
     files : Sequence[Path]
         Payloads; none means the source's samples.
-    secret : str
-        The token or the signing secret.
     count : int | None
         How many; once through the payloads when None.
     duplicate_every : int

@@ -59,8 +59,6 @@ async def send_all(
 
     Parameters
     ----------
-    api : str
-        Base URL of the front door.
     outgoing : Iterable[Outgoing]
         May be endless; it is read as requests are sent.
     rate : float | None

@@ -26,8 +26,6 @@ class SourceState:
 
     Parameters
     ----------
-    name : str
-        The source.
     per_minute : Mapping[str, float]
         The counters, each on average over the last minutes.
     last_event : float | None
@@ -78,16 +76,10 @@ class Status:
 
     Parameters
     ----------
-    deployment : str
-        How to speak of it.
     as_of : float
         When, in epoch seconds.
     minutes : int
         Over how many minutes rates are averages.
-    sources, consumers, queues, feeds
-        Its parts.
-    tickets : QueueState
-        The dead-letter queue.
     alarms : tuple[str, ...] | None
         The alarms that are on; None where no alarm watches.
     """

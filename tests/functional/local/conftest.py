@@ -34,7 +34,7 @@ def state(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def patched_sqs() -> Iterator[Any]:
-    """Give the emulator's SQS module in this process, patched and empty."""
+    """Return the emulator's SQS module in this process, patched and empty."""
     from ministack.services import sqs
 
     emulator_patches.apply()

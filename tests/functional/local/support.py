@@ -208,7 +208,7 @@ def wait_for(reached: Callable[[], bool], what: str) -> None:
 
 
 def wait_for_status(state: Path, reached: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Give the status file of a runtime, once it says so."""
+    """Return the status file of a runtime, once it says so."""
     status: dict[str, Any] = {}
 
     def says_so() -> bool:

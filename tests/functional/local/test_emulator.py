@@ -60,6 +60,6 @@ def test_ports_are_the_loopback_interfaces_alone(tmp_path: Path) -> None:
 
 
 def _listening(pid: int) -> set[str]:
-    """Give what a process listens on, from what the kernel says."""
+    """Return what a process listens on, from what the kernel says."""
     found = psutil.Process(pid).net_connections("inet")
     return {f"{one.laddr.ip}:{one.laddr.port}" for one in found if one.status == psutil.CONN_LISTEN}

@@ -35,7 +35,7 @@ class Queue:
         return dict(found["Attributes"])
 
     def counts(self) -> tuple[int, int, int]:
-        """Give how many messages are visible, in flight, and delayed."""
+        """Return how many messages are visible, in flight, and delayed."""
         found = self.attributes("All")
         name = "ApproximateNumberOfMessages"
         visible, in_flight, delayed = (

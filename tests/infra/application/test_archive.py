@@ -11,7 +11,7 @@ TICKETS_LIVE_DAYS = 14
 
 
 def rules(stack: Synthesized) -> dict[str, dict[str, Any]]:
-    """Give each lifecycle rule by its prefix; that of the whole bucket by an empty one."""
+    """Return each lifecycle rule by its prefix; that of the whole bucket by an empty one."""
     _, bucket = stack.one("AWS::S3::Bucket")
     found = bucket["LifecycleConfiguration"]["Rules"]
     assert {rule["Status"] for rule in found} == {"Enabled"}
@@ -21,7 +21,7 @@ def rules(stack: Synthesized) -> dict[str, dict[str, Any]]:
 
 
 def expiry(stack: Synthesized) -> dict[str, int]:
-    """Give after how many days what is under a prefix goes."""
+    """Return after how many days what is under a prefix goes."""
     return {
         prefix: rule["ExpirationInDays"]
         for prefix, rule in rules(stack).items()
@@ -79,7 +79,7 @@ def test_versions_and_unfinished_uploads_do_not_pile_up(stack: Synthesized) -> N
 
 
 def notified(stack: Synthesized) -> dict[str, Any]:
-    """Give the queue that is told of new objects, by prefix."""
+    """Return the queue that is told of new objects, by prefix."""
     _, bucket = stack.one("AWS::S3::Bucket")
     assert set(bucket["NotificationConfiguration"]) == {"QueueConfigurations"}
     queues = {}

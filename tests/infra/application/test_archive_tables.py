@@ -33,7 +33,7 @@ def tables(stack: Synthesized) -> dict[str, dict[str, Any]]:
 
 
 def table_parameters(stack: Synthesized) -> dict[str, dict[str, Any]]:
-    """Give each table's properties."""
+    """Return each table's properties."""
     return {name: table["Parameters"] for name, table in tables(stack).items()}
 
 
@@ -46,7 +46,7 @@ def partitions(table: dict[str, Any]) -> dict[str, str]:
 
 
 def lines() -> dict[str, list[dict[str, Any]]]:
-    """Give lines as the archive writes them, of each form that there is."""
+    """Return lines as the archive writes them, of each form that there is."""
     events = [
         Record("1", "shard", 1.0, data, envelope=decode_envelope(data))
         for data in (generic({}), generic(b"\xff"))
@@ -150,7 +150,7 @@ def test_the_workgroup_decides_where_results_go(stack: Synthesized) -> None:
 
 
 def names(query: str) -> set[str]:
-    """Give the columns that a query names, each with the table before it where it says one."""
+    """Return the columns that a query names, each with the table before it where it says one."""
     text = re.sub(r"'[^']*'", "''", query)
     aliases = set(re.findall(r"\bAS (\w+)", text))
     words = set(re.findall(r"\b(?:\w+\.)?[A-Za-z_]\w*\b", text))

@@ -36,7 +36,7 @@ LEFT_OUT = {
 
 
 def known_part(document: dict[str, Any]) -> dict[str, Any]:
-    """Give the template without what the emulator does not know; references become text."""
+    """Return the template without what the emulator does not know; references become text."""
     gone = {
         name for name, resource in document["Resources"].items() if resource["Type"] in LEFT_OUT
     }

@@ -30,7 +30,7 @@ WITH_ASTERISK = {
 
 
 def policies(node: Any, path: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give where each policy is, the key that holds it, and the policy."""
+    """Return where each policy is, the key that holds it, and the policy."""
     match node:
         case dict():
             for key, value in node.items():

@@ -33,7 +33,7 @@ def definition(stack: Synthesized) -> Definition:
 
 
 def flows(flow: Definition) -> Iterator[Definition]:
-    """Give a flow of states, and those inside its map states."""
+    """Return a flow of states, and those inside its map states."""
     yield flow
     for state in flow["States"].values():
         if "ItemProcessor" in state:

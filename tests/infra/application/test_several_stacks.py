@@ -127,7 +127,7 @@ def test_headers_that_differ_by_a_hyphen_have_authorizers_of_their_own(
 
 
 def characters(role: dict[str, Any]) -> int:
-    """Give about the size of a role's policies; IAM does not count white space."""
+    """Return about the size of a role's policies; IAM does not count white space."""
     return sum(
         len(json.dumps({**statement, "Resource": [written(one) for one in statement["Resource"]]}))
         for policy in role.get("Policies", [])

@@ -39,7 +39,7 @@ JSON_TYPE = {"integration.request.header.Content-Type": "'application/x-amz-json
 
 
 def kinesis(**changes: Any) -> dict[str, Any]:
-    """Give an integration that puts the untouched body on a stream."""
+    """Return an integration that puts the untouched body on a stream."""
     return {
         "Type": "AWS",
         "IntegrationHttpMethod": "POST",
@@ -60,7 +60,7 @@ def kinesis(**changes: Any) -> dict[str, Any]:
 
 
 def mock(response: str = "", request: str = '{"statusCode": 200}', **changes: Any) -> Any:
-    """Give a mock integration that renders a response template."""
+    """Return a mock integration that renders a response template."""
     return {
         "Type": "MOCK",
         "PassthroughBehavior": "NEVER",
@@ -124,7 +124,7 @@ class ApiTemplate:
         return {"AuthorizationType": "CUSTOM", "AuthorizerId": {"Ref": name}}
 
     def template(self) -> Template:
-        """Give the template."""
+        """Return the template."""
         return Template({"Resources": self.resources}, "test", REGION)
 
 
