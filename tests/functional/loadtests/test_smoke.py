@@ -268,20 +268,11 @@ def test_the_load_test_fails_where_answers_are_wrong(
     assert "threshold exceeded: error rate: 9" in done.stderr or "100.000%" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("mix", "said"),
-    [
-        ("nowhere=1", "no such source"),
-        ("github=x", "expected name=weight"),
-        ("github=0", "above 0"),
-    ],
-)
-def test_a_mix_that_is_none_is_told(
-    running: Running, private_sources: Path, mix: str, said: str
-) -> None:
-    done = locust(running, private_sources, "--mix", mix)
+def test_a_mix_that_is_none_is_told(running: Running, private_sources: Path) -> None:
+    """One of the mistakes that `parse_mix` finds, as locust's own process tells it."""
+    done = locust(running, private_sources, "--mix", "nowhere=1")
     assert done.returncode != 0
-    assert said in done.stderr
+    assert "no such source" in done.stderr
 
 
 def test_nothing_that_runs_is_wrong_usage(tmp_path: Path) -> None:

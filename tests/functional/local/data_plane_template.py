@@ -59,5 +59,5 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
-def small_data_plane() -> Template:
-    return Template(DOCUMENT, "MozDef-EF-test", REGION)
+def small_data_plane(stack: str = "MozDef-EF-test") -> Template:
+    return Template(DOCUMENT, stack, REGION)

@@ -15,14 +15,14 @@ from tests.functional.local.data_plane_template import small_data_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 REGION = "us-west-2"
 
 
-@pytest.fixture
-def emulator(tmp_path: Path) -> Iterator[Emulator]:
-    with Emulator(tmp_path, region=REGION) as started:
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """One for all tests: each creates a stack of its own."""
+    with Emulator(tmp_path_factory.mktemp("emulator"), region=REGION) as started:
         yield started
 
 
@@ -49,7 +49,7 @@ def test_everything_is_created_as_the_template_says(emulator: Emulator) -> None:
 
 
 def test_a_rejected_object_puts_a_ticket_into_the_queue(emulator: Emulator) -> None:
-    template = small_data_plane()
+    template = small_data_plane("MozDef-EF-tickets")
     provision(template, emulator)
     s3 = emulator.client("s3")
     bucket = template.physical_ids["Bucket"]
@@ -72,7 +72,7 @@ def test_a_rejected_object_puts_a_ticket_into_the_queue(emulator: Emulator) -> N
 
 
 def test_a_message_of_one_mebibyte_goes_through(emulator: Emulator) -> None:
-    template = small_data_plane()
+    template = small_data_plane("MozDef-EF-large")
     provision(template, emulator)
 
     sent = emulator.client("sqs").send_message_batch(

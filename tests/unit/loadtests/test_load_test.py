@@ -138,7 +138,13 @@ def test_real_payloads_and_small_events_are_signed_and_each_its_own(
 
 @pytest.mark.parametrize(
     ("mix", "said"),
-    [("github:unreal", "expected one of samples, real, small after"), ("absent:real", "no such")],
+    [
+        ("github:unreal", "expected one of samples, real, small after"),
+        ("absent:real", "no such"),
+        ("nowhere=1", "no such source"),
+        ("github=x", "expected name=weight"),
+        ("github=0", "above 0"),
+    ],
 )
 def test_contents_that_are_not_known_are_told(mix: str, said: str) -> None:
     with pytest.raises(NoTargetError, match=said):
