@@ -83,7 +83,7 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
     gateway = Gateway(template, invoke=functions.invoke, put_record=kinesis.put_record)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()
-    # The options of the gateway's own runner, and less patience at the end.
+    # The options of the gateway's own runner, and a shorter timeout at the end.
     runner = web.AppRunner(
         gateway.application(), auto_decompress=False, access_log=None, shutdown_timeout=0.5
     )

@@ -40,7 +40,7 @@ class ScheduleStatus:
     Parameters
     ----------
     running : bool
-        Whether a run is under way.
+        Whether a run is in progress.
     runs : int
         How many runs are over.
     errors : int
@@ -59,7 +59,7 @@ class ScheduleStatus:
 
     @property
     def idle(self) -> bool:
-        """Whether its first run is over and none is under way."""
+        """Whether its first run is over and none is in progress."""
         return self.runs > 0 and not self.running
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MEMORY_MB = 1_024
 """Lambda gives processor time by memory, and a cold start is all processor: imports, and two TLS
-connections, while a sender waits, of whom some have three seconds of patience."""
+connections, while a sender waits. Some senders have a timeout of three seconds."""
 
 TIMEOUT_SECONDS = 15
 """The worst that the clients' own limits allow, so that the sender gets an answer and not the

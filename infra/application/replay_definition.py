@@ -35,7 +35,7 @@ EXPECTED = (
     f"'limit', true or false for 'force', 'concurrency' of 1 to {MOST_WORKERS}"
 )
 
-_PATIENT = {
+_RETRY_OF_LAMBDA = {
     "ErrorEquals": [
         "Lambda.TooManyRequestsException",
         "Lambda.ServiceException",
@@ -51,14 +51,14 @@ _PATIENT = {
 }
 """AWS Step Functions Developer Guide, error handling: Lambda's own faults, not the worker's."""
 
-_LATER = {
+_RETRY_OF_WORKER = {
     "ErrorEquals": ["StreamUnreachableError", "ArchiveReadError"],
     "IntervalSeconds": 30,
     "MaxAttempts": 3,
     "BackoffRate": 2,
     "JitterStrategy": "FULL",
 }
-"""What the worker raises when its own patience was not enough. What it sent is sent again then,
+"""What the worker raises when its own retries were not enough. What it sent is sent again then,
 and is dropped as a duplicate unless the job is forced."""
 
 
@@ -150,7 +150,7 @@ def _worker(timeout_seconds: int) -> dict[str, Any]:
                 "Parameters": {"FunctionName": "${Worker}", "Payload.$": "$"},
                 "OutputPath": "$.Payload",
                 "TimeoutSeconds": timeout_seconds,
-                "Retry": [_PATIENT, _LATER],
+                "Retry": [_RETRY_OF_LAMBDA, _RETRY_OF_WORKER],
                 "End": True,
             }
         },

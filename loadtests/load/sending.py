@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LOCUSTFILE = Path(__file__).parent.parent / "locustfile.py"
 _LOOK_SECONDS = 0.5
 _TELL_SECONDS = 5.0
-#: Requests under way end by themselves before that: each has a minute to connect, and another.
+#: Requests in flight end by themselves before that: each has a minute to connect, and another.
 _STOP_SECONDS = 150.0
 _KILL_SECONDS = _STOP_SECONDS + 30.0
 
@@ -141,7 +141,7 @@ class SendingWatched:
 @contextmanager
 def _locust(words: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-    # Requests under way are answered before the users end: else their fate would be unknown.
+    # Requests in flight are answered before the users end: else their fate would be unknown.
     command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}", *words]
     lifeline = Lifeline(signal.SIGTERM)
     with log.open("wb") as output:

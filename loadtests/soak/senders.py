@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SENDERS = 24
 #: Senders of webhooks wait for some seconds, then they hang up.
-_PATIENCE_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 _MOST_UNWRITTEN = 500
 
 
@@ -133,7 +133,7 @@ class Senders:
                     return
                 await self._send(session)
 
-        timeout = aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
             for _ in range(_SENDERS):
                 group.create_task(send())

@@ -115,7 +115,7 @@ def test_lanes_run_side_by_side_and_keep_the_order_of_each_key(
             running += 1
             most = max(most, running)
         if threading.get_ident() not in met:
-            all_run.wait(60)  # the first call of each lane ends when all three are under way
+            all_run.wait(60)  # the first call of each lane ends when all three are in flight
             met.add(threading.get_ident())
         with lock:
             running -= 1

@@ -113,7 +113,7 @@ def test_objects_are_spread_over_workers(stack: Synthesized, definition: Definit
     assert substitutions["Bucket"] == {"Ref": stack.one("AWS::S3::Bucket")[0]}
 
 
-def test_the_worker_is_called_with_its_batch_and_patiently(
+def test_the_worker_is_called_with_its_batch_and_retries(
     stack: Synthesized, definition: Definition
 ) -> None:
     (work,) = definition["States"]["Replay"]["ItemProcessor"]["States"].values()
