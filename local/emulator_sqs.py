@@ -10,6 +10,7 @@ from local.emulator_queues import Messages, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     Queue = dict[str, Any]
 
@@ -32,7 +33,7 @@ USED = (
 )
 
 
-def install(sqs: Any) -> None:
+def install(sqs: ModuleType) -> None:
     """Keep the messages of standard queues in `Messages`; FIFO queues stay as they are."""
     patches = _QueuePatches(sqs)
     for name in ("_collect_msgs", "_dlq_sweep", "_refresh_counts", "_delete_messages_for_esm"):
@@ -55,7 +56,7 @@ class _QueuePatches:
     first of these functions that sees it replaces the list.
     """
 
-    def __init__(self, sqs: Any) -> None:
+    def __init__(self, sqs: ModuleType) -> None:
         self._sqs = sqs
         self._before = {name: getattr(sqs, name) for name in USED}
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from loadtests.bench.measuring import CpuSample
     from loadtests.bench.payloads import Webhook
+    from pipeline.aws.seams import ReadableBucket
 
 #: Records of one batch of the archiver, which is one object of `raw/`.
 IN_OBJECT = 2_000
@@ -129,7 +130,7 @@ def _archiver(batch: Sequence[dict[str, Any]]) -> Callable[[], int]:
     return work
 
 
-def replayer(s3: Any, progress: Callable[[Replayer], None] = lambda _: None) -> Replayer:
+def replayer(s3: ReadableBucket, progress: Callable[[Replayer], None] = lambda _: None) -> Replayer:
     """Return a replay of everything in `raw/`, to a stream that takes all at once."""
     kinesis = NoKinesis()
     writer = StreamWriter(kinesis, STREAM, ShardMap(kinesis, STREAM), Pace())

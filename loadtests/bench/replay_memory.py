@@ -63,7 +63,7 @@ class GeneratedArchive:
         for number in range(self.objects):
             yield ObjectRef(f"{_FOLDER}{number}.gz", OBJECT_BYTES)
 
-    def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, Range: str = "bytes=0-", **_: Any) -> dict[str, Any]:  # noqa: N803
         """Return a range of an object."""
         return ranged(self._object(int(Key.rpartition("/")[2].removesuffix(".gz"))), Range)
 
