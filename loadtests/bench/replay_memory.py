@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -27,6 +27,7 @@ from toolbox.traffic.examples import real_payloads
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.aws.seams import ReadableBucket
     from pipeline.replay.engine import Replayer
 
 ARCHIVE_BYTES = 2 * 10**9
@@ -63,7 +64,7 @@ class GeneratedArchive:
         for number in range(self.objects):
             yield ObjectRef(f"{_FOLDER}{number}.gz", OBJECT_BYTES)
 
-    def get_object(self, *, Key: str, Range: str = "bytes=0-", **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, Range: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         """Return a range of an object."""
         return ranged(self._object(int(Key.rpartition("/")[2].removesuffix(".gz"))), Range)
 
@@ -123,7 +124,8 @@ def measure(size: int = ARCHIVE_BYTES) -> dict[str, Any]:
         share = replay.read_bytes * SAMPLES // (archive.objects * OBJECT_BYTES)
         samples[share] = max(samples.get(share, 0.0), memory_mb())
 
-    replay = replayer(archive, sample)
+    # Its objects are named by itself, so nothing lists them.
+    replay = replayer(cast("ReadableBucket", archive), sample)
     sample(replay)
     replay.run(archive.refs())
     sample(replay)
