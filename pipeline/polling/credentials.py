@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Exchange = Callable[[HttpRequest, dict[str, str]], HttpResponse]
 
 KIND = "api_credential"
-#: A token is not used in the last part of its time: a request under way must not outlive it.
+#: A token is not used in the last part of its time: a request in flight must not outlive it.
 TOKEN_MARGIN_SECONDS = 60.0
 TOKEN_SECONDS = 300.0
 _VISIBLE = re.compile(r"[\x21-\x7e]+")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
     from toolbox.deployments import RunningDeployment
-    from toolbox.terminal.stopping import StopWish
+    from toolbox.terminal.stopping import StopRequest
 
 SHOWN_PROBLEMS = 10
 
@@ -55,7 +55,7 @@ def default_rate(where: RunningDeployment) -> tuple[float, float]:
 
 
 @contextmanager
-def sending(plan: ReplayPlan, stop: StopWish, on_tick: Callable[[], None]) -> Iterator[Replayer]:
+def sending(plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None]) -> Iterator[Replayer]:
     """Return a replayer that puts events on the stream, with a progress bar."""
     pace, writer = _writer(plan)
     with _progress() as bar:

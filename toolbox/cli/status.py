@@ -22,7 +22,7 @@ from toolbox.watching.stack import StackWatcher
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolbox.terminal.stopping import StopWish
+    from toolbox.terminal.stopping import StopRequest
     from toolbox.watching.status import Status
 
 EVERY_SECONDS = 2.0
@@ -76,7 +76,7 @@ def _watcher(state: Path, stack: str | None) -> Watcher:
     )
 
 
-def _watch(watcher: Watcher, minutes: int, stop: StopWish, *, as_json: bool) -> None:
+def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) -> None:
     live = None
     if console.is_terminal and not as_json:
         live = Live(console=console, auto_refresh=False, transient=False)
@@ -94,7 +94,7 @@ def _watch(watcher: Watcher, minutes: int, stop: StopWish, *, as_json: bool) -> 
             _wait(stop)
 
 
-def _wait(stop: StopWish) -> None:
+def _wait(stop: StopRequest) -> None:
     end = time.monotonic() + EVERY_SECONDS
     while not stop() and time.monotonic() < end:
         time.sleep(_STEP_SECONDS)

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: what is under way is finished first."""
+"""Ctrl-C as a request to stop: what is in flight is finished first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STOPPED = 130
 
 
-class StopWish:
+class StopRequest:
     """Whether someone asked to stop. A plain flag: a lock in a signal handler can block forever."""
 
     def __init__(self) -> None:
@@ -25,20 +25,20 @@ class StopWish:
 
 
 @contextmanager
-def stopping() -> Iterator[StopWish]:
-    """Take Ctrl-C and SIGTERM as a wish to stop; the second one ends at once."""
-    wish = StopWish()
+def stopping() -> Iterator[StopRequest]:
+    """Take Ctrl-C and SIGTERM as a request to stop; the second one ends at once."""
+    request = StopRequest()
 
     def on_signal(*_: Any) -> None:
-        if wish.wanted:
+        if request.wanted:
             raise KeyboardInterrupt
-        wish.wanted = True
+        request.wanted = True
 
     before = {
         number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield wish
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

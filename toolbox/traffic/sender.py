@@ -64,7 +64,7 @@ async def send_all(
     rate : float | None
         Requests a second; as fast as possible when None.
     concurrency : int
-        How many requests may be under way.
+        How many requests may be in flight.
 
     Raises
     ------

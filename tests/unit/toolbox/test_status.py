@@ -22,7 +22,7 @@ from tests.support.bench import Bench, github, record
 from toolbox.cli import status as command
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.cli.status_screen import document, screen
-from toolbox.terminal.stopping import StopWish
+from toolbox.terminal.stopping import StopRequest
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.status import (
     COUNTERS,
@@ -214,7 +214,7 @@ def test_watching_goes_on_until_someone_asks_to_stop(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "EVERY_SECONDS", 0.0)
-    stop, looks = StopWish(), []
+    stop, looks = StopRequest(), []
 
     class Watcher:
         def look(self, now: float, minutes: int) -> Status:
