@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from infra.application.functions import read_parameters
 from infra.application.stream_consumer import StreamConsumer
 from pipeline.archive.keys import LEDGER_PREFIX, QUARANTINE_PREFIX, REJECTED_PREFIX
+from pipeline.aws.limits import ENVIRONMENT_BYTES
 from settings.deployment import DeploymentError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from infra.application.functions import FunctionPackage
     from settings.deployment import Deployment
-
-ENVIRONMENT_LIMIT = 4_096
-"""AWS Lambda Developer Guide, quotas: bytes of all environment variables together."""
 
 _OTHER_VARIABLES = 700
 _QUEUE_URL = 60
@@ -86,9 +84,9 @@ class FanOutFunction(StreamConsumer):
 def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
     prefix = len(stack.stack_name) + _QUEUE_URL
     estimate = _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
-    if estimate > ENVIRONMENT_LIMIT:
+    if estimate > ENVIRONMENT_BYTES:
         raise DeploymentError(
-            f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_LIMIT} "
+            f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_BYTES} "
             "bytes of a function's environment; spread the sources over more services"
         )
     return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})

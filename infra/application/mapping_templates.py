@@ -11,18 +11,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from pipeline.aws.limits import PARTITION_KEY_CHARACTERS, RECORD_TOO_LARGE_ERRORS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-PARTITION_KEY_LIMIT = 256
-"""Kinesis API reference, PutRecord: a partition key has 1 to 256 characters."""
-
-TOO_LARGE_ERRORS = ("ValidationException", "InvalidArgumentException")
-"""The Kinesis errors that a sender can cause, which are those of a body that is too large.
-
-Stream name, partition key and base64 are the template's own and always valid, so the length of
-`Data` is all that is left to fail a validation.
-"""
 
 
 def put_record_request(
@@ -94,7 +86,7 @@ def _pick_headers(keep: Sequence[str], delivery_id: str | None) -> list[str]:
         lines += [
             f'#if($lower == "{delivery_id.lower()}" && $value.length() > 0)',
             '#set($key = "&key=$value")',
-            f"#if($value.length() <= {PARTITION_KEY_LIMIT})#set($partitionKey = $value)#end",
+            f"#if($value.length() <= {PARTITION_KEY_CHARACTERS})#set($partitionKey = $value)#end",
             "#end",
         ]
     return [*lines, "#end", "#end"]
@@ -117,7 +109,7 @@ def refused_response() -> str:
     str
         VTL.
     """
-    too_large = " || ".join(f'$reason.contains("{name}")' for name in TOO_LARGE_ERRORS)
+    too_large = " || ".join(f'$reason.contains("{name}")' for name in RECORD_TOO_LARGE_ERRORS)
     return "\n".join(
         [
             '#set($reason = "$!input.body")',

@@ -14,6 +14,7 @@ from infra.application.archive_access import acknowledge_prefixes, write_objects
 from infra.application.functions import PipelineFunction, read_parameters
 from infra.application.state_table import StateTable
 from pipeline.archive.keys import REJECTED_PREFIX
+from pipeline.aws.limits import ENVIRONMENT_BYTES
 from settings.deployment import DeploymentError
 from settings.poll_targets import environment_value
 
@@ -31,9 +32,6 @@ MEMORY_MB = 1_024
 
 TIMEOUT_SECONDS = 300
 """Long enough to catch up in few calls. The lock of a feed keeps the ticks in between away."""
-
-ENVIRONMENT_LIMIT = 4_096
-"""AWS Lambda Developer Guide, quotas: bytes of all environment variables together."""
 
 _OTHER_VARIABLES = 900
 _LONGEST_EVENT_AGE_MINUTES = 6 * 60
@@ -139,10 +137,10 @@ class PollerFunction(Construct):
 
 def _target_variable(poll_targets: Sequence[PollTarget]) -> str:
     value = environment_value(poll_targets)
-    if len(value) + _OTHER_VARIABLES > ENVIRONMENT_LIMIT:
+    if len(value) + _OTHER_VARIABLES > ENVIRONMENT_BYTES:
         raise DeploymentError(
             f"{len(poll_targets)} polled sources: their settings do not fit the "
-            f"{ENVIRONMENT_LIMIT} bytes of a function's environment; spread the sources over more "
+            f"{ENVIRONMENT_BYTES} bytes of a function's environment; spread the sources over more "
             "services"
         )
     return value

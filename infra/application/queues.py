@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from pipeline.aws.limits import MESSAGE_BYTES
 from settings.deployment import DeploymentError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_kms as kms
 
-MAXIMUM_MESSAGE_BYTES = 1_048_576
 MAXIMUM_RECEIVE_COUNT = 10
 QUEUE_NAME_LIMIT = 80
 """Amazon SQS Developer Guide, quotas: characters in the name of a queue."""
@@ -66,7 +66,7 @@ class EventQueues(Construct):
             retention_period=Duration.days(14),
             **queue_encryption(self._key),
             enforce_ssl=True,
-            max_message_size_bytes=MAXIMUM_MESSAGE_BYTES,
+            max_message_size_bytes=MESSAGE_BYTES,
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
         return sqs.Queue(
@@ -76,7 +76,7 @@ class EventQueues(Construct):
             retention_period=Duration.days(7),
             **queue_encryption(self._key),
             enforce_ssl=True,
-            max_message_size_bytes=MAXIMUM_MESSAGE_BYTES,
+            max_message_size_bytes=MESSAGE_BYTES,
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=redrive, max_receive_count=MAXIMUM_RECEIVE_COUNT
             ),

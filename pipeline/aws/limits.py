@@ -24,6 +24,9 @@ MESSAGES_PER_BATCH = 10
 #: that a message may have.
 CHARACTERS_NOT_IN_MESSAGES = (b"\xef\xbf\xbe", b"\xef\xbf\xbf")
 
+#: AWS Lambda quotas: all environment variables of a function together.
+ENVIRONMENT_BYTES = 4_096
+
 #: DynamoDB API reference, BatchGetItem and BatchWriteItem.
 KEYS_PER_READ = 100
 ITEMS_PER_WRITE = 25
@@ -56,8 +59,9 @@ LASTING_STREAM_ERRORS = frozenset(
     }
 )
 #: Kinesis API reference, PutRecord: the errors that a sender can cause. Stream name and partition
-#: key are always valid, so the length of the record is all that is left.
-RECORD_TOO_LARGE_ERRORS = frozenset({"ValidationException", "InvalidArgumentException"})
+#: key are always valid, so the length of the record is all that is left. In the order in which the
+#: mapping template asks for them.
+RECORD_TOO_LARGE_ERRORS = ("ValidationException", "InvalidArgumentException")
 #: SQS API reference, SendMessageBatch: errors of a whole call that trying again cannot mend, since
 #: a message of it is at fault.
 MESSAGE_ERRORS = frozenset(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.aws.limits import ON_DEMAND_SHARDS
 from toolbox.costs.prices import MILLION
 from toolbox.costs.workload import (
     GB,
-    ON_DEMAND_SHARDS,
     SECONDS_A_MONTH,
     billed_record_gb,
     invocations,

@@ -6,21 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.aws.limits import (
+    MESSAGE_BYTES,
+    MESSAGES_PER_BATCH,
+    SHARD_BYTES,
+    SHARD_RECORDS,
+)
+
 if TYPE_CHECKING:
     from toolbox.costs.prices import PriceList
 
 SECONDS_A_MONTH = 730 * 3_600
 SECONDS_A_DAY = 86_400
-#: Amazon Kinesis Data Streams quotas: what one shard takes in a second.
-SHARD_BYTES = 1_000_000
-SHARD_RECORDS = 1_000
-#: An on-demand stream begins with four shards.
-ON_DEMAND_SHARDS = 4
 GB = 1_000_000_000
 _KB = 1_024
 _SQS_CHUNK = 64 * 1_024
-_SQS_MOST_BYTES = 1_048_576
-_SQS_MOST_MESSAGES = 10
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ def invocations(
 def queue_requests(workload: Workload, prices: PriceList, messages_in_each: float) -> float:
     """Return what SQS bills in a month for sending: a request for each 64 KB of a call."""
     size = workload.size + prices.assume("mozdef_bytes")
-    fit = max(math.floor(_SQS_MOST_BYTES / size), 1)
-    batch = max(min(messages_in_each, _SQS_MOST_MESSAGES, fit), 1.0)
+    fit = max(math.floor(MESSAGE_BYTES / size), 1)
+    batch = max(min(messages_in_each, MESSAGES_PER_BATCH, fit), 1.0)
     return workload.delivered / batch * math.ceil(batch * size / _SQS_CHUNK)

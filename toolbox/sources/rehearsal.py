@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event, Outcomes, Record, delivered
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 #: An address of the documentation range (RFC 5737) stands for the sender's.
 SENDER = "192.0.2.1"
-#: What a stream takes unless a deployment raises it (Kinesis quotas): data and partition key.
-LARGEST_RECORD = 1_048_576
 
 
 @contextmanager
@@ -131,7 +130,7 @@ class Rehearsal:
         if not isinstance(decision, Envelope):
             return Ending(decision)
         data = encode_envelope(decision)
-        if len(data) + len(partition_key(decision)) > LARGEST_RECORD:
+        if len(data) + len(partition_key(decision)) > RECORD_BYTES:
             return Ending(denied(413, "too_large", f"The record would have {len(data):,} bytes."))
         record = Record("1", "shardId-000000000000", self.now, data)
         outcomes = Outcomes()
