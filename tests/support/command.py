@@ -7,14 +7,10 @@ import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
 from toolbox.cli import main
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -46,21 +42,3 @@ def run_here(*arguments: object, stdin: str = "") -> Done:
             main.run()
     code = ended.value.code
     return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
-
-
-def make_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
-    """Return a function that runs the command line with arguments and standard input."""
-
-    def run(*arguments: object, stdin: str = "") -> Done:
-        monkeypatch.setattr(sys, "argv", ["mozdef-ef", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main.run()
-        captured = capsys.readouterr()
-        code = ended.value.code
-        return Done(code if isinstance(code, int) else 0, captured.out, captured.err)
-
-    return run

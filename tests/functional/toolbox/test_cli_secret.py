@@ -16,7 +16,7 @@ from local.provision import create_secrets
 from local.state import StateDirectory
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.loader import available_sources, load_source
-from tests.support.command import Done, make_command
+from tests.support.command import Done, run_here
 from toolbox.cli import secret as secret_command
 from toolbox.cli import secret_value
 from toolbox.cli.secret_parameter import Parameter, ParameterError
@@ -40,11 +40,9 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], emulator: Emulator
-) -> Callable[..., Done]:
+def run(monkeypatch: pytest.MonkeyPatch, emulator: Emulator) -> Callable[..., Done]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
-    return make_command(monkeypatch, capsys)
+    return run_here
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from settings.source.loader import available_sources, load_source
-from tests.support.command import Done, make_command
+from tests.support.command import Done, run_here
 from toolbox.sources.rehearsal import Rehearsal, compiled
 from toolbox.traffic.requests import make_requests
 
@@ -25,13 +25,11 @@ HEADERS = ("--header", "X-GitHub-Event: push", "--header", "X-GitHub-Delivery: d
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Done]:
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Done]:
     monkeypatch.chdir(tmp_path)
     for number, event in enumerate(EVENTS):
         (tmp_path / f"e{number}.json").write_text(json.dumps(event))
-    return make_command(monkeypatch, capsys)
+    return run_here
 
 
 def new(run: Callable[..., Done], *more: str) -> Done:
