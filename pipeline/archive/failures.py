@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from pipeline.archive.keys import ArchiveKind
-from pipeline.archive.line_fields import LineError
+from pipeline.archive.line_fields import LineError, sequence_of
 from pipeline.archive.lines import ArchivedEvent, safe_source
 from pipeline.event.envelope import EnvelopeError, decode_envelope
 from pipeline.event.event_id import request_id
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 #: An invocation's payload has 6 MB at most (AWS Lambda quotas); as escaped text it can double.
 LARGEST_RECORD = 32 * 1024 * 1024
 _REASONS = {"RetryAttemptsExhausted", "RecordAgeExceeded"}
+#: In an ARN, with or without a qualifier after it.
+_FUNCTION = re.compile(r":function:([^:]+)")
+
+
+class GivenUp(NamedTuple):
+    """A user record that a mapping gave up: by which function, and its place on the stream.
+
+    Parameters
+    ----------
+    id : str
+        Of its request, as the archive and the ledger have it.
+    arrived : float
+        In epoch seconds.
+    """
+
+    function: str
+    shard: str
+    sequence: int
+    id: str
+    arrived: float
 
 
 def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent | LineError]]:
@@ -37,23 +58,50 @@ def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent |
         When the object is no failure record.
     """
     document = _load(_whole(chunks), "the object")
+    reason, explanation = _circumstances(document)
+    for number, found in enumerate(_user_records(document), 1):
+        yield (
+            number,
+            found if isinstance(found, LineError) else _archived(found, reason, explanation),
+        )
+
+
+def read_given_up(chunks: Iterable[bytes]) -> Iterator[GivenUp | LineError]:
+    """Return where on the stream the user records of a failure record were.
+
+    Raises
+    ------
+    LineError
+        When the object is no failure record.
+    """
+    document = _load(_whole(chunks), "the object")
+    function = _function_of(document)
+    for found in _user_records(document):
+        if isinstance(found, LineError):
+            yield found
+            continue
+        try:
+            sequence = sequence_of({"sequence_number": found.sequence_number})
+        except LineError as error:
+            yield error
+            continue
+        event = _archived(found, "", "")
+        yield GivenUp(function, found.shard_id, sequence, event.id, event.arrived)
+
+
+def _user_records(document: dict[str, Any]) -> Iterator[Record | LineError]:
     payload = document.get("payload")
     if isinstance(payload, str):
         payload = _load(payload, "'payload'")
     records = payload.get("Records") if isinstance(payload, dict) else None
     if not isinstance(records, list):
         raise LineError("no 'payload' with 'Records'")
-    reason, explanation = _circumstances(document)
-    number = 0
     for record in records:
         fault = _fault(record)
         if fault:
-            number += 1
-            yield number, LineError(fault)
-            continue
-        for user_record in read_records([record]):
-            number += 1
-            yield number, _archived(user_record, reason, explanation)
+            yield LineError(fault)
+        else:
+            yield from read_records([record])
 
 
 def _whole(chunks: Iterable[bytes]) -> bytes:
@@ -83,11 +131,18 @@ def _circumstances(document: dict[str, Any]) -> tuple[str, str]:
 
     condition = of("requestContext", "condition")
     reason = condition if isinstance(condition, str) and condition in _REASONS else "failed"
-    function = str(of("requestContext", "functionArn") or "a function").rpartition(":")[2]
+    function = _function_of(document)
     count = of("requestContext", "approximateInvokeCount")
     error = of("responseContext", "functionError")
     text = f"{reason}: given up by {function} after {count} invocations"
     return reason, f"{text}, error {error}"[:500] if error else text[:500]
+
+
+def _function_of(document: dict[str, Any]) -> str:
+    context = document.get("requestContext")
+    arn = str(context.get("functionArn") if isinstance(context, dict) else "")
+    found = _FUNCTION.search(arn)
+    return found[1] if found else arn.rpartition(":")[2] or "a function"
 
 
 def _fault(record: Any) -> str:

@@ -15,7 +15,7 @@ from pipeline.aws.retries import RetryPolicy
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from concurrent.futures import Future
 
     from pipeline.aws.seams import ReadableBucket
@@ -79,8 +79,10 @@ class Objects:
         """
         return self._chunks(key, lambda: self._part(key, 0, ""))
 
-    def ahead(self, refs: Iterable[ObjectRef]) -> Iterator[tuple[ObjectRef, Iterator[bytes]]]:
+    def ahead(self, refs: Iterable[ObjectRef]) -> Generator[tuple[ObjectRef, Iterator[bytes]]]:
         """Return objects with their bytes; the first ranges of the next ones are fetched meanwhile.
+
+        To be closed by who does not want all of them, or what is fetched ahead stays in memory.
 
         Parameters
         ----------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from pipeline.archive.failures import read_failure
 from pipeline.archive.keys import ArchiveKind, kind_of
@@ -46,6 +48,25 @@ def read_object(key: str, chunks: Iterable[bytes], skip: int = 0) -> Iterator[It
     except (UnpackError, LineError, ObjectUnreadableError) as error:
         # After the last line that could be read; a resumed job must not skip this.
         yield number + 1, Unreadable(str(error), gone=isinstance(error, ObjectGoneError))
+
+
+def read_documents(chunks: Iterable[bytes]) -> Iterator[dict[str, Any] | Unreadable]:
+    """Return the lines of an object as they were parsed, and what is wrong with it or with one.
+
+    For who needs a field or two of each line: nothing but its being a JSON object is checked.
+    """
+    try:
+        for number, text in split_lines(unpack(chunks)):
+            try:
+                document = orjson.loads(text) if text is not None else None
+            except orjson.JSONDecodeError:
+                document = None
+            if isinstance(document, dict):
+                yield document
+            else:
+                yield Unreadable(f"line {number}: no JSON object")
+    except (UnpackError, ObjectUnreadableError) as error:
+        yield Unreadable(str(error), gone=isinstance(error, ObjectGoneError))
 
 
 def _items(kind: ArchiveKind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:

@@ -88,6 +88,30 @@ class ArchiverEnvironment:
 
 
 @dataclass(frozen=True)
+class ReconcilerEnvironment:
+    """What the reconciler is told by its deployment; the functions by their names."""
+
+    archive_bucket: str
+    fan_out_function: str
+    archiver_function: str
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> ReconcilerEnvironment:
+        """Read it.
+
+        Raises
+        ------
+        SettingsError
+            When a variable is missing.
+        """
+        return cls(
+            archive_bucket=_required(environ, "ARCHIVE_BUCKET"),
+            fan_out_function=_required(environ, "FAN_OUT_FUNCTION"),
+            archiver_function=_required(environ, "ARCHIVER_FUNCTION"),
+        )
+
+
+@dataclass(frozen=True)
 class ReceiverEnvironment:
     """What the receiver is told by its deployment."""
 

@@ -23,6 +23,10 @@ REJECTED_BY_REASON = "RejectedByReason"
 DENIED_BY_REASON = "DeniedByReason"
 BATCHES = "Batches"
 UNSETTLED_BATCHES = "UnsettledBatches"
+RECORDS_COMPARED = "RecordsCompared"
+UNMATCHED_RECORDS = "UnmatchedRecords"
+SHARDS_NOT_COMPARED = "ShardsNotCompared"
+UNREADABLE_LINES = "UnreadableLines"
 POLL_ERRORS = "PollErrors"
 POLL_EVENTS = "PollEvents"
 POLL_LAG = "PollLagSeconds"
@@ -104,6 +108,32 @@ def emit_poll(source: str, feed: str, counts: Mapping[str, int], lag_seconds: fl
     _write(dimensions, counts)
     if lag_seconds is not None:
         _write(dimensions, {POLL_LAG: lag_seconds}, MetricUnit.Seconds)
+
+
+def emit_reconciliation(
+    compared: int, unmatched: Mapping[str, int], *, shards_not_compared: int, unreadable: int
+) -> None:
+    """Write what the comparison of the stream's consumers found, zeros included.
+
+    Parameters
+    ----------
+    compared : int
+        User records that a consumer or both account for.
+    unmatched : Mapping[str, int]
+        Consumer, as in `emit_batch`, to how many of these it does not account for.
+    unreadable : int
+        Objects of the archive, and lines in them.
+    """
+    _write(
+        {},
+        {
+            RECORDS_COMPARED: compared,
+            SHARDS_NOT_COMPARED: shards_not_compared,
+            UNREADABLE_LINES: unreadable,
+        },
+    )
+    for consumer, number in unmatched.items():
+        _write({"consumer": consumer}, {UNMATCHED_RECORDS: number})
 
 
 def _write(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from pipeline.archive.failures import read_failure
 from pipeline.archive.keys import FAILED_PREFIX, ArchiveKind
 from pipeline.archive.ledger import LedgerEntry, read_entry
 from pipeline.archive.line_fields import LineError
 from pipeline.archive.lines import ArchivedEvent, Received, read_line, read_received
 from pipeline.archive.objects import ObjectUnreadableError
+from pipeline.archive.reading import Unreadable, read_documents
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 
 if TYPE_CHECKING:
@@ -80,15 +79,8 @@ class ArchiveReader:
                 self._on_unreadable(f"{ref.key}: {error}")
 
     def _documents(self, key: str) -> Iterator[dict[str, Any]]:
-        try:
-            for number, text in split_lines(unpack(self._objects.chunks(key))):
-                try:
-                    document = orjson.loads(text) if text is not None else None
-                except orjson.JSONDecodeError:
-                    document = None
-                if isinstance(document, dict):
-                    yield document
-                else:
-                    self._on_unreadable(f"{key} line {number}: no JSON object")
-        except _UNREADABLE as error:
-            self._on_unreadable(f"{key}: {error}")
+        for found in read_documents(self._objects.chunks(key)):
+            if isinstance(found, Unreadable):
+                self._on_unreadable(f"{key}: {found.explanation}")
+            else:
+                yield found
