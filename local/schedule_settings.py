@@ -1,4 +1,4 @@
-"""The template's schedules: EventBridge rules that call a function at a rate."""
+"""The template's schedules: EventBridge rules that call a function, at a rate or each hour."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 # Amazon EventBridge User Guide, rate expressions: the unit is singular for 1, and only for 1.
 _RATE = re.compile(r"rate\((?:(1) (minute|hour|day)|([2-9]|[1-9][0-9]+) (minute|hour|day)s)\)")
+# The one form of a cron expression that a stack here has: at a minute of each hour, in UTC.
+_EACH_HOUR = re.compile(r"cron\(([0-9]|[1-5][0-9]) \* \* \* \? \*\)")
 _SECONDS = {"minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
 _TARGET_KEYS = {"Arn", "Id", "Input", "RetryPolicy"}
 
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """A function that is called at a rate, always with the same event.
+    """A function that is called again and again, always with the same event.
 
     Parameters
     ----------
@@ -31,12 +33,15 @@ class ScheduleSettings:
         The rule's logical id, with the target's id where it has several.
     seconds : float
         The time from one call to the next.
+    minute : int | None
+        The minute of the hour at which it is called; None where only the rate is set.
     """
 
     name: str
     function: str
     event: Any
     seconds: float
+    minute: int | None = None
 
 
 def read_schedules(template: Template) -> list[ScheduleSettings]:
@@ -59,7 +64,7 @@ def _read(template: Template, rule: str, given: Mapping[str, Any]) -> Iterator[S
         return
     if given.get("EventPattern"):
         raise TemplateError(f"{rule}: EventPattern is not supported locally, only schedules")
-    seconds = _seconds(rule, str(given.get("ScheduleExpression", "")))
+    seconds, minute = _times(rule, str(given.get("ScheduleExpression", "")))
     targets = given.get("Targets", [])
     for target in targets:
         name = rule if len(targets) == 1 else f"{rule}.{target.get('Id')}"
@@ -68,18 +73,21 @@ def _read(template: Template, rule: str, given: Mapping[str, Any]) -> Iterator[S
             function=_function(template, name, str(target.get("Arn", ""))),
             event=_event(name, target),
             seconds=seconds,
+            minute=minute,
         )
 
 
-def _seconds(rule: str, expression: str) -> float:
+def _times(rule: str, expression: str) -> tuple[float, int | None]:
+    if each_hour := _EACH_HOUR.fullmatch(expression):
+        return _SECONDS["hour"], int(each_hour[1])
     found = _RATE.fullmatch(expression)
     if found is None:
         raise TemplateError(
             f"{rule}: ScheduleExpression {expression!r} is not supported locally, only rates such "
-            "as rate(5 minutes)"
+            "as rate(5 minutes), and each hour as cron(15 * * * ? *)"
         )
     one, unit, many, units = found.groups()
-    return int(one or many) * _SECONDS[unit or units]
+    return int(one or many) * _SECONDS[unit or units], None
 
 
 def _function(template: Template, name: str, arn: str) -> str:

@@ -64,7 +64,7 @@ class ScheduleStatus:
 
 
 class Schedule:
-    """Calls one function once at the start and then at its rate, never twice at once.
+    """Calls one function once at the start and then at its times, never twice at once.
 
     A run that takes longer than the rate leaves out the calls that fall into it. A run that ends
     with an error is counted; the next one comes in its time, as on AWS without retries.
@@ -128,10 +128,16 @@ class Schedule:
             due = time.monotonic()
             while not self._stop.wait(max(due - time.monotonic(), 0.0)):
                 self._call()
-                due = next_due(due, time.monotonic(), self.settings.seconds)
+                due = self._next_due(due)
         except Exception as error:  # noqa: BLE001 - `check` tells whoever looks after the parts
             self._failure = error
             self._changes.notify()
+
+    def _next_due(self, due: float) -> float:
+        if self.settings.minute is None:
+            return next_due(due, time.monotonic(), self.settings.seconds)
+        # By the clock each time: it goes on while the machine sleeps, and the other does not.
+        return time.monotonic() + seconds_until(self.settings.minute, self._clock())
 
     def _call(self) -> None:
         self._change(running=True)
@@ -196,6 +202,17 @@ def next_due(due: float, ended: float, rate: float) -> float:
     """
     missed = max(ended - due, 0.0) // rate
     return due + (missed + 1) * rate
+
+
+def seconds_until(minute: int, now: float) -> float:
+    """Return the time until a minute of the hour comes next: more than 0, up to an hour.
+
+    Parameters
+    ----------
+    now : float
+        In seconds since the epoch.
+    """
+    return 3_600.0 - (now - minute * 60) % 3_600
 
 
 def describe(statuses: dict[str, ScheduleStatus]) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from local.functions import FunctionUnavailableError
 from local.invocation import Invocation
 from local.progress import Progress
 from local.schedule_settings import ScheduleSettings, read_schedules
-from local.schedules import Schedule, ScheduleFailedError, Schedules, next_due
+from local.schedules import Schedule, ScheduleFailedError, Schedules, next_due, seconds_until
 from local.template import Template, TemplateError
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ def test_each_unit(expression: str, seconds: float) -> None:
     assert schedule.seconds == seconds
 
 
+def test_a_minute_of_each_hour() -> None:
+    (schedule,) = read_schedules(template(ScheduleExpression="cron(15 * * * ? *)"))
+    assert (schedule.seconds, schedule.minute) == (3_600, 15)
+
+
 def test_a_disabled_rule_is_left_out() -> None:
     assert read_schedules(template(State="DISABLED", ScheduleExpression="cron(0 0 * * ? *)")) == []
 
@@ -85,6 +90,8 @@ def without(key: str) -> dict[str, Any]:
     ("changes", "said"),
     [
         ({"ScheduleExpression": "cron(0 12 * * ? *)"}, "Rule: ScheduleExpression 'cron"),
+        ({"ScheduleExpression": "cron(60 * * * ? *)"}, "Rule: ScheduleExpression 'cron"),
+        ({"ScheduleExpression": "cron(5 * * * * *)"}, "Rule: ScheduleExpression 'cron"),
         ({"ScheduleExpression": "rate(1 minutes)"}, "Rule: ScheduleExpression 'rate"),
         ({"ScheduleExpression": "rate(2 minute)"}, "Rule: ScheduleExpression 'rate"),
         ({"ScheduleExpression": "rate(0 minutes)"}, "Rule: ScheduleExpression 'rate"),
@@ -109,6 +116,20 @@ def test_what_cannot_run_here_is_refused(changes: dict[str, Any], said: str) -> 
 )
 def test_calls_that_fall_into_a_run_are_left_out(ended: float, following: float) -> None:
     assert next_due(100.0, ended, 10.0) == following
+
+
+@pytest.mark.parametrize(
+    ("minute", "now", "seconds"),
+    [
+        (15, 7_200.0, 900.0),
+        (15, 7_200.0 + 899.5, 0.5),
+        (15, 7_200.0 + 900.0, 3_600.0),
+        (15, 7_200.0 + 960.0, 3_540.0),
+        (0, 7_199.0, 1.0),
+    ],
+)
+def test_the_next_time_that_a_minute_comes(minute: int, now: float, seconds: float) -> None:
+    assert seconds_until(minute, now) == seconds
 
 
 # Of all schedules here.
@@ -173,6 +194,20 @@ def test_before_its_time_comes_it_does_not_call() -> None:
     assert schedule.status().idle
     schedules.stop()
     assert len(function.events) == 1
+
+
+def test_at_its_minute_of_the_hour_it_calls_again() -> None:
+    """The clock stands a moment before the minute for two runs, and at the minute after them."""
+    clock = iter([1.0, 899.99, 2.0, 899.99])
+    function = Function()
+    settings = ScheduleSettings("Rule", "Function", None, 3_600.0, 15)
+    schedule = Schedule(settings, function, CHANGES, lambda: next(clock, 900.0))
+    schedules = Schedules()
+    schedules.start(schedule)
+    function.go.release(1_000)
+    wait_for_runs(schedule, 3)
+    schedules.stop()
+    assert len(function.events) == 3, "at the start, and twice at its minute"
 
 
 def test_an_error_is_counted_and_the_next_run_comes() -> None:
