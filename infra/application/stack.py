@@ -27,6 +27,7 @@ from infra.application.functions import (
 from infra.application.poller import PollerFunction
 from infra.application.queues import REDRIVE, EventQueues
 from infra.application.receiver import ReceiverFunction
+from infra.application.reconciler import ReconcilerFunction
 from infra.application.replay import Replay
 from infra.application.routes import has_route
 from infra.application.state_table import StateTable
@@ -101,6 +102,7 @@ class ApplicationStack(Stack):
         ).queues
         self._fan_out = self._process_events()
         self._archiver = self._keep_events()
+        self._compare_accounts()
         self._replay = self._replay_events()
         self._poller = self._fetch_events()
         front_door = self._take_events()
@@ -130,6 +132,17 @@ class ApplicationStack(Stack):
             environment=self._environment,
             stream=self._stream,
             bucket=self._archive.bucket,
+        )
+
+    def _compare_accounts(self) -> None:
+        ReconcilerFunction(
+            self,
+            "Reconciler",
+            package=self._package,
+            environment=self._environment,
+            bucket=self._archive.bucket,
+            fan_out=self._fan_out,
+            archiver=self._archiver,
         )
 
     def _replay_events(self) -> Replay:

@@ -11,8 +11,10 @@ from infra.watching.watched import CONSUMERS
 from infra.watching.watched_metrics import (
     DENIED,
     FIVE_MINUTES,
+    HOUR,
     MINUTE,
     THROTTLED,
+    OwnMetrics,
     api_metric,
     function_metric,
     log_metric,
@@ -20,6 +22,7 @@ from infra.watching.watched_metrics import (
     stream_metric,
     table_metric,
 )
+from pipeline.runtime.metrics import SHARDS_NOT_COMPARED, UNMATCHED_RECORDS, UNREADABLE_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 AT_THE_DOOR = ("authorizer", "receiver")
 """Functions that a sender waits for: their error is the sender's 5xx at once."""
+
+CALLED_EACH_HOUR = "reconciler"
+"""Nothing makes up for a call of it that failed: the next one has another hour."""
 
 FEWEST_SERVER_ERRORS = 3
 """Below it, a percentage of few requests says nothing."""
@@ -40,6 +46,7 @@ def alarms_of(watched: Watched) -> Iterator[Alarm]:
     """Return every alarm of a stack."""
     yield from _front_door(watched)
     yield from _stream(watched)
+    yield from _accounts(watched)
     yield from _functions(watched)
     yield from _queues(watched)
     yield _tables(watched)
@@ -111,6 +118,33 @@ def _stream(watched: Watched) -> Iterator[Alarm]:
         )
 
 
+def _accounts(watched: Watched) -> Iterator[Alarm]:
+    own = OwnMetrics(watched.deployment)
+    lacking = {
+        name.replace("-", "_"): own.one(UNMATCHED_RECORDS, consumer=name) for name in CONSUMERS
+    }
+    yield Alarm(
+        "accounts-do-not-match",
+        "Fan-out and archiver account for different records of the stream: one of them lost some, "
+        "or is more than an hour behind. The reconciler's log names them.",
+        lacking,
+        1,
+        " + ".join(f"FILL({name}, 0)" for name in lacking),
+        period=HOUR,
+        risks_events=True,
+    )
+    yield Alarm(
+        "accounts-not-compared",
+        "The reconciler did not run, had no time for a shard, or could not read a line: whether "
+        "the accounts match is not known for the hour that its log names.",
+        {"shards": own.one(SHARDS_NOT_COMPARED), "lines": own.one(UNREADABLE_LINES)},
+        1,
+        "shards + lines",
+        period=HOUR,
+        silence_is_bad=True,
+    )
+
+
 def _functions(watched: Watched) -> Iterator[Alarm]:
     for name, function in sorted(watched.functions.items()):
         at_the_door = name in AT_THE_DOOR
@@ -119,7 +153,7 @@ def _functions(watched: Watched) -> Iterator[Alarm]:
             f"The function {name} fails: its log says why.",
             {"errors": function_metric("Errors", function.function_name)},
             1,
-            periods=1 if at_the_door else 3,
+            periods=1 if at_the_door or name == CALLED_EACH_HOUR else 3,
             risks_events=at_the_door,
         )
     throttles = [

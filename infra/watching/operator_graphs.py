@@ -8,6 +8,7 @@ from infra.watching.graph import Graph
 from infra.watching.watched import CONSUMERS
 from infra.watching.watched_metrics import (
     DENIED,
+    HOUR,
     MINUTE,
     THROTTLED,
     OwnMetrics,
@@ -25,12 +26,17 @@ from pipeline.runtime.metrics import (
     POLL_ERRORS,
     POLL_EVENTS,
     POLL_LAG,
+    RECORDS_COMPARED,
+    SHARDS_NOT_COMPARED,
+    UNMATCHED_RECORDS,
+    UNREADABLE_LINES,
     UNSETTLED_BATCHES,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from infra.watching.graph import Line
     from infra.watching.watched import Watched
 
 
@@ -99,6 +105,13 @@ def _functions(watched: Watched) -> Iterator[Graph]:
         yield Graph(title, lines, MINUTE)
     batches = [own.each(name, "consumer") for name in (BATCHES, UNSETTLED_BATCHES)]
     yield Graph("Batches, and those not settled at once", batches, MINUTE)
+    accounts: list[Line] = [
+        own.each(UNMATCHED_RECORDS, "consumer"),
+        own.one(RECORDS_COMPARED),
+        own.one(SHARDS_NOT_COMPARED),
+        own.one(UNREADABLE_LINES),
+    ]
+    yield Graph("Accounts: records that a consumer lacks", accounts, HOUR)
 
 
 def _queues(watched: Watched) -> Iterator[Graph]:

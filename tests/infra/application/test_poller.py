@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
@@ -26,9 +26,14 @@ def polling_stack(
     return synthesized(settings(folder, {"audit": {"variables": VARIABLES}}))
 
 
+def rules_of_the_poller(stack: Synthesized) -> dict[str, dict[str, Any]]:
+    rules = stack.all("AWS::Events::Rule")
+    return {name: rule for name, rule in rules.items() if name.startswith("Poller")}
+
+
 def test_each_feed_has_a_rule_that_names_it(polling_stack: Synthesized) -> None:
     function, _ = polling_stack.one("AWS::Lambda::Function", "Poller")
-    rules = polling_stack.all("AWS::Events::Rule")
+    rules = rules_of_the_poller(polling_stack)
     found = {}
     for name, rule in rules.items():
         (target,) = rule["Targets"]
@@ -48,7 +53,7 @@ def test_each_feed_has_a_rule_that_names_it(polling_stack: Synthesized) -> None:
 
 def test_lambda_tries_no_call_again(polling_stack: Synthesized) -> None:
     function, _ = polling_stack.one("AWS::Lambda::Function", "Poller")
-    _, invoke = polling_stack.one("AWS::Lambda::EventInvokeConfig")
+    _, invoke = polling_stack.one("AWS::Lambda::EventInvokeConfig", "Poller")
     assert invoke == {
         "FunctionName": {"Ref": function},
         "MaximumEventAgeInSeconds": 60,
@@ -64,7 +69,7 @@ def test_only_its_rules_may_call_it(polling_stack: Synthesized) -> None:
         for permission in polling_stack.all("AWS::Lambda::Permission").values()
         if permission["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
     }
-    assert callers == set(polling_stack.all("AWS::Events::Rule"))
+    assert callers == set(rules_of_the_poller(polling_stack))
 
 
 def test_it_may_do_what_it_does_alone(polling_stack: Synthesized) -> None:
@@ -146,6 +151,6 @@ def test_the_rules_of_aws_are_kept(polling_stack: Synthesized) -> None:
 
 
 def test_a_stack_that_polls_nothing_has_no_poller(stack: Synthesized) -> None:
-    assert not stack.all("AWS::Events::Rule")
-    assert not stack.all("AWS::Lambda::EventInvokeConfig")
+    assert not rules_of_the_poller(stack)
+    assert not [name for name in stack.all("AWS::Lambda::Function") if "Poller" in name]
     assert "CheckpointTableName" not in stack.document["Outputs"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from infra.application.front_door import ACCESS_LOG
 from infra.watching.construct import ACCESS_LOG_FILTERS
 from pipeline.event.outcomes import Verdict
 from pipeline.polling.report import Report
+from pipeline.reconciliation.report import Reconciliation
 from pipeline.runtime import metrics
 from settings.deployment import Deployment, DeploymentError
 from settings.deployment_alarms import AlarmSettings
@@ -118,6 +120,8 @@ EXPECTED = {
     "server-errors",
     "throttled-requests",
     "denied-requests",
+    "accounts-do-not-match",
+    "accounts-not-compared",
     "stream-throttled",
     "fan-out-age",
     "fan-out-stalled",
@@ -126,6 +130,7 @@ EXPECTED = {
     "authorizer-errors",
     "fan-out-errors",
     "archiver-errors",
+    "reconciler-errors",
     "replay-worker-errors",
     "functions-throttled",
     "tickets",
@@ -168,6 +173,38 @@ def test_a_silent_source_is_noticed_when_there_is_no_data(every_way: Synthesized
         assert alarm["EvaluationPeriods"] == hours
         assert alarm["ComparisonOperator"] == "LessThanThreshold"
         assert {q["MetricStat"]["Period"] for q in alarm["Metrics"] if "MetricStat" in q} == {3600}
+
+
+def test_accounts_that_do_not_match_are_an_alarm_whoever_lacks_a_record(
+    stack: Synthesized,
+) -> None:
+    alarm = alarms(stack)["accounts-do-not-match"]
+    *metrics, value = alarm["Metrics"]
+    assert {
+        dimension["Value"]
+        for each in metrics
+        for dimension in each["MetricStat"]["Metric"]["Dimensions"]
+        if dimension["Name"] == "consumer"
+    } == {"fan-out", "archiver"}
+    assert {each["MetricStat"]["Metric"]["MetricName"] for each in metrics} == {"UnmatchedRecords"}
+    assert value["Expression"] == "FILL(fan_out, 0) + FILL(archiver, 0)"
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")
+    assert "lost some" in alarm["AlarmDescription"]
+    _, whole = stack.one("AWS::CloudWatch::CompositeAlarm")
+    assert "accounts-do-not-match" in whole["AlarmRule"]
+
+
+def test_accounts_that_nobody_compared_are_an_alarm(stack: Synthesized) -> None:
+    alarm = alarms(stack)["accounts-not-compared"]
+    assert alarm["TreatMissingData"] == "breaching"
+    names = [each.get("MetricStat", {}).get("Metric", {}).get("MetricName")
+             for each in alarm["Metrics"]]  # fmt: skip
+    assert names == ["ShardsNotCompared", "UnreadableLines", None]
+    # Without FILL: with it, a reconciler that writes nothing would count as zero.
+    assert alarm["Metrics"][-1]["Expression"] == "shards + lines"
+    # The next call has another hour, so one that failed is not made up for.
+    assert alarms(stack)["reconciler-errors"]["EvaluationPeriods"] == 1
+    assert alarms(stack)["archiver-errors"]["EvaluationPeriods"] == 3
 
 
 def test_no_alarm_looks_back_further_than_cloudwatch_does(every_way: Synthesized) -> None:
@@ -276,7 +313,7 @@ def test_filters_of_the_access_log_make_the_metrics_that_are_named(every_way: Sy
     assert {name for _, name in made} == set(ACCESS_LOG_FILTERS)
 
 
-def test_metrics_of_receiver_and_poller_are_those_that_they_write(
+def test_metrics_of_receiver_poller_and_reconciler_are_those_that_they_write(
     every_way: Synthesized, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other ones are proved by tests/e2e/test_metrics_exist.py, in a running pipeline."""
@@ -284,6 +321,8 @@ def test_metrics_of_receiver_and_poller_are_those_that_they_write(
     for verdict in Verdict:
         metrics.emit_answer("door", verdict, "bad_signature")
     metrics.emit_poll("pulled", "logs", Report("pulled", "logs").counts, 1.5)
+    report = Reconciliation(datetime(2026, 11, 23, 20, tzinfo=UTC))
+    metrics.emit_reconciliation(0, report.unmatched, shards_not_compared=0, unreadable=0)
     written = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     emitted = {
         Named("MozDef-EF", metric["Name"], frozenset(names), ())
@@ -300,6 +339,10 @@ def test_metrics_of_receiver_and_poller_are_those_that_they_write(
         "PollLagSeconds",
         "PollErrors",
         "PollEvents",
+        "RecordsCompared",
+        "ShardsNotCompared",
+        "UnmatchedRecords",
+        "UnreadableLines",
     }
     named = in_alarms(every_way.document) | in_dashboards(every_way.document)
     wanted = {each for each in named if each.name in names}
@@ -343,7 +386,7 @@ def test_saved_queries_read_logs_of_this_stack(every_way: Synthesized) -> None:
 
 def test_functions_are_traced_and_may_do_no_more_for_it(every_way: Synthesized) -> None:
     functions = every_way.all("AWS::Lambda::Function")
-    assert len(functions) == 6
+    assert len(functions) == 7
     for function in functions.values():
         assert function["TracingConfig"] == {"Mode": "Active"}
         role = every_way.all("AWS::IAM::Role")[function["Role"]["Fn::GetAtt"][0]]
