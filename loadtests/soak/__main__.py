@@ -71,7 +71,8 @@ def soak(
     fails, delays and cuts its calls of SQS, DynamoDB, S3, Kinesis and SSM; handler processes and
     the whole runtime are killed; some records kill or hang the process that reads them. When that
     is over, the backlog has to drain, and each event that was answered with 2xx must be delivered,
-    a duplicate, rejected or failed.
+    a duplicate, rejected or failed. A reader of its own, beside the product, notes what is on the
+    stream; stream, ledger and queues must tell the same of each event.
 
     Exit status: 0 that holds, 1 an event is lost, or unknown, or anything else does not hold.
     """
@@ -116,7 +117,7 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> S
         console.print("The faults are over; waiting until every event has its outcome.")
         drained = arena.wait_until_drained(Standstill(drain))
         start = time.monotonic()
-        console.print("Reading archive, queues and table.")
+        console.print("Reading stream, archive, queues and table.")
         faults = control.counts + gather(arena, assembly, books)
         faults += Counter(runtime_killed=storm.runtimes_killed)
         read = time.monotonic()
@@ -157,7 +158,7 @@ def _empty(state: Path) -> None:
 
 
 def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]:
-    sources = load_sources(["github", "generic"])
+    sources = load_sources(["github", "generic", "okta"])
     secrets = {
         name: next(iter(where.parameters[name].values())).splitlines()[0] for name in sources
     }

@@ -1,13 +1,14 @@
 """The books of a soak run: what was sent and what became of it, in a database on disk.
 
-A run of minutes makes some 150,000 events, and each is met in the ledger, in `raw/`, on a queue and
-in the deduplication table. Here memory does not grow with them: bodies are hashes, and the judge
-reads row by row.
+A run of minutes makes some 150,000 events, and each is met on the stream, in the ledger, in `raw/`,
+on a queue and in the deduplication table. Here memory does not grow with them: bodies are hashes,
+and the judge reads row by row.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 #: In the state directory.
 FILE_NAME = "books.sqlite"
+#: What a request is found by again everywhere; with a dot and a number, an element of one.
+TOKEN = re.compile(rb"soak-\d+-\d+(?:\.\d+)?")
 
 
 class _Table(NamedTuple):
     key: tuple[str, ...]
     others: tuple[str, ...] = ()
     counts: bool = False  # how often a key was met, in `times`
-    looked_up_by: str = ""
+    looked_up_by: tuple[str, ...] = ()
 
     def create(self, name: str) -> str:
         columns = ", ".join([*self.key, *self.others, *["times DEFAULT 1"] * self.counts])
@@ -40,29 +43,49 @@ class _Table(NamedTuple):
         return f"{into} ON CONFLICT ({', '.join(self.key)}) DO {then}"
 
 
-# A body is its hash; a place is that of a record on the stream.
+# A body is its hash; a place is that of a record on the stream: `<shard>:<sequence number>`. An
+# event's id is that of its request, and `#` with its number where a request carries many.
 _TABLES = {
     # Answered with 2xx, by the id in the answer; and what may be on the stream or not.
-    "accepted": _Table(("id",), ("token", "kind", "body"), counts=True, looked_up_by="token"),
+    "accepted": _Table(("id",), ("token", "kind", "body"), counts=True, looked_up_by=("token",)),
     "unanswered": _Table(("token",), counts=True),
-    # From `ledger/`; the label is the outcome, and after a colon the reason if there is one.
-    "ledger": _Table(("id", "place", "label")),
+    # From the stream itself: its user records, by their number in the record; and the events that
+    # must come of them. `id` is the envelope's, `whole` with the replay job.
+    "stream": _Table(
+        ("place", "number"),
+        ("id", "whole", "source", "job", "body", "token"),
+        looked_up_by=("id",),
+    ),
+    "expected": _Table(("place", "number", "event"), ("whole", "token"), looked_up_by=("token",)),
+    # From `ledger/`; the label is the outcome, and of a rejected event after a colon the reason.
+    "ledger": _Table(("id", "place", "label"), ("request", "reason"), counts=True),
     # From `raw/`: where an event is on the stream, and the token in its body.
     "places": _Table(("id", "place")),
-    "tokens": _Table(("id",), ("token",), looked_up_by="token"),
+    "tokens": _Table(("id",), ("token",), looked_up_by=("token",)),
     # From `rejected/` and `quarantine/`, and from the failure records of the fan-out.
     "kept": _Table(("id",), ("reason", "body")),
-    "failed": _Table(("id",), ("body",)),
+    "failed": _Table(("id", "place"), ("body",)),
     # In the deduplication table.
     "remembered": _Table(("id",)),
     # On the queues; without a token where the message has not the one of one event.
-    "messages": _Table(("id",), ("token",), looked_up_by="token"),
+    "messages": _Table(("id",), ("token", "request"), looked_up_by=("token", "request")),
     # Keys of the archive that need a ticket, and those that have one.
     "work": _Table(("key",)),
     "tickets": _Table(("key",)),
     # Of records of a call that was cut off, or that reported a failure.
     "retried": _Table(("place",)),
 }
+
+
+def token_in(body: bytes) -> str:
+    """Return the first token in a body; empty where there is none."""
+    found = TOKEN.search(body)
+    return found[0].decode() if found else ""
+
+
+def token_of_request(token: str) -> str:
+    """Return the token of the request that an element belongs to."""
+    return token.partition(".")[0]
 
 
 def digest(body: bytes) -> bytes:
@@ -86,8 +109,8 @@ class Books:
         self._database.execute("PRAGMA synchronous = OFF")
         for name, table in _TABLES.items():
             self._database.execute(table.create(name))
-            if table.looked_up_by:
-                self._database.execute(f"CREATE INDEX by_{name} ON {name} ({table.looked_up_by})")
+            for column in table.looked_up_by:
+                self._database.execute(f"CREATE INDEX {name}_by_{column} ON {name} ({column})")
 
     def __enter__(self) -> Self:
         return self

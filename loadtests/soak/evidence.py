@@ -1,4 +1,4 @@
-"""Enters into the books what archive, queues, table and log of calls say at the end of a run."""
+"""Enters into the books what stream, archive, queues, table and log say at the end of a run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from loadtests.soak.books import digest
-from loadtests.soak.requests import TOKEN
+from loadtests.soak.books import TOKEN, digest, token_in, token_of_request
 from loadtests.soak.runtime import CALLS
 from loadtests.soak.saboteur import FAN_OUT
+from loadtests.soak.stream_reader import SoakStreamReader, read_envelope, take_apart
 from local.assembly import find_template
 from local.mapping.settings import read_mappings
-from pipeline.event.envelope import decode_envelope
-from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,29 +65,42 @@ def _take_line(rows: Rows, prefix: str, line: dict[str, Any]) -> None:
     identifier = line["id"]
     place = f"{line['shard_id']}:{line['sequence_number']}"
     if prefix == "ledger":
-        reason = f":{line['reason']}" if line["reason"] else ""
-        rows["ledger"].append((identifier, place, f"{line['outcome']}{reason}"))
+        outcome, reason = line["outcome"], line["reason"] or ""
+        # What is delivered or a duplicate can have a reason, and has one outcome all the same.
+        label = f"{outcome}:{reason}" if outcome == "rejected" else outcome
+        request = identifier.partition("#")[0]
+        rows["ledger"].append((identifier, place, label, request, reason))
         return
     body = base64.b64decode(line["body_base64"]) if "body_base64" in line else line["body"].encode()
     if prefix == "raw":
         rows["places"].append((identifier, place))
-        found = TOKEN.search(body)
-        rows["tokens"].append((identifier, found[0].decode() if found else ""))
+        rows["tokens"].append((identifier, token_of_request(token_in(body))))
     elif prefix in {"rejected", "quarantine"}:
         rows["kept"].append((identifier, line["reason"], digest(body)))
 
 
 def _take_failure(rows: Rows, content: bytes) -> None:
-    for event in read_records(orjson.loads(orjson.loads(content)["payload"])["Records"]):
-        envelope = decode_envelope(event.data)
-        rows["failed"].append((envelope.id, digest(envelope.body)))
+    for record in orjson.loads(orjson.loads(content)["payload"])["Records"]:
+        kinesis, place = record["kinesis"], record["eventID"]
+        for number, data in take_apart(
+            [
+                {
+                    "SequenceNumber": kinesis["sequenceNumber"],
+                    "PartitionKey": kinesis["partitionKey"],
+                    "ApproximateArrivalTimestamp": kinesis["approximateArrivalTimestamp"],
+                    "Data": base64.b64decode(kinesis["data"]),
+                }
+            ]
+        ):
+            envelope = read_envelope(data, place, number)
+            rows["failed"].append((envelope.whole, place, digest(envelope.body)))
 
 
 def read_queues(books: Books, sqs: SQSClient, where: Endpoints) -> None:
     """Take the messages for MozDef, and the tickets: once in the books, they are deleted."""
     for url in sorted(set(where.queues.values())):
         for messages in _messages(sqs, url):
-            books.add("messages", [(one["MessageId"], _token(one["Body"])) for one in messages])
+            books.add("messages", [_message_row(message) for message in messages])
     for messages in _messages(sqs, where.dead_letter_queue):
         for message in messages:
             records = orjson.loads(message["Body"]).get("Records", [])
@@ -97,10 +108,11 @@ def read_queues(books: Books, sqs: SQSClient, where: Endpoints) -> None:
             books.add("tickets", [(key,) for key in keys])
 
 
-def _token(body: str) -> str | None:
-    """Return the token of the one event in a message; None where it has none, or several."""
-    tokens = set(TOKEN.findall(body.encode()))
-    return tokens.pop().decode() if len(tokens) == 1 else None
+def _message_row(message: MessageTypeDef) -> tuple[Any, ...]:
+    """Return its row: without a token where it has none, or those of several events."""
+    tokens = set(TOKEN.findall(message["Body"].encode()))
+    token = tokens.pop().decode() if len(tokens) == 1 else None
+    return message["MessageId"], token, token and token_of_request(token)
 
 
 def _messages(sqs: SQSClient, url: str) -> Iterator[list[MessageTypeDef]]:
@@ -156,6 +168,7 @@ def gather(arena: PipelineUnderTest, assembly: Path, books: Books) -> Counter[st
     """Read everything, past the fault proxy; give what struck handler processes."""
     where = arena.endpoints
     mapping = find_fan_out_mapping(assembly, where.region)
+    SoakStreamReader(arena.client("kinesis"), where.stream, books).read()
     read_archive(books, arena.client("s3"), where.archive_bucket, mapping)
     read_queues(books, arena.client("sqs"), where)
     read_table(books, arena.client("dynamodb"), where.dedupe_table)

@@ -1,14 +1,18 @@
-"""Judges a run: each accepted event has one outcome, and nothing is there that was not sent."""
+"""Judges a run: each accepted event has one outcome, and nothing is there that was not sent.
+
+Here the senders' journal is held against what is there; `three_ways` compares stream, ledger and
+queues.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from loadtests.soak.faults import SENT_TWICE
 from loadtests.soak.requests import RequestKind
+from loadtests.soak.three_ways import compare_three_ways, ledger_reasons, stream_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,6 +31,7 @@ DELIVERED, DUPLICATE, REJECTED, FAILED, LOST = (
 _ALLOWED = {
     RequestKind.GENERIC: {DELIVERED},
     RequestKind.GITHUB: {DELIVERED},
+    RequestKind.BATCH: {DELIVERED},
     RequestKind.COPY: {DELIVERED, DUPLICATE},
     RequestKind.FORGED: {f"{REJECTED}:bad_signature"},
     RequestKind.BROKEN: {f"{REJECTED}:invalid_json"},
@@ -36,40 +41,51 @@ _MESSAGES_A_CALL = 10
 # Of each kind. All are counted; nobody reads thousands.
 _MOST_KEPT = 200
 
-#: What the ledger says of each event, over all the places where it is on the stream.
+#: What the ledger says of each request, over all the places where it is on the stream: it is
+#: delivered where each event in it is.
 _SETTLED = """
-    CREATE TABLE settled (id PRIMARY KEY, delivered, least, places) WITHOUT ROWID
+    CREATE TABLE settled (id PRIMARY KEY, delivered, least, places, events) WITHOUT ROWID
 """
 _SETTLE = """
     INSERT INTO settled
-    SELECT id, MAX(label = 'delivered'), MIN(label), COUNT(DISTINCT place) FROM ledger GROUP BY id
+    SELECT request, MIN(delivered),
+        COALESCE(MIN(CASE WHEN NOT delivered THEN least END), MIN(least)), MAX(places), COUNT(*)
+    FROM (
+        SELECT request, MAX(label = 'delivered') AS delivered, MIN(label) AS least,
+            COUNT(DISTINCT place) AS places
+        FROM ledger GROUP BY id
+    ) GROUP BY request
 """
-#: A row for each accepted event, with all that is known of it.
+#: A row for each accepted request, with all that is known of it. How many events it carries is
+#: known from the stream.
 _ACCEPTED = """
     SELECT a.id, a.token, a.kind, a.times, a.body,
-        s.delivered, s.least, s.places, r.id IS NOT NULL,
-        EXISTS (SELECT 1 FROM messages m WHERE m.token = a.token),
-        EXISTS (SELECT 1 FROM places p WHERE p.id = a.id),
-        k.reason, k.body, f.id IS NOT NULL, f.body
+        s.delivered, s.least, s.places, s.events, r.id IS NOT NULL,
+        (
+            SELECT COUNT(DISTINCT e.event)
+            FROM stream r JOIN expected e USING (place, number) WHERE r.id = a.id
+        ),
+        (SELECT COUNT(DISTINCT m.token) FROM messages m WHERE m.request = a.token),
+        k.reason, k.body,
+        EXISTS (SELECT 1 FROM failed f WHERE f.id = a.id),
+        EXISTS (SELECT 1 FROM failed f WHERE f.id = a.id AND f.body != a.body)
     FROM accepted a LEFT JOIN settled s USING (id) LEFT JOIN remembered r USING (id)
-        LEFT JOIN kept k USING (id) LEFT JOIN failed f USING (id)
+        LEFT JOIN kept k USING (id)
     ORDER BY a.id
 """
-#: A record must have one outcome, however often it was settled.
-_CONTRADICTIONS = """
-    SELECT l.id, l.place, l.label FROM ledger l JOIN accepted a USING (id)
-    WHERE (SELECT COUNT(*) FROM ledger o WHERE o.id = l.id AND o.place = l.place) > 1
-    ORDER BY l.id, l.place, l.label
-"""
-#: What is on the stream, and was not accepted. A request without an answer may be there, once for
-#: each attempt.
+#: What is there, and was not accepted. A request without an answer may be there, once for each
+#: attempt.
 _STRANGERS = """
-    SELECT s.id, s.token, s.number <= COALESCE(u.times, 0) FROM (
-        SELECT e.id, COALESCE(t.token, '') AS token,
-            ROW_NUMBER() OVER (PARTITION BY COALESCE(t.token, '') ORDER BY e.id) AS number
+    SELECT s.id, s.token, s.read, s.number <= COALESCE(u.times, 0) FROM (
+        SELECT e.id, COALESCE(r.token, t.token, '') AS token, r.token IS NOT NULL AS read,
+            ROW_NUMBER() OVER (
+                PARTITION BY COALESCE(r.token, t.token, '') ORDER BY e.id
+            ) AS number
         FROM (
-            SELECT id FROM ledger UNION SELECT id FROM places UNION SELECT id FROM failed
+            SELECT request AS id FROM ledger UNION SELECT id FROM places UNION
+            SELECT id FROM failed UNION SELECT id FROM stream
         ) e LEFT JOIN tokens t USING (id)
+            LEFT JOIN (SELECT id, MIN(token) AS token FROM stream GROUP BY id) r USING (id)
         WHERE NOT EXISTS (SELECT 1 FROM accepted a WHERE a.id = e.id)
     ) s LEFT JOIN unanswered u ON u.token = s.token
     ORDER BY s.id
@@ -77,15 +93,14 @@ _STRANGERS = """
 _STRANGE_MESSAGES = """
     SELECT DISTINCT token FROM messages m
     WHERE token IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM accepted a WHERE a.token = m.token)
-        AND NOT EXISTS (SELECT 1 FROM unanswered u WHERE u.token = m.token)
+        AND NOT EXISTS (SELECT 1 FROM accepted a WHERE a.token = m.request)
+        AND NOT EXISTS (SELECT 1 FROM unanswered u WHERE u.token = m.request)
     ORDER BY token
 """
 #: How many messages too many there are of each event, and whether a call with it was cut off.
 _DOUBLES = """
     SELECT COUNT(*) - 1, EXISTS (
-        SELECT 1 FROM tokens t JOIN places p USING (id) JOIN retried USING (place)
-        WHERE t.token = m.token
+        SELECT 1 FROM expected e JOIN retried USING (place) WHERE e.token = m.token
     )
     FROM messages m WHERE token IS NOT NULL GROUP BY token HAVING COUNT(*) > 1
 """
@@ -103,12 +118,18 @@ class SoakVerdict:
         What must not be; the first 200 of each check.
     violated : int
         How many there are.
+    on_stream : dict[str, int]
+        What became of the events on the stream, by outcome.
+    ledger_reasons : dict[str, int]
+        Which reasons the ledger gives for what was delivered, or is a duplicate.
     """
 
     outcomes: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     violated: int = 0
+    on_stream: dict[str, int] = field(default_factory=dict)
+    ledger_reasons: dict[str, int] = field(default_factory=dict)
 
     def violate(self, lines: Iterable[str]) -> None:
         """Add what one check has found."""
@@ -129,19 +150,21 @@ class _Event(NamedTuple):
     delivered: int | None
     least: str | None
     places: int | None
+    settled: int | None
     remembered: int
+    events: int
     on_queue: int
-    in_raw: int
     kept_reason: str | None
     kept_body: bytes | None
     has_failed: int
-    failed_body: bytes | None
+    failed_otherwise: int
 
     @property
     def outcome(self) -> str:
         """Its one outcome, as an audit would give it: the ledger's word stands first."""
-        if self.least is not None:
-            return DELIVERED if self.delivered else self.least
+        if self.least is not None and self.settled is not None:
+            in_part = self.settled < self.events and not self.least.startswith(REJECTED)
+            return LOST if in_part else DELIVERED if self.delivered else self.least
         if self.remembered:
             return DELIVERED
         return FAILED if self.has_failed else LOST
@@ -154,18 +177,15 @@ def judge(journal: SendersJournal, books: Books, faults: Mapping[str, int]) -> S
     verdict.violate(f"answered {status} without an id" for status in journal.nameless.elements())
     books.change(_SETTLED)
     books.change(_SETTLE)
-    verdict.violate(_contradictions(books))
+    compare_three_ways(books, verdict.figures, verdict.violate)
+    verdict.on_stream = stream_outcomes(books)
+    verdict.ledger_reasons = ledger_reasons(books)
     verdict.violate(_judge_accepted(books, verdict))
     verdict.violate(_strangers(books, verdict))
     verdict.violate(_doubles(books, faults, verdict))
     untold = books.rows("SELECT key FROM work EXCEPT SELECT key FROM tickets ORDER BY key")
     verdict.violate(f"{key}: no ticket" for (key,) in untold)
     return verdict
-
-
-def _contradictions(books: Books) -> Iterator[str]:
-    for (identifier, place), rows in groupby(books.rows(_CONTRADICTIONS), lambda row: row[:2]):
-        yield f"{identifier} at {place}: {', '.join(label for *_, label in rows)}"
 
 
 def _judge_accepted(books: Books, verdict: SoakVerdict) -> Iterator[str]:
@@ -182,7 +202,7 @@ def _count(event: _Event, verdict: SoakVerdict) -> Iterator[str]:
     outcome = event.outcome
     kind, _, reason = outcome.partition(":")
     name = f"{event.id} ({event.token})"
-    if kind == DELIVERED and not event.on_queue:
+    if kind == DELIVERED and event.on_queue < max(1, event.events):
         kind = LOST
         yield f"{name}: delivered, and on no queue"
     elif kind == LOST:
@@ -192,23 +212,23 @@ def _count(event: _Event, verdict: SoakVerdict) -> Iterator[str]:
     verdict.outcomes[kind] += 1
     if reason:
         verdict.outcomes[outcome] += 1
-    if not event.in_raw:
-        yield f"{name}: not in raw/"
     if kind == REJECTED and (event.kept_reason, event.kept_body) != (reason, event.body):
         yield f"{name}: its body was not kept as it was"
     if event.has_failed:
         verdict.figures["failed_and_settled"] += kind != FAILED
-        verdict.figures["failed_and_sent"] += kind == FAILED and event.on_queue
-        if event.failed_body != event.body:
+        verdict.figures["failed_and_sent"] += kind == FAILED and event.on_queue > 0
+        if event.failed_otherwise:
             yield f"{name}: failed with another body"
 
 
 def _strangers(books: Books, verdict: SoakVerdict) -> Iterator[str]:
     """Find what nobody sent."""
-    for identifier, token, unanswered in books.rows(_STRANGERS):
+    for identifier, token, read, unanswered in books.rows(_STRANGERS):
         verdict.figures["unanswered_arrived" if unanswered else "unknown"] += 1
         if not unanswered:
-            yield f"{identifier} ({token}): nobody sent it"
+            verdict.figures["unknown_on_stream"] += read
+            where = "on the stream" if read else "not on the stream"
+            yield f"{identifier} ({token}): nobody sent it, {where}"
     for (token,) in books.rows(_STRANGE_MESSAGES):
         verdict.figures["unknown"] += 1
         yield f"{token}: on a queue, and nobody sent it"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from loadtests.soak.oracle import DELIVERED, DUPLICATE, FAILED, LOST, REJECTED
+from loadtests.soak.three_ways import THREE_WAYS
 from local.files import write_atomically
 from toolbox.terminal.output import console, print_table
 
@@ -110,6 +111,10 @@ class SoakRun:
             "unanswered": self.sent.unanswered,
             "unanswered_arrived": figures["unanswered_arrived"],
             "rejected_by_reason": _by_reason(outcomes),
+            **{name: figures[name] for name in THREE_WAYS},
+            "unknown_on_stream": figures["unknown_on_stream"],
+            "stream_outcomes": self.verdict.on_stream,
+            "ledger_reasons": self.verdict.ledger_reasons,
             "accepted_by_kind": dict(sorted(self.sent.accepted.items())),
             "answers": dict(sorted(self.sent.answers.items())),
             "faults": dict(sorted(self.faults.items())),
@@ -162,6 +167,7 @@ def print_run(run: SoakRun) -> None:
             (figures["unanswered_arrived"], "  arrived", "on the stream all the same"),
         ],
     )
+    _print_three_ways(figures)
     for line in run.verdict.violations[:_MOST_PRINTED]:
         console.print(f"does not hold: {line}", style="red", markup=False)
     left = run.verdict.violated - _MOST_PRINTED
@@ -171,4 +177,21 @@ def print_run(run: SoakRun) -> None:
     console.print(
         f"Sent {rate:.0f} a second. The oracle read for {oracle.reading:.1f} seconds, judged for "
         f"{oracle.judging:.1f}, and this process had {oracle.peak_mib:.0f} MiB at most."
+    )
+
+
+def _print_three_ways(figures: dict[str, Any]) -> None:
+    outcomes = figures["stream_outcomes"].items()
+    print_table(
+        "Stream, ledger and queues",
+        ("events", "", "meaning"),
+        [
+            (figures["stream_records"], "records", "on the stream, read beside the product"),
+            (figures["stream_events"], "= events", "in them; a batch carries several"),
+            *((count, f"  {name}", "by ledger and failure records") for name, count in outcomes),
+            (figures["ledger_events"], "ledger", "events with an outcome, by place on the stream"),
+            (figures["queue_messages"], "messages", "on the queues"),
+            (figures["unsettled"], "unsettled", "read and never settled; must be none"),
+            (figures["unknown_on_stream"], "unknown", "on the stream, never sent; must be none"),
+        ],
     )

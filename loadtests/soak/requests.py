@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
-TOKEN = re.compile(rb"soak-\d+-\d+")
 _COPIES_OF_LATEST = 200
+_MOST_EVENTS = 5
 
 
 class RequestKind(StrEnum):
@@ -29,6 +28,7 @@ class RequestKind(StrEnum):
 
     GENERIC = "generic"
     GITHUB = "github"
+    BATCH = "batch"
     COPY = "copy"
     FORGED = "forged"
     BROKEN = "broken JSON"
@@ -39,8 +39,9 @@ class RequestKind(StrEnum):
 
 
 _SHARES = {
-    RequestKind.GENERIC: 40,
-    RequestKind.GITHUB: 40,
+    RequestKind.GENERIC: 38,
+    RequestKind.GITHUB: 38,
+    RequestKind.BATCH: 4,
     RequestKind.COPY: 8,
     RequestKind.FORGED: 4,
     RequestKind.BROKEN: 4,
@@ -51,7 +52,10 @@ _SHARES = {
 
 @dataclass(frozen=True)
 class SoakRequest:
-    """One request. A copy has the token of what it copies."""
+    """One request. A copy has the token of what it copies.
+
+    Each event of a batch has a token of its own: the request's, a dot and its number.
+    """
 
     kind: RequestKind
     token: str
@@ -69,7 +73,7 @@ class Requests:
     Parameters
     ----------
     sources : Mapping[str, LoadedSource]
-        `generic` and `github`.
+        `generic`, `github` and `okta`, whose requests carry several events.
     """
 
     def __init__(
@@ -105,7 +109,7 @@ class Requests:
             kind in {RequestKind.BROKEN, RequestKind.POISON, RequestKind.HANG}
             and self._dice.random() < 0.5
         )
-        source = "generic" if generic else "github"
+        source = "generic" if generic else "okta" if kind is RequestKind.BATCH else "github"
         body = self._body(kind, token)
         secret = self._secrets[source]
         if kind in {RequestKind.FORGED, RequestKind.DENIED}:
@@ -119,6 +123,8 @@ class Requests:
 
     def _body(self, kind: RequestKind, token: str) -> bytes:
         filling = "é" * int(self._dice.expovariate(1 / 300))
+        if kind is RequestKind.BATCH:
+            return orjson.dumps({"data": {"events": self._events(token, filling)}})
         marker = {RequestKind.POISON: POISON, RequestKind.HANG: HANG}.get(kind, b"").decode()
         body = orjson.dumps({"n": token, "marker": marker, "filling": filling[:2000]})
         if kind is RequestKind.WRONG:
@@ -127,3 +133,15 @@ class Requests:
             # Also bytes that are no UTF-8, with white space at the end: kept as they are.
             return body[:-1] + self._dice.choice([b"", b" \xff\xfe}\r\n", b",}", b"\x00"])
         return body
+
+    def _events(self, token: str, filling: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "uuid": f"{token}.{number}",
+                "published": "2026-01-01T00:00:00.000Z",
+                "eventType": "soak.event",
+                "actor": {"id": "soak"},
+                "displayMessage": filling[:500],
+            }
+            for number in range(self._dice.randint(1, _MOST_EVENTS))
+        ]

@@ -37,6 +37,13 @@ def test_nothing_is_lost_under_faults(tmp_path: Path) -> None:
     assert all(figures[name] > 0 for name in outcomes)
     assert figures["lost"] == figures["unknown"] == 0
     assert figures["violations"] == []
+    assert figures["stream_records"] >= figures["accepted"]
+    assert figures["stream_events"] > figures["stream_records"]  # a batch carries several
+    assert sum(figures["stream_outcomes"].values()) == figures["stream_events"]
+    assert figures["unsettled"] == figures["unknown_on_stream"] == 0
+    assert (
+        figures["ledger_events"] == figures["stream_events"] - figures["stream_outcomes"]["failed"]
+    )
     assert figures["seed"] == int(SEED)
     faults = figures["faults"]
     assert faults["runtime_killed"] == 1
