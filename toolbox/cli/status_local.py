@@ -56,6 +56,7 @@ class LocalWatcher:
             tickets=read_queue(sqs, where.dead_letter_queue, "tickets"),
             queues=_queues(sqs, where.dead_letter_queue),
             feeds=self._logs.feeds(),
+            accounts=self._logs.accounts(now),
         )
 
     def _consumers(self) -> tuple[ConsumerState, ...]:

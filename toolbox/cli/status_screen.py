@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from toolbox.watching.status import Status
+    from toolbox.watching.status import AccountState, Status
 
 NOTHING = "-"
 
@@ -48,6 +48,7 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
             }
             for each in status.feeds
         ],
+        "accounts": _account(status.accounts),
     }
 
 
@@ -61,6 +62,8 @@ def screen(status: Status, risks: Sequence[str]) -> RenderableType:
     ]
     if status.feeds:
         parts.append(_feeds(status))
+    if status.accounts:
+        parts.append(_accounts(status.accounts, status.as_of))
     if risks:
         parts += [Text(f"at risk: {printable(risk)}", style="red") for risk in risks]
     else:
@@ -102,6 +105,16 @@ def _feeds(status: Status) -> Table:
     return _table("feeds", ("source", "feed", "lag", "last poll"), rows)
 
 
+def _accounts(accounts: AccountState, now: float) -> Table:
+    rows = [
+        ("records compared", f"{accounts.records:,}"),
+        *((f"the {name} lacks", f"{number:,}") for name, number in accounts.unmatched.items()),
+        ("shards or lines left out", f"{accounts.left_out:,}"),
+        ("last comparison", _ago(accounts.compared, now)),
+    ]
+    return _table("accounts of the stream's consumers, over a day", ("what", "number"), rows)
+
+
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, column in enumerate(columns):
@@ -109,6 +122,17 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     return table
+
+
+def _account(accounts: AccountState | None) -> dict[str, Any] | None:
+    if accounts is None:
+        return None
+    return {
+        "compared": _iso(accounts.compared),
+        "records": accounts.records,
+        "unmatched": dict(accounts.unmatched),
+        "left_out": accounts.left_out,
+    }
 
 
 def _queue(queue: Any) -> dict[str, Any]:

@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.runtime.metrics import POLL_LAG
-from toolbox.watching.status import COUNTERS, FeedState, SourceState
+from pipeline.runtime.metrics import (
+    POLL_LAG,
+    RECORDS_COMPARED,
+    SHARDS_NOT_COMPARED,
+    UNMATCHED_RECORDS,
+    UNREADABLE_LINES,
+)
+from toolbox.watching.status import COUNTERS, AccountState, FeedState, SourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 KEPT_SECONDS = 3_600
+DAY = 86_400
+CONSUMERS = ("fan-out", "archiver")
 _MARK = b'"_aws"'
 
 
@@ -33,6 +41,7 @@ class CounterLogs:
         self._recent: dict[str, deque[tuple[float, Counter[str]]]] = defaultdict(deque)
         self._last: dict[str, float] = {}
         self._feeds: dict[tuple[str, str], tuple[float, float]] = {}
+        self._accounts: deque[tuple[float, Counter[str]]] = deque()
 
     def read(self) -> None:
         """Read what was written since the last call."""
@@ -57,6 +66,20 @@ class CounterLogs:
         return tuple(
             FeedState(source, feed, lag, when)
             for (source, feed), (when, lag) in sorted(self._feeds.items())
+        )
+
+    def accounts(self, now: float) -> AccountState | None:
+        """Return what the comparisons of the last day found; None where there was none."""
+        while self._accounts and self._accounts[0][0] < now - DAY:
+            self._accounts.popleft()
+        if not self._accounts:
+            return None
+        total = sum((counts for _, counts in self._accounts), Counter[str]())
+        return AccountState(
+            compared=self._accounts[-1][0],
+            records=total[RECORDS_COMPARED],
+            unmatched={name: total[name] for name in CONSUMERS},
+            left_out=total[SHARDS_NOT_COMPARED] + total[UNREADABLE_LINES],
         )
 
     def _source(self, name: str, now: float, minutes: int) -> SourceState:
@@ -89,6 +112,8 @@ class CounterLogs:
         try:
             document = orjson.loads(line)
             when = float(document["_aws"]["Timestamp"]) / 1000
+            if self._take_account(when, document):
+                return
             source = document["source"]
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             return
@@ -101,6 +126,17 @@ class CounterLogs:
             self._recent[source].append((when, counts))
             if counts["Received"]:
                 self._last[source] = max(when, self._last.get(source, 0.0))
+
+    def _take_account(self, when: float, document: dict[str, Any]) -> bool:
+        if RECORDS_COMPARED in document:
+            names = (RECORDS_COMPARED, SHARDS_NOT_COMPARED, UNREADABLE_LINES)
+            counts = Counter({name: int(_value(document, name)) for name in names})
+        elif UNMATCHED_RECORDS in document:
+            counts = Counter({document["consumer"]: int(_value(document, UNMATCHED_RECORDS))})
+        else:
+            return False
+        self._accounts.append((when, counts))
+        return True
 
 
 def _value(document: dict[str, Any], name: str) -> float:

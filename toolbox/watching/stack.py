@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.event.events import UNKNOWN_SOURCE
-from pipeline.runtime.metrics import POLL_LAG
+from pipeline.runtime.metrics import (
+    POLL_LAG,
+    RECORDS_COMPARED,
+    SHARDS_NOT_COMPARED,
+    UNMATCHED_RECORDS,
+    UNREADABLE_LINES,
+)
 from settings.stack_outputs import StackOutput
 from toolbox.watching.cloudwatch import CloudWatch, Points, Series
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
     COUNTERS,
     REDRIVE,
+    AccountState,
     ConsumerState,
     FeedState,
     QueueState,
@@ -36,7 +43,7 @@ CONSUMERS = {
     "fan-out": StackOutput.FAN_OUT_FUNCTION_NAME,
     "archiver": StackOutput.ARCHIVER_FUNCTION_NAME,
 }
-DAY, FIVE_MINUTES, MINUTE = 86_400, 300, 60
+DAY, HOUR, FIVE_MINUTES, MINUTE = 86_400, 3_600, 300, 60
 _SOME_MINUTES = 15
 """For what is looked at now: CloudWatch is some minutes behind."""
 
@@ -89,6 +96,7 @@ class StackWatcher:
                 if url != tickets
             ),
             feeds=self._feeds(now),
+            accounts=self._accounts(now),
             alarms=self._cloudwatch.alarms(f"{self._stack}-"),
         )
 
@@ -207,6 +215,23 @@ class StackWatcher:
             when, lag = points[one][0] if points[one] else (None, None)
             states.append(FeedState(source, feed, lag, when))
         return tuple(states)
+
+    def _accounts(self, now: float) -> AccountState | None:
+        records = self._own(RECORDS_COMPARED)
+        lacking = {name: self._own(UNMATCHED_RECORDS, consumer=name) for name in CONSUMERS}
+        left_out = [self._own(name) for name in (SHARDS_NOT_COMPARED, UNREADABLE_LINES)]
+        points = self._cloudwatch.read(
+            [records, *lacking.values(), *left_out], start=now - DAY, end=now, period=HOUR
+        )
+        if not points[records]:
+            return None
+        sums = {series: round(sum(value for _, value in each)) for series, each in points.items()}
+        return AccountState(
+            compared=points[records][0][0],
+            records=sums[records],
+            unmatched={name: sums[series] for name, series in lacking.items()},
+            left_out=sum(sums[series] for series in left_out),
+        )
 
     def _own(self, name: str, **dimensions: str) -> Series:
         return Series.of(self._names.namespace, name, {**dimensions, **self._names.common})

@@ -71,6 +71,28 @@ class FeedState:
 
 
 @dataclass(frozen=True)
+class AccountState:
+    """What the comparisons of the stream's two consumers found within a day.
+
+    Parameters
+    ----------
+    compared : float
+        When the last of them ended, in epoch seconds.
+    records : int
+        How many records were compared.
+    unmatched : Mapping[str, int]
+        Consumer to how many of these it does not account for.
+    left_out : int
+        Shards for which the time did not suffice, and lines that could not be read.
+    """
+
+    compared: float
+    records: int
+    unmatched: Mapping[str, int]
+    left_out: int
+
+
+@dataclass(frozen=True)
 class Status:
     """A deployment at one moment.
 
@@ -80,6 +102,8 @@ class Status:
         When, in epoch seconds.
     minutes : int
         Over how many minutes rates are averages.
+    accounts : AccountState | None
+        None where they were not compared within a day.
     alarms : tuple[str, ...] | None
         The alarms that are on; None where no alarm watches.
     """
@@ -92,6 +116,7 @@ class Status:
     tickets: QueueState
     queues: tuple[QueueState, ...]
     feeds: tuple[FeedState, ...]
+    accounts: AccountState | None = None
     alarms: tuple[str, ...] | None = None
 
     def risks(self, thresholds: AlarmSettings) -> list[str]:
@@ -118,6 +143,7 @@ class Status:
             limit = minutes.get(consumer.name, thresholds.archiver_age_minutes) * 60
             if consumer.age_seconds is not None and consumer.age_seconds >= limit:
                 yield f"the {consumer.name} is {consumer.age_seconds:.0f} s behind"
+        yield from self._accounts_judged()
         if self.tickets.messages >= thresholds.tickets:
             yield f"{self.tickets.messages} tickets wait"
         for queue in self.queues:
@@ -130,3 +156,12 @@ class Status:
             lag = feed.lag_seconds
             if lag is not None and lag >= thresholds.poll_lag_minutes * 60:
                 yield f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind"
+
+    def _accounts_judged(self) -> Iterator[str]:
+        if self.accounts is None:
+            return
+        for consumer, number in self.accounts.unmatched.items():
+            if number:
+                yield f"the {consumer} does not account for {number} records"
+        if self.accounts.left_out:
+            yield f"{self.accounts.left_out} shards or lines of the archive were not compared"

@@ -117,6 +117,7 @@ def test_a_stack_that_nothing_has_come_to_yet(account: Account) -> None:
     assert {each.age_seconds for each in status.consumers} == {None}
     assert status.tickets.messages == 0
     assert status.feeds == ()
+    assert status.accounts is None
     assert status.alarms is None
 
 
@@ -162,6 +163,19 @@ def test_a_stack_at_work(account: Account) -> None:
     assert queues["github-redrive"].oldest_seconds is None
     (feed,) = status.feeds
     assert (feed.source, feed.feed, feed.lag_seconds) == ("pulled", "logs", 75)
+
+
+def test_the_comparisons_of_a_day_are_summed_up(account: Account) -> None:
+    for age, lacking in ((7_200.0, 3), (600.0, 0), (90_000.0, 9)):
+        for name in ("RecordsCompared", "ShardsNotCompared", "UnreadableLines"):
+            account.put("MozDef-EF", name, lacking + 1, age, **COMMON)
+        account.put("MozDef-EF", "UnmatchedRecords", lacking, age, consumer="fan-out", **COMMON)
+        account.put("MozDef-EF", "UnmatchedRecords", 1, age, consumer="archiver", **COMMON)
+    found = account.watcher().look(NOW, 5).accounts
+    assert found is not None
+    assert (found.records, found.left_out) == (5, 10)
+    assert found.unmatched == {"fan-out": 3, "archiver": 2}
+    assert found.compared == pytest.approx(NOW - 600, abs=3_601)
 
 
 def test_alarms_that_are_on_are_named(account: Account) -> None:
