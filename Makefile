@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak smoke load bench bench-check test stress-test lint format synth lock up clean
+.PHONY: help setup demo soak smoke load bench bench-check test stress-test mutants lint format synth lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,10 @@ test: setup ## Run every test: first what is pure, then what starts processes (W
 
 stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5)
 	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8
+
+mutants: setup ## Change the code in small ways; see that tests notice (ROOM=name, MUTANTS=60, SEED=1)
+	$(BIN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(MUTANTS),--mutants $(MUTANTS)) \
+	  $(if $(SEED),--seed $(SEED))
 
 lint: setup ## Check format, lint and types
 	$(BIN)/ruff format --check $(PYTHON_CODE)

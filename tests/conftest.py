@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # boto3 must never find a real account, whatever the machine's settings are.
 os.environ.update(
@@ -33,6 +33,9 @@ from tests.support.bench import Bench
 # same at each run; HYPOTHESIS_PROFILE=search looks for inputs that nobody has tried yet.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("suite", settings.get_profile("patient"), derandomize=True)
+settings.register_profile(
+    "mutants", settings.get_profile("suite"), phases=(Phase.explicit, Phase.generate)
+)
 settings.register_profile("random", settings.get_profile("patient"))
 settings.register_profile("search", settings.get_profile("patient"), max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
