@@ -77,8 +77,12 @@ def test_each_metric_that_is_named_is_written(
         "Handshakes",
         "Ignored",
         "Received",
+        "RecordsCompared",
         "Rejected",
         "RejectedByReason",
+        "ShardsNotCompared",
+        "UnmatchedRecords",
+        "UnreadableLines",
         "UnsettledBatches",
     }
     # Each source has an alarm on counters of its own.
