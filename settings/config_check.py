@@ -9,6 +9,7 @@ from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
+from settings.source.compiler import check_validators
 from settings.source.loader import available_sources, load_source
 
 if TYPE_CHECKING:
@@ -105,6 +106,6 @@ def _check_sources(directory: Path, checked: Checked) -> None:
     for folder in sorted(folders):
         checked.files.append(str(folder))
         try:
-            load_source(folder)
+            check_validators(load_source(folder))
         except WrongSettingsError as error:
             checked.add(error.faults)

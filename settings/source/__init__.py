@@ -15,6 +15,7 @@ from settings.source.loader import (
 )
 from settings.source.model import DeliveryId, Source
 from settings.source.polling import FEED_HEADER
+from settings.source.schema_agreement import disagreement
 
 __all__ = [
     "CATALOG",
@@ -28,6 +29,7 @@ __all__ = [
     "SourceName",
     "TokenAuthentication",
     "available_sources",
+    "disagreement",
     "load_source",
     "load_sources",
     "read_source_settings",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING, Any
-
-import fastjsonschema
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from pipeline.event.compiled_source import CompiledSource, Signature
 from settings.source.filling import compiled_as
 from settings.source.generating import source_text
 from settings.source.model import HmacAuthentication, TokenAuthentication
+from settings.source.sample_bodies import sample_bodies
+from settings.source.schema_agreement import check_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from settings.source.loader import LoadedSource
 
@@ -36,6 +37,11 @@ def write_compiled_catalog(
         The sources of one deployment, by name.
     directory : Path
         Where the package's folder is made.
+
+    Raises
+    ------
+    SourceError
+        When a validator, as it was written, does not judge as the reference library does.
     """
     package = directory / package_name
     package.mkdir(parents=True, exist_ok=True)
@@ -47,25 +53,33 @@ def write_compiled_catalog(
     (package / "__init__.py").write_text(source_text(compiled), encoding="utf-8")
 
 
+def check_validators(source: LoadedSource) -> None:
+    """Write the validators of a source as the build does, and run them beside the reference.
+
+    Raises
+    ------
+    SourceError
+        When one of them does not judge as the reference library does.
+    """
+    with TemporaryDirectory() as directory:
+        _write_validators(source, Path(directory))
+
+
 def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, str]:
     modules: dict[str | None, str] = {}
-    schemas: dict[str | None, Mapping[str, Any]] = dict(source.schemas.items())
-    if source.default_schema is not None:
-        schemas[None] = source.default_schema
-    # Several types may share one schema file: equal schemas become one module.
+    # Several types may share one schema file: equal code becomes one module.
     written: dict[str, str] = {}
     # Names such as `a-b` and `a--b` would else give one module.
     mark = f"{zlib.crc32(source.name.encode()):08x}"
-    for number, (event_type, schema) in enumerate(schemas.items()):
-        code = fastjsonschema.compile_to_code(
-            dict(schema), use_default=False, use_formats=source.settings.schemas.formats
-        )
-        if code not in written:
+    samples = sample_bodies(source.folder)
+    for number, (event_type, schema) in enumerate(source.compiled.items()):
+        if schema.code not in written:
             label = _NO_IDENTIFIER.sub("_", (event_type or "default").lower())
             module = f"{_NO_IDENTIFIER.sub('_', source.name)}_{mark}_{number}_{label}"
-            (package / f"{module}.py").write_text(code, encoding="utf-8")
-            written[code] = module
-        modules[event_type] = written[code]
+            (package / f"{module}.py").write_text(schema.code, encoding="utf-8")
+            written[schema.code] = module
+        modules[event_type] = written[schema.code]
+        check_module(schema, package / f"{modules[event_type]}.py", samples)
     return modules
 
 

@@ -12,7 +12,7 @@ from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.errors import SourceError
 from settings.source.model import MozdefMapping, Source, SourceName
-from settings.source.schemas import read_schema
+from settings.source.schemas import CompiledSchema, read_schema
 
 __all__ = [
     "CATALOG",
@@ -45,17 +45,25 @@ class LoadedSource:
         Where it was loaded from.
     settings : Source
         `source.yaml`.
-    schemas : Mapping[str, Mapping[str, Any]]
-        Event type to JSON Schema.
-    default_schema : Mapping[str, Any] | None
-        The schema of every other event type.
+    compiled : Mapping[str | None, CompiledSchema]
+        Event type to schema; None stands for every other event type.
     """
 
     name: str
     folder: Path
     settings: Source
-    schemas: Mapping[str, Mapping[str, Any]]
-    default_schema: Mapping[str, Any] | None
+    compiled: Mapping[str | None, CompiledSchema]
+
+    @property
+    def schemas(self) -> dict[str, Mapping[str, Any]]:
+        """Event type to JSON Schema."""
+        return {kind: one.document for kind, one in self.compiled.items() if kind is not None}
+
+    @property
+    def default_schema(self) -> Mapping[str, Any] | None:
+        """The JSON Schema of every other event type."""
+        one = self.compiled.get(None)
+        return None if one is None else one.document
 
     @property
     def mozdef(self) -> MozdefMapping:
@@ -106,18 +114,19 @@ def load_source(folder: Path) -> LoadedSource:
         settings = read_source_settings(folder)
     except SourceError as error:
         raise SourceError(*faults, *error.faults) from None
-    schemas: dict[str | None, dict[str, Any]] = {}
-    wanted: list[tuple[str | None, Path | None]] = [*settings.schemas.types.items()]
-    for event_type, file in (*wanted, (None, settings.schemas.default)):
-        if file is not None:
-            try:
-                schemas[event_type] = read_schema(folder / file)
-            except SourceError as error:
-                faults += [fault for fault in error.faults if fault not in faults]
+    wanted: dict[str | None, Path | None] = dict(settings.schemas.types.items())
+    wanted[None] = settings.schemas.default
+    schemas: dict[Path, CompiledSchema] = {}
+    # Several types may share a file.
+    for file in dict.fromkeys(one for one in wanted.values() if one is not None):
+        try:
+            schemas[file] = read_schema(folder / file, formats=settings.schemas.formats)
+        except SourceError as error:
+            faults += error.faults
     if faults:
         raise SourceError(*faults)
-    types = {event_type: schemas[event_type] for event_type in settings.schemas.types}
-    return LoadedSource(name, folder, settings, types, schemas.get(None))
+    compiled = {kind: schemas[file] for kind, file in wanted.items() if file is not None}
+    return LoadedSource(name, folder, settings, compiled)
 
 
 def load_sources(names: Sequence[str], private: Path | None = None) -> dict[str, LoadedSource]:

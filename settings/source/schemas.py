@@ -1,35 +1,93 @@
-"""Reads JSON Schemas, and sees that the compiler can take them (build and command line only)."""
+"""Reads JSON Schemas, and compiles each to the validator that ships (build and command line)."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import fastjsonschema
 
 from settings.expectations import one_line
 from settings.faults import Fault
 from settings.source.errors import SourceError
+from settings.source.schema_code import run_code, validator_code
+from settings.source.schema_formats import FORMATS
+from settings.source.schema_places import SchemaPlaces, SchemaReferenceError, as_pointer
+from settings.source.schema_words import draft_of, wrong_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-DRAFTS = ("draft-04", "draft-06", "draft-07")
+
+@dataclass(frozen=True)
+class CompiledSchema:
+    """A schema file, and the module that ships for it.
+
+    Parameters
+    ----------
+    file : Path
+        Where it was read.
+    document : Mapping[str, Any]
+        What the file holds.
+    places : SchemaPlaces
+        The schemas in it.
+    draft : int
+        4, 6 or 7.
+    formats : bool
+        Whether `format` is checked.
+    code : str
+        The module's text, which the compiler writes as it is.
+    """
+
+    file: Path
+    document: Mapping[str, Any]
+    places: SchemaPlaces
+    draft: int
+    formats: bool
+    code: str
 
 
-def read_schema(path: Path) -> dict[str, Any]:
-    """Read one JSON Schema, and see that it can be compiled.
+def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
+    """Read one JSON Schema and compile it.
+
+    Parameters
+    ----------
+    formats : bool
+        Whether `format` is checked.
 
     Raises
     ------
     SourceError
-        When it is missing, is no JSON, refers to another document, or is of a draft for which
-        there is no compiler (fastjsonschema knows drafts 4, 6 and 7).
+        With every word in it that would be passed over in silence, each with its JSON Pointer, or
+        else with what keeps it from being compiled: it is missing, no JSON, refers to another
+        document, or is of a draft for which there is no compiler.
     """
+    schema = _read(path)
+    draft = draft_of(schema)
+    if draft is None:
+        named = schema["$schema"]
+        expected = f"{named} cannot be compiled; use one of draft-04, draft-06, draft-07"
+        raise _error(path, expected, "/$schema")
+    try:
+        places = SchemaPlaces(schema, draft)
+        faults = [*_faults(path, places, draft, formats=formats)]
+    except SchemaReferenceError as error:
+        raise _error(path, str(error), as_pointer(error.pointer)) from None
+    except RecursionError:
+        raise _error(path, "nested too deep") from None
+    if faults:
+        raise SourceError(*faults)
+    try:
+        code = validator_code(places, draft, formats=formats)
+        run_code(code, path.name)
+    except Exception as error:  # noqa: BLE001 - it raises whatever its code meets in a bad schema
+        raise _error(path, f"the schema cannot be compiled: {str(error) or repr(error)}") from None
+    return CompiledSchema(path, schema, places, draft, formats, code)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         schema = json.loads(path.read_bytes())
-        references = list(_remote_references(schema))
     except FileNotFoundError:
         raise _error(path, "there is no such file") from None
     except OSError as error:
@@ -40,30 +98,17 @@ def read_schema(path: Path) -> dict[str, Any]:
         raise _error(path, f"not JSON: {error}") from None
     if not isinstance(schema, dict):
         raise _error(path, f"a schema is a JSON object, not {type(schema).__name__}")
-    draft = schema.get("$schema", "http://json-schema.org/draft-07/schema#")
-    if not any(known in str(draft) for known in DRAFTS):
-        expected = f"{draft} cannot be compiled; use one of {', '.join(DRAFTS)}"
-        raise _error(path, expected, "$schema")
-    if references:
-        raise _error(path, f"{references[0]} is another document; use '#/…' only", "$ref")
-    try:
-        fastjsonschema.compile(schema, use_default=False)
-    except fastjsonschema.JsonSchemaDefinitionException as error:
-        raise _error(path, f"the schema cannot be compiled: {error}") from None
-    except Exception as error:  # noqa: BLE001 - it raises whatever its code meets in a bad schema
-        raise _error(path, f"the schema cannot be compiled: {error!r}") from None
     return schema
 
 
-def _remote_references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        reference = node.get("$ref")
-        if isinstance(reference, str) and not reference.startswith("#"):
-            yield reference
-        node = list(node.values())
-    if isinstance(node, list):
-        for item in node:
-            yield from _remote_references(item)
+def _faults(path: Path, places: SchemaPlaces, draft: int, *, formats: bool) -> Iterator[Fault]:
+    for pointer, node in places:
+        for word, expected in wrong_words(pointer, node, draft):
+            yield Fault(str(path), as_pointer((*pointer, word)), one_line(expected))
+        named = node.get("format")
+        if formats and isinstance(named, str) and named not in FORMATS:
+            expected = f"the format {named!r} would not be checked; known are {', '.join(FORMATS)}"
+            yield Fault(str(path), as_pointer((*pointer, "format")), one_line(expected))
 
 
 def _error(path: Path, expected: str, key: str = "") -> SourceError:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcome, duplicate
-from pipeline.event.outcomes import OutcomeKind
+from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.receiving.answers import Answer
 from settings.faults import Fault
 from settings.source.loader import SourceError
+from settings.source.schema_agreement import disagreement
 from toolbox.sources.checking_door import is_handshake
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
@@ -108,7 +109,7 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
     expect = sample.settings.expect
     expected, actual = _expected(expect), describe(ending)
     explanation = explain(ending)
-    faults = []
+    faults = list(_judged_otherwise(sample.source, ending))
     if expected != actual:
         faults.append(
             f"expected {expected}, is {actual}" + (f": {explanation}" if explanation else "")
@@ -129,6 +130,20 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
         explanation,
         _diff(sample, messages),
     )
+
+
+def _judged_otherwise(source: LoadedSource, ending: Ending) -> Iterator[str]:
+    """Hold what the shipped validators said of the events to the reference library."""
+    for outcome in ending.outcomes:
+        event = outcome.event
+        if outcome.reason not in {None, Reason.SCHEMA_VIOLATION} or not isinstance(event, Event):
+            continue
+        schema = source.compiled.get(event.event_type, source.compiled.get(None))
+        validate = event.source.validator(event.event_type)
+        if schema is not None and validate is not None:
+            fault = disagreement(schema, validate, event.body)
+            if fault is not None:
+                yield str(fault)
 
 
 def _in_order(events: list[Event]) -> list[Event]:

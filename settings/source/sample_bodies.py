@@ -1,0 +1,62 @@
+"""The JSON that a source's samples hold, for its schemas to judge; `toolbox.sources` plays them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from settings.reading import LARGEST_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def sample_bodies(folder: Path) -> dict[str, Any]:
+    """Return the events in the samples of a source folder, by name.
+
+    A body that is no JSON is left out, as is a file that is wrong: `source check` names it. Where
+    a body is a list, or an object that holds a list of objects, these are events as well.
+    """
+    bodies: dict[str, Any] = {}
+    for path in sorted((folder / "samples").glob("*.yaml")):
+        try:
+            document = json.loads(_content(path))
+        except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError):
+            continue
+        bodies |= {f"{path.stem}{place}": one for place, one in _events(document)}
+    return bodies
+
+
+def _content(path: Path) -> str | bytes:
+    settings = yaml.load(_bytes(path), _Loader)  # noqa: S506 - a safe loader, the one in C
+    if not isinstance(settings, dict):
+        raise TypeError
+    if "body_base64" in settings:
+        return base64.b64decode(settings["body_base64"])
+    if "body_file" in settings:
+        return _bytes(path.parent / settings["body_file"])
+    body: str = settings.get("body", "")
+    return body
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+        raise OSError(path)
+    return path.read_bytes()
+
+
+def _events(document: Any) -> Iterator[tuple[str, Any]]:
+    yield "", document
+    lists = [("", document)]
+    if isinstance(document, dict):
+        lists = [(f".{key}", one) for key, one in document.items()]
+    for place, one in lists:
+        for number, event in enumerate(one if isinstance(one, list) else ()):
+            if isinstance(event, dict):
+                yield f"{place}[{number}]", event
