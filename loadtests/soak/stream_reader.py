@@ -106,7 +106,6 @@ class SoakStreamReader:
         self._stream = stream
         self._books = books
         self._last: dict[str, str] = {}  # by shard: the sequence number read last
-        self._done: set[str] = set()  # closed shards that were read to their end
 
     def read(self) -> None:
         """Read on to the end, from where the last call of this has ended.
@@ -115,7 +114,7 @@ class SoakStreamReader:
         they are in the list, or are there when the list is asked for again.
         """
         seen: set[str] = set()
-        while new := [name for name in self._shards() if name not in seen | self._done]:
+        while new := [name for name in self._shards() if name not in seen]:
             for shard in new:
                 self._read_shard(shard)
             seen.update(new)
@@ -141,7 +140,6 @@ class SoakStreamReader:
             # An empty page alone is no end: AWS gives such where there is more behind it.
             if iterator and not found["Records"] and not found["MillisBehindLatest"]:
                 return
-        self._done.add(shard)
 
     def _iterator(self, shard: str) -> str:
         if last := self._last.get(shard):

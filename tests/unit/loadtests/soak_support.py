@@ -66,6 +66,7 @@ class FakeStream:
         self.shards = shards
         self.expire_once: set[str] = set()
         self.throttle_once: set[str] = set()
+        self.given: list[str] = []  # sequence numbers
         self.on_end: Callable[[str], None] = lambda shard: None
 
     def list_shards(self, *, StreamName: str = "", NextToken: str = "0") -> dict[str, Any]:
@@ -103,6 +104,7 @@ class FakeStream:
         empty, start = at.endswith("+"), int(at.rstrip("+"))
         shard = self.shards[name]
         found = [] if empty else shard.records[start : start + 1]
+        self.given += [number for number, _ in found]
         end = start + len(found)
         left = len(shard.records) - end
         answer: dict[str, Any] = {

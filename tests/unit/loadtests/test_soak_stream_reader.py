@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import subprocess
 import sys
@@ -14,10 +15,14 @@ import pytest
 import yaml
 from aws_kinesis_agg.aggregator import RecordAggregator
 
+from loadtests.soak.arena import PipelineUnderTest
 from loadtests.soak.books import Books, digest
 from loadtests.soak.evidence import read_archive
+from loadtests.soak.proxy import ADDRESS
 from loadtests.soak.requests import RequestKind
+from loadtests.soak.runtime import RuntimeSettings
 from loadtests.soak.stream_reader import SPLITS, find_elements, read_envelope
+from local.endpoints import Endpoints
 from settings.source.loader import load_sources
 from tests.unit.loadtests.soak_support import (
     FakeShard,
@@ -62,6 +67,23 @@ def test_the_reader_loads_nothing_of_the_product() -> None:
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_reader_asks_the_stream_and_not_the_fault_proxy(tmp_path: Path) -> None:
+    arena = PipelineUnderTest(RuntimeSettings("assembly", str(tmp_path), 1))
+    arena.where = Endpoints(
+        api="",
+        aws_endpoint_url="http://127.0.0.1:7",
+        region="us-west-2",
+        queues={},
+        dead_letter_queue="",
+        archive_bucket="",
+        dedupe_table="",
+        stream="",
+        parameters={},
+    )
+    (tmp_path / ADDRESS).write_text("http://127.0.0.1:9")
+    assert arena.client("kinesis").meta.endpoint_url == "http://127.0.0.1:7" != arena.proxy
 
 
 def test_the_list_of_events_is_where_the_catalogue_says() -> None:
@@ -122,10 +144,15 @@ def test_an_expired_iterator_and_a_throttle_lose_nothing(
     read_stream(stream, books)
     assert read_ids(books) == ["e-1", "e-2", "e-3", "e-4"]
     assert not stream.expire_once | stream.throttle_once
+    assert stream.given == ["1", "2", "3", "4"]
     assert len(waits) == 1
 
 
-def test_another_fault_of_the_stream_ends_the_reading(books: Books) -> None:
+def test_another_fault_of_the_stream_ends_the_reading(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("loadtests.soak.stream_reader.time.sleep", waits.append)
     stream = FakeStream({"s-0": FakeShard(records(1))})
     error = throttled()
     error.response["Error"]["Code"] = "AccessDeniedException"
@@ -136,6 +163,7 @@ def test_another_fault_of_the_stream_ends_the_reading(books: Books) -> None:
     stream.get_records = refuse  # type: ignore[method-assign]
     with pytest.raises(type(error), match="GetRecords"):
         read_stream(stream, books)
+    assert not waits
 
 
 def test_reading_goes_on_where_it_ended(books: Books) -> None:
@@ -145,6 +173,7 @@ def test_reading_goes_on_where_it_ended(books: Books) -> None:
     del stream.shards["s-1"]  # its records are no longer kept
     reader.read()
     assert read_ids(books) == ["e-1", "e-2", "e-3"]
+    assert stream.given == ["1", "2", "3"]
 
 
 def test_an_aggregate_is_taken_apart_by_the_vendors_library(books: Books) -> None:
@@ -191,11 +220,10 @@ def test_events_of_a_request_are_counted_in_its_body() -> None:
 
 
 class Archive:
-    """S3 with one failure record, whose payload is a batch as the mapping gives it to a Lambda."""
+    """S3 with some objects, by key."""
 
-    def __init__(self, key: str, content: bytes) -> None:
-        self._key = key
-        self._content = content
+    def __init__(self, **contents: bytes) -> None:
+        self._contents = contents
 
     def get_paginator(self, operation: str) -> Archive:
         assert operation == "list_objects_v2"
@@ -203,11 +231,41 @@ class Archive:
 
     def paginate(self, *, Bucket: str) -> list[dict[str, object]]:
         assert Bucket == "archive"
-        return [{"Contents": [{"Key": self._key}]}]
+        return [{"Contents": [{"Key": key}]} for key in self._contents]
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, object]:
-        assert (Bucket, Key) == ("archive", self._key)
-        return {"Body": io.BytesIO(self._content)}
+        assert Bucket == "archive"
+        return {"Body": io.BytesIO(self._contents[Key])}
+
+
+def test_the_ledger_is_read_by_place_and_a_reason_is_an_outcome_of_rejected_events_alone(
+    books: Books,
+) -> None:
+    lines = [
+        ("e-1@job#0", "delivered", "id_reused"),
+        ("e-1@job#1", "duplicate", None),
+        ("e-2", "rejected", "invalid_json"),
+    ]
+    content = b"\n".join(
+        orjson.dumps(
+            {
+                "id": event,
+                "outcome": outcome,
+                "reason": reason,
+                "shard_id": "s",
+                "sequence_number": "7",
+            }
+        )
+        for event, outcome, reason in lines
+    )
+    # Twice: a batch that is cut off after its ledger was written, and split, writes it again.
+    objects = {f"ledger/{number}.jsonl.gz": gzip.compress(content) for number in range(2)}
+    read_archive(books, cast("S3Client", Archive(**objects)), "archive", "mapping")
+    assert list(books.rows("SELECT * FROM ledger ORDER BY id")) == [
+        ("e-1@job#0", "s:7", "delivered", "e-1@job", "id_reused", 2),
+        ("e-1@job#1", "s:7", "duplicate", "e-1@job", "", 2),
+        ("e-2", "s:7", "rejected:invalid_json", "e-2", "invalid_json", 2),
+    ]
 
 
 def test_a_failure_record_names_each_user_record_by_its_place(books: Books) -> None:
@@ -234,7 +292,7 @@ def test_a_failure_record_names_each_user_record_by_its_place(books: Books) -> N
         for number, data in contents.items()
     ]
     content = orjson.dumps({"payload": orjson.dumps({"Records": lines}).decode()})
-    archive = Archive("aws/lambda/mapping/s/x", content)
+    archive = Archive(**{"aws/lambda/mapping/s/x": content})
     read_archive(books, cast("S3Client", archive), "archive", "mapping")
     assert list(books.rows("SELECT * FROM failed ORDER BY place, id")) == [
         ("e-1", "s:7", digest(sent(RequestKind.GENERIC, 1).body)),

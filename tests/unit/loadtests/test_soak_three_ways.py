@@ -94,6 +94,21 @@ CASES: list[tuple[Callable[[AGoodRun], object], str, str]] = [
         "in a failure record and not on the stream: poison at s:4",
     ),
     (
+        lambda r: r.put("failed", "poison", "s:4", digest(b"x")),
+        "failed_unknown",
+        "in a failure record and not on the stream: poison at s:4",
+    ),
+    (
+        lambda r: r.books.change("UPDATE places SET id = 'other' WHERE id = 'copy'"),
+        "raw_unknown",
+        "in raw/ and not on the stream: other at s:2",
+    ),
+    (
+        lambda r: r.books.change("UPDATE places SET id = 'other' WHERE id = 'copy'"),
+        "not_in_raw",
+        "on the stream and not in raw/: copy at s:2",
+    ),
+    (
         lambda r: unread(r, "forged"),
         "raw_unknown",
         "in raw/ and not on the stream: forged at s:3",
