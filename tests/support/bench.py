@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,7 +19,7 @@ from pipeline.fan_out.duplicates import DeduplicationTable
 from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.secret_store import SecretStore
 from stream_processors.fan_out import FanOut
-from tests.support.fakes import FakeDynamoDb, FakeS3, FakeSqs, FakeSsm
+from tests.support.fakes import FIRST_SEQUENCE_NUMBER, FakeDynamoDb, FakeS3, FakeSqs, FakeSsm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +35,10 @@ NOW_MS = 1_795_464_503_123
 
 
 class Bench:
-    """One processor with its fakes; time passes only when a test says so."""
+    """One processor with its fakes, and a shard from its first record on.
+
+    Each invocation takes a quarter of a second, and more where it waits or a test says so.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
@@ -47,6 +51,7 @@ class Bench:
         self.dynamodb, self.sqs, self.s3 = FakeDynamoDb(), FakeSqs(), FakeS3()
         self.now = NOW_MS / 1000
         self.time_left = 60.0
+        _shard.begin()
         self.fan_out = self.new_process()
 
     def new_process(self) -> FanOut:
@@ -71,7 +76,9 @@ class Bench:
 
     def run(self, *records: dict[str, Any]) -> Settlement:
         deadline = Deadline(lambda: self.time_left, sleep=self._sleep)
-        return self.fan_out.process(records, deadline)
+        settlement = self.fan_out.process(records, deadline)
+        self.now += 0.25
+        return settlement
 
     def run_until_settled(self, *records: dict[str, Any]) -> list[Any]:
         """Deliver again from the checkpoint, as the event source mapping does."""
@@ -102,16 +109,30 @@ def keys(outcomes: Iterable[Outcome]) -> list[str]:
     return [one.event.deduplication_key for one in outcomes if isinstance(one.event, Event)]
 
 
-_sequence = iter(range(10**9))
+_requests = itertools.count()
+
+
+class _Shard:
+    """Numbers records: the first have 55 digits and the others 56, so that as text none is less."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self._next = itertools.count(FIRST_SEQUENCE_NUMBER)
+
+    def number(self) -> int:
+        return next(self._next)
+
+
+_shard = _Shard()
 
 
 def record(data: bytes, key: str = "k", sequence: int | None = None) -> dict[str, Any]:
     """A record in the form that an event source mapping gives."""
-    number = next(_sequence) if sequence is None else sequence
     shard = "shardId-000000000000"
-    sequence_number = str(
-        49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588 + number
-    )
+    number = _shard.number() if sequence is None else FIRST_SEQUENCE_NUMBER + sequence
+    sequence_number = str(number)
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
@@ -156,7 +177,7 @@ def github(
         "x-github-delivery": delivery,
         "x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), raw, "sha256").hexdigest(),
     }
-    identifier = request or f"request-{next(_sequence)}"
+    identifier = request or f"request-{next(_requests)}"
     return encode_envelope(
         Envelope(identifier, NOW_MS, "github", "192.0.2.1", raw, delivery, headers, **more)
     )
@@ -165,7 +186,7 @@ def github(
 def generic(body: bytes | Any, *, request: str | None = None, **more: Any) -> bytes:
     """An envelope of the generic source."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    identifier = request or f"request-{next(_sequence)}"
+    identifier = request or f"request-{next(_requests)}"
     headers = {"content-type": "application/json"}
     return encode_envelope(
         Envelope(identifier, NOW_MS, "generic", "192.0.2.1", raw, "", headers, **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -64,11 +65,18 @@ def in_turn(method: Any, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 class FakeDynamoDb(Faulty):
-    """Keeps items by key; can leave keys and items unprocessed."""
+    """Keeps items by key; can leave keys and items unprocessed.
+
+    A read that does not ask for consistency answers as a replica that has not seen the last write.
+    """
+
+    LARGEST_ITEM = 400 * 1024
+    LARGEST_WRITE = 16 * 1024 * 1024
 
     def __init__(self) -> None:
         super().__init__()
         self.items: dict[str, dict[str, Any]] = {}
+        self._replica: dict[str, dict[str, Any]] = {}
         self.leave_unprocessed = 0
         self.read_sizes: list[int] = []
         self.write_sizes: list[int] = []
@@ -88,14 +96,18 @@ class FakeDynamoDb(Faulty):
         names = [key["pk"]["S"] for key in keys]
         assert 0 < len(names) <= 100, "BatchGetItem takes 1 to 100 keys"
         assert len(set(names)) == len(names), "duplicate keys are a ValidationException"
+        assert all(set(key) == {"pk"} for key in keys), (
+            "a key has the table's attributes and no more"
+        )
+        assert all(0 < len(name.encode()) <= 2048 for name in names), "a key has 1 to 2048 bytes"
+        items = self.items if request.get("ConsistentRead") is True else self._replica
         self.read_sizes.append(len(names))
         left = keys[: min(self.leave_unprocessed, len(keys) // 2)]
         done = names[len(left) :]
         answer: dict[str, Any] = {
-            "Responses": {table: [self.items[name] for name in done if name in self.items]}
+            "Responses": {table: [items[name] for name in done if name in items]},
+            "UnprocessedKeys": {table: {**request, "Keys": left}} if left else {},
         }
-        if left:
-            answer["UnprocessedKeys"] = {table: {"Keys": left}}
         return answer
 
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
@@ -110,15 +122,25 @@ class FakeDynamoDb(Faulty):
         assert 0 < len(items) <= 25, "BatchWriteItem takes 1 to 25 items"
         assert len(set(names)) == len(names), "duplicate keys reject the whole call"
         assert all(0 < len(name.encode()) <= 2048 for name in names), "a key has 1 to 2048 bytes"
+        sizes = [len(orjson.dumps(item)) for item in items]
+        assert max(sizes) <= self.LARGEST_ITEM, "an item has at most 400 KB"
+        assert sum(sizes) <= self.LARGEST_WRITE, "BatchWriteItem takes at most 16 MB"
         self.write_sizes.append(len(items))
+        self._replica = dict(self.items)
         left = requests[: min(self.leave_unprocessed, len(requests) // 2)]
         for item in items[len(left) :]:
             self.items[item["pk"]["S"]] = item
         return {"UnprocessedItems": {table: left} if left else {}}
 
 
+#: SQS API reference, SendMessage: `#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to
+#: #x10FFFF`.
+_NOT_IN_MESSAGES = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
 class FakeSqs(Faulty):
-    """Takes messages as SQS does: limits, whole-call faults and failed entries."""
+    """Takes messages as SQS does: limits, whole-call faults, failed and unanswered entries."""
 
     LARGEST = 1_048_576
 
@@ -128,6 +150,8 @@ class FakeSqs(Faulty):
         self.batch_sizes: list[int] = []
         #: Given the message, an error code and whether it is the sender's fault; else None.
         self.fail_entry: Any = lambda _body: None
+        #: Given the message, whether the answer does not have it at all: it was not taken.
+        self.leave_out: Any = lambda _body: False
 
     def send_message_batches(self, calls: Sequence[Mapping[str, Any]]) -> list[Any]:
         return in_turn(self.send_message_batch, calls)
@@ -136,15 +160,19 @@ class FakeSqs(Faulty):
         self._call()
         assert 0 < len(Entries) <= 10, "TooManyEntriesInBatchRequest"
         assert len({entry["Id"] for entry in Entries}) == len(Entries), "ids must be distinct"
+        assert all(_ENTRY_ID.fullmatch(entry["Id"]) for entry in Entries), "InvalidBatchEntryId"
+        assert all(entry["MessageBody"] for entry in Entries), "MissingParameter"
         total = sum(len(entry["MessageBody"].encode()) for entry in Entries)
         if total > self.LARGEST:
             raise client_error("BatchRequestTooLong", "SendMessageBatch")
         for entry in Entries:
-            if any(character in entry["MessageBody"] for character in "\ufffe\uffff\x00"):
+            if _NOT_IN_MESSAGES.search(entry["MessageBody"]):
                 raise client_error("InvalidMessageContents", "SendMessageBatch")
         self.batch_sizes.append(len(Entries))
         answer: dict[str, Any] = {"Successful": [], "Failed": []}
         for entry in Entries:
+            if self.leave_out(entry["MessageBody"]):
+                continue
             failure = self.fail_entry(entry["MessageBody"])
             if failure is None:
                 self.messages.setdefault(QueueUrl, []).append(entry["MessageBody"])
@@ -168,6 +196,8 @@ class FakeS3(Faulty):
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> dict[str, Any]:
         self._call()
         assert Bucket
+        assert 1 <= len(Key.encode()) <= 1024, "KeyTooLongError"
+        assert isinstance(Body, bytes)
         self.objects[Key] = Body
         return {}
 
@@ -178,6 +208,10 @@ class FakeS3(Faulty):
             if key.startswith(prefix)
             for line in gzip.decompress(content).splitlines()
         ]
+
+
+#: The fourth record of a shard has 56 digits, those before it 55: as text, they are in no order.
+FIRST_SEQUENCE_NUMBER = 10**55 - 3
 
 
 class FakeStream(Faulty):
@@ -196,4 +230,5 @@ class FakeStream(Faulty):
         if len(Data) + len(PartitionKey.encode()) > self.LARGEST:
             raise client_error("ValidationException", "PutRecord")
         self.records.append({"PartitionKey": PartitionKey, "Data": Data})
-        return {"ShardId": "shardId-000000000000", "SequenceNumber": str(len(self.records))}
+        number = FIRST_SEQUENCE_NUMBER + len(self.records)
+        return {"ShardId": "shardId-000000000000", "SequenceNumber": str(number)}

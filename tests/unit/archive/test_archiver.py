@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 DEADLINE = Deadline(lambda: 4.0)
 
 
+class Context:
+    aws_request_id = "1"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 4_000
+
+
 def body_of(line: dict[str, Any]) -> bytes:
     if "body" in line:
         return str(line["body"]).encode()
@@ -64,14 +72,6 @@ def test_a_part_that_fails_brings_the_whole_batch_back_to_the_same_keys(
 ) -> None:
     s3 = FakeS3()
     monkeypatch.setattr(module, "archiver", lambda: Archiver(catalog, ArchiveWriter(s3, "b")))
-
-    class Context:
-        aws_request_id = "1"
-
-        @staticmethod
-        def get_remaining_time_in_millis() -> int:
-            return 4_000
-
     batch = [record(generic({"n": 1})), record(github({"n": 2})), record(generic({"n": 3}))]
     s3.faults.append(out_of_reach())
     first = module.handler({"Records": batch}, Context)  # type: ignore[arg-type]
@@ -81,3 +81,17 @@ def test_a_part_that_fails_brings_the_whole_batch_back_to_the_same_keys(
     again = module.handler({"Records": batch}, Context)  # type: ignore[arg-type]
     assert again == {"batchItemFailures": []}
     assert len(s3.lines("raw/")) == 3
+
+
+def test_the_first_of_a_batch_is_the_least_number_and_not_the_least_text(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = FakeS3()
+    s3.broken = out_of_reach()
+    monkeypatch.setattr(module, "archiver", lambda: Archiver(catalog, ArchiveWriter(s3, "b")))
+    batch = [record(generic({"n": n}), sequence=n) for n in range(6)]
+    numbers = [one["kinesis"]["sequenceNumber"] for one in batch]
+    assert {len(number) for number in numbers} == {55, 56}
+    assert min(numbers) != numbers[0]
+    answer = module.handler({"Records": batch}, Context)  # type: ignore[arg-type]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": numbers[0]}]}

@@ -61,7 +61,7 @@ def test_every_event_is_followed_by_its_id(bench: Bench, request: pytest.Fixture
     assert ids == {"delivered": ["r-1"], "duplicate": ["r-2"], "rejected": ["r-3"]}
     (alone,) = [line for line in lines if line["message"] == "rejected"]
     assert (alone["id"], alone["source"], alone["reason"]) == ("r-3", "generic", "schema_violation")
-    assert (alone["shard"], len(alone["sequence_number"])) == ("shardId-000000000000", 53)
+    assert (alone["shard"], len(alone["sequence_number"])) == ("shardId-000000000000", 55)
 
 
 def test_what_anyone_can_send_does_not_fill_the_log(request: pytest.FixtureRequest) -> None:

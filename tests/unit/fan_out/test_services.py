@@ -1,0 +1,119 @@
+"""What the services answer, and when: entries without an answer, limits to the byte, replicas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.event.events import Event
+from pipeline.fan_out.delivery import pack
+from tests.support.bench import generic, github, record, tally
+from tests.support.fakes import out_of_reach
+
+if TYPE_CHECKING:
+    from tests.support.bench import Bench
+
+MEBIBYTE = 1_048_576
+
+
+@pytest.fixture
+def event(bench: Bench) -> Event:
+    """An event that was delivered."""
+    (outcome,) = bench.run(record(generic({}))).outcomes
+    assert isinstance(outcome.event, Event)
+    return outcome.event
+
+
+def test_a_message_that_sqs_says_nothing_of_was_not_taken(bench: Bench) -> None:
+    bench.sqs.leave_out = lambda body: '"n":1' in body
+    batch = [record(generic({"n": n})) for n in range(3)]
+    settlement = bench.run(*batch)
+    assert tally(settlement.outcomes) == {"delivered": 2, "unsettled": 1}
+    assert settlement.checkpoint == batch[1]["kinesis"]["sequenceNumber"]
+    bench.sqs.leave_out = lambda _body: False
+    assert tally(bench.run_until_settled(*batch[1:])) == {"delivered": 2}
+    assert sorted(body["details"]["n"] for body in bench.sqs.bodies()) == [0, 1, 2]
+
+
+def test_a_message_that_sqs_says_nothing_of_is_sent_again_in_the_same_batch(bench: Bench) -> None:
+    seen: list[str] = []
+
+    def first_time(body: str) -> bool:
+        seen.append(body)
+        return seen.count(body) == 1
+
+    bench.sqs.leave_out = first_time
+    assert tally(bench.run(record(generic({"n": 1}))).outcomes) == {"delivered": 1}
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batches"),
+    [
+        ([MEBIBYTE - 1, 1], [2]),
+        ([MEBIBYTE - 1, 2], [1, 1]),
+        ([MEBIBYTE, 1], [1, 1]),
+        ([MEBIBYTE], [1]),
+        ([1, MEBIBYTE - 1, 1], [2, 1]),
+        ([1] * 10, [10]),
+        ([1] * 11, [10, 1]),
+        ([MEBIBYTE - 1] + [1] * 11, [2, 10]),
+    ],
+)
+def test_a_batch_has_a_mebibyte_and_not_a_byte_more(
+    event: Event, sizes: list[int], batches: list[int]
+) -> None:
+    packed = list(pack([replace(event, message=b"x" * size) for size in sizes]))
+    assert [len(batch) for batch in packed] == batches
+    assert all(sum(len(one.message) for one in batch) <= MEBIBYTE for batch in packed)
+
+
+def test_a_batch_is_for_one_queue(event: Event) -> None:
+    events = [replace(event, queue=queue) for queue in ("a", "b", "a", "b")]
+    assert [[one.queue for one in batch] for batch in pack(events)] == [["a", "a"], ["b", "b"]]
+    assert list(pack([])) == []
+
+
+def test_a_forced_replay_is_not_sent_again_when_its_batch_is(bench: Bench) -> None:
+    bench.run(record(github({}, event="x", request="r-1")))
+    forced = record(github({}, event="x", request="r-1", replay="job", force=True))
+    other = record(generic({"n": 1}))
+    bench.sqs.leave_out = lambda body: '"n":1' in body
+    assert tally(bench.run(forced, other).outcomes) == {"delivered": 1, "unsettled": 1}
+    assert len(bench.sqs.bodies()) == 2
+    bench.sqs.leave_out = lambda _body: False
+    bench.new_process()
+    assert tally(bench.run_until_settled(forced, other)) == {"delivered": 2}
+    assert len(bench.sqs.bodies()) == 3
+
+
+def test_the_checkpoint_is_the_least_number_and_not_the_least_text(bench: Bench) -> None:
+    batch = [record(generic({"n": n}), sequence=n) for n in range(6)]
+    numbers = [one["kinesis"]["sequenceNumber"] for one in batch]
+    assert {len(number) for number in numbers} == {55, 56}
+    assert min(numbers) != numbers[0]
+    bench.sqs.broken = out_of_reach()
+    settlement = bench.run(*batch)
+    assert settlement.response() == {"batchItemFailures": [{"itemIdentifier": numbers[0]}]}
+    assert settlement.settled == []
+
+
+def test_what_stands_is_what_has_a_lesser_number(bench: Bench) -> None:
+    batch = [record(generic({"n": n}), sequence=n) for n in range(6)]
+    bench.sqs.leave_out = lambda body: '"n":4' in body
+    settlement = bench.run(*batch)
+    assert settlement.checkpoint == batch[4]["kinesis"]["sequenceNumber"]
+    assert [one.event.sequence_number for one in settlement.settled] == [
+        one["kinesis"]["sequenceNumber"] for one in batch[:4]
+    ]
+
+
+def test_what_was_delivered_a_moment_ago_is_a_duplicate_in_another_process(bench: Bench) -> None:
+    """A read without consistency would come from a replica that has not seen it."""
+    bench.run(record(github({}, event="x", delivery="d-1")))
+    bench.new_process()
+    again = bench.run(record(github({}, event="x", delivery="d-1")))
+    assert tally(again.outcomes) == {"duplicate": 1}
+    assert len(bench.sqs.bodies()) == 1
