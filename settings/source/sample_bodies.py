@@ -14,19 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: Bytes of a body, and events of a list in it: beyond that a sample is about sizes, not schemas.
+LARGEST_BODY, MOST_EVENTS = 300_000, 20
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def sample_bodies(folder: Path) -> dict[str, Any]:
     """Return the events in the samples of a source folder, by name.
 
-    A body that is no JSON is left out, as is a file that is wrong: `source check` names it. Where
-    a body is a list, or an object that holds a list of objects, these are events as well.
+    A body that is no JSON is left out, as is one that is larger than 300 KB, and a file that is
+    wrong: `source check` names it. Where a body is a list, or an object that holds a list of
+    objects, the first 20 of these are events as well.
     """
     bodies: dict[str, Any] = {}
     for path in sorted((folder / "samples").glob("*.yaml")):
         try:
-            document = json.loads(_content(path))
+            content = _content(path)
+            document = json.loads(content if len(content) <= LARGEST_BODY else "")
         except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError):
             continue
         bodies |= {f"{path.stem}{place}": one for place, one in _events(document)}
@@ -57,6 +62,6 @@ def _events(document: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(document, dict):
         lists = [(f".{key}", one) for key, one in document.items()]
     for place, one in lists:
-        for number, event in enumerate(one if isinstance(one, list) else ()):
+        for number, event in enumerate(one[:MOST_EVENTS] if isinstance(one, list) else ()):
             if isinstance(event, dict):
                 yield f"{place}[{number}]", event

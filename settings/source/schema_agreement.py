@@ -23,7 +23,7 @@ from settings.source.schema_reference import reference_for
 from settings.source.schema_spoilers import spoiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from jsonschema.protocols import Validator
@@ -136,28 +136,22 @@ def _sample_cases(samples: Mapping[str, Any]) -> Iterator[Case]:
 def _made_cases(
     schema: CompiledSchema, reference: Validator, samples: Mapping[str, Any]
 ) -> Iterator[Case]:
-    made = SchemaInstances(schema.places, _texts(list(samples.values())))
+    made = SchemaInstances(schema.places)
     spoilt: dict[tuple[str, str], Case] = {}
     seen: Seen = set()
-    for pick, instance in enumerate(made.instances()):
-        yield Case(f"made instance {pick}", instance)
+    instances = list(made.instances())
+    yield from (Case(f"made instance {pick}", one) for pick, one in enumerate(instances))
+    for number, instance in enumerate([*instances, *samples.values()]):
         if not reference.is_valid(instance):
             continue
-        for pointer, wrong in spoiled(made, instance, seen, max(pick - 1, 0)):
+        pick = number - 1 if 0 < number < len(instances) else 0
+        for pointer, wrong in spoiled(made, instance, seen, pick):
             if len(spoilt) == MOST_CASES:
                 break
             text = as_pointer(pointer)
             key = (text, json.dumps(wrong))
             spoilt.setdefault(key, Case("an instance that should break this rule", wrong, text))
     yield from spoilt.values()
-
-
-def _texts(nodes: Sequence[Any]) -> Iterator[str]:
-    for node in nodes:
-        if isinstance(node, str):
-            yield node
-        elif isinstance(node, dict | list):
-            yield from _texts(list(node.values()) if isinstance(node, dict) else node)
 
 
 def _difference(validate: Validate, reference: Validator, case: Case) -> str:

@@ -14,7 +14,7 @@ from settings.source.schema_code import anchored
 from settings.source.schema_formats import FORMATS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from settings.source.schema_places import Pointer, SchemaPlaces
 
@@ -32,17 +32,12 @@ _TYPE_OF_WORD = {
 
 
 class SchemaInstances:
-    """Instances of the schemas of one file.
+    """Instances of the schemas of one file."""
 
-    Parameters
-    ----------
-    texts : Iterable[str]
-        What texts of real events look like, for patterns.
-    """
-
-    def __init__(self, places: SchemaPlaces, texts: Iterable[str] = ()) -> None:
+    def __init__(self, places: SchemaPlaces) -> None:
         self._places = places
-        self._texts = (*_TEXTS, *FORMATS.values(), *texts)
+        # None is long: a pattern can take a time that doubles with each character.
+        self._texts = (*_TEXTS, *FORMATS.values())
 
     def instances(self) -> Iterator[Any]:
         """Return instances: one with all that the schema names, one with the least, and variants.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from settings.source.schema_code import anchored
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from settings.source.schemas import CompiledSchema
 
 
+@lru_cache(maxsize=64)
 def reference_for(schema: CompiledSchema) -> Validator:
     """Return the reference's validator of a schema, which asks no network.
 

@@ -19,7 +19,7 @@ _NEAR: dict[str, tuple[Any, ...]] = {
     "object": ([],),
     "array": ({},),
     "string": (7,),
-    "integer": (1.5, True, 1.0),
+    "integer": (1.5, "7", True, 1.0),
     "number": (True, "7", 0.0),
     "boolean": (1,),
     "null": (0,),

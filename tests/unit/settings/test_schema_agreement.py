@@ -15,6 +15,7 @@ from settings.source import compiler
 from settings.source.compiler import write_compiled_catalog
 from settings.source.errors import SourceError
 from settings.source.loader import available_sources, load_source
+from settings.source.sample_bodies import LARGEST_BODY, MOST_EVENTS, sample_bodies
 from settings.source.schema_agreement import check_module
 from settings.source.schema_code import validator_code
 from settings.source.schemas import CompiledSchema, read_schema
@@ -174,6 +175,50 @@ def test_an_odd_pattern_is_shown_to_work_by_a_sample(tmp_path: Path) -> None:
     schema = compiled(tmp_path, {"required": ["code"], "properties": {"code": code}})
     assert is_refused(schema, tmp_path, schema.code)
     check_module(schema, tmp_path / "module.py", {"one": {"code": "Zq123!"}})
+
+
+def test_a_sample_is_spoiled_as_well(tmp_path: Path) -> None:
+    properties = {"code": {"type": "string", "pattern": "^Zq[0-9]{3}!$"}, "id": {"type": "integer"}}
+    schema = compiled(tmp_path, {"required": ["code", "id"], "properties": properties})
+    module = tmp_path / "module.py"
+    sample = {"one": {"code": "Zq123!", "id": 1}}
+    for before, after in (
+        ("(str)", "(str, int)"),
+        ("(int)", "(int, str)"),
+        ("['code', 'id']", "[]"),
+    ):
+        module.write_text(schema.code)
+        check_module(schema, module, sample)
+        assert before in schema.code
+        module.write_text(schema.code.replace(before, after))
+        with pytest.raises(SourceError, match="the reference library"):
+            check_module(schema, module, sample)
+
+
+def test_the_bodies_of_samples_are_read_in_each_form_and_within_bounds(tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    many = json.dumps({"events": [{"n": number} for number in range(30)], "other": ["text"]})
+    samples = {
+        "text": {"body": '{"id": 1}'},
+        "file": {"body_file": "many.json"},
+        "base64": {"body_base64": "WzFd"},
+        "broken": {"body": "{"},
+        "large": {"body": json.dumps("x" * LARGEST_BODY)},
+        "absent": {"body_file": "none.json"},
+        "folder": {"body_file": "."},
+        "nothing": {},
+    }
+    for name, sample in samples.items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(sample))
+    (folder / "many.json").write_text(many)
+    (folder / "list.yaml").write_text("- 1")
+    (folder / "wrong.yaml").write_text("a: [")
+    found = sample_bodies(tmp_path)
+    assert found.pop("text") == {"id": 1}
+    assert found.pop("base64") == [1]
+    assert found.pop("file") == json.loads(many)
+    assert found == {f"file.events[{number}]": {"n": number} for number in range(MOST_EVENTS)}
 
 
 @pytest.fixture
