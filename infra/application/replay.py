@@ -20,7 +20,7 @@ from infra.application.replay_definition import (
     REPLAYABLE,
     replay_definition,
 )
-from pipeline.archive.keys import REPLAYS_PREFIX
+from pipeline.archive.keys import LEDGER_PREFIX, REPLAYS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +105,7 @@ class Replay(Construct):
                 # Amazon S3 API reference, GetObject: without a permission to list, an object that
                 # expired since it was listed is answered as if it might not be read.
                 "ReadArchive": [
-                    read_objects(self._bucket, *REPLAYABLE, REPLAYS_PREFIX),
+                    read_objects(self._bucket, *REPLAYABLE, REPLAYS_PREFIX, LEDGER_PREFIX),
                     list_objects(self._bucket),
                 ],
                 "PutRecords": [
@@ -120,6 +120,7 @@ class Replay(Construct):
         )
         reasons = dict.fromkeys(REPLAYABLE, "Any archived object can be replayed.")
         reasons[REPLAYS_PREFIX] = "The ids that a job looks for are kept by the name of the job."
+        reasons[LEDGER_PREFIX] = "Any archived event can have been delivered before."
         acknowledge_prefixes(worker.node.find_child("Role"), self._bucket, reasons)
         return worker
 

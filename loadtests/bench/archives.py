@@ -23,6 +23,7 @@ from pipeline.event.parsing import open_record
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
+from pipeline.replay.history import UnaskedHistory
 from pipeline.replay.job import Job
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
@@ -140,6 +141,7 @@ def replayer(s3: ReadableBucket, progress: Callable[[Replayer], None] = lambda _
         writer,
         Filter(frozenset({ArchiveKind.RAW})),
         EventTypes(),
+        history=UnaskedHistory(),
         save=lambda _: None,
         progress=progress,
     )

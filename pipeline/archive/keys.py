@@ -36,6 +36,7 @@ SOURCE, DAY, HOUR = "source", "dt", "hr"
 
 _PARTITION = re.compile(rf"/{SOURCE}=([^/]*)/({DAY}=\d{{4}}-\d{{2}}-\d{{2}}/{HOUR}=\d{{2}}/)")
 _DAY_WRITTEN = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/[^/]*$")
+_SHARD = re.compile(r"/(shardId-[A-Za-z0-9]+)[-/]")
 _NAME = re.compile(r"(?P<shard>shardId-[A-Za-z0-9]+)-(?P<sequence>\d{1,128})\.jsonl\.gz")
 
 
@@ -66,6 +67,17 @@ class Partition(NamedTuple):
 
     source: str
     hour: str
+
+    @property
+    def begins(self) -> datetime:
+        """When its hour begins.
+
+        Raises
+        ------
+        ValueError
+            When there is no such hour.
+        """
+        return datetime.strptime(self.hour, f"{DAY}=%Y-%m-%d/{HOUR}=%H/").replace(tzinfo=UTC)
 
 
 class ObjectName(NamedTuple):
@@ -130,6 +142,12 @@ def name_of(key: str) -> ObjectName | None:
     """Read the name of an object of a shard; None for one that the archive did not write."""
     found = _NAME.fullmatch(key.rpartition("/")[2])
     return None if found is None else ObjectName(found["shard"], int(found["sequence"]))
+
+
+def shard_of(key: str) -> str:
+    """Read the shard in a key, that of a failure record included; empty where it names none."""
+    found = _SHARD.search(key)
+    return "" if found is None else found[1]
 
 
 def day_written(key: str) -> tuple[int, int, int] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.archive.reading import Unreadable, read_object
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import encode_envelope, partition_key
+from pipeline.replay.history import Standing
 from pipeline.replay.job import DONE, FAILED, INTERRUPTED, JobPosition
 from pipeline.replay.memory import Recent
 from pipeline.replay.times import iso
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.archive.objects import ObjectRef, Objects
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
+    from pipeline.replay.history import History
     from pipeline.replay.job import Job
 
 CHECKPOINT_SECONDS = 5.0
@@ -30,6 +32,11 @@ MOST_PROBLEMS = 100
 MOST_GROUPS = 1_000
 #: How often an event may be replayed: what fails again and again is a person's work.
 REPLAY_LIMIT = 3
+#: What would be delivered again.
+_LEFT_OUT = frozenset({Standing.DELIVERED, Standing.PARTLY_LATE})
+_SENT_AS = {Standing.LATE: "sent_late", Standing.PARTLY: "sent_partly"}
+_FORCED_AS = dict.fromkeys((*_LEFT_OUT, Standing.PARTLY), "sent_again")
+_PARTLY = "a part of the request was delivered, and the deduplication table may have forgotten that"
 #: What the reader of envelopes allows for their first line.
 _LONGEST_METADATA = 64 * 1024
 
@@ -56,6 +63,8 @@ class Replayer:
         What to do; its counts and its position are kept up to date at each checkpoint.
     clock : Callable[[], float]
         Seconds, from any start.
+    history : History
+        What was delivered before, and so is left out unless the job is forced.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class Replayer:
         wanted: Filter,
         types: EventTypes,
         *,
+        history: History,
         save: Callable[[Job], None],
         stop: Callable[[], bool] = lambda: False,
         progress: Callable[[Replayer], None] = lambda _: None,
@@ -74,13 +84,14 @@ class Replayer:
         self.job = job
         self.counts = Counter(job.counts)
         self._done_bytes, self._inside = job.read_bytes, 0
-        self._by = Counter(job.by)
+        self._by, self._before = Counter(job.by), Counter(job.before)
         self._problems = list(job.problems)
         self._position = job.position
         self._objects = objects
         self._sink = sink
         self._wanted = wanted
         self._types = types
+        self._history = history
         self._limit = int(job.options.get("limit", REPLAY_LIMIT))
         self._force = bool(job.options.get("force", False))
         self._recent = Recent()
@@ -188,13 +199,40 @@ class Replayer:
         request = (envelope.id, envelope.source, envelope.key, envelope.body)
         if request in self._recent:
             self.counts["repeated"] += 1
+            return
+        known = self._history.standing(ref.key, event, envelope)
+        if known in _LEFT_OUT and not self._force:
+            self._recent.add(request)
+            self._leave_out_known(ref, line, event, known)
         elif self._sink.add(partition_key(marked), data, event):
             self._recent.add(request)
-            self.counts["sent"] += 1
-            group = f"{event.kind}/{event.source}/{event.reason or '-'}"
-            self._by[group if len(self._by) < MOST_GROUPS else "others"] += 1
+            self._sent(event, known)
         else:
             self._leave_out("too_large", ref, line, f"{len(data):,} bytes do not fit in a record")
+
+    def _leave_out_known(
+        self, ref: ObjectRef, line: int, event: ArchivedEvent, known: Standing
+    ) -> None:
+        if known is Standing.DELIVERED:
+            # All is well with it: no problem, and nothing to be seen to.
+            self.counts["delivered"] += 1
+            self._say("delivered", event)
+        else:
+            self._leave_out("partly_delivered", ref, line, _PARTLY)
+            self._say("partly_delivered", event)
+
+    def _sent(self, event: ArchivedEvent, known: Standing) -> None:
+        self.counts["sent"] += 1
+        group = f"{event.kind}/{event.source}/{event.reason or '-'}"
+        self._by[group if len(self._by) < MOST_GROUPS else "others"] += 1
+        what = (_FORCED_AS if self._force else _SENT_AS).get(known)
+        if what is not None:
+            self.counts[what] += 1
+            self._say(what, event)
+
+    def _say(self, what: str, event: ArchivedEvent) -> None:
+        source = event.source if len(self._before) < MOST_GROUPS else "others"
+        self._before[f"{what}/{source}"] += 1
 
     def _leave_out(self, what: str, ref: ObjectRef, line: int, explanation: str) -> None:
         self.counts[what] += 1
@@ -206,6 +244,7 @@ class Replayer:
     def _checkpoint(self) -> None:
         self._sink.flush()
         self.job.counts, self.job.by = dict(self.counts), dict(self._by)
+        self.job.before = dict(self._before)
         self.job.problems = list(self._problems)
         self.job.position, self.job.read_bytes = self._position, self._done_bytes
         self._write()

@@ -26,6 +26,7 @@ RUNNING, INTERRUPTED, DONE, FAILED = "running", "interrupted", "done", "failed"
 DISTRIBUTED = "distributed"
 LARGEST_STATE = 8 * 1024 * 1024
 _ID = re.compile(r"replay-\d{8}T\d{6}-[0-9a-f]{4}")
+_MADE = len("replay-20261123T210000")
 _STATE = ".json"
 _ABSENT = {"404", "NoSuchKey"}
 
@@ -37,6 +38,16 @@ class JobError(PipelineError):
 def new_job_id(now: datetime) -> str:
     """Return the id of a new job."""
     return f"replay-{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def begun_at(job: str) -> datetime:
+    """Return when a job was made, to the second; JobError when its id names no time."""
+    try:
+        return datetime.strptime(check_job_id(job)[:_MADE], "replay-%Y%m%dT%H%M%S").replace(
+            tzinfo=UTC
+        )
+    except ValueError:
+        raise JobError(f"{job}: names no time; remove its state from {REPLAYS_PREFIX}") from None
 
 
 def check_job_id(job: str) -> str:
@@ -81,6 +92,8 @@ class Job:
     position: JobPosition = JobPosition()
     counts: dict[str, int] = field(default_factory=dict)
     by: dict[str, int] = field(default_factory=dict)
+    #: `<count>/<source>` to how many, of what the ledger was asked about.
+    before: dict[str, int] = field(default_factory=dict)
     problems: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
 
@@ -92,6 +105,7 @@ class Job:
             "position": {"key": place.key, "line": place.line, "size": place.size},
             "counts": dict(self.counts),
             "by": dict(self.by),
+            "before": dict(self.before),
             "problems": list(self.problems),
         }
 
@@ -99,6 +113,8 @@ class Job:
     def from_json(cls, document: Any) -> Job:
         """Read the document; JobError when it is none."""
         try:
+            # Jobs of earlier versions asked the ledger nothing.
+            document = {"before": {}, **document}
             values = {one.name: document[one.name] for one in fields(cls)}
             place = values["position"]
             values["position"] = JobPosition(
@@ -106,8 +122,8 @@ class Job:
                 None if place["line"] is None else int(place["line"]),
                 int(place["size"]),
             )
-            values["counts"] = {str(name): int(n) for name, n in values["counts"].items()}
-            values["by"] = {str(name): int(n) for name, n in values["by"].items()}
+            for name in ("counts", "by", "before"):
+                values[name] = {str(one): int(n) for one, n in values[name].items()}
             for name in ("filter", "options", "who"):
                 values[name] = dict(values[name].items())
             values["problems"] = [dict(one.items()) for one in values["problems"]]

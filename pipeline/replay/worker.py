@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.errors import PipelineError
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter, filter_from_json
+from pipeline.replay.history import (
+    DeliveryHistory,
+    UnaskedHistory,
+    earlier_jobs,
+    replayed_since,
+    windows_of_catalog,
+)
 from pipeline.replay.job import Job, JobStore, check_job_id
 from pipeline.replay.selection import may_hold
 from pipeline.stream.pace import Pace
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.seams import TargetStream
     from pipeline.event.compiled_source import Catalog
+    from pipeline.replay.history import History
     from pipeline.replay.job import JobBucket
 
 #: What must be left when a batch is given up: the answer has to get out.
@@ -79,18 +89,35 @@ class Batch:
 
 
 class ReplayWorker:
-    """Replays batches; all of it is the code of `mozdef-ef replay`."""
+    """Replays batches; all of it is the code of `mozdef-ef replay`.
+
+    Parameters
+    ----------
+    clock : Callable[[], float]
+        Epoch seconds.
+    """
 
     def __init__(
-        self, s3: JobBucket, kinesis: TargetStream, bucket: str, stream: str, catalog: Catalog
+        self,
+        s3: JobBucket,
+        kinesis: TargetStream,
+        bucket: str,
+        stream: str,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._kinesis = kinesis
         self._stream = stream
         self._objects = Objects(s3, bucket)
+        self._listing = ArchiveListing(s3, bucket)
         self._store = JobStore(s3, bucket)
         self._shards = ShardMap(kinesis, stream)
         self._types = EventTypes.of_catalog(catalog)
+        self._windows = windows_of_catalog(catalog)
         self._filters: dict[str, Filter] = {}
+        self._histories: dict[str, DeliveryHistory] = {}
 
     def replay(self, batch: Batch, time_left: Callable[[], float]) -> dict[str, Any]:
         """Replay a batch.
@@ -143,6 +170,7 @@ class ReplayWorker:
             writer,
             wanted,
             self._types,
+            history=self._history(batch, wanted),
             save=lambda _: None,  # The workflow keeps the account; two workers share no state.
             stop=stop,
         )
@@ -154,3 +182,16 @@ class ReplayWorker:
             self._filters.clear()  # One job at a time: the ids of another need not stay.
             self._filters[batch.job] = filter_from_json(dict(batch.filter), ids)
         return self._filters[batch.job]
+
+    def _history(self, batch: Batch, wanted: Filter) -> History:
+        """Return what was delivered before the job, and by which earlier ones; read once a job."""
+        if batch.force:
+            return UnaskedHistory()
+        if batch.job not in self._histories:
+            jobs = earlier_jobs(self._store, batch.job)
+            replayed = replayed_since(jobs, wanted.start, self._listing, self._objects)
+            self._histories.clear()
+            self._histories[batch.job] = DeliveryHistory(
+                self._listing, self._objects, replayed, self._windows, self._clock
+            )
+        return self._histories[batch.job]

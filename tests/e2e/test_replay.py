@@ -47,7 +47,8 @@ def wait_for_raw(running: Running, *ids: str) -> None:
     """Wait until the archiver has written these events."""
     words = [word for one in ids for word in ("--id", one)]
     end = time.monotonic() + SECONDS
-    while mozdef(running, "replay", "--dry-run", "--kind", "raw", *words)["would_send"] < len(ids):
+    dry = ("replay", "--dry-run", "--kind", "raw")
+    while mozdef(running, *dry, *words)["counts"]["matched"] < len(ids):
         assert time.monotonic() < end, "the archiver is behind"
         time.sleep(0.3)
 
@@ -106,21 +107,39 @@ def test_what_is_rejected_again_and_again_stops_at_the_limit(
     assert ticket["id"] not in {one["id"] for one in tickets}
 
 
-def test_what_was_delivered_is_a_duplicate_unless_forced(
+def forget_what_was_delivered(where: Endpoints) -> None:
+    """Let every window pass: DynamoDB deletes the items of the deduplication table."""
+    dynamodb = emulator.client("dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region)
+    pages = dynamodb.get_paginator("scan").paginate(TableName=where.dedupe_table)
+    keys = [item["pk"] for page in pages for item in page["Items"]]
+    assert keys
+    for key in keys:
+        dynamodb.delete_item(TableName=where.dedupe_table, Key={"pk": key})
+
+
+def test_what_was_delivered_is_left_out_when_the_window_is_over_unless_forced(
     running: Running, where: Endpoints
 ) -> None:
     identifier = send(where, json.dumps({"replayed": time.time_ns()}).encode())
     before = settled(running)
     wait_for_raw(running, identifier)
     drain(where)
+    forget_what_was_delivered(where)
     words = ("replay", "--kind", "raw", "--id", identifier)
-    assert mozdef(running, *words)["counts"]["sent"] == 1
-    counted = settled(running)
-    assert counted - before == Counter(Received=1, Duplicate=1)
+    dry = mozdef(running, *words, "--dry-run")
+    assert (dry["would_send"], dry["delivered_before"], dry["sent_again"]) == (0, 1, 0)
+    forced = mozdef(running, *words, "--dry-run", "--force")
+    assert (forced["would_send"], forced["delivered_before"], forced["sent_again"]) == (1, 0, 1)
+    left_out = mozdef(running, *words)
+    assert left_out["counts"].get("sent", 0) == 0
+    assert left_out["before"] == {"delivered/generic": 1}
+    assert settled(running) == before
     assert drain(where) == []
+    shown = command("replay", "show", left_out["id"], "--state", str(running.state))
+    assert "1 were delivered before" in " ".join(shown.split())
     job = mozdef(running, *words, "--force")
     assert job["counts"]["sent"] == 1
-    assert settled(running) - counted == Counter(Received=1, Delivered=1)
+    assert settled(running) - before == Counter(Received=1, Delivered=1)
     (message,) = drain(where)
     assert "replayed" in message["details"]
     listed = {one["id"]: one for one in mozdef(running, "replay", "list")}
@@ -136,7 +155,18 @@ def test_ctrl_c_and_going_on(running: Running, where: Endpoints) -> None:
     wait_for_raw(running, *ids)
     words = [word for one in ids for word in ("--id", one)]
     process = subprocess.Popen(
-        [COMMAND, "replay", "--kind", "raw", *words, "--rate", "2", "--state", str(running.state)],
+        [
+            COMMAND,
+            "replay",
+            "--kind",
+            "raw",
+            *words,
+            "--rate",
+            "2",
+            "--force",
+            "--state",
+            str(running.state),
+        ],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -144,7 +174,7 @@ def test_ctrl_c_and_going_on(running: Running, where: Endpoints) -> None:
         text=True,
     )
     end = time.monotonic() + SECONDS
-    while totals(running)["Duplicate"] - before["Duplicate"] < 2:
+    while totals(running)["Delivered"] - before["Delivered"] < 2:
         assert time.monotonic() < end
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -156,7 +186,7 @@ def test_ctrl_c_and_going_on(running: Running, where: Endpoints) -> None:
     assert mozdef(running, "replay", "show", job_id)["status"] == "interrupted"
     job = mozdef(running, "replay", "--resume", job_id, "--rate", "1000")
     assert job["counts"]["sent"] == 24
-    assert settled(running) - before == Counter(Received=24, Duplicate=24)
+    assert settled(running) - before == Counter(Received=24, Delivered=24)
     again = command("replay", "--resume", job_id, "--state", str(running.state), status=2)
     assert "nothing to go on with" in again
 

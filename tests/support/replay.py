@@ -16,6 +16,7 @@ from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
+from pipeline.replay.history import UnaskedHistory
 from pipeline.replay.job import Job, JobStore
 from pipeline.replay.selection import select
 from pipeline.stream.kpl import MAGIC
@@ -273,6 +274,7 @@ class Bench:
             more.pop("sink", None) or self.writer(),
             self.wanted,
             self.types,
+            history=more.pop("history", None) or UnaskedHistory(),
             save=more.pop("save", self.store.save),
             clock=self.clock,
             **more,

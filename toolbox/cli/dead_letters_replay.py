@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.keys import ArchiveKind, day_written, partition_of
 from pipeline.archive.objects import ObjectRef
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
@@ -53,7 +53,11 @@ def replay_tickets(
     results: dict[str, str] = {}
     with (
         stopping() as stop,
-        sending(ReplayPlan(where, job, wanted, EventTypes()), stop, _keeper(queue)) as replayer,
+        sending(
+            ReplayPlan(where, job, wanted, EventTypes(), earliest_arrival(tickets)),
+            stop,
+            _keeper(queue),
+        ) as replayer,
     ):
         for ticket in tickets:
             if stop():
@@ -65,6 +69,35 @@ def replay_tickets(
         else:
             replayer.finish()
     _report(job, tickets, results, as_json=as_json)
+
+
+def earliest_arrival(tickets: Sequence[Ticket]) -> float | None:
+    """Return when the events of tickets arrived at the earliest, as their keys tell.
+
+    Returns
+    -------
+    float | None
+        Epoch seconds; None where a key tells nothing.
+    """
+    times = []
+    for ticket in tickets:
+        if ticket.kind != UNREADABLE:
+            arrived = _earliest_in(ticket.key)
+            if arrived is None:
+                return None
+            times.append(arrived)
+    return min(times).timestamp() if times else None
+
+
+def _earliest_in(key: str) -> datetime | None:
+    place, day = partition_of(key), day_written(key)
+    try:
+        if place is not None:
+            return place.begins
+        # A record is given up when its stream forgets it, at the latest.
+        return datetime(*day, tzinfo=UTC) - timedelta(days=7) if day is not None else None
+    except ValueError:
+        return None
 
 
 def _keeper(queue: DeadLetters) -> Callable[[], None]:
@@ -90,7 +123,9 @@ def _replay_one(replayer: Replayer, queue: DeadLetters, ticket: Ticket) -> str:
     done.subtract(before)
     if left_out(done):
         left = ", ".join(f"{done[name]} {name}" for name in LEFT_OUT if done[name])
-        return f"{done['sent'] + done['repeated']} of {done['read']} are on the stream; {left}"
+        sent, known = done["sent"] + done["repeated"], done["delivered"]
+        also = f", {known} were delivered before" if known else ""
+        return f"{sent} of {done['read']} are on the stream{also}; {left}"
     queue.delete(ticket)
     return ""
 

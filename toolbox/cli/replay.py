@@ -62,7 +62,7 @@ def replay(
     limit: Annotated[
         int, typer.Option(min=1, max=100, help="Leave out what was replayed so often.")
     ] = REPLAY_LIMIT,
-    force: Annotated[bool, typer.Option(help="Deliver again what was delivered.")] = False,
+    force: Annotated[bool, typer.Option(help="Deliver again what was delivered before.")] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with a job that was stopped.")] = None,
     distributed: Annotated[
         bool, typer.Option(help="With workers on AWS; needs --stack and one --kind.")
@@ -72,7 +72,7 @@ def replay(
     state: State = DEFAULT_STATE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Put archived events back on the stream. Delivered ones are dropped there as duplicates.
+    """Put archived events back on the stream. What the ledger knows as delivered is left out.
 
     Options that may be repeated: --kind, --source, --event-type, --reason, --id.
 

@@ -11,7 +11,7 @@ from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
 from pipeline.replay.selection import select
 from toolbox.cli.replay_run import default_rate
-from toolbox.replaying.counts import MEANINGS
+from toolbox.replaying.counts import MEANINGS, known_before
 from toolbox.replaying.dry_run import DryRun
 from toolbox.terminal.output import console, errors, print_json, print_table
 from toolbox.terminal.printable import event_document, printable
@@ -33,6 +33,7 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
     """
     s3, bucket = plan.where.client("s3"), plan.where.archive_bucket
     sink = DryRun()
+    history = plan.history()
     with errors.status("reading the archive"), stopping() as stop:
         replayer = Replayer(
             plan.job,
@@ -40,6 +41,7 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
             sink,
             plan.wanted,
             plan.types,
+            history=history,
             save=lambda _: None,
             stop=stop,
         )
@@ -64,6 +66,9 @@ def _document(plan: ReplayPlan, sink: DryRun) -> dict[str, Any]:
         "bytes": sink.size,
         "seconds": round(seconds, 1),
         "counts": counts,
+        "sent_again": counts["sent_again"],
+        "delivered_before": counts["delivered"] + counts["partly_delivered"],
+        "before": plan.job.before,
         "groups": [
             {"kind": kind, "source": source, "reason": reason, "hour": hour, "events": number}
             for (kind, source, reason, hour), number in sorted(sink.groups.items())
@@ -80,12 +85,16 @@ def _print(document: dict[str, Any]) -> None:
     ]
     print_table(
         f"{document['would_send']:,} events would be sent, {document['bytes'] / 1e6:,.1f} MB, "
-        f"in about {document['seconds']:,.0f} s",
+        f"in about {document['seconds']:,.0f} s, "
+        f"{document['sent_again']:,} of them again; {document['delivered_before']:,} more were "
+        "delivered before and would be left out",
         ("where", "source", "reason", "hour", "events"),
         groups,
     )
     rows = [(name, number, MEANINGS[name]) for name, number in document["counts"].items() if number]
     print_table("Counts", ("count", "events", "meaning"), rows)
+    for text in known_before(document["before"]):
+        console.print(printable(text), style="yellow", markup=False)
     for event in document["sample"]:
         line = f"{event['arrived']} {event['source']} {event['id']} {event['reason']}"
         console.print(printable(line), style="bold", markup=False)

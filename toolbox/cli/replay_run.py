@@ -13,11 +13,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
+from pipeline.replay.history import UnaskedHistory
 from pipeline.replay.job import DONE, Job, JobStore
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import SHARE, ShardMap, capacity
-from toolbox.replaying.counts import MEANINGS, left_out
+from toolbox.cli.replay_history import delivery_history
+from toolbox.replaying.counts import MEANINGS, known_before, left_out
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 from toolbox.terminal.printable import printable
 from toolbox.terminal.stopping import STOPPED
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
+    from pipeline.replay.history import DeliveryHistory
     from toolbox.deployments import RunningDeployment
     from toolbox.terminal.stopping import StopRequest
 
@@ -35,12 +38,24 @@ SHOWN_PROBLEMS = 10
 
 @dataclass(frozen=True)
 class ReplayPlan:
-    """What a job needs to run."""
+    """What a job needs to run.
+
+    Parameters
+    ----------
+    since : float | None
+        The earliest arrival of what is replayed, in epoch seconds, where the filter names none.
+    """
 
     where: RunningDeployment
     job: Job
     wanted: Filter
     types: EventTypes
+    since: float | None = None
+
+    def history(self) -> DeliveryHistory:
+        """Return what was delivered before."""
+        since = self.since if self.wanted.start is None else self.wanted.start
+        return delivery_history(self.where, self.job, since)
 
 
 def store(where: RunningDeployment) -> JobStore:
@@ -58,6 +73,7 @@ def default_rate(where: RunningDeployment) -> tuple[float, float]:
 def sending(plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None]) -> Iterator[Replayer]:
     """Return a replayer that puts events on the stream, with a progress bar."""
     pace, writer = _writer(plan)
+    history = UnaskedHistory() if plan.job.options.get("force") else plan.history()
     with _progress() as bar:
         show = _Display(bar, plan.job)
         replayer = Replayer(
@@ -66,6 +82,7 @@ def sending(plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None]) ->
             writer,
             plan.wanted,
             plan.types,
+            history=history,
             save=store(plan.where).save,
             stop=stop,
             progress=show,
@@ -146,6 +163,8 @@ def print_job(job: Job) -> None:
     if job.by:
         rows = [(printable(name), number, "") for name, number in sorted(job.by.items())]
         print_table("Sent", ("where/source/reason", "events"), [row[:2] for row in rows])
+    for text in known_before(job.before):
+        console.print(printable(text), style="yellow", markup=False)
     for problem in job.problems[:SHOWN_PROBLEMS]:
         place = f"{problem.get('key')} line {problem.get('line')}"
         text = f"{problem.get('what')}: {place}: {problem.get('explanation')}"

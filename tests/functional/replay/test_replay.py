@@ -24,6 +24,7 @@ from pipeline.event.events import Record
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
+from pipeline.replay.history import UnaskedHistory
 from pipeline.replay.job import DONE, Job, JobStore, new_job_id
 from pipeline.replay.selection import select
 from pipeline.runtime.deadline import Deadline
@@ -73,6 +74,7 @@ class Account:
             writer,
             wanted,
             EventTypes(),
+            history=UnaskedHistory(),
             save=JobStore(s3, self.name).save,
         )
 

@@ -16,13 +16,14 @@ def test_replay_worker_may_do_what_it_does_alone(stack: Synthesized) -> None:
     bucket, _ = stack.one("AWS::S3::Bucket")
     _, role = stack.one(ROLE, "ReplayWorkerRole")
     replayable = ("raw", "rejected", "quarantine", "aws/lambda")
+    read = (*replayable, "jobs/replay", "ledger")
     assert granted(role) == {
         ("logs:CreateLogStream", logs),
         ("logs:PutLogEvents", logs),
         *TRACES,
         ("kinesis:ListShards", stream),
         ("kinesis:PutRecords", stream),
-        *(("s3:GetObject", f"{bucket}/{prefix}/*") for prefix in (*replayable, "jobs/replay")),
+        *(("s3:GetObject", f"{bucket}/{prefix}/*") for prefix in read),
         ("s3:ListBucket", bucket),
     }
 

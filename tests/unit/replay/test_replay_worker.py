@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import FilterError
-from pipeline.replay.job import JobError
+from pipeline.replay.job import Job, JobError
 from pipeline.replay.worker import Batch, BatchError, BatchTimeoutError, ReplayWorker
 from pipeline.runtime.environment import SettingsError
 from pipeline.stream.sending import StreamUnreachableError
@@ -35,7 +35,11 @@ class Workshop:
             )
             for hour in (19, 20, 21)
         ]
-        self.worker = ReplayWorker(self.s3, self.kinesis, "archive", "stream", catalog)
+        self.worker = ReplayWorker(
+            self.s3, self.kinesis, "archive", "stream", catalog, clock=lambda: self.now
+        )
+        #: A day after the events arrived.
+        self.now = 1_795_464_503.0 + 86_400
         self.time_left = 900.0
 
     def event(self, **more: Any) -> dict[str, Any]:
@@ -93,6 +97,33 @@ def test_ids_come_from_the_archive(workshop: Workshop) -> None:
             Batch.read(workshop.event(job="replay-20261123T210000-ffff", filter={"ids": "x"})),
             lambda: 900.0,
         )
+
+
+def test_what_was_delivered_before_is_left_out_unless_forced(workshop: Workshop) -> None:
+    def entry(identifier: str, outcome: str) -> dict[str, Any]:
+        return {**line(1), "id": identifier, "outcome": outcome, "reason": None}
+
+    workshop.s3.add(
+        f"ledger/{HOUR}/shardId-000000000000-1.jsonl.gz",
+        [entry("request-1900", "delivered"), entry("request-2001", "rejected")],
+    )
+    earlier = Job("replay-20261123T203000-aaaa", {}, "", {}, {}, counts={"sent": 1},
+                  finished="2026-11-23T21:10:00+00:00")  # fmt: skip
+    workshop.worker._store.save(earlier)
+    workshop.s3.add(
+        "ledger/dt=2026-11-23/hr=21/shardId-000000000001-1.jsonl.gz",
+        [entry(f"request-2001@{earlier.id}", "delivered")],
+    )
+    wanted = {"ids": workshop.worker._store.save_ids(JOB, {"request-1900", "request-2001"})}
+    counts = workshop.replay(filter=wanted)["counts"]
+    assert (counts["matched"], counts["delivered"], counts.get("sent", 0)) == (2, 2, 0)
+    assert workshop.kinesis.ids() == []
+    # A ledger that cannot be read is no hindrance where it is not asked.
+    workshop.s3.objects[f"ledger/{HOUR}/shardId-000000000000-1.jsonl.gz"] = b"no gzip"
+    again = "replay-20261123T210000-ffff"
+    counts = workshop.replay(filter=wanted, force=True, job=again)["counts"]
+    assert counts["sent"] == 2
+    assert {one.force for one in workshop.kinesis.envelopes()} == {True}
 
 
 @pytest.mark.parametrize(

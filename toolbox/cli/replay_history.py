@@ -1,0 +1,56 @@
+"""What `mozdef-ef replay` asks the ledger before it sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.archive.listing import ArchiveListing
+from pipeline.archive.objects import Objects
+from pipeline.replay.history import DeliveryHistory, earlier_jobs, replayed_since
+from pipeline.replay.job import JobStore
+from settings.source.loader import SourceError, available_sources, read_source_settings
+from toolbox.terminal.output import errors
+
+if TYPE_CHECKING:
+    from pipeline.replay.job import Job
+    from toolbox.deployments import RunningDeployment
+
+PRIVATE_SOURCES = Path("config/sources")
+
+
+def delivery_history(where: RunningDeployment, job: Job, since: float | None) -> DeliveryHistory:
+    """Return what was delivered before of the events that arrived since a time.
+
+    Of a job that goes on, its own deliveries count too: what it sent after its last checkpoint.
+
+    Raises
+    ------
+    PipelineError
+        When the ledger or the jobs cannot be read.
+    """
+    s3, bucket = where.client("s3"), where.archive_bucket
+    listing, objects = ArchiveListing(s3, bucket), Objects(s3, bucket)
+    with errors.status("reading what earlier replays delivered"):
+        fresh = not job.counts and not job.position.key
+        jobs = earlier_jobs(JobStore(s3, bucket), job.id if fresh else "")
+        replayed = replayed_since(jobs, since, listing, objects)
+    return DeliveryHistory(listing, objects, replayed, windows_of_settings())
+
+
+def windows_of_settings() -> dict[str, float]:
+    """Return for how many seconds the deduplication table remembers an event of each source.
+
+    They are those of this machine's settings. A source that is not here, or is broken, has none,
+    so the table is trusted with nothing of it.
+    """
+    windows = {}
+    for name, folder in available_sources(PRIVATE_SOURCES).items():
+        try:
+            settings = read_source_settings(folder)
+        except SourceError:
+            continue
+        known = settings.delivery_id is not None
+        hours = settings.deduplication_hours if known else settings.remembered_body_hours
+        windows[name] = hours * 3_600.0
+    return windows
