@@ -14,7 +14,7 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import SourceError
-from toolbox.sources.samples import SampleRequest, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate, load_samples, make_distinct
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -81,6 +81,7 @@ def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) ->
     if locator is not None and locator.header is not None:
         kept = {name: value for name, value in headers.items() if not _same(name, locator.header)}
         headers = {**kept, locator.header: str(token)}
+        body = make_distinct(body) if source.settings.id_is_unsigned else body
     else:
         body, renewed = _renew_body(source, body, token)
         told = token.hex.encode() in body or str(token).encode() in body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -85,6 +86,12 @@ class FanOutSettings(ConsumerSettings):
     batching_window_seconds: WindowSeconds = 1
     parallelization_factor: int = Field(default=1, ge=1, le=10)
     retry_attempts: RetryAttempts = 10
+    former_keys_until: dt.date | None = Field(
+        default=None,
+        description="the day (UTC) from which the table remembers nothing that an older version "
+        "wrote: nine days after the deployment that brings the present keys. Until then both the "
+        "present and the former keys are looked up",
+    )
 
 
 class ArchiverSettings(ConsumerSettings):

@@ -21,6 +21,7 @@ from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.environment import ArchiverEnvironment
 from pipeline.runtime.event_log import place
+from pipeline.stream.accounting import BatchAccount, UnaccountedError
 from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
@@ -41,12 +42,19 @@ class Archiver:
     archive: ArchiveWriter
 
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> bool:
-        """Write a batch; tell whether all of it was written."""
-        outcomes = Outcomes()
+        """Write a batch; tell whether all of it was written.
+
+        Raises
+        ------
+        UnaccountedError
+            When not each event that was read is to be written: a bug.
+        """
+        account, outcomes = BatchAccount(records), Outcomes()
         events = outcomes.open(read_records(records), partial(open_record, catalog=self.catalog))
         # What is wrong with a record is the fan-out's to say; here it only gets no source.
-        others = [outcome.event for outcome in outcomes.all]
-        return self.archive.write_raw([*events, *others], deadline)
+        everything = [*events, *(outcome.event for outcome in outcomes.all)]
+        account.check_places(everything)
+        return self.archive.write_raw(everything, deadline)
 
 
 @cache
@@ -68,7 +76,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     records = event["Records"]
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    written = archiver().process(records, deadline)
+    try:
+        written = archiver().process(records, deadline)
+    except UnaccountedError:
+        metrics.emit_batch("archiver", settled=False)
+        raise  # the mapping tries again, and bisects until the event at fault is alone
     metrics.emit_batch("archiver", settled=written)
     logger.info(
         "archived" if written else "not archived",

@@ -14,23 +14,26 @@ from pipeline.archive.writer import ArchiveWriter
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
 from pipeline.event.compiled_source import Catalog, load_catalog
-from pipeline.event.events import Event, Outcome, Outcomes, delivered
+from pipeline.event.events import Event, Outcome, Outcomes
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.steps import examine
+from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.delivery import SqsDelivery
-from pipeline.fan_out.duplicates import DeduplicationTable, drop_duplicates
-from pipeline.fan_out.settlement import Settlement, share_fate, unremembered_outcomes
+from pipeline.fan_out.duplicates import DeduplicationTable
+from pipeline.fan_out.former_keys import former_key
+from pipeline.fan_out.settlement import Settlement, remembered_outcomes, share_fate
 from pipeline.runtime import metrics
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.environment import FanOutEnvironment
 from pipeline.runtime.event_log import log_events, place
 from pipeline.runtime.secret_store import SecretStore
+from pipeline.stream.accounting import BatchAccount, UnaccountedError
 from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -48,43 +51,57 @@ class FanOut:
     table: DeduplicationTable
     delivery: SqsDelivery
     archive: ArchiveWriter
-    #: Sent, but not written into the table: key to event id. A retry must not send it again.
-    sent: dict[str, str] = field(default_factory=dict)
+    #: Until when (epoch seconds) the table may hold keys of an older version.
+    former_keys_until: float = 0.0
+    #: Place and id of what was sent and not written into the table. A retry must not send it again.
+    sent: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def process(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> Settlement:
-        """Take a batch the whole way; never raises for what a record holds."""
-        outcomes = Outcomes()
+        """Take a batch the whole way; never raises for what a record holds.
+
+        Raises
+        ------
+        UnaccountedError
+            When not each event that was read has its outcome: a bug.
+        """
+        account, outcomes = BatchAccount(records), Outcomes()
         # Envelope, signature, body, the events in it, their identity, schema.
         events = examine(read_records(records), outcomes, self.catalog, self.secrets.of)
-        received = len(events) + len(outcomes.all)
-        events, known, copies = drop_duplicates(events, self.table, deadline)
-        outcomes.add(known)
-        events = outcomes.each(events, write_message)
+        found = sort_out(events, self.table, deadline, self._former_key())
+        outcomes.add(found.outcomes)
+        events = outcomes.each(found.new, write_message)
         taken, refused = self.delivery.deliver(self._unsent(events), deadline)
         outcomes.add(refused)
-        outcomes.add(self._remember([*self._already_sent(events), *taken], deadline))
-        outcomes.add(share_fate(copies, outcomes.all))
-        settlement = Settlement.of(outcomes.all, received).archived(self.archive, deadline)
-        return settlement.recorded(self.archive, deadline)
+        sent = [*found.sent, *self._already_sent(events), *taken]
+        outcomes.add(self._remember(sent, deadline))
+        outcomes.add(share_fate(found.copies, outcomes.all))
+        settlement = Settlement.of(outcomes.all).archived(self.archive, deadline)
+        account.check(settlement.outcomes, outcomes.parts)
+        recorded = settlement.recorded(self.archive, deadline)
+        account.check(recorded.outcomes, outcomes.parts)
+        return recorded
+
+    def _former_key(self) -> Callable[[Event], str] | None:
+        return former_key if self.table.clock() < self.former_keys_until else None
 
     def _already_sent(self, events: Sequence[Event]) -> list[Event]:
-        return [event for event in events if self.sent.get(event.deduplication_key) == event.id]
+        return [event for event in events if (event.place, event.id) in self.sent]
 
     def _unsent(self, events: Sequence[Event]) -> list[Event]:
-        return [event for event in events if self.sent.get(event.deduplication_key) != event.id]
+        if not self.sent:
+            return list(events)
+        return [event for event in events if (event.place, event.id) not in self.sent]
 
     def _remember(self, sent: Sequence[Event], deadline: Deadline) -> list[Outcome]:
-        unwritten = self.table.remember(sent, deadline)
-        for event in sent:
-            self.sent.pop(event.deduplication_key, None)
-            if event.deduplication_key in unwritten:
-                self.sent[event.deduplication_key] = event.id
-        for key in list(self.sent)[:-MOST_UNWRITTEN]:
-            del self.sent[key]
-        return [
-            *(delivered(event) for event in sent if event.deduplication_key not in unwritten),
-            *unremembered_outcomes(sent, unwritten),
-        ]
+        outcomes = remembered_outcomes(sent, self.table.remember(sent, deadline))
+        for outcome in outcomes:
+            known = (outcome.event.place, outcome.event.id)
+            self.sent.pop(known, None)
+            if outcome.kind is OutcomeKind.UNSETTLED:
+                self.sent[known] = None
+        for known in list(self.sent)[:-MOST_UNWRITTEN]:
+            del self.sent[known]
+        return outcomes
 
 
 @cache
@@ -98,6 +115,7 @@ def fan_out() -> FanOut:
         table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
         delivery=SqsDelivery(Sqs(account), environment.queue_urls),
         archive=ArchiveWriter(S3(account, bucket), bucket),
+        former_keys_until=environment.former_keys_until,
     )
 
 
@@ -106,7 +124,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process one batch; name the first record that must be delivered again, if there is one."""
     records = event["Records"]
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000)
-    settlement = fan_out().process(records, deadline)
+    try:
+        settlement = fan_out().process(records, deadline)
+    except UnaccountedError:
+        metrics.emit_batch("fan-out", settled=False)
+        raise  # the mapping tries again, and bisects until the event at fault is alone
     report(settlement, records, context.aws_request_id)
     return settlement.response()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
@@ -15,6 +16,7 @@ from settings.deployment import DeploymentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_kinesis as kinesis
@@ -66,6 +68,7 @@ class FanOutFunction(StreamConsumer):
                 **environment,
                 "QUEUE_URLS": _queue_urls(Stack.of(scope), queues),
                 "DEDUPE_TABLE": table.table_name,
+                **_former_keys(deployment.fan_out.former_keys_until),
             },
             permissions={
                 "ReadSecrets": read_parameters(parameter_arns),
@@ -90,6 +93,13 @@ def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
             "bytes of a function's environment; spread the sources over more services"
         )
     return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})
+
+
+def _former_keys(until: date | None) -> dict[str, str]:
+    if until is None:
+        return {}
+    midnight = datetime(until.year, until.month, until.day, tzinfo=UTC)
+    return {"FORMER_KEYS_UNTIL": str(int(midnight.timestamp()))}
 
 
 def _deduplicate(table: dynamodb.Table) -> iam.PolicyStatement:

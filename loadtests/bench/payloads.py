@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, cycle, islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from toolbox.sources.samples import authenticate
+from toolbox.sources.samples import authenticate, make_distinct
 from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
@@ -138,12 +138,18 @@ def kinds(sources: dict[str, LoadedSource]) -> dict[str, Callable[[int], list[We
     real = github_deliveries(sources["github"])
 
     def real_ones(number: int) -> list[Webhook]:
-        return list(islice(cycle(real), number))
+        return [_anew(sources["github"], one) for one in islice(cycle(real), number)]
 
     def small_ones(number: int) -> list[Webhook]:
         return small_deliveries(sources["zoom"], number)
 
     return {"github_10kb": real_ones, "small_1kb": small_ones}
+
+
+def _anew(source: LoadedSource, delivery: Webhook) -> Webhook:
+    body = make_distinct(delivery.body)
+    proof = authenticate(source, SECRET, body, now=time.time())
+    return replace(delivery, headers={**delivery.headers, **proof}, body=body)
 
 
 def envelopes(deliveries: Sequence[Webhook], sources: dict[str, LoadedSource]) -> list[bytes]:

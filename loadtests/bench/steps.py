@@ -13,7 +13,7 @@ from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.parsing import identify, open_record, parse_body, split
 from pipeline.event.signatures import verify
 from pipeline.event.validation import validate
-from pipeline.fan_out.duplicates import drop_duplicates
+from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.settlement import Settlement
 from pipeline.runtime.collector import without_collection
 from pipeline.stream.records import read_records
@@ -89,14 +89,14 @@ def process_by_step(
     outcomes = Outcomes()
     read = watch("decode", lambda: read_records(batch))
     valid = examine_by_step(read, outcomes, processor.catalog, processor.secrets, watch)
-    new, known, _ = watch("dedupe", lambda: drop_duplicates(valid, processor.table, deadline))
-    outcomes.add(known)
-    written = watch("transform", lambda: outcomes.each(new, write_message))
+    found = watch("dedupe", lambda: sort_out(valid, processor.table, deadline))
+    outcomes.add(found.outcomes)
+    written = watch("transform", lambda: outcomes.each(found.new, write_message))
     sent, refused = watch("deliver", lambda: processor.delivery.deliver(written, deadline))
     outcomes.add(refused)
     watch("remember", lambda: processor.table.remember(sent, deadline))
     outcomes.add(delivered(event) for event in sent)
-    settlement = Settlement.of(outcomes.all, len(outcomes.all))
+    settlement = Settlement.of(outcomes.all)
     settlement = watch("ledger", lambda: settlement.recorded(processor.archive, deadline))
     watch("report", lambda: fan_out.report(settlement, batch, "bench"))
     return settlement

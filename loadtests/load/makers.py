@@ -10,7 +10,7 @@ import orjson
 
 from loadtests.fresh import Fresh, deliverable, fresh_request, new_token
 from loadtests.target import NoTargetError
-from toolbox.sources.samples import SampleRequest, authenticate
+from toolbox.sources.samples import SampleRequest, authenticate, make_distinct
 from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
@@ -43,35 +43,25 @@ class Samples:
 
 
 class RealPayloads:
-    """The payloads of @octokit/webhooks-examples in turn; pings, which are ignored, left out.
-
-    GitHub signs the body alone, so a signature is made once for each body.
-    """
+    """The payloads of @octokit/webhooks-examples in turn; pings, which are ignored, left out."""
 
     def __init__(self, source: LoadedSource, secret: str) -> None:
         if source.name != "github":
             raise NoTargetError(
                 f"--mix: {source.name}:real: there are real payloads of github alone"
             )
-        bodies = [(name, orjson.dumps(one)) for name, one in real_payloads()]
-        self._signed = {
-            forged: itertools.cycle([
-                (self._headers(source, key, name, body), body)
-                for name, body in bodies
-                if name != "ping"
-            ])
-            for forged, key in ((False, secret), (True, f"not {secret}"))
-        }  # fmt: skip
-
-    @staticmethod
-    def _headers(source: LoadedSource, secret: str, name: str, body: bytes) -> dict[str, str]:
-        proof = authenticate(source, secret, body, now=time.time())
-        return {**_TYPE, "User-Agent": "GitHub-Hookshot/load", "X-GitHub-Event": name, **proof}
+        self._source, self._secret = source, secret
+        bodies = [(name, orjson.dumps(one)) for name, one in real_payloads() if name != "ping"]
+        self._bodies = itertools.cycle(bodies)
 
     def make(self, *, forged: bool) -> Fresh:
         """Make the next request."""
-        headers, body = next(self._signed[forged])
+        name, body = next(self._bodies)
+        body = make_distinct(body)
+        secret = f"not {self._secret}" if forged else self._secret
+        proof = authenticate(self._source, secret, body, now=time.time())
         token = new_token()
+        headers = {**_TYPE, "User-Agent": "GitHub-Hookshot/load", "X-GitHub-Event": name, **proof}
         request = SampleRequest({**headers, "X-GitHub-Delivery": str(token)}, body)
         return Fresh(request, renewed=True, events=1, token=token.hex)
 

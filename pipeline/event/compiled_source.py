@@ -76,6 +76,11 @@ class Signature:
     key_encoding: Annotated[str, "secret.encoding"]
 
     @cached_property
+    def of_body_alone(self) -> bool:
+        """Whether one body has one signature, while the secret stays."""
+        return self.signed == "{body}" and self.separator is None
+
+    @cached_property
     def parts(self) -> tuple[str, ...]:
         """The signed string in parts: literals, and names of what is filled in, by turns."""
         return tuple(_PLACEHOLDER.split(self.signed))
@@ -109,9 +114,14 @@ class MozdefSettings:
     @cached_property
     def head(self) -> bytes:
         """The JSON that all events of the source begin with, without the brace at the end."""
-        names = ("category", "hostname", "processname", "source", "tags")
+        return self.head_with(())
+
+    def head_with(self, tags: tuple[str, ...]) -> bytes:
+        """Return the same with further tags."""
+        names = ("category", "hostname", "processname", "source")
         shared = {name: getattr(self, name) for name in names}
-        return orjson.dumps({**shared, "processid": "0"})[:-1]
+        document = {**shared, "tags": (*self.tags, *tags), "processid": "0"}
+        return orjson.dumps(document)[:-1]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,7 +154,13 @@ class CompiledSource:
     reject_unknown_types: Annotated[bool, "schemas.unknown_types", _rejects]
     delivery_id_header: Annotated[Lower | None, "delivery_id.header"]
     delivery_id_paths: Annotated[PathSet, "delivery_id_paths", _path_set]
+    #: So many of these paths, from the first on, belong to each event.
+    delivery_id_needed: int
+    id_is_unsigned: bool
     deduplication_seconds: Annotated[int, "deduplication_hours", _seconds]
+    body_hash_seconds: Annotated[int, "remembered_body_hours", _seconds]
+    same_id: str
+    same_body: str
     queue_by_type: Annotated[Mapping[str, str], "queue.by_type"]
     mozdef: MozdefSettings
     _validators: dict[str, Validator] = field(default_factory=dict, repr=False)

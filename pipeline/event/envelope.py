@@ -128,7 +128,8 @@ def decode_envelope(data: bytes) -> Envelope:
 
 def _unquote(value: str) -> str:
     # As urllib's unquote_plus for ASCII, which this line is; without its search for other text.
-    return unquote_to_bytes(value.replace("+", " ")).decode(errors="replace")
+    # Bytes that are no UTF-8 stay apart from one another: a delivery id can be among them.
+    return unquote_to_bytes(value.replace("+", " ")).decode(errors="backslashreplace")
 
 
 def partition_key(envelope: Envelope) -> str:

@@ -36,8 +36,9 @@ class Record:
         The user record as it was on the stream.
     fault : str
         What was wrong with the record itself; empty for a sound one.
-    number : int
-        Its place in the outer record, from 0.
+    place : str
+        Where it is on the stream, which no other has: the sequence number of the outer record,
+        and `.<number>` from the second user record on.
     envelope : Envelope | None
         What it holds, where its source is none of this deployment's.
     """
@@ -47,7 +48,7 @@ class Record:
     arrived: float
     data: bytes
     fault: str = ""
-    number: int = 0
+    place: str = ""
     envelope: Envelope | None = None
     #: As of an event: a source that only the sender vouches for is none.
     source_name: ClassVar[str] = UNKNOWN_SOURCE
@@ -57,7 +58,8 @@ class Record:
     def id(self) -> str:
         """As an event's; without an envelope the place in the shard stands for it."""
         if self.envelope is None:
-            return f"{self.shard_id}:{self.sequence_number}.{self.number}"
+            number = "" if "." in self.place else ".0"
+            return f"{self.shard_id}:{self.place}{number}"
         return request_id(self.envelope.id, self.envelope.replay)
 
 
@@ -71,6 +73,20 @@ class Event:
         The request that it came in.
     id : str
         The envelope's id, with the replay job and the place in the request where there are such.
+    place : str
+        As a record's, with `#<number>` where it is one of many in a request.
+    deduplication_key : str
+        What copies of it share.
+    body_key : str
+        What copies of its body share, where the sender signs neither id nor type; else empty.
+    fingerprint : str
+        Of its body: another body has another one. Of the request's, until it is identified.
+    twin : int
+        How many elements before it in its request have the same bytes.
+    remembered_seconds : int
+        How long an equal event is a copy of it.
+    remark : Reason | None
+        What its outcome says beside `delivered`.
     """
 
     sequence_number: str
@@ -79,13 +95,27 @@ class Event:
     envelope: Envelope
     source: CompiledSource
     id: str
+    place: str
     event_type: str = ""
     delivery_id: str = ""
     body_json: bytes = b""
     body: Any = None
     deduplication_key: str = ""
+    body_key: str = ""
+    fingerprint: str = ""
+    twin: int = 0
+    remembered_seconds: int = 0
     message: bytes = b""
     queue: str = ""
+    remark: Reason | None = None
+    remark_explanation: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the deduplication table may know it by: first its id, then its body."""
+        if self.body_key:
+            return (self.deduplication_key, self.body_key)
+        return (self.deduplication_key,)
 
     @property
     def source_name(self) -> str:
@@ -105,9 +135,16 @@ class Outcome:
 
 @dataclass(slots=True)
 class Outcomes:
-    """The outcomes of a batch, gathered step by step."""
+    """The outcomes of a batch, gathered step by step.
+
+    Parameters
+    ----------
+    parts : dict[str, int]
+        How many events were made of one, by its place on the stream.
+    """
 
     all: list[Outcome] = field(default_factory=list)
+    parts: dict[str, int] = field(default_factory=dict)
 
     def open(
         self, records: Iterable[Record], work: Callable[[Record], Event | Outcome]
@@ -156,12 +193,12 @@ def _last_frames() -> str:
 
 def delivered(event: Event) -> Outcome:
     """Say that SQS took it, and the deduplication table remembers it."""
-    return Outcome(event, OutcomeKind.DELIVERED)
+    return Outcome(event, OutcomeKind.DELIVERED, event.remark, event.remark_explanation)
 
 
-def duplicate(event: Event, explanation: str) -> Outcome:
+def duplicate(event: Event, explanation: str, reason: Reason | None = None) -> Outcome:
     """Say that the same was delivered before."""
-    return Outcome(event, OutcomeKind.DUPLICATE, explanation=explanation)
+    return Outcome(event, OutcomeKind.DUPLICATE, reason, explanation)
 
 
 def ignored(event: Event) -> Outcome:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 FieldPath = tuple[str, ...]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PIECE = re.compile(r"\\([\\.])|.", re.DOTALL)
 _LONGEST_VALUE = 200
 
 
@@ -21,8 +22,29 @@ def compile_path(text: str | None) -> FieldPath | None:
 
 
 def path_of(text: str) -> FieldPath:
-    """Split a dotted path; '.' alone is the body itself."""
-    return () if text == "." else tuple(text.split("."))
+    r"""Split a dotted path; '.' alone is the body itself.
+
+    A key that has a dot itself is written with a backslash before it: `event\.id`; a backslash
+    of a key is written twice.
+    """
+    if text == ".":
+        return ()
+    if "\\" not in text:
+        return tuple(text.split("."))
+    parts = [""]
+    for found in _PIECE.finditer(text):
+        if found[0] == ".":
+            parts.append("")
+        else:
+            parts[-1] += found[1] or found[0]
+    return tuple(parts)
+
+
+def path_text(path: FieldPath) -> str:
+    """Write a path as `path_of` reads it."""
+    if not path:
+        return "."
+    return ".".join(part.replace("\\", "\\\\").replace(".", "\\.") for part in path)
 
 
 Dotted = Annotated[FieldPath, path_of]
@@ -68,7 +90,7 @@ class PathSet:
     """
 
     def __init__(self, paths: Sequence[FieldPath]) -> None:
-        self._paths, self._number = tuple(paths), len(paths)
+        self._paths = tuple(paths)
         self._root = _Node()
         for place, path in enumerate(paths):
             node = self._root
@@ -79,16 +101,23 @@ class PathSet:
     def __repr__(self) -> str:
         return f"PathSet({self._paths!r})"
 
-    def texts(self, body: Any) -> list[str]:
-        """Return the scalar at each path as text; nothing where there is none."""
-        found = [""] * self._number
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, place: int) -> FieldPath:
+        return self._paths[place]
+
+    def scalars(self, body: Any) -> dict[int, str | int | float | bool]:
+        """Return the scalars that are there, by the places of their paths; none of them is ''."""
+        found: dict[int, str | int | float | bool] = {}
         _visit(self._root, body, found)
         return found
 
 
-def _visit(node: _Node, value: Any, found: list[str]) -> None:
-    for place in node.ends:
-        found[place] = as_text(value)
+def _visit(node: _Node, value: Any, found: dict[int, str | int | float | bool]) -> None:
+    if node.ends and isinstance(value, str | int | float) and value != "":
+        for place in node.ends:
+            found[place] = value
     children = node.children
     if not children:
         return
@@ -122,7 +151,7 @@ class SummaryTemplate:
         self._template = template
         pieces = _PLACEHOLDER.split(template)
         self._literals = pieces[0::2]
-        self._paths = [(name, tuple(name.split("."))) for name in pieces[1::2]]
+        self._paths = [(name, path_of(name)) for name in pieces[1::2]]
 
     def __repr__(self) -> str:
         return f"SummaryTemplate({self._template!r})"

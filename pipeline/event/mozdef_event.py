@@ -15,7 +15,7 @@ import orjson
 
 from pipeline.aws.limits import CHARACTERS_NOT_IN_MESSAGES, MESSAGE_BYTES
 from pipeline.event.events import Event, Outcome, rejected
-from pipeline.event.fields import find
+from pipeline.event.fields import find, path_of
 from pipeline.event.outcomes import Reason
 from pipeline.event.times import iso_milliseconds
 
@@ -31,7 +31,8 @@ _EPOCH_IN_MS_FROM = 100_000_000_000
 def write_message(event: Event) -> Outcome | None:
     """Write the MozDef message of an event.
 
-    The sender's JSON is put in as it is, so its numbers, key order and escapes stay.
+    The sender's JSON is put in as it is, so its numbers, key order and escapes stay. What it shares
+    with an event that it is no copy of is a tag.
     """
     settings = event.source.mozdef
     local, utc = _times(event, settings.timestamps)
@@ -39,7 +40,7 @@ def write_message(event: Event) -> Outcome | None:
     summary = settings.summary.render(event.source.name, event.event_type, event.body)
     message = b"".join(
         (
-            settings.head,
+            settings.head if event.remark is None else settings.head_with((event.remark,)),
             f',"severity":"{severity}","timestamp":"{local}","utctimestamp":"{utc}"'.encode(),
             b',"summary":',
             orjson.dumps(summary),
@@ -76,7 +77,7 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
             name = what.removeprefix(_HEADER).lower()
             value = orjson.dumps(event.envelope.headers.get(name))
         else:
-            value = orjson.dumps(find(event.body, tuple(what.split("."))))
+            value = orjson.dumps(find(event.body, path_of(what)))
         parts.append(orjson.dumps(key) + b":" + value)
     return b"{" + b",".join(parts) + b"}"
 

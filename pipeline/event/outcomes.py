@@ -19,7 +19,7 @@ class OutcomeKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an event was rejected."""
+    """Why an event was rejected; the last two are said of delivered ones and duplicates as well."""
 
     MALFORMED_ENVELOPE = "malformed_envelope"
     UNKNOWN_SOURCE = "unknown_source"
@@ -29,10 +29,22 @@ class Reason(StrEnum):
     SCHEMA_VIOLATION = "schema_violation"
     TOO_LARGE = "too_large"
     PROCESSING_ERROR = "processing_error"
+    #: The id of another event, whose body is another one.
+    ID_REUSED = "id_reused"
+    #: The body of another event, under an id or a type that its signature does not cover.
+    BODY_REUSED = "body_reused"
 
 
 #: Anyone on the internet can cause these, so they are kept apart from what needs an operator.
 QUARANTINED = frozenset({Reason.BAD_SIGNATURE, Reason.STALE_SIGNATURE})
+
+
+class Reuse(StrEnum):
+    """What becomes of an event that has the id of another, or its body: settings of its source."""
+
+    DELIVER = "deliver"
+    DUPLICATE = "duplicate"
+    REJECT = "reject"
 
 
 class Verdict(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -10,21 +9,22 @@ from urllib.parse import parse_qsl
 import orjson
 
 from pipeline.errors import PipelineError
+from pipeline.event.compiled_poll import FEED_HEADER
+from pipeline.event.elements import ElementsError, take_apart
 from pipeline.event.envelope import EnvelopeError, decode_envelope
 from pipeline.event.event_id import EventId, element_id, request_id
 from pipeline.event.events import Event, Outcome, ignored, rejected
-from pipeline.event.fields import as_text, find
+from pipeline.event.fields import as_text, find, path_text
+from pipeline.event.identity import BODY, ONCE, find_identity, fingerprint_of
 from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.event.events import Outcomes, Record
 
 _FORM = "application/x-www-form-urlencoded"
-#: A delivery id with more characters is hashed.
-LONGEST_KEY = 256
 
 
 class BodyError(PipelineError):
@@ -46,22 +46,39 @@ def open_record(record: Record, catalog: Catalog) -> Event | Outcome:
         return rejected(record, Reason.UNKNOWN_SOURCE, explanation)
     event_id = request_id(envelope.id, envelope.replay)
     return Event(
-        record.sequence_number, record.shard_id, record.arrived, envelope, source, event_id
+        record.sequence_number,
+        record.shard_id,
+        record.arrived,
+        envelope,
+        source,
+        event_id,
+        record.place,
     )
 
 
 def parse_body(event: Event) -> Outcome | None:
-    """Parse the body: JSON, or the form field that holds the JSON."""
-    envelope = event.envelope
+    """Parse the body: JSON, or the form field that holds the JSON.
+
+    One that carries many events is taken apart by `split`, and each of them parsed there.
+    """
+    source, envelope = event.source, event.envelope
     try:
-        event.body_json, event.body = read_body(event.source, envelope.headers, envelope.body)
+        event.body_json = json_in(source, envelope.headers, envelope.body)
+        if source.split is None:
+            event.body = _parse(event.body_json)
     except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
     return None
 
 
 def read_body(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
-    """Return the JSON in a body, as it was sent and parsed.
+    """Return the JSON in a body, as it was sent and parsed; see `json_in`."""
+    text = json_in(source, headers, body)
+    return text, _parse(text)
+
+
+def json_in(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> bytes:
+    """Return the JSON in a body, as it was sent.
 
     Parameters
     ----------
@@ -75,13 +92,19 @@ def read_body(source: CompiledSource, headers: Mapping[str, str], body: bytes) -
     Raises
     ------
     BodyError
-        When there is no JSON in it.
+        When it is a form without one.
     """
+    if not source.form_field:
+        return body
     content_type = headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != _FORM:
+        return body
+    return _form_value(body, source.form_field)
+
+
+def _parse(text: bytes) -> Any:
     try:
-        if source.form_field and content_type.partition(";")[0].strip().lower() == _FORM:
-            body = _form_value(body, source.form_field)
-        return body, orjson.loads(body)
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BodyError(str(error)) from None
 
@@ -102,7 +125,10 @@ def _form_value(body: bytes, field: str) -> bytes:
 
 
 def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
-    """Make one event of each element, where a request carries many events."""
+    """Make one event of each element, where a request carries many events.
+
+    An element that is no JSON is an event of its own that is rejected; the others go on.
+    """
     result: list[Event] = []
 
     def split_one(event: Event) -> Outcome | None:
@@ -110,50 +136,47 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
         if path is None:
             result.append(event)
             return None
-        elements = find(event.body, path)
-        if not isinstance(elements, list) or not elements:
-            where = ".".join(path) or "the body"
+        try:
+            found = take_apart(event.body_json, path)
+            frame = _parse(event.body_json if found is None else found.frame)
+        except (ElementsError, BodyError) as error:
+            return rejected(event, Reason.INVALID_JSON, str(error))
+        if found is None or not found.elements or not isinstance(find(frame, path), list):
+            where = "the body" if path == () else path_text(path)
             return rejected(event, Reason.SCHEMA_VIOLATION, f"{where}: no list with events")
         # Made in full before any is taken: a fault in one must not leave half of them behind.
-        result.extend([_element(event, number, value) for number, value in enumerate(elements)])
+        parts = _elements(event, found.elements)
+        outcomes.parts[event.place] = len(parts)
+        result.extend(outcomes.each(parts, _parse_element))
         return None
 
     outcomes.each(events, split_one)
     return result
 
 
-def _element(event: Event, number: int, value: Any) -> Event:
-    return replace(
-        event,
-        id=element_id(event.id, number),
-        body=value,
-        body_json=orjson.dumps(value),
-    )
+def _elements(event: Event, texts: Sequence[bytes]) -> list[Event]:
+    seen: dict[bytes, int] = {}
+    request = fingerprint_of(event) if event.source.id_is_unsigned else ""
+    parts = []
+    for number, text in enumerate(texts):
+        # A request that lists the same twice means two events.
+        twin = seen[text] = seen.get(text, -1) + 1
+        part = replace(event, id=element_id(event.id, number), body_json=text)
+        part.place, part.twin, part.fingerprint = f"{event.place}#{number}", twin, request
+        parts.append(part)
+    return parts
 
 
-def find_delivery_id(source: CompiledSource, headers: Mapping[str, str], body: Any) -> str:
-    """Return what the sender tells its events apart by; empty where it has nothing for it.
-
-    Parameters
-    ----------
-    source : CompiledSource
-        Whose settings say where it is.
-    headers : Mapping[str, str]
-        The request's headers by lower-case name.
-    """
-    if source.delivery_id_header:
-        return headers.get(source.delivery_id_header, "")
-    parts = source.delivery_id_paths.texts(body)
-    return "|".join(parts) if any(parts) else ""
-
-
-def digest(content: bytes) -> str:
-    """Return what stands for an event without a delivery id, or for an id that is too long."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+def _parse_element(event: Event) -> Outcome | None:
+    try:
+        event.body = _parse(event.body_json)
+    except BodyError as error:
+        return rejected(event, Reason.INVALID_JSON, str(error))
+    return None
 
 
 def identify(event: Event) -> Outcome | None:
-    """Find the event's type and its deduplication key."""
+    """Find the event's type, its queue, and what it shares with its copies."""
     source, envelope = event.source, event.envelope
     if not isinstance(event.body, dict):
         kind = type(event.body).__name__
@@ -166,15 +189,31 @@ def identify(event: Event) -> Outcome | None:
         event.event_type = as_text(find(event.body, source.event_type_path))
     if event.event_type in source.ignored_types:
         return ignored(event)
-    event.delivery_id = find_delivery_id(source, envelope.headers, event.body)
-    key = event.delivery_id
-    if not key:
-        key = digest(event.body_json)
-    elif len(key) > LONGEST_KEY:
-        key = digest(key.encode(errors="replace"))
+    event.queue = source.queue_by_type.get(event.event_type, source.queue)
+    _set_keys(event)
+    return None
+
+
+def _set_keys(event: Event) -> None:
+    source, headers = event.source, event.envelope.headers
+    request = event.fingerprint
+    event.fingerprint = fingerprint_of(event)
+    found = find_identity(source, headers, event.body, event.body_json)
+    event.delivery_id = found.text
+    name, key = source.name, found.key
+    if source.poll is not None:
+        name = f"{name}/{headers.get(FEED_HEADER.lower(), '')}"
+    event.remembered_seconds = source.deduplication_seconds
+    if not found.complete:
+        twin = f"~{event.twin}" if event.twin else ""
+        key = f"{key}{BODY}{event.fingerprint}{twin}"
+        event.remembered_seconds = source.body_hash_seconds
     elif source.split is not None and source.delivery_id_header:
         # The header names the request; its events are told apart by their place in it.
         key = f"{key}#{EventId.parse(event.id).element}"
-    event.deduplication_key = f"{source.name}#{key}"
-    event.queue = source.queue_by_type.get(event.event_type, source.queue)
-    return None
+    if not event.remembered_seconds:
+        key = ONCE + event.id
+    elif source.id_is_unsigned and found.complete:
+        element = event.place.partition("#")[1:]
+        event.body_key = "".join((name, BODY, request or event.fingerprint, *element))
+    event.deduplication_key = name + key

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError
-from pipeline.event.events import Event, Outcome, duplicate, unsettled
+from pipeline.event.events import Event, Outcome, delivered, duplicate, unsettled
 from pipeline.event.outcomes import OutcomeKind
 
 if TYPE_CHECKING:
@@ -14,10 +13,6 @@ if TYPE_CHECKING:
 
     from pipeline.archive.writer import ArchiveWriter
     from pipeline.runtime.deadline import Deadline
-
-
-class SettlementError(PipelineError):
-    """The accounts of a batch do not add up."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +32,8 @@ class Settlement:
     checkpoint: str | None
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome], received: int) -> Settlement:
-        """Find the checkpoint of these outcomes.
-
-        Parameters
-        ----------
-        outcomes : Sequence[Outcome]
-            One for each event.
-        received : int
-            How many events came in.
-
-        Raises
-        ------
-        SettlementError
-            When there are more or fewer outcomes than events: then nothing may be acknowledged.
-        """
-        if len(outcomes) != received:
-            raise SettlementError(
-                f"{received} events came in and {len(outcomes)} outcomes came out; the batch is "
-                "not acknowledged. This is a bug: report it with the failed batch"
-            )
+    def of(cls, outcomes: Sequence[Outcome]) -> Settlement:
+        """Find the checkpoint of these outcomes, one for each event."""
         open_ends = [
             outcome.event.sequence_number
             for outcome in outcomes
@@ -80,7 +57,7 @@ class Settlement:
             return self
         again = {id(outcome.event): outcome for outcome in failed}
         settled = [again.get(id(old.event), old) for old in self.outcomes]
-        return Settlement.of(settled, len(settled))
+        return Settlement.of(settled)
 
     def recorded(self, archive: ArchiveWriter, deadline: Deadline) -> Settlement:
         """Write the outcomes that stand into the ledger; without that, none of them stands.
@@ -93,7 +70,7 @@ class Settlement:
         again = [
             unsettled(outcome.event, "the ledger could not be written") for outcome in self.outcomes
         ]
-        return Settlement.of(again, len(again))
+        return Settlement.of(again)
 
     def response(self) -> dict[str, Any]:
         """Return the handler's answer to the event source mapping.
@@ -121,16 +98,19 @@ def share_fate(copies: Iterable[tuple[Event, Event]], outcomes: Sequence[Outcome
     for copy, original in copies:
         fate = fates[id(original)]
         if fate.kind is OutcomeKind.DELIVERED:
-            shared.append(duplicate(copy, f"a copy of {original.id} in the same batch"))
+            explanation = copy.remark_explanation or f"a copy of {original.id} in the same batch"
+            shared.append(duplicate(copy, explanation, copy.remark))
         else:
             shared.append(Outcome(copy, fate.kind, fate.reason, fate.explanation))
     return shared
 
 
-def unremembered_outcomes(sent: Iterable[Event], unwritten: set[str]) -> list[Outcome]:
-    """Say of what was sent but could not be remembered that it is not settled."""
+def remembered_outcomes(sent: Iterable[Event], unwritten: set[str]) -> list[Outcome]:
+    """Say of what was sent whether it is settled: not before the table remembers it."""
+    explanation = "sent, but the deduplication table could not be written"
     return [
-        unsettled(event, "sent, but the deduplication table could not be written")
+        delivered(event)
+        if not unwritten or unwritten.isdisjoint(event.keys)
+        else unsettled(event, explanation)
         for event in sent
-        if event.deduplication_key in unwritten
     ]

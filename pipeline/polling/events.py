@@ -14,8 +14,8 @@ from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event, rejected
 from pipeline.event.fields import find
+from pipeline.event.identity import digest, find_identity, partition_text
 from pipeline.event.outcomes import Reason
-from pipeline.event.parsing import find_delivery_id
 from pipeline.polling.errors import PollError
 from pipeline.runtime import metrics
 
@@ -86,19 +86,19 @@ class EventWriter:
 
     def _envelope(self, event: PageEvent, identifier: str, now_ms: int) -> Envelope:
         headers = {_HEADER: self._feed}
-        key = find_delivery_id(self._source, headers, event.value)
-        if not key:
-            key = "sha256:" + hashlib.sha256(event.data).hexdigest()
-        elif len(quote_plus(key, errors="replace")) > PARTITION_KEY_CHARACTERS:
+        found = find_identity(self._source, headers, event.value, event.data)
+        key = partition_text(found, self._source, event.data)
+        if len(quote_plus(key, errors="replace")) > PARTITION_KEY_CHARACTERS:
             # Else two copies would be in two shards.
-            key = "sha256:" + hashlib.sha256(key.encode(errors="replace")).hexdigest()
+            key = digest(key.encode(errors="replace"))
         return Envelope(identifier, now_ms, self._source.name, "", event.data, key, headers)
 
     def _reject(self, envelope: Envelope) -> None:
         """Write an event to the archive, in an object of its own that another fetch overwrites."""
-        digest = hashlib.sha256(envelope.body).hexdigest()
+        number = int(hashlib.sha256(envelope.body).hexdigest()[:16], 16)
         event = Event(
-            sequence_number=str(int(digest[:16], 16)),
+            sequence_number=str(number),
+            place=str(number),
             shard_id=f"poll-{self._feed}",
             arrived=envelope.arrived_ms / 1000,
             envelope=envelope,

@@ -8,7 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.limits import RECORD_TOO_LARGE_ERRORS
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
-from pipeline.event.parsing import LONGEST_KEY, digest, find_delivery_id
+from pipeline.event.identity import digest, find_identity, partition_text
+from pipeline.event.parsing import BodyError, json_in
 from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ def _key(request: Request) -> str:
     source = request.source
     if source.split is not None and not source.delivery_id_header:
         return digest(request.body)
-    found = find_delivery_id(source, request.kept, request.content)
-    if not found:
+    try:
+        body_json = json_in(source, request.kept, request.body)
+    except BodyError:
         return digest(request.body)
-    # API Gateway bounds the length of a header, and nothing bounds that of an id in a body.
-    too_long = len(found) > LONGEST_KEY and not source.delivery_id_header
-    return digest(found.encode()) if too_long else found
+    found = find_identity(source, request.kept, request.content, body_json)
+    return partition_text(found, source, request.body)
 
 
 def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:

@@ -44,10 +44,11 @@ class FanOutEnvironment:
     queue_urls: Mapping[str, str]
     dedupe_table: str
     archive_bucket: str
+    former_keys_until: float
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> FanOutEnvironment:
-        """Read it.
+        """Read it; `former_keys_until` is in epoch seconds, 0 where the variable is not set.
 
         Raises
         ------
@@ -66,6 +67,7 @@ class FanOutEnvironment:
             queue_urls={str(name): str(url) for name, url in queue_urls.items()},
             dedupe_table=_required(environ, "DEDUPE_TABLE"),
             archive_bucket=_required(environ, "ARCHIVE_BUCKET"),
+            former_keys_until=float(environ.get("FORMER_KEYS_UNTIL", "0")),
         )
 
 

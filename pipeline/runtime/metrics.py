@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from pipeline.event.outcomes import OutcomeKind, Verdict
+from pipeline.event.outcomes import OutcomeKind, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 RECEIVED = "Received"
 REJECTED_BY_REASON = "RejectedByReason"
+#: Of events that were delivered, dropped or rejected: what is said beside that.
+REMARKS: Mapping[Reason, str] = {
+    Reason.ID_REUSED: "IdReused",
+    Reason.BODY_REUSED: "BodyReused",
+}
 DENIED_BY_REASON = "DeniedByReason"
 BATCHES = "Batches"
 UNSETTLED_BATCHES = "UnsettledBatches"
@@ -50,14 +55,14 @@ def count(outcomes: Iterable[Outcome]) -> dict[str, Counter[str]]:
     Returns
     -------
     dict[str, Counter[str]]
-        Source to how often each kind, and each `rejected:<reason>`, occurred.
+        Source to how often each kind, and each `<kind>:<reason>`, occurred.
     """
     counts: dict[str, Counter[str]] = {}
     for outcome in outcomes:
         counter = counts.setdefault(outcome.event.source_name, Counter())
         counter[outcome.kind] += 1
         if outcome.reason is not None:
-            counter[f"rejected:{outcome.reason}"] += 1
+            counter[f"{outcome.kind}:{outcome.reason}"] += 1
     return counts
 
 
@@ -74,10 +79,12 @@ def emit(counts: Mapping[str, Counter[str]], received: Mapping[str, int]) -> Non
     for source, counter in counts.items():
         values = {name: counter[kind] for kind, name in METRIC_NAMES.items()}
         _write({"source": source}, {RECEIVED: received.get(source, 0), **values})
-        for label, number in counter.items():
-            _, separator, reason = label.partition("rejected:")
-            if separator:
+        for reason in Reason:
+            if number := counter[f"{OutcomeKind.REJECTED}:{reason}"]:
                 _write({"source": source, "reason": reason}, {REJECTED_BY_REASON: number})
+        for reason, name in REMARKS.items():
+            if number := sum(counter[f"{kind}:{reason}"] for kind in OutcomeKind):
+                _write({"source": source}, {name: number})
 
 
 def emit_batch(consumer: str, *, settled: bool) -> None:

@@ -31,8 +31,10 @@ def read_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
         sequence_number = str(record["kinesis"]["sequenceNumber"])
         shard_id = str(record.get("eventID", "")).partition(":")[0] or "shardId-unknown"
         arrived = float(record["kinesis"].get("approximateArrivalTimestamp", 0.0))
-        for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"])):
-            yield Record(sequence_number, shard_id, arrived, data, fault, number)
+        place = sequence_number
+        for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"]), 1):
+            yield Record(sequence_number, shard_id, arrived, data, fault, place)
+            place = f"{sequence_number}.{number}"
 
 
 def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
-FieldPath = Annotated[str, Field(min_length=1, max_length=200)]
+FieldPath = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description=r"dotted; a dot of a key's own is \."),
+]
 
 SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-gitlab-token"}

@@ -55,24 +55,37 @@ class Locator(Model):
 
 
 class DeliveryId(Model):
-    """What tells one event from another: a header, a path, or several paths taken together."""
+    """What tells one event from another: a header, a path, or several paths taken together.
+
+    An event that lacks a part of it is told apart by the hash of its body as well.
+    """
 
     header: HeaderName | None = None
     path: FieldPath | None = None
     paths: tuple[FieldPath, ...] = Field(
-        default=(), description="joined with '|'; a path without a value counts as empty"
+        default=(), description="values that each event has, and that tell it apart together"
+    )
+    where_present: tuple[FieldPath, ...] = Field(
+        default=(),
+        description="further values that tell it apart, of which each event has one at least",
     )
 
     @model_validator(mode="after")
     def _one_of(self) -> DeliveryId:
-        if sum((self.header is not None, self.path is not None, bool(self.paths))) != 1:
-            raise ValueError("give either 'header', 'path' or 'paths'")
+        several = bool(self.paths or self.where_present)
+        if sum((self.header is not None, self.path is not None, several)) != 1:
+            raise ValueError("give either 'header', 'path', or 'paths' and 'where_present'")
         return self
+
+    @property
+    def needed_paths(self) -> tuple[str, ...]:
+        """The paths that each event has; empty for a header."""
+        return (self.path,) if self.path is not None else self.paths
 
     @property
     def all_paths(self) -> tuple[str, ...]:
         """The paths, of which there may be one; empty for a header."""
-        return (self.path,) if self.path is not None else self.paths
+        return (*self.needed_paths, *self.where_present)
 
 
 class Schemas(Model):
@@ -172,7 +185,24 @@ class Source(Model):
         default=(), description="types that are accepted and not forwarded, such as a ping"
     )
     delivery_id: DeliveryId | None = Field(default=None, description="default: hash of the body")
-    deduplication_hours: int = Field(default=168, ge=1, le=24 * 365)
+    deduplication_hours: int = Field(
+        default=168, ge=0, le=24 * 365, description="how long an id is remembered; 0: copies stay"
+    )
+    body_hash_hours: int = Field(
+        default=2,
+        ge=0,
+        le=24 * 365,
+        description="how long a body is remembered where its hash stands for an id; 0: copies stay",
+    )
+    same_id: Literal["deliver", "duplicate", "reject"] = Field(
+        default="deliver",
+        description="what becomes of an event that has a known id and another body",
+    )
+    same_body: Literal["deliver", "duplicate", "reject"] = Field(
+        default="deliver",
+        description="what becomes of a known body under another delivery id, where no signature "
+        "covers the id",
+    )
     schemas: Schemas = Schemas()
     split: Split | None = None
     allowed_networks: tuple[str, ...] = ()
@@ -191,6 +221,24 @@ class Source(Model):
     def delivery_id_paths(self) -> tuple[str, ...]:
         """The paths that tell events apart; empty where there are none."""
         return self.delivery_id.all_paths if self.delivery_id else ()
+
+    @property
+    def delivery_id_needed(self) -> int:
+        """How many of these paths each event has."""
+        return len(self.delivery_id.needed_paths) if self.delivery_id else 0
+
+    @property
+    def remembered_body_hours(self) -> int:
+        """How long a body's hash stands for an id: never longer than an id is remembered."""
+        return min(self.body_hash_hours, self.deduplication_hours)
+
+    @property
+    def id_is_unsigned(self) -> bool:
+        """Whether a signed request can be sent again under another id."""
+        header = self.delivery_id.header if self.delivery_id else None
+        if self.hmac is None or header is None:
+            return False
+        return header.lower() not in {name.lower() for name in self.hmac.headers}
 
     @property
     def token(self) -> TokenAuthentication | None:

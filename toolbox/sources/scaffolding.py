@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import PipelineError
 from pipeline.event.fields import find, path_of
-from pipeline.event.parsing import digest
+from pipeline.event.identity import digest
 from settings.source.base import SourceName
 from toolbox.sources.inference import (
     InferenceError,

@@ -11,7 +11,7 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import LoadedSource, SourceError
-from toolbox.sources.samples import SampleRequest, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate, load_samples, make_distinct
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def _make_fresh(
     """Make a payload an event of its own, where the source tells events apart."""
     locator = source.settings.delivery_id
     if locator is not None and locator.header is not None:
+        body = make_distinct(body) if source.settings.id_is_unsigned else body
         return SampleRequest({**headers, locator.header: str(uuid.uuid4())}, body)
     try:
         document = orjson.loads(body)

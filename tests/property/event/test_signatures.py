@@ -144,7 +144,7 @@ def test_hostile_bytes_in_an_envelope_are_rejected(
     values = data.draw(st.fixed_dictionaries(dict.fromkeys(names, st.binary(max_size=40))))
     fields = "".join(f"&h.{n}={quote_from_bytes(value)}" for n, value in values.items())
     envelope = decode_envelope(f"v=1&id=a&ts={NOW_MS}&source={name}{fields}\n".encode() + body)
-    event = Event("1", "shardId-0", 0.0, envelope, catalog.sources[name], "a")
+    event = Event("1", "shardId-0", 0.0, envelope, catalog.sources[name], "a", "1")
     ssm = FakeSsm({f"/P/{name}/dev/signing_secret": f"{SECRET}\n{PREVIOUS}"})
     outcome = verify(event, SecretStore(ssm, "P", "dev").of)
     assert outcome is not None

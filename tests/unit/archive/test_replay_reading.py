@@ -49,7 +49,7 @@ def test_what_the_archive_writes_is_read_back(catalog: Catalog) -> None:
     for body in (b'{"a": 1}', b"\xff\xfe\x00", b"", "ü\u2028".encode()):
         envelope = Envelope("r=1", 1_795_464_503_123, "github", "::1", body, "d 1", {"h": "ü"})
         source = catalog.sources["github"]
-        event = Event("7", "shardId-1", 1.5, envelope, source, "r=1#2", event_type="push")
+        event = Event("7", "shardId-1", 1.5, envelope, source, "r=1#2", "7#2", event_type="push")
         plain = read_line(ArchiveKind.RAW, orjson.dumps(describe(event)))
         assert (plain.envelope, plain.id, plain.arrived) == (envelope, "r=1#2", 1.5)
         assert plain.event_type == "push"

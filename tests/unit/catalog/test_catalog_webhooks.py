@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
+from pipeline.event.events import Event
 from settings.source.loader import available_sources, load_source
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, record, tally
 from toolbox.sources.samples import load_samples
@@ -166,7 +167,11 @@ def test_the_mozdef_event(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_later_try_is_a_duplicate_and_no_two_samples_are(bench: Bench, name: str) -> None:
-    """A retry is another request, signed anew where the time is signed."""
+    """A retry is another request, signed anew where the time is signed.
+
+    What has no id is no duplicate three days later: its body's hash stands for it for hours, or
+    not at all.
+    """
     good = [s for s in SAMPLES[name].values() if s.settings.expect.outcome == "delivered"]
     assert len(good) >= 5
     first = tally(bench.run(*(record(envelope(sample)) for sample in good)).outcomes)
@@ -174,7 +179,11 @@ def test_a_later_try_is_a_duplicate_and_no_two_samples_are(bench: Bench, name: s
     later = NOW_MS + 3 * 24 * 3_600_000 if name != "generic-hmac" else NOW_MS + 3_600_000
     bench.now = later / 1000
     again = [record(envelope(sample, f"again-{sample.name}", later)) for sample in good]
-    assert tally(bench.run(*again).outcomes) == {"duplicate": len(good)}
+    outcomes = bench.run(*again).outcomes
+    known = [one for one in outcomes if isinstance(one.event, Event) and one.event.delivery_id]
+    assert tally(known) == {"duplicate": len(known)}
+    assert len(known) >= len(good) - 1
+    assert tally(outcomes).get("delivered", 0) == len(good) - len(known)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.outcomes import Reason
-from pipeline.event.parsing import find_delivery_id
+from pipeline.event.identity import find_identity
 from pipeline.event.signatures import find_fault
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request
@@ -19,7 +19,7 @@ from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
 from toolbox.sources.samples import authenticate, load_samples
 
 if TYPE_CHECKING:
-    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.compiled_source import Catalog, CompiledSource
     from settings.source.loader import LoadedSource
 
 BODY = (
@@ -174,9 +174,13 @@ def test_two_events_of_one_moment_have_two_keys(
     bench: Bench, zoom: LoadedSource, one: dict[str, Any], other: dict[str, Any]
 ) -> None:
     source = bench.catalog.sources["zoom"]
-    keys = [find_delivery_id(source, {}, body) for body in (one, other)]
+    keys = [identity(source, body) for body in (one, other)]
     assert keys[0] != keys[1]
     assert all(keys)
+
+
+def identity(source: CompiledSource, body: object) -> str:
+    return find_identity(source, {}, body, orjson.dumps(body)).key
 
 
 def nested(path: str, value: str) -> Any:
@@ -191,11 +195,11 @@ def test_each_path_tells_events_apart(catalog: Catalog, zoom: LoadedSource) -> N
     assert settings is not None
     source = catalog.sources["zoom"]
     keys = [
-        find_delivery_id(source, {}, nested(path, value))
-        for path in settings.paths
+        identity(source, nested(path, value))
+        for path in settings.all_paths
         for value in ("one", "two")
     ]
-    assert len(set(keys)) == 2 * len(settings.paths)
+    assert len(set(keys)) == 2 * len(settings.all_paths)
 
 
 def test_a_retry_is_a_duplicate_and_a_second_guest_is_not(bench: Bench, zoom: LoadedSource) -> None:

@@ -90,7 +90,7 @@ def test_severity_by_type(bench: Bench) -> None:
     for number, (kind, severity) in enumerate(settings.severity_by_type.items()):
         bench.catalog.sources["github"]._validators.clear()
         before = len(bench.sqs.bodies())
-        bench.run(record(github({"zen": 1}, event=f"{kind}_x", delivery=f"d-{number}")))
+        bench.run(record(github({"zen": number}, event=f"{kind}_x", delivery=f"d-{number}")))
         assert bench.sqs.bodies()[before]["severity"] == settings.severity, severity
 
 

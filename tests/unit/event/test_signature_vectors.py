@@ -191,7 +191,7 @@ def test_an_empty_secret_settles_nothing(catalog: Catalog, name: str, parameter:
         with pytest.raises(SecretError, match=r"is empty|source .*: the signing secret is empty"):
             fault(source, parameter, headers)
         envelope = Envelope("id", ARRIVED_MS, name, "", BODY, "", headers)
-        event = Event("1", "shardId-0", 0.0, envelope, source, "id")
+        event = Event("1", "shardId-0", 0.0, envelope, source, "id", "1")
         ssm = FakeSsm({f"/P/{name}/dev/{source.secret_kind}": parameter})
         outcome = verify(event, SecretStore(ssm, "P", "dev").of)
         assert outcome is not None

@@ -47,7 +47,7 @@ def outcome(
 ) -> Reason | str | None:
     source = replace(catalog.sources["github"], signature=settings)
     envelope = Envelope("id", arrived_ms, "github", "", body, "", headers)
-    event = Event("1", "shardId-0", 0.0, envelope, source, "id")
+    event = Event("1", "shardId-0", 0.0, envelope, source, "id", "1")
     store = SecretStore(FakeSsm({"/P/github/dev/signing_secret": parameter}), "P", "dev")
     result = verify(event, store.of)
     return None if result is None else result.reason or str(result.kind)

@@ -45,7 +45,7 @@ def test_three_faults_in_one_file_are_three_faults_with_three_keys(tmp_path: Pat
     path = folder / "source.yaml"
     path.write_text(
         "version: 1\ntitle: A sender\nauthentication: {type: token}\n"
-        "mozdef: {severity: LOUD}\ndeduplication_hours: 0\nmozdf: {}\n"
+        "mozdef: {severity: LOUD}\ndeduplication_hours: -1\nmozdf: {}\n"
     )
     words = ["config", "check", "--config", str(tmp_path), "--json"]
     result = CliRunner().invoke(app, words)
@@ -55,8 +55,8 @@ def test_three_faults_in_one_file_are_three_faults_with_three_keys(tmp_path: Pat
         {
             "file": str(path),
             "key": "deduplication_hours",
-            "expected": "expected 1 or more",
-            "found": "0",
+            "expected": "expected 0 or more",
+            "found": "-1",
         },
         {
             "file": str(path),

@@ -74,7 +74,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
         ({"event_type": {}}, "event_type: give either 'header' or 'path'"),
         (
             {"delivery_id": {"header": "X", "path": "y"}},
-            "delivery_id: give either 'header', 'path' or 'paths'",
+            "delivery_id: give either 'header', 'path', or 'paths' and 'where_present'",
         ),
         ({"allowed_networks": ["10.0.0.1/8"]}, "allowed_networks: '10.0.0.1/8' is no network"),
         (
@@ -82,7 +82,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
             "form_field: is set if and only",
         ),
         ({"mozdef": {"severity": "LOUD"}}, "mozdef.severity: expected 'DEBUG'"),
-        ({"deduplication_hours": 0}, "deduplication_hours: expected 1 or more, not 0"),
+        ({"deduplication_hours": -1}, "deduplication_hours: expected 0 or more, not -1"),
         ({"schemas": {"types": {"a": "a.json"}}}, "schemas.types: set event_type"),
         ({"schemas": {"unknown_types": "reject"}}, "schemas.unknown_types: 'reject' without types"),
     ],

@@ -131,7 +131,7 @@ def event(source: str, number: int) -> Event:
 
     named: Any = Named()
     envelope = Envelope("", 0, source, "", b"")
-    return Event(str(number), "shardId-0", NOW, envelope, named, f"r-{number}")
+    return Event(str(number), "shardId-0", NOW, envelope, named, f"r-{number}", str(number))
 
 
 def test_a_growing_log_is_read_on_and_a_new_one_from_its_start(tmp_path: Path) -> None:
