@@ -8,7 +8,13 @@ from infra.watching.graph import Graph
 from infra.watching.log_queries import DENIALS
 from infra.watching.watched_metrics import DAY, DENIED, HOUR, OwnMetrics, log_metric
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
-from pipeline.runtime.metrics import DENIED_BY_REASON, METRIC_NAMES, RECEIVED, REJECTED_BY_REASON
+from pipeline.runtime.metrics import (
+    DENIED_BY_REASON,
+    METRIC_NAMES,
+    RECEIVED,
+    REJECTED_BY_REASON,
+    REMARKS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +32,8 @@ def security_graphs(watched: Watched) -> Iterator[Graph]:
         "Events delivered to MozDef", [own.each(METRIC_NAMES[OutcomeKind.DELIVERED], "source")]
     )
     yield Graph("Duplicates", [own.each(METRIC_NAMES[OutcomeKind.DUPLICATE], "source")])
+    reused = [own.each(name, "source") for name in REMARKS.values()]
+    yield Graph("With the id or the body of another event", reused)
     yield Graph("Ignored by type", [own.each(METRIC_NAMES[OutcomeKind.IGNORED], "source")])
     yield Graph("Rejected", [own.each(METRIC_NAMES[OutcomeKind.REJECTED], "source")])
     reasons = own.each(REJECTED_BY_REASON, "source", "reason")

@@ -78,13 +78,13 @@ def emit(counts: Mapping[str, Counter[str]], received: Mapping[str, int]) -> Non
     """
     for source, counter in counts.items():
         values = {name: counter[kind] for kind, name in METRIC_NAMES.items()}
+        for reason, name in REMARKS.items():
+            if number := sum(counter[f"{kind}:{reason}"] for kind in OutcomeKind):
+                values[name] = number
         _write({"source": source}, {RECEIVED: received.get(source, 0), **values})
         for reason in Reason:
             if number := counter[f"{OutcomeKind.REJECTED}:{reason}"]:
                 _write({"source": source, "reason": reason}, {REJECTED_BY_REASON: number})
-        for reason, name in REMARKS.items():
-            if number := sum(counter[f"{kind}:{reason}"] for kind in OutcomeKind):
-                _write({"source": source}, {name: number})
 
 
 def emit_batch(consumer: str, *, settled: bool) -> None:

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.runtime.metrics import REMARKS
 from toolbox.terminal.printable import printable
 from toolbox.watching.status import COUNTERS
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from toolbox.watching.status import AccountState, Status
 
 NOTHING = "-"
+#: What is shown only where there is some: events with the id of another, or its body.
+_RARE = {name: reason.replace("_", " ") for reason, name in REMARKS.items()}
 
 
 def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
@@ -72,16 +75,21 @@ def screen(status: Status, risks: Sequence[str]) -> RenderableType:
 
 
 def _sources(status: Status) -> Table:
+    shown = [name for name in COUNTERS if name not in _RARE or _counts(status, name)]
     rows = [
         (
             each.name,
-            *(f"{each.per_minute[name]:,.1f}" for name in COUNTERS),
+            *(f"{each.per_minute[name]:,.1f}" for name in shown),
             _ago(each.last_event, status.as_of),
         )
         for each in status.sources
     ]
-    columns = ("source", *(name.lower() for name in COUNTERS), "last event")
+    columns = ("source", *(_RARE.get(name, name.lower()) for name in shown), "last event")
     return _table(f"events a minute, over {status.minutes} minutes", columns, rows)
+
+
+def _counts(status: Status, name: str) -> bool:
+    return any(each.per_minute[name] for each in status.sources)
 
 
 def _consumers(status: Status) -> Table:

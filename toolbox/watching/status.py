@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.metrics import REMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from settings.deployment_alarms import AlarmSettings
 
-COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored")
+COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored", *REMARKS.values())
 REDRIVE = "-redrive"
 
 

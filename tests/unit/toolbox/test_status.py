@@ -103,6 +103,7 @@ def test_rates_and_last_events_are_those_that_the_functions_wrote(
     logs = CounterLogs(tmp_path)
     outcomes = [delivered(event("github", n)) for n in range(8)]
     outcomes += [rejected(event("github", 9), Reason.INVALID_JSON, "x")]
+    outcomes[0].reason = Reason.ID_REUSED
     counts = metrics.count(outcomes)
     metrics.emit(counts, {"github": 9})
     metrics.emit_batch("fan-out", settled=True)
@@ -119,6 +120,8 @@ def test_rates_and_last_events_are_those_that_the_functions_wrote(
         "Duplicate": 0,
         "Rejected": 1 / 3,
         "Ignored": 0,
+        "IdReused": 1 / 3,
+        "BodyReused": 0,
     }
     assert github.last_event == pytest.approx(now, abs=60)
     (feed,) = logs.feeds()
@@ -191,6 +194,15 @@ def test_the_screen_says_everything_and_obeys_no_escape_sequence() -> None:
         for said in ("at risk: 2 tickets wait", "github-redrive", "1,200", "40.0 s", "3.0 s ago"):
             assert said in text
     assert "nothing is at risk" in shown_on_screen(replace(QUIET, sources=()), [])
+
+
+def test_what_has_the_id_or_body_of_another_is_shown_where_there_is_some() -> None:
+    rates = dict.fromkeys(COUNTERS, 1.5) | {"IdReused": 0.0}
+    quiet = replace(QUIET, sources=(SourceState("github", rates, NOW),))
+    text = shown_on_screen(quiet, [])
+    assert "body reused" in text
+    assert "id reused" not in text
+    assert document(quiet, [])["sources"]["github"]["idreused_per_minute"] == 0.0
 
 
 def shown_on_screen(status: Status, risks: list[str]) -> str:
