@@ -22,6 +22,8 @@ FAILED = OutcomeKind.FAILED.value
 #: What only an audit can say.
 PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
+#: Events that are kept by themselves, not only counted.
+_MOST_KEPT = 100_000
 
 
 @dataclass
@@ -34,6 +36,10 @@ class AuditReport:
         Source to how often each outcome occurred, `rejected:<reason>` and `replays` included.
     unarchived : int
         Events of the ledger that `raw/` lacks: the archiver is behind, or failed.
+    lost_by_archiver : int
+        Those of them for which it had the time, and has no failure record.
+    unmatched : list[LedgerEntry]
+        These, up to a bound.
     missing : list[Received]
         The events that nothing accounts for, up to a bound; the count is in `counts`.
     unreadable : list[str]
@@ -42,6 +48,8 @@ class AuditReport:
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     unarchived: int = 0
+    lost_by_archiver: int = 0
+    unmatched: list[LedgerEntry] = field(default_factory=list)
     missing: list[Received] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     #: Envelope ids that ended badly, and those whose replay was delivered.
@@ -61,6 +69,19 @@ class AuditReport:
                 self.redelivered.add(made_of.envelope)
         if outcome in {REJECTED, FAILED, MISSING}:
             self.unresolved.add(made_of.envelope)
+
+    def add_unarchived(self, entries: list[LedgerEntry], *, lost: bool) -> None:
+        """Count the events of one request that `raw/` lacks."""
+        self.unarchived += 1
+        if lost:
+            self.lost_by_archiver += 1
+            if len(self.unmatched) < _MOST_KEPT:
+                self.unmatched.append(entries[0])
+
+    @property
+    def holds(self) -> bool:
+        """Whether the accounts of fan-out and archiver match, but for what is on its way."""
+        return not (self.totals[MISSING] or self.lost_by_archiver)
 
     @property
     def totals(self) -> Counter[str]:
@@ -83,6 +104,7 @@ def join_shard(
     ledger: Iterable[LedgerEntry],
     report: AuditReport,
     unaccounted: Callable[[Received], str],
+    unarchived: Callable[[LedgerEntry], bool],
 ) -> None:
     """Join one shard's events, both sides in the order of their sequence numbers.
 
@@ -95,6 +117,8 @@ def join_shard(
     unaccounted : Callable[[Received], str]
         Decides about an event that the ledger lacks: failed, pending, missing, or what else is
         known of it.
+    unarchived : Callable[[LedgerEntry], bool]
+        Tells of an event that `raw/` lacks whether the archiver has lost it.
     """
     for _, raw_group, ledger_group in _merge(received, ledger):
         entries: dict[str, list[LedgerEntry]] = {}
@@ -108,7 +132,7 @@ def join_shard(
             else:
                 _count(known, report)
         for known in entries.values():
-            report.unarchived += 1
+            report.add_unarchived(known, lost=unarchived(known[0]))
             _count(known, report)
 
 
@@ -117,12 +141,9 @@ def _count(entries: Iterable[LedgerEntry], report: AuditReport) -> None:
         report.add(entry.source, entry.outcome, entry.id, entry.reason)
 
 
-_MOST_MISSING_KEPT = 100_000
-
-
 def _count_unaccounted(event: Received, report: AuditReport, outcome: str) -> None:
     report.add(event.source, outcome, event.id)
-    if outcome == MISSING and len(report.missing) < _MOST_MISSING_KEPT:
+    if outcome == MISSING and len(report.missing) < _MOST_KEPT:
         report.missing.append(event)
 
 

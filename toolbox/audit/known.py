@@ -24,8 +24,8 @@ class KnownElsewhere:
     Parameters
     ----------
     failed : Iterable[str]
-        Ids of the events in the failure records of the fan-out's mapping. They are kept in
-        memory: there are few, or there is an incident.
+        Ids of the events in the failure records of the mappings. They are kept in memory: there
+        are few, or there is an incident.
     """
 
     def __init__(self, failed: Iterable[str], delivered: Callable[[Received], bool]) -> None:
@@ -36,7 +36,11 @@ class KnownElsewhere:
         """Return `delivered` or `failed`; None where nothing is known."""
         if self._delivered(event):
             return DELIVERED
-        return FAILED if event.id in self._failed else None
+        return FAILED if self.given_up(event.id) else None
+
+    def given_up(self, request: str) -> bool:
+        """Tell whether a mapping gave a request up, and kept it in a failure record."""
+        return request in self._failed
 
 
 class TableCheck:

@@ -18,6 +18,7 @@ from pipeline.archive.keys import (
 )
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
+from pipeline.event.event_id import request_of
 from toolbox.audit.join import MISSING, PENDING, AuditReport, join_shard
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Audit:
                     self._entries(ledger.get(shard, []), span),
                     report,
                     partial(self._decide, newest.get(shard, -1)),
+                    self._lost_by_archiver,
                 )
         progress(len(hours), len(hours))
         return report
@@ -130,6 +132,11 @@ class Audit:
         age = self._clock() - event.arrived
         ahead = event.sequence > newest and age <= LONGEST_PENDING_SECONDS
         return PENDING if ahead or age <= self._grace else MISSING
+
+    def _lost_by_archiver(self, entry: LedgerEntry) -> bool:
+        if self._known.given_up(request_of(entry.id)):
+            return False
+        return self._clock() - entry.arrived > self._grace
 
     def _received(
         self, sources: Iterable[list[ShardObject]], span: AuditSpan

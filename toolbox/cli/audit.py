@@ -17,7 +17,7 @@ from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import available_sources, load_sources
-from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
+from toolbox.audit.join import OUTCOMES, AuditReport
 from toolbox.audit.known import KnownElsewhere, TableCheck
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
@@ -52,7 +52,8 @@ def audit(
 ) -> None:
     """Join what came in with what became of it, and say what nothing accounts for.
 
-    Exit status: 0 every event is accounted for or still on its way, 1 something is missing.
+    Exit status: 0 every event is accounted for or still on its way, 1 something is missing, or is
+    in the ledger and not in raw/.
     """
     now = datetime.now(UTC)
     span = AuditSpan(parse_time(start, now), parse_time(end, now), source)
@@ -64,7 +65,7 @@ def audit(
     if missing_to is not None:
         _write_missing(report, missing_to)
     _print(report, span, as_json=as_json)
-    if report.totals[MISSING]:
+    if not report.holds:
         raise typer.Exit(DOES_NOT_HOLD)
 
 
@@ -127,6 +128,7 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
         "replays": totals["replays"],
         "recovered": report.recovered,
         "unarchived": report.unarchived,
+        "lost_by_archiver": report.lost_by_archiver,
         "unreadable": report.unreadable,
         "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
     }
@@ -161,5 +163,8 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
         console.print(f"  {report.unarchived:,} are not in raw/: the archiver is behind, or failed")
     for event in report.missing[:_SHOWN]:
         console.print(f"  missing: {event.source} {event.id} in {event.key}", markup=False)
+    for entry in report.unmatched[:_SHOWN]:
+        place = f"sequence number {entry.sequence}"
+        console.print(f"  not in raw/: {entry.source} {entry.id}, {place}", markup=False)
     for what in report.unreadable[:_SHOWN]:
         console.print(f"  unreadable: {what}", markup=False, style="yellow")

@@ -161,8 +161,30 @@ def test_what_the_archiver_has_not_kept_is_counted_and_said() -> None:
     archive = FakeArchive()
     archive.put("raw/source=github", [line(1)])
     archive.put("ledger", [entry(1), entry(2)])
-    report = audit(archive)
-    assert (report.received, report.unarchived) == (2, 1)
+    young = audit(archive, later=timedelta(minutes=10))
+    assert (young.received, young.unarchived, young.lost_by_archiver) == (2, 1, 0)
+    assert young.holds, "the archiver's window is a minute, the fan-out's a second"
+    report = audit(archive, later=timedelta(minutes=16))
+    assert (report.received, report.unarchived, report.lost_by_archiver) == (2, 1, 1)
+    assert [entry.sequence for entry in report.unmatched] == [2]
+    assert not report.holds
+
+
+def test_what_the_archiver_gave_up_is_not_lost() -> None:
+    archive = FakeArchive()
+    archive.put("raw/source=github", [line(1)])
+    archive.put("ledger", [entry(1), entry(2, id="e2#0"), entry(2, id="e2#1")])
+    assert audit(archive).lost_by_archiver == 1
+    report = audit(archive, failed={"e2"})
+    assert (report.unarchived, report.lost_by_archiver) == (1, 0)
+    assert report.holds
+
+
+def test_a_missing_event_does_not_hold() -> None:
+    archive = FakeArchive()
+    archive.put("raw/source=github", [line(1), line(2)])
+    archive.put("ledger", [entry(2)])
+    assert not audit(archive).holds
 
 
 def test_a_replay_recovers() -> None:
@@ -232,7 +254,7 @@ def test_the_join_needs_no_memory_for_what_it_has_passed() -> None:
     report = AuditReport()
     tracemalloc.start()
     try:
-        join_shard(received, ledger, report, lambda _event: "missing")
+        join_shard(received, ledger, report, lambda _event: "missing", lambda _entry: True)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
