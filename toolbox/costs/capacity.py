@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.costs.workload import invocations, record_bytes, shards
+from toolbox.costs.workload import invocations, reconciling_seconds, record_bytes, shards
 
 if TYPE_CHECKING:
     from toolbox.costs.prices import PriceList
@@ -21,6 +21,8 @@ ON_DEMAND_RECORDS = 200_000
 SHARD_QUOTA = 500
 #: AWS Lambda quotas: invocations at once in an account.
 CONCURRENCY = 1_000
+#: AWS Lambda quotas: how long an invocation may take.
+FUNCTION_SECONDS = 900
 #: Amazon DynamoDB quotas: units a second of an on-demand table.
 TABLE_UNITS = 40_000
 #: Amazon SQS quotas: messages in flight in a standard queue.
@@ -86,6 +88,13 @@ def needs(workload: Workload, prices: PriceList) -> list[Need]:
             concurrency(workload, prices, needed),
             CONCURRENCY,
             "ask for a higher quota; more memory makes each batch faster",
+        ),
+        Need(
+            "reconciler: seconds for an hour of events",
+            reconciling_seconds(workload, prices),
+            FUNCTION_SECONDS,
+            "what it had no time for is an alarm: compare with mozdef-ef audit; or spread the "
+            "sources over services",
         ),
         Need(
             "table: writes a second",

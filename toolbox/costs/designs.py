@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import ON_DEMAND_SHARDS
+from toolbox.costs.capacity import FUNCTION_SECONDS
 from toolbox.costs.prices import MILLION
 from toolbox.costs.workload import (
     GB,
@@ -13,6 +14,7 @@ from toolbox.costs.workload import (
     billed_record_gb,
     invocations,
     queue_requests,
+    reconciling_seconds,
     record_bytes,
     shards,
 )
@@ -80,6 +82,7 @@ def this_design(workload: Workload, prices: PriceList, mode: str) -> Bill:
         ),
         _reading(workload, prices),
         *_archive(workload, prices, open_shards),
+        _reconciler(workload, prices, open_shards),
         *_watching(workload, prices, open_shards),
     ]
     return Bill(f"this design, stream {mode.replace('_', '-')}", lines)
@@ -258,11 +261,8 @@ def _kept(workload: Workload, prices: PriceList) -> BillLine:
 
 
 def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:
-    ledger = invocations(workload, prices, "fan_out", open_shards).per_second
-    batches = invocations(workload, prices, "archiver", open_shards)
-    # An object for each source in a batch; a batch of a few events has no more sources than events.
-    raw = batches.per_second * min(prices.assume("sources"), batches.events_in_each)
-    puts, moved = (ledger + raw) * SECONDS_A_MONTH, raw * SECONDS_A_MONTH
+    ledger, raw = _objects(workload, prices, open_shards)
+    puts, moved = ledger + raw, raw
     return [
         BillLine("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
         BillLine(
@@ -273,6 +273,30 @@ def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[Bi
         ),
         _kept(workload, prices),
     ]
+
+
+def _objects(workload: Workload, prices: PriceList, open_shards: int) -> tuple[float, float]:
+    """Return the objects of a month, in the ledger and in `raw/`."""
+    ledger = invocations(workload, prices, "fan_out", open_shards).per_second
+    batches = invocations(workload, prices, "archiver", open_shards)
+    # An object for each source in a batch; a batch of a few events has no more sources than events.
+    raw = batches.per_second * min(prices.assume("sources"), batches.events_in_each)
+    return ledger * SECONDS_A_MONTH, raw * SECONDS_A_MONTH
+
+
+def _reconciler(workload: Workload, prices: PriceList, open_shards: int) -> BillLine:
+    """Return what it costs to compare each hour: the function, a GET an object, its metrics.
+
+    It works for no longer than its time-out lets it.
+    """
+    seconds = min(reconciling_seconds(workload, prices), FUNCTION_SECONDS)
+    calls, time = _functions(
+        "reconciler", HOURS, seconds * 1_000, prices.assume("reconciler_gb"), prices
+    )
+    gets = sum(_objects(workload, prices, open_shards))
+    dollars = calls.dollars + time.dollars + gets / 1_000 * prices.price("s3_thousand_gets")
+    dollars += prices.assume("metrics_of_accounts") * prices.price("metric_month")
+    return BillLine("reconciler", time.amount, "GB-s", dollars)
 
 
 def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:

@@ -95,6 +95,13 @@ def invocations(
     return Invocations(workload.events_per_second / size, size)
 
 
+def reconciling_seconds(workload: Workload, prices: PriceList) -> float:
+    """Return how long the reconciler works on an hour of events, on one vCPU."""
+    each = prices.assume("reconciler_us_per_event")
+    each += prices.assume("reconciler_us_per_kb") * workload.size / _KB
+    return workload.events_per_second * 3_600 * each / 1e6
+
+
 def queue_requests(workload: Workload, prices: PriceList, messages_in_each: float) -> float:
     """Return what SQS bills in a month for sending: a request for each 64 KB of a call."""
     size = workload.size + prices.assume("mozdef_bytes")

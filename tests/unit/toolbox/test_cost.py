@@ -86,6 +86,24 @@ def test_queue_requests() -> None:
     assert queue_requests(big, PRICES, 10) == pytest.approx(1_314_000_000 * 13)
 
 
+def test_an_hour_of_events_is_compared_once() -> None:
+    # 3.6 million events of 13 us are 46.8 s, 730 times; an object a second of each of four shards
+    # in the ledger, and one of each of five sources a minute or each 4.4 MB in raw/.
+    function = 46.8 * 1.769 * 730 * 0.0000133334 + 730 * 0.2e-6
+    batch = 4_400_000 / 1_624
+    objects = 1_000 / 250 + 1_000 / batch * 5
+    gets = objects * 730 * 3_600 / 1_000 * 0.0004
+    assert dollars(THOUSAND, "reconciler") == pytest.approx(function + gets + 5 * 0.30)
+    # At a hundred times the rate the time-out ends it; what is left out is an alarm.
+    (need,) = (
+        need
+        for need in needs(replace(THOUSAND, events_per_second=100_000), PRICES)
+        if need.what.startswith("reconciler")
+    )
+    assert need.amount == pytest.approx(4_680)
+    assert need.bites
+
+
 def test_the_other_designs() -> None:
     old = {line.part: line for line in old_framework(THOUSAND, PRICES).lines}
     assert old["function: calls"].dollars == pytest.approx(2_628 * 0.20)
