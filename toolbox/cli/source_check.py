@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from settings.source.loader import SourceError, load_source
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, cell, folders
 from toolbox.sources.checking import CheckedSample, check_sources
+from toolbox.sources.checking_paths import PathWarning, unseen_paths
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 from toolbox.terminal.printable import printable
 
@@ -37,16 +39,19 @@ def check(
 
     Nothing needs to run, and nothing is sent. A sample fits when it ends as its 'expect' says, when
     no other sample of its source is the same event, and when its MozDef event keeps MozDef's
-    contract and equals <sample>.mozdef.json, where there is such a file.
+    contract and equals <sample>.mozdef.json, where there is such a file. A path of source.yaml that
+    no sample has is a warning, and changes nothing about the exit status.
 
     Exit status: 0 every sample fits, 1 some do not, 2 there is no such source.
     """
-    checked = check_folders(_chosen(names or [], folders(sources)), update=update)
+    chosen = _chosen(names or [], folders(sources))
+    checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
     wrong = [one for one in checked if not one.fits]
     if as_json:
-        print_json(_document(checked))
+        print_json(_document(checked) | warnings_document(warnings))
     else:
         print_checked(checked)
+        print_warnings(warnings)
     if wrong:
         raise typer.Exit(DOES_NOT_HOLD)
 
@@ -74,6 +79,28 @@ def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[Chec
             found.append(CheckedSample(name, "-", "delivered", "no sample", (why,)))
         checked += found
     return checked
+
+
+def warn_folders(chosen: dict[str, Path]) -> list[PathWarning]:
+    """Return what no sample of a folder shows; a folder that is wrong is told by its check."""
+    warnings: list[PathWarning] = []
+    for _, folder in sorted(chosen.items()):
+        with suppress(SourceError):
+            warnings += unseen_paths(load_source(folder))
+    return warnings
+
+
+def print_warnings(warnings: Sequence[PathWarning]) -> None:
+    """Print a line for each."""
+    for one in warnings:
+        text = f"{one.source}, {one.key}: {one.text}"
+        console.print(printable(text), style="yellow", markup=False)
+
+
+def warnings_document(warnings: Sequence[PathWarning]) -> dict[str, Any]:
+    """Return them for programs; nothing where there are none."""
+    found = [{"source": one.source, "key": one.key, "text": one.text} for one in warnings]
+    return {"warnings": found} if found else {}
 
 
 def print_checked(checked: Sequence[CheckedSample]) -> None:

@@ -1,0 +1,156 @@
+"""Finds paths of a source's settings that no sample of it has: a typing error is silently empty."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from pipeline.event.fields import find, path_of, path_text
+from toolbox.sources.inference_values import scalar_paths
+from toolbox.sources.samples import load_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.event.fields import FieldPath
+    from settings.source.loader import LoadedSource
+    from settings.source.model import MozdefMapping, Source
+    from toolbox.sources.samples import LoadedSample
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_OF_THE_EVENT = frozenset({"source", "type"})
+#: What shows that a path is right: such an event was understood in full.
+_UNDERSTOOD = frozenset({"delivered", "ignored"})
+
+
+@dataclass(frozen=True)
+class PathWarning:
+    """A setting whose path no sample has.
+
+    Parameters
+    ----------
+    key : str
+        The setting's place in `source.yaml`.
+    """
+
+    source: str
+    key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _PathSetting:
+    """A setting with its paths; where it has several, an event is to have one of them."""
+
+    key: str
+    paths: tuple[str, ...]
+    scalar: bool = True
+
+
+def unseen_paths(source: LoadedSource) -> list[PathWarning]:
+    """Return the settings of a source whose paths none of its samples has.
+
+    What is optional in an event needs to be in one sample only, and of several paths of which the
+    first that is there counts (`mozdef.timestamp`, `delivery_id.where_present`) one has to be.
+    Nothing is said of a source without a sample that is delivered.
+
+    Raises
+    ------
+    SourceError
+        When a sample cannot be read.
+    """
+    settings = source.settings
+    bodies = [
+        body
+        for sample in load_samples(source)
+        if sample.settings.expect.outcome in _UNDERSTOOD
+        for body in _body(settings, sample)
+    ]
+    if not bodies:
+        return []
+    warnings, events = [], bodies
+    if settings.split is not None:
+        events = [one for body in bodies for one in _elements(body, settings.split.path)]
+        if not events:
+            split = _PathSetting("split.path", (settings.split.path,))
+            return [_warning(source.name, split, bodies, "a list with an event in it")]
+    for setting in _settings(settings):
+        if not any(
+            _has(event, path_of(path), setting) for path in setting.paths for event in events
+        ):
+            what = "a text, number or flag" if setting.scalar else "anything"
+            warnings.append(_warning(source.name, setting, events, what))
+    return warnings
+
+
+def _settings(settings: Source) -> Iterator[_PathSetting]:
+    if settings.event_type is not None and settings.event_type.path is not None:
+        yield _PathSetting("event_type.path", (settings.event_type.path,))
+    identity = settings.delivery_id
+    if identity is not None:
+        if identity.path is not None:
+            yield _PathSetting("delivery_id.path", (identity.path,))
+        for number, path in enumerate(identity.paths):
+            yield _PathSetting(f"delivery_id.paths.{number}", (path,))
+        if identity.where_present:
+            yield _PathSetting("delivery_id.where_present", identity.where_present)
+    yield from _settings_of_mozdef(settings.mozdef)
+
+
+def _settings_of_mozdef(mozdef: MozdefMapping) -> Iterator[_PathSetting]:
+    if mozdef.timestamps:
+        yield _PathSetting("mozdef.timestamp", mozdef.timestamps)
+    for name in dict.fromkeys(_PLACEHOLDER.findall(mozdef.summary)):
+        if name not in _OF_THE_EVENT:
+            yield _PathSetting("mozdef.summary", (name,))
+    if isinstance(mozdef.details, dict):
+        for name, value in mozdef.details.items():
+            if not value.startswith("$"):
+                yield _PathSetting(f"mozdef.details.{name}", (value,), scalar=False)
+
+
+def _warning(source: str, setting: _PathSetting, events: Sequence[Any], wanted: str) -> PathWarning:
+    paths = ", ".join(setting.paths[:4]) + (", …" if len(setting.paths) > 4 else "")
+    text = f"no sample has {wanted} at {paths}"
+    meant = next(filter(None, (_with_dots(path, events) for path in setting.paths)), None)
+    if meant:
+        text += f"; a key has a dot of its own: write {meant}"
+    return PathWarning(source, setting.key, text)
+
+
+def _has(event: Any, path: FieldPath, setting: _PathSetting) -> bool:
+    value = find(event, path)
+    return value is not None and (not setting.scalar or (_is_scalar(value) and value != ""))
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _with_dots(text: str, events: Sequence[Any]) -> str | None:
+    """Return the path that spells the same and is there: with a dot that belongs to a key."""
+    plain = ".".join(path_of(text))
+    for event in events:
+        for path in scalar_paths(event):
+            if ".".join(path) == plain:
+                return path_text(path)
+    return None
+
+
+def _elements(body: Any, path: str) -> list[Any]:
+    found = find(body, path_of(path))
+    return found if isinstance(found, list) else []
+
+
+def _body(settings: Source, sample: LoadedSample) -> Iterator[Any]:
+    content = sample.body
+    if settings.form_field is not None and not content.lstrip().startswith((b"{", b"[")):
+        fields = parse_qs(content.decode(errors="replace"))
+        content = fields.get(settings.form_field, [""])[0].encode()
+    try:
+        yield json.loads(content)
+    except (ValueError, RecursionError):
+        return  # The check of the sample says what is wrong with it.
