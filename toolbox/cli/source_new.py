@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolbox.cli.source_check import check_folders, print_checked
+from toolbox.cli.source_check import (
+    check_folders,
+    print_checked,
+    print_warnings,
+    warn_folders,
+    warnings_document,
+)
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, load_one, parse_headers
 from toolbox.sources.scaffolding import Choices, Scaffold, read_given, scaffold
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
@@ -55,7 +61,8 @@ def new(
     """Write the folder of a new source: settings with comments, schemas and samples.
 
     What the samples cannot tell is a proposal, marked CHECK in source.yaml. The more samples, and
-    the more kinds of them, the better it is. Nothing that is there already is changed.
+    the more kinds of them, the better it is: a delivery id takes two about one thing, such as its
+    creation and its deletion. Nothing that is there already is changed.
 
     Exit status: 0 written, and its samples fit; 1 written, and some do not; 2 nothing written.
     """
@@ -68,12 +75,14 @@ def new(
     )
     template = load_one(like, directory) if like else None
     made = scaffold(name, read_given(sample), directory, choices, template)
-    checked = check_folders({name: made.folder})
+    checked, warnings = check_folders({name: made.folder}), warn_folders({name: made.folder})
     if as_json:
-        print_json(_document(made) | {"mismatches": sum(not one.fits for one in checked)})
+        mismatches = {"mismatches": sum(not one.fits for one in checked)}
+        print_json(_document(made) | mismatches | warnings_document(warnings))
     else:
         _print(made)
         print_checked(checked)
+        print_warnings(warnings)
         _print_next(name, made)
     if any(not one.fits for one in checked):
         raise typer.Exit(DOES_NOT_HOLD)
@@ -86,6 +95,7 @@ def _document(made: Scaffold) -> dict[str, object]:
         "files": [str(path.relative_to(made.folder)) for path in _files(made.folder)],
         "event_type": _path(found.event_type),
         "delivery_id": _path(found.delivery_id),
+        "unproven_delivery_id": _path(found.identity.unproven),
         "timestamp": _path(found.timestamp),
         "split": found.split,
         "notes": list(made.notes),
@@ -105,7 +115,7 @@ def _print(made: Scaffold) -> None:
     console.print(f"{made.folder}: {len(_files(made.folder))} files", markup=False)
     none = {
         "event type": "none found; set event_type if events have types",
-        "delivery id": "none found; the body's hash stands for it",
+        "delivery id": _no_delivery_id(found.identity.unproven),
         "timestamp": "none found; the time of arrival is taken",
     }
     for label, what in (
@@ -118,6 +128,15 @@ def _print(made: Scaffold) -> None:
         console.print(f"  {'split':<12} each element of {found.split} is an event", markup=False)
     for note in made.notes:
         console.print(f"  {'note':<12} {printable(note)}", markup=False)
+
+
+def _no_delivery_id(unproven: Found | None) -> str:
+    if unproven is None:
+        return "none found; the body's hash stands for it"
+    return printable(
+        f"none proven; the body's hash stands for it. To prove {unproven.path}, give two samples "
+        "about one thing"
+    )
 
 
 def _shown(found: Found | None, none: str) -> str:

@@ -16,12 +16,12 @@ from toolbox.sources.inference_find import (
     MOST_TYPES,
     Found,
     InferenceError,
-    find_delivery_id,
     find_event_type,
     find_split,
     find_summary,
     find_timestamp,
 )
+from toolbox.sources.inference_identity import IdentityFound, find_identity_of_events
 from toolbox.sources.inference_schema import infer_schema, required_paths
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ class Proposal:
         Where the list of events is, where a request carries many.
     event_counts : tuple[int, ...]
         How many events each sample holds.
-    event_type, delivery_id, timestamp : Found | None
+    event_type, timestamp : Found | None
         None where nothing of the kind was found.
+    identity : IdentityFound
+        What tells one event from another, and what could where the samples prove nothing.
     summary : tuple[str, ...]
         Paths of texts that say what happened.
     schemas : Mapping[str, dict[str, Any]]
@@ -57,11 +59,16 @@ class Proposal:
     split: str | None
     event_counts: tuple[int, ...]
     event_type: Found | None = None
-    delivery_id: Found | None = None
     timestamp: Found | None = None
+    identity: IdentityFound = field(default_factory=IdentityFound)
     summary: tuple[str, ...] = ()
     schemas: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     default_schema: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def delivery_id(self) -> Found | None:
+        """What the samples prove to tell one event from another."""
+        return self.identity.proven
 
 
 def parse_sample(name: str, content: bytes) -> Any:
@@ -124,15 +131,15 @@ def infer(documents: Sequence[Any]) -> Proposal:
     if len(events) > MOST_EVENTS:
         raise InferenceError(f"{len(events):,} events in the samples; {MOST_EVENTS:,} are enough")
     event_type = find_event_type(events)
-    delivery_id = find_delivery_id(events)
+    identity = find_identity_of_events(events, event_type)
     timestamp = find_timestamp(events)
-    used = {found.path for found in (event_type, delivery_id, timestamp) if found}
-    schemas, default = _schemas(events, event_type, delivery_id)
+    used = {found.path for found in (event_type, identity.proven, timestamp) if found}
+    schemas, default = _schemas(events, event_type, identity.proven)
     return Proposal(
         split=split,
         event_counts=tuple(map(len, lists)),
         event_type=event_type,
-        delivery_id=delivery_id,
+        identity=identity,
         timestamp=timestamp,
         summary=find_summary(events, used),
         schemas=schemas,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.errors import PipelineError
-from pipeline.event.fields import as_text, find, path_of
+from pipeline.event.fields import as_text, find, path_of, path_text
 from toolbox.sources import inference_names as names
 from toolbox.sources.inference_values import is_identifier, is_time, name_rank, scalar_paths
 
@@ -93,21 +93,6 @@ def find_event_type(events: Sequence[Any]) -> Found | None:
     return _propose(events, names.TYPES, fits, "a short text with few values")
 
 
-def find_delivery_id(events: Sequence[Any]) -> Found | None:
-    """Propose what tells events apart: unique in the samples, and named or formed like an id."""
-
-    def fits(values: Sequence[Any]) -> bool:
-        texts = [as_text(value) for value in values if not isinstance(value, bool | float)]
-        return (
-            len(texts) == len(events)
-            and all(texts)
-            and len(set(texts)) == len(texts)
-            and not any(is_time(value) for value in values if isinstance(value, str))
-        )
-
-    return _propose(events, names.IDS, fits, "in every event, and never twice")
-
-
 def find_timestamp(events: Sequence[Any]) -> Found | None:
     """Propose when an event happened: ISO 8601 with an offset, or an epoch of this century."""
 
@@ -124,22 +109,22 @@ def _propose(
     why: str,
 ) -> Found | None:
     candidates = []
-    for path in _paths(events):
-        rank = name_rank(path[-1], wanted)
-        if rank is None or not names.WRAPPERS.issuperset(path[:-1]):
+    for parts in common_paths(events):
+        rank = name_rank(parts[-1], wanted)
+        if rank is None or not names.WRAPPERS.issuperset(parts[:-1]):
             continue
-        if fits(values := _values(events, path)):
-            candidates.append((len(path), rank, ".".join(path), values))
+        if fits(values := _values(events, parts)):
+            candidates.append((len(parts), rank, path_text(parts), values))
     if not candidates:
         return None
     candidates.sort(key=lambda candidate: candidate[:3])
-    _, _, path_text, values = candidates[0]
+    _, _, path, values = candidates[0]
     shown = dict.fromkeys(as_text(value) for value in values)
     others = tuple(candidate[2] for candidate in candidates[1:4])
-    return Found(path_text, tuple(shown), why, others)
+    return Found(path, tuple(shown), why, others)
 
 
-def _paths(events: Sequence[Any]) -> list[tuple[str, ...]]:
+def common_paths(events: Sequence[Any]) -> list[tuple[str, ...]]:
     """Return the paths of texts and numbers that each event has."""
     counts: Counter[tuple[str, ...]] = Counter()
     for event in events:
@@ -154,10 +139,10 @@ def _values(events: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
 def find_summary(events: Sequence[Any], used: set[str]) -> tuple[str, ...]:
     """Propose short texts that say what happened, but for those that serve otherwise."""
     ranked = []
-    for path in _paths(events):
+    for path in common_paths(events):
         rank = name_rank(path[-1], names.TEXTS)
         values = _values(events, path)
         short = all(isinstance(one, str) and len(one) <= _LONGEST_IN_SUMMARY for one in values)
-        if rank is not None and short and ".".join(path) not in used:
-            ranked.append((rank, len(path), ".".join(path)))
+        if rank is not None and short and path_text(path) not in used:
+            ranked.append((rank, len(path), path_text(path)))
     return tuple(path for _, _, path in sorted(ranked)[:_MOST_IN_SUMMARY])

@@ -26,6 +26,30 @@ IDS = (
     "_id",
     "record_id",
 )
+#: What no sender calls the id of a thing that events are about.
+EVENT_IDS = frozenset({"delivery_id", "event_id", "log_id"})
+#: What an object's own id is called within it.
+OBJECT_IDS = frozenset({"id", "uuid", "guid", "_id"})
+#: What holds the thing that an event is about; an id in it is that thing's.
+OBJECTS = frozenset(
+    {
+        "alert",
+        "body",
+        "data",
+        "detail",
+        "details",
+        "entity",
+        "incident",
+        "item",
+        "message",
+        "object",
+        "payload",
+        "record",
+        "resource",
+        "subject",
+        "target",
+    }
+)
 TYPES = (
     "event_type",
     "event",
@@ -73,7 +97,7 @@ TEXTS = (
     "login",
     "actor",
 )
-#: What an event is wrapped in. An id or a time below anything else is that of something else.
+#: What an event is wrapped in. A type or a time below anything else is that of something else.
 WRAPPERS = frozenset(
     {
         "alert",

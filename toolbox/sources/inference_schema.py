@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from pipeline.event.fields import path_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -36,7 +38,7 @@ def required_paths(paths: Iterable[str], events: Sequence[Any]) -> dict[str, Any
     schema: dict[str, Any] = {"$schema": DRAFT, "type": "object"}
     for path in paths:
         node, values = schema, list(events)
-        for part in path.split("."):
+        for part in path_of(path):
             values = [value[part] for value in values]
             if part not in node.setdefault("required", []):
                 node["required"] = sorted([*node["required"], part])

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: Short enough that a path of the deepest kind fits into 200 characters, which a setting may have.
-_PART = re.compile(r"[A-Za-z_@][A-Za-z0-9_@-]{0,47}")
+#: Short enough that a path of the deepest kind fits into 200 characters, which a setting may have,
+#: also where a dot takes a backslash.
+_PART = re.compile(r"(?=.{1,40}$)[A-Za-z_@][A-Za-z0-9_@-]*(?:\.[A-Za-z0-9_@-]+){0,4}")
 _DEEPEST = 4
 _IDENTIFIER = re.compile(
     r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"  # a UUID
@@ -28,7 +29,7 @@ def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str
     if not isinstance(event, dict):
         return
     for key, value in event.items():
-        # A key with a dot, or one that a template would read otherwise, cannot be named.
+        # A key that a template would read otherwise cannot be named.
         if not _PART.fullmatch(key):
             continue
         path = (*prefix, key)
@@ -40,14 +41,16 @@ def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str
 
 def name_rank(key: str, names: Sequence[str]) -> int | None:
     """Return the place of a key among the names that are looked for, as snake or camel case."""
-    plain = _snake(key)
+    plain = name_of_key(key)
     return names.index(plain) if plain in names else None
 
 
-def _snake(key: str) -> str:
+def name_of_key(key: str) -> str:
+    """Return a key in snake case: eventId, event-id and event.id are event_id."""
+    key = key.replace("-", "_").replace(".", "_")
     if key.islower():
-        return key.replace("-", "_")
-    words = (word.lower() for word in _WORDS.findall(key.replace("-", "_")))
+        return key
+    words = (word.lower() for word in _WORDS.findall(key))
     return "_".join(word for word in words if word.strip("_"))
 
 

@@ -94,12 +94,14 @@ def _kept(keep: list[str], choices: Choices, secret: str) -> list[str]:
 
 
 def _located(like: LoadedSource, proposal: Proposal) -> dict[str, Any]:
-    """Take over what the other source finds in a header, and its paths for want of better."""
+    """Take over what the other source finds in a header, and its type's path if none is found."""
     settings = like.settings
     taken: dict[str, Any] = {}
     for key, found in (("event_type", proposal.event_type), ("delivery_id", proposal.delivery_id)):
         locator = getattr(settings, key)
-        if locator is not None and (locator.header or found is None):
+        # Where another sender's bodies have their id says nothing of this one's.
+        by_path = found is None and key != "delivery_id"
+        if locator is not None and (locator.header or by_path):
             taken[key] = locator.model_dump(mode="json", exclude_unset=True)
     return taken
 
@@ -132,7 +134,7 @@ def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -
         )
         comment = "".join(f"# {line}\n" for line in wrap(comments.get(key, ""), 98))
         parts.append(("\n" + comment if comment else "") + text)
-    return "".join(parts) + _missing(settings)
+    return "".join(parts) + _missing(settings, proposal)
 
 
 def _comments(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -> dict[str, str]:
@@ -187,18 +189,45 @@ def _harmless(value: str) -> str:
     return plain[:40]
 
 
-def _missing(settings: Mapping[str, Any]) -> str:
+def _missing(settings: Mapping[str, Any], proposal: Proposal) -> str:
     notes = []
     if "event_type" not in settings:
         notes.append(
             "No event_type: no short text with few values was found. Set `event_type: {path: …}` "
             "or `{header: …}` to have a schema for each type."
         )
-    if "delivery_id" not in settings and "poll" not in settings:
-        notes.append(
-            "No delivery_id: nothing in the samples is an id of its own. The hash of the event "
-            "stands for it, so two events with the same bytes count as one."
-        )
     if "timestamp" not in settings["mozdef"]:
         notes.append("No mozdef.timestamp: the time of the arrival is taken.")
-    return "".join("\n" + "".join(f"# {line}\n" for line in wrap(note, 98)) for note in notes)
+    text = "".join(map(_comment, notes))
+    return text if "delivery_id" in settings else text + _unproven(proposal)
+
+
+def _comment(note: str) -> str:
+    return "\n" + "".join(f"# {line}\n" for line in wrap(note, 98))
+
+
+def _unproven(proposal: Proposal) -> str:
+    """Say why there is no delivery id, and which it could be."""
+    found = proposal.identity.unproven
+    hashed = (
+        "The hash of the event stands for it, for `body_hash_hours`: two events with the same "
+        "bytes count as one."
+    )
+    if found is None:
+        return _comment(f"No delivery_id: nothing in the samples is an id of its own. {hashed}")
+    also = f" (or `{'`, `'.join(found.others)}`)" if found.others else ""
+    taken = f"No delivery_id. {hashed} `{found.path}`{also} is {found.why}, which proves nothing: "
+    if proposal.identity.of_object:
+        return _comment(
+            f"{taken}it is within what the event is about, and so is likely the id of that. Taken "
+            "for the event's, each further event about the same thing would be lost as a duplicate."
+        )
+    return (
+        _comment(
+            f"{taken}it can be the id of what the event is about. Taken for the event's, each "
+            "further event about the same thing would be lost as a duplicate. Give `source new` "
+            "two samples about one thing, such as its creation and its deletion; or, if the sender "
+            "documents that it is the event's id and stays when the event is sent again:"
+        )
+        + f"# delivery_id:\n#   path: {found.path}\n"
+    )

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVENTS = [
-    {"id": f"evt_{n}", "type": "check.down", "at": 1_795_464_503 + n, "message": "down"}
+    {
+        "id": f"evt_{n}",
+        "type": "check.down",
+        "at": 1_795_464_503 + n,
+        "message": "down",
+        "check": {"id": 41},
+    }
     for n in range(2)
 ]
 PUSH = Path("catalog/github/samples/push.json").absolute()
@@ -50,6 +56,17 @@ def test_from_samples_to_a_checked_source(run: Callable[..., Done]) -> None:
     done = new(run)
     assert done.status == 2
     assert "is there already" in done.err
+
+
+def test_one_sample_proves_no_delivery_id(run: Callable[..., Done]) -> None:
+    Path("one.json").write_text(json.dumps({"type": "user.created", "data": {"id": "user_1"}}))
+    words = ("source", "new", "users", "--sample", "one.json")
+    done = run(*words)
+    assert done.status == 0, done.err
+    assert "none proven" in done.out
+    assert "two samples about one thing" in " ".join(done.out.split())
+    document = json.loads(run(*words, "--json", "--directory", "mine").out)
+    assert (document["delivery_id"], document["unproven_delivery_id"]) == (None, "data.id")
 
 
 def test_new_for_programs(run: Callable[..., Done]) -> None:

@@ -16,7 +16,7 @@ from toolbox.sources.scaffolding import Choices, Given, ScaffoldError, read_give
 
 LOGIN = {
     "id": "e-1",
-    "type": "login",
+    "type": "user.login",
     "created_at": "2026-11-23T10:00:00Z",
     "user": {"id": 5, "email": "alice@example.com", "created_at": "2020-01-01T00:00:00Z"},
     "message": "alice signed in",
@@ -25,7 +25,7 @@ LOGIN = {
 }
 LOGOUT = {
     "id": "e-2",
-    "type": "logout",
+    "type": "user.logout",
     "created_at": "2026-11-23T11:00:00Z",
     "user": {"id": 5, "email": None},
     "message": "alice signed out",
@@ -56,7 +56,7 @@ def test_type_id_time_and_summary() -> None:
     proposal = infer([LOGIN, LOGOUT])
     assert found_in(LOGIN, LOGOUT) == (None, "type", "id", "created_at")
     assert proposal.summary == ("message",)
-    assert sorted(proposal.schemas) == ["login", "logout"]
+    assert sorted(proposal.schemas) == ["user.login", "user.logout"]
 
 
 def test_the_schema_is_lean() -> None:
@@ -102,8 +102,10 @@ def test_types(values: list[Any], schema: dict[str, Any]) -> None:
         ),
         # an id that comes twice is that of something else, and so is one of a user
         ([{"id": 1, "user": {"id": n}} for n in range(2)], (None, None, None, None)),
-        # a key with a dot cannot be named
-        ([{"event.id": "a", "event.type": "b"}], (None, None, None, None)),
+        # the dot of a key has a backslash before it
+        ([{"event.id": f"a{n}", "event.type": "b", "a": {"event.time": 1_795_464_503}}
+          for n in range(2)], (None, r"event\.type", r"event\.id", None)),
+        ([{"data": {"event.time": 1_795_464_503}}], (None, None, None, r"data.event\.time")),
         # a date without an offset is a guess, an epoch of 1980 is a number
         ([{"created_at": "2026-11-23T10:00:00"}], (None, None, None, None)),
         ([{"timestamp": 315_532_800}], (None, None, None, None)),
@@ -113,15 +115,130 @@ def test_types(values: list[Any], schema: dict[str, Any]) -> None:
          (None, None, None, None)),
         ([{"event": f"said {n}"} for n in range(20)], (None, None, None, None)),
         # lists
-        ([[{"uuid": "a"}, {"uuid": "b"}], [{"uuid": "c"}]], (".", None, "uuid", None)),
-        ([{"data": {"events": [{"uuid": "a"}, {"uuid": "b"}]}, "v": 1}],
-         ("data.events", None, "uuid", None)),
+        ([[{"log_id": "a"}, {"log_id": "b"}], [{"log_id": "c"}]], (".", None, "log_id", None)),
+        ([{"data": {"events": [{"log_id": "a"}, {"log_id": "b"}]}, "v": 1}],
+         ("data.events", None, "log_id", None)),
         ([{"events": [{"uuid": "a"}], "report": "long " * 20}], (None, None, None, None)),
         ([{"events": []}, {"events": [{"uuid": "a"}]}], (None, None, None, None)),
     ],
 )  # fmt: skip
 def test_what_is_found(documents: list[Any], expected: tuple[str | None, ...]) -> None:
     assert found_in(*documents) == expected
+
+
+CREATED = {"type": "user.created", "data": {"id": "user_1"}}
+
+
+@pytest.mark.parametrize(
+    ("documents", "proven", "unproven"),
+    [
+        # one sample proves nothing, whatever it names and wherever
+        ([CREATED], None, "data.id"),
+        ([{"type": "x", "object": {"id": 1}}], None, "object.id"),
+        ([{"type": "x", "data": {"object": {"id": "a"}}}], None, "data.object.id"),
+        ([{"type": "x", "resource": {"uuid": "a"}}], None, "resource.uuid"),
+        ([{"type": "x", "payload": {"id": "a"}}], None, "payload.id"),
+        ([{"id": "0b7f9c1e-5d1c-4c55-9d15-000000000001"}], None, "id"),
+        ([{"event_id": "a"}], None, "event_id"),
+        ([{"delivery_id": 7}], None, "delivery_id"),
+        # nor do two about two things
+        ([CREATED, {"type": "user.deleted", "data": {"id": "user_2"}}], None, "data.id"),
+        ([{"id": "a", "type": "user.created"}, {"id": "b", "type": "user.deleted"}], None, "id"),
+        ([{"id": n, "type": "issue.opened", "user": {"id": 5}, "org": {"id": 1}}
+          for n in range(2)], None, "id"),
+        ([{"data": {"id": f"u{n}", "org_id": "o"}, "org_id": "o"} for n in range(2)],
+         None, "data.id"),
+        ([{**CREATED, "id": "e1"}, {"id": "e2", "type": "user.created", "data": {"id": "user_2"}}],
+         None, "id"),
+        ([{**CREATED, "id": "e1", "user_id": 1}, {"id": "e2", "type": "user.x", "user_id": "1"}],
+         None, "id"),
+        # the id of an object, though an object in it is the same
+        ([{"data": {"id": n, "object": {"id": 1}}} for n in range(2)], None, "data.id"),
+        # two about one thing do
+        ([{**CREATED, "id": "e1"}, {"id": "e2", "type": "user.deleted", "data": {"id": "user_1"}}],
+         "id", None),
+        ([{**CREATED, "id": 17}, {"id": 18, "type": "user.deleted", "data": {"id": "user_1"}}],
+         "id", None),
+        ([{"id": "e1", "type": "check.down", "check": {"id": 4}},
+          {"id": "e2", "type": "check.up", "check": {"id": 4}},
+          {"id": "e3", "type": "role.changed"}], "id", None),
+        ([{"uuid": f"e{n}", "type": f"user_{n}", "user_id": 3} for n in range(2)], "uuid", None),
+        ([{"message_id": f"e{n}", "object_id": 3} for n in range(2)], "message_id", None),
+        ([{"payload": {"event_id": f"e{n}", "object": {"id": 3}}} for n in range(2)],
+         "payload.event_id", None),
+        ([{"event": {"uuid": f"e{n}", "data": {"id": 3}}} for n in range(2)], "event.uuid", None),
+        # a list of events: each is a sample
+        ([[{"id": f"e{n}", "data": {"id": 3}} for n in range(2)]], "id", None),
+        # or the name of an event's id, in two that differ
+        ([{"event_id": f"e{n}"} for n in range(2)], "event_id", None),
+        ([{"meta": {"deliveryId": n}} for n in range(2)], "meta.deliveryId", None),
+        # but not within what the event is about
+        ([{"data": {"event_id": f"e{n}"}} for n in range(2)], None, "data.event_id"),
+        # the same id with another body is no event's
+        ([{"event_id": "e", "n": n} for n in range(2)], None, None),
+        ([{**CREATED, "id": "e1"}, {**CREATED, "id": "e1", "try": 2}], None, None),
+        ([{"id": n % 2, "data": {"id": 3}, "n": n} for n in range(3)], None, None),
+        # with the same body it is the same event again, which proves nothing
+        ([{"event_id": "e", "n": 1}, {"n": 1, "event_id": "e"}], None, "event_id"),
+        # 7 and "7" are two ids; what is true, empty or a fraction is none
+        ([{"event_id": 7}, {"event_id": "7"}], "event_id", None),
+        ([{"event_id": True}, {"event_id": False}], None, None),
+        ([{"event_id": ""}, {"event_id": "a"}], None, None),
+        ([{"event_id": 1.5}, {"event_id": 2.5}], None, None),
+    ],
+)  # fmt: skip
+def test_a_delivery_id_is_proposed_where_the_samples_prove_it(
+    documents: list[Any], proven: str | None, unproven: str | None
+) -> None:
+    identity = infer(documents).identity
+    assert (path(identity.proven), path(identity.unproven)) == (proven, unproven)
+
+
+def test_the_folder_says_why_there_is_no_delivery_id(tmp_path: Path) -> None:
+    made = scaffold("made", given(CREATED), tmp_path, Choices("T"))
+    text = " ".join((made.folder / "source.yaml").read_text().replace("#", "").split())
+    assert "delivery_id" not in made.settings
+    assert "`data.id` is in every event, and never twice, which proves nothing" in text
+    assert "is likely the id of that" in text
+    assert "delivery_id: path" not in text
+    assert load_source(made.folder).settings.delivery_id is None
+
+
+def test_the_unproven_id_beside_the_event_is_offered_in_a_comment(tmp_path: Path) -> None:
+    made = scaffold("made", given({**CREATED, "id": "e1"}), tmp_path, Choices("T"))
+    text = (made.folder / "source.yaml").read_text()
+    assert "delivery_id" not in yaml.safe_load(text)
+    head, _, offered = text.rpartition("# delivery_id:\n")
+    assert offered == "#   path: id\n"
+    assert "two samples about one thing" in " ".join(head.replace("#", "").split())
+    (made.folder / "source.yaml").write_text(head + "delivery_id:\n  path: id\n")
+    settings = load_source(made.folder).settings
+    assert settings.delivery_id is not None
+    assert settings.delivery_id.path == "id"
+
+
+@pytest.mark.parametrize("like", ["stripe", "zoom", "okta-system-log"])
+def test_the_paths_of_another_senders_id_are_not_copied(tmp_path: Path, like: str) -> None:
+    template = load_source(available_sources()[like])
+    assert template.settings.delivery_id is not None
+    made = scaffold("made", given(CREATED), tmp_path, Choices("T"), template)
+    assert "delivery_id" not in made.settings
+
+
+def test_keys_with_dots_work_from_the_sample_to_the_check(tmp_path: Path) -> None:
+    events = [
+        {"event.id": f"e{n}", "event.type": "x", "event.time": "2026-11-23T10:00:00Z",
+         "log.message": f"said {n}"}
+        for n in range(2)
+    ]  # fmt: skip
+    made = scaffold("made", given(*events), tmp_path, Choices("T"))
+    source = load_source(made.folder)
+    assert source.settings.delivery_id is not None
+    assert source.settings.delivery_id.path == r"event\.id"
+    assert source.settings.mozdef.timestamp == r"event\.time"
+    assert [one.faults for one in check_sources({"made": source}) if not one.fits] == []
+    proposal = made.proposal
+    assert proposal.default_schema["required"] == [r"event.id", "event.type"]
 
 
 def test_other_candidates_are_named() -> None:
@@ -169,8 +286,8 @@ def test_the_folder_passes_its_own_check(tmp_path: Path, choices: Choices) -> No
     assert yaml.safe_load(text)["title"] == "T"
     assert sorted(file.name for file in (made.folder / "schemas").iterdir()) == [
         "default.json",
-        "login.json",
-        "logout.json",
+        "user-login.json",
+        "user-logout.json",
     ]
 
 
