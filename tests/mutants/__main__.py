@@ -157,7 +157,7 @@ def score(verdicts: Sequence[Verdict]) -> float | None:
 
 
 def report(verdicts: Sequence[Verdict], console: Console) -> bool:
-    """Print the table and what was lost; return whether all is as it must be."""
+    """Print the table; return whether all is as it must be."""
     columns = ("killed", "timed out", "survived", "not there", "equivalent")
     table = Table("room", "mutants", *columns, "score")
     good = True
@@ -171,12 +171,22 @@ def report(verdicts: Sequence[Verdict], console: Console) -> bool:
             shown = "" if reached is None else f"{reached:.1f} %"
             table.add_row(label, str(len(some)), *(str(counts[name]) for name in columns), shown)
             good &= reached is None or reached >= (100.0 if named else LOWEST_SCORE)
-    for one in verdicts:
-        wrong = one.outcome in {"survived", "not there"} or "listed as equivalent" in one.by
-        if wrong:
-            console.print(f"{one.room}: {one.outcome}: {one.id} ({one.by})", markup=False)
     console.print(table)
     return good
+
+
+def tell(verdicts: Sequence[Verdict], console: Console) -> None:
+    """Print which mutants lived, and which are not what the plan says of them."""
+    for one in verdicts:
+        if one.outcome in {"survived", "not there"} or "listed as equivalent" in one.by:
+            console.print(f"{one.room}: {one.outcome}: {one.id} ({one.by})", markup=False)
+
+
+def save(verdicts: Sequence[Verdict], seed: int, file: Path) -> None:
+    """Write the verdicts as JSON."""
+    file.parent.mkdir(exist_ok=True)
+    found = {"seed": seed, "mutants": [asdict(one) for one in verdicts]}
+    file.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,21 +202,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     console = Console(soft_wrap=True)
     console.width = max(console.width, 100)
+    verdicts: list[Verdict] = []
     try:
         plan = Plan.read(options.project.resolve(), options.plan)
         run = Run(plan, options.mutants, options.seed, options.jobs, options.cpu_seconds, console)
         wanted = [plan.room(name) for name in options.room or plan.rooms]
-        with tempfile.TemporaryDirectory() as folder:
-            verdicts = [one for room in wanted for one in run.judge(room, Path(folder))]
+        for room in wanted:
+            with tempfile.TemporaryDirectory() as folder:
+                found = run.judge(room, Path(folder))
+            tell(found, console)
+            verdicts += found
+            save(verdicts, options.seed, plan.project / "build" / "mutants.json")
     except MutantError as error:
         console.print(f"mutants: {error}", markup=False)
         return 2
-    file = plan.project / "build" / "mutants.json"
-    file.parent.mkdir(exist_ok=True)
-    found = {"seed": options.seed, "mutants": [asdict(one) for one in verdicts]}
-    file.write_text(json.dumps(found, indent=1) + "\n")
-    good = report(verdicts, console)
-    return 0 if good else 1
+    return 0 if report(verdicts, console) else 1
 
 
 if __name__ == "__main__":
