@@ -21,6 +21,7 @@ from pipeline.archive.keys import (
 from pipeline.event.event_id import request_id
 from pipeline.replay.job import DISTRIBUTED, Job, JobError, begun_at
 from pipeline.replay.settled import SettledRequests
+from pipeline.replay.windows import DeduplicationWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pipeline.archive.lines import ArchivedEvent
     from pipeline.archive.listing import ArchiveListing
     from pipeline.archive.objects import Objects
-    from pipeline.event.compiled_source import Catalog
     from pipeline.event.envelope import Envelope
     from pipeline.replay.job import JobStore
 
@@ -78,9 +78,9 @@ class DeliveryHistory:
     ----------
     replayed : SettledRequests
         What earlier replays delivered.
-    windows : Mapping[str, float]
-        For how many seconds the deduplication table remembers an event of a source. A source that
-        is not known here is taken to have none.
+    windows : Mapping[str, DeduplicationWindow]
+        For how long the deduplication table remembers the events of a source. A source that is not
+        known here is taken to have none.
     clock : Callable[[], float]
         Epoch seconds.
     """
@@ -90,7 +90,7 @@ class DeliveryHistory:
         listing: ArchiveListing,
         objects: Objects,
         replayed: SettledRequests,
-        windows: Mapping[str, float],
+        windows: Mapping[str, DeduplicationWindow],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._listing = listing
@@ -111,8 +111,8 @@ class DeliveryHistory:
         whole, part = self._asked(key, event, envelope)
         if whole:
             return Standing.DELIVERED
-        window = self._windows.get(event.claimed_source, 0.0)
-        late = event.arrived + window < self._clock() + MARGIN_SECONDS
+        window = self._windows.get(event.claimed_source, DeduplicationWindow())
+        late = window.forgets(envelope, self._clock() + MARGIN_SECONDS - event.arrived)
         if part:
             return Standing.PARTLY_LATE if late else Standing.PARTLY
         return Standing.LATE if late else Standing.OPEN
@@ -145,18 +145,6 @@ class DeliveryHistory:
             known.take(self._objects, self._listing.objects(prefix))
         self._hours[place] = known  # The last one asked for is the last to go.
         return known
-
-
-def windows_of_catalog(catalog: Catalog) -> dict[str, float]:
-    """Return for how many seconds the table remembers an event of each source."""
-    return {
-        name: float(
-            source.deduplication_seconds
-            if source.delivery_id_header or len(source.delivery_id_paths)
-            else source.body_hash_seconds
-        )
-        for name, source in catalog.sources.items()
-    }
 
 
 def replayed_since(

@@ -18,10 +18,10 @@ from pipeline.replay.history import (
     UnaskedHistory,
     earlier_jobs,
     replayed_since,
-    windows_of_catalog,
 )
 from pipeline.replay.job import Job, JobStore, check_job_id
 from pipeline.replay.selection import may_hold
+from pipeline.replay.windows import windows_of_catalog
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap

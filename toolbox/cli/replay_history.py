@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
+from pipeline.event.fields import path_of
 from pipeline.replay.history import DeliveryHistory, earlier_jobs, replayed_since
 from pipeline.replay.job import JobStore
+from pipeline.replay.windows import DeduplicationWindow
 from settings.source.loader import SourceError, available_sources, read_source_settings
 from toolbox.terminal.output import errors
 
@@ -38,8 +40,8 @@ def delivery_history(where: RunningDeployment, job: Job, since: float | None) ->
     return DeliveryHistory(listing, objects, replayed, windows_of_settings())
 
 
-def windows_of_settings() -> dict[str, float]:
-    """Return for how many seconds the deduplication table remembers an event of each source.
+def windows_of_settings() -> dict[str, DeduplicationWindow]:
+    """Return for how long the deduplication table remembers the events of each source.
 
     They are those of this machine's settings. A source that is not here, or is broken, has none,
     so the table is trusted with nothing of it.
@@ -50,7 +52,13 @@ def windows_of_settings() -> dict[str, float]:
             settings = read_source_settings(folder)
         except SourceError:
             continue
-        known = settings.delivery_id is not None
-        hours = settings.deduplication_hours if known else settings.remembered_body_hours
-        windows[name] = hours * 3_600.0
+        identity = settings.delivery_id
+        windows[name] = DeduplicationWindow(
+            ids=settings.deduplication_hours * 3_600.0,
+            bodies=settings.remembered_body_hours * 3_600.0,
+            header=identity.header.lower() if identity and identity.header else None,
+            needed=tuple(map(path_of, identity.needed_paths)) if identity else (),
+            optional=tuple(map(path_of, identity.where_present)) if identity else (),
+            split=path_of(settings.split.path) if settings.split else None,
+        )
     return windows

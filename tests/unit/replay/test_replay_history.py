@@ -9,17 +9,19 @@ import pytest
 
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
+from pipeline.event.envelope import Envelope
 from pipeline.replay import memory
 from pipeline.replay.history import (
     DeliveryHistory,
     earlier_jobs,
     replayed_since,
-    windows_of_catalog,
 )
 from pipeline.replay.job import DISTRIBUTED, DONE, Job
 from pipeline.replay.memory import DigestSet, TooManyRequestsError
 from pipeline.replay.settled import LedgerUnreadableError
+from pipeline.replay.windows import DeduplicationWindow, windows_of_catalog
 from tests.support.replay import ARRIVED, HOUR, Bench, line
+from toolbox.cli.replay_history import windows_of_settings
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog
@@ -53,6 +55,7 @@ class Replayed:
     def __init__(self, *lines: dict[str, Any], age: float = 30 * 86_400.0, **options: Any) -> None:
         self.bench = Bench(**options)
         self.age = age
+        self.window = DeduplicationWindow(WEEK, 2 * 3_600.0, header="x-github-event")
         self.bench.s3.add(f"{RAW}1.jsonl.gz", lines)
 
     def ledger(self, *entries: dict[str, Any], name: str = f"{LEDGER}1") -> None:
@@ -69,7 +72,7 @@ class Replayed:
         objects = Objects(bench.s3, "archive", part_bytes=97)
         replayed = replayed_since(earlier_jobs(bench.store, bench.job.id), since, listing, objects)
         history = DeliveryHistory(
-            listing, objects, replayed, {"github": WEEK}, clock=lambda: AT + self.age
+            listing, objects, replayed, {"github": self.window}, clock=lambda: AT + self.age
         )
         assert bench.run(history=history)
         return {name: n for name, n in bench.job.counts.items() if name not in {"read", "matched"}}
@@ -224,12 +227,61 @@ def test_what_a_job_sent_in_its_last_second_is_found_in_the_next_hour() -> None:
 
 def test_the_windows_are_those_of_ids_or_of_bodies(catalog: Catalog) -> None:
     windows = windows_of_catalog(catalog)
-    assert windows["github"] == catalog.sources["github"].deduplication_seconds
-    by_hash = [name for name, one in catalog.sources.items()
-               if not one.delivery_id_header and not len(one.delivery_id_paths)]  # fmt: skip
-    assert by_hash
-    for name in by_hash:
-        assert windows[name] == catalog.sources[name].body_hash_seconds < windows["github"]
+    assert windows == {name: windows_of_settings()[name] for name in windows}
+    github = windows["github"]
+    assert (github.ids, github.header) == (WEEK, "x-github-delivery")
+    assert any(not one.header and not one.needed for one in windows.values())
+    assert any(one.optional for one in windows.values())
+
+
+@pytest.mark.parametrize(
+    ("window", "body", "hours"),
+    [
+        (DeduplicationWindow(10, 2), b"{}", 2),
+        (DeduplicationWindow(0, 0), b"{}", 0),
+        (DeduplicationWindow(0, 0, needed=(("id",),)), b'{"id":1}', 0),
+        (DeduplicationWindow(10, 2, header="x-id"), b"{}", 2),
+        (DeduplicationWindow(10, 2, header="content-type"), b"{}", 10),
+        (DeduplicationWindow(10, 2, needed=(("id",),)), b'{"id":1}', 10),
+        (DeduplicationWindow(10, 2, needed=(("id",),)), b'{"id":""}', 2),
+        (DeduplicationWindow(10, 2, needed=(("id",), ("a", "b"))), b'{"id":1}', 2),
+        (DeduplicationWindow(10, 2, needed=(("id",), ("a", "b"))), b'{"id":1,"a":{"b":"x"}}', 10),
+        (DeduplicationWindow(10, 2, needed=(("id",),), optional=(("a",), ("b",))), b'{"id":1}', 2),
+        (
+            DeduplicationWindow(10, 2, needed=(("id",),), optional=(("a",), ("b",))),
+            b'{"id":1,"b":2}',
+            10,
+        ),
+        (
+            DeduplicationWindow(10, 2, needed=(("id",),), split=("events",)),
+            b'{"events":[{"id":1}]}',
+            10,
+        ),
+        (
+            DeduplicationWindow(10, 2, needed=(("id",),), split=("events",)),
+            b'{"events":[{"id":1},{}]}',
+            2,
+        ),
+        (DeduplicationWindow(10, 2, needed=(("id",),), split=("events",)), b'{"events":7}', 2),
+        (DeduplicationWindow(10, 2, needed=(("id",),)), b"payload=%7B%7D", 2),
+    ],
+)
+def test_a_window_is_that_of_the_event_that_is_forgotten_first(
+    window: DeduplicationWindow, body: bytes, hours: int
+) -> None:
+    envelope = Envelope("a", 0, "s", "", body, "", {"content-type": "x"})
+    assert [age for age in range(12) if not window.forgets(envelope, age)] == list(range(hours))
+
+
+def test_a_request_with_an_event_without_id_is_forgotten_sooner() -> None:
+    def after_a_day(body: str) -> dict[str, int]:
+        replay = Replayed(line(2, body=body), age=86_400.0)
+        replay.window = DeduplicationWindow(WEEK, 7_200.0, needed=(("id",),), split=("events",))
+        replay.ledger(entry("request-2#0", "delivered"), entry("request-2#1", "rejected"))
+        return replay.run()
+
+    assert after_a_day('{"events":[{"id":1},{"id":2}]}') == {"sent": 1, "sent_partly": 1}
+    assert after_a_day('{"events":[{"n":1},{"id":2}]}') == {"partly_delivered": 1}
 
 
 def test_a_job_whose_state_is_broken_is_taken_to_go_on_until_now() -> None:

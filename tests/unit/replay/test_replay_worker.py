@@ -38,8 +38,8 @@ class Workshop:
         self.worker = ReplayWorker(
             self.s3, self.kinesis, "archive", "stream", catalog, clock=lambda: self.now
         )
-        #: A day after the events arrived.
-        self.now = 1_795_464_503.0 + 86_400
+        #: Soon after the events arrived.
+        self.now = 1_795_464_503.0 + 600
         self.time_left = 900.0
 
     def event(self, **more: Any) -> dict[str, Any]:
