@@ -10,7 +10,8 @@ import orjson
 import pytest
 
 from pipeline.archive import reading
-from pipeline.archive.failures import read_failure
+from pipeline.archive.failures import GivenUp, read_failure, read_given_up
+from pipeline.archive.keys import shard_of
 from pipeline.archive.line_fields import LineError
 from pipeline.archive.lines import ArchivedEvent
 from pipeline.archive.objects import ObjectRef, Objects
@@ -117,6 +118,35 @@ def test_an_explanation_of_any_length_is_cut(where: str) -> None:
     (found,) = failure(record(generic({})), **more)
     assert isinstance(found, ArchivedEvent)
     assert len(found.explanation) == 500
+
+
+def test_where_on_the_stream_it_was_that_was_given_up() -> None:
+    first, second = generic({}, request="r-1"), generic({}, request="r-2", replay="job")
+    outer, odd = record(aggregate(first, second)), changed(sequenceNumber="49x")
+    document = {**CONTEXT, "payload": {"Records": [outer, odd, {"kinesis": 1}]}}
+    found = list(read_given_up([orjson.dumps(document)]))
+    place = ("fan-out", "shardId-000000000000", int(outer["kinesis"]["sequenceNumber"]))
+    arrived = outer["kinesis"]["approximateArrivalTimestamp"]
+    assert found[:2] == [
+        GivenUp(*place, "r-1", arrived),
+        GivenUp(*place, "r-2@job", arrived),
+    ]
+    assert ["number" in str(one) or "kinesis" in str(one) for one in found[2:]] == [True, True]
+    assert all(isinstance(one, LineError) for one in found[2:])
+
+
+@pytest.mark.parametrize(
+    ("key", "shard"),
+    [
+        (RAW, "shardId-000000000000"),
+        (FAILURE, "shardId-000000000000"),
+        ("raw/source=github/dt=2026-11-23/hr=20/else.jsonl.gz", ""),
+        ("shardId-000000000000-1.jsonl.gz", ""),
+        ("raw/shardId-/x", ""),
+    ],
+)
+def test_the_shard_of_an_object(key: str, shard: str) -> None:
+    assert shard_of(key) == shard
 
 
 def test_a_line_that_is_too_long_or_wrong_or_empty_stops_no_other(
