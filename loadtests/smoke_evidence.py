@@ -13,6 +13,7 @@ from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.event_id import request_of
+from pipeline.event.outcomes import OutcomeKind
 from settings.source.compiler import write_compiled_catalog
 from toolbox.audit.known import TableCheck
 from toolbox.audit.reading import ArchiveReader
@@ -110,7 +111,9 @@ class Evidence:
 
 
 def _written(entry: LedgerEntry) -> str:
-    return f"{entry.outcome}:{entry.reason}" if entry.reason else entry.outcome
+    # What is said beside `delivered` or `duplicate` is no other end.
+    rejected = entry.outcome == OutcomeKind.REJECTED
+    return f"{entry.outcome}:{entry.reason}" if rejected else entry.outcome
 
 
 def compiled_catalog(target: TargetUnderTest) -> Catalog:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: The last two are of events that have the id, or the body, of another one.
+COUNTERS = (
+    *("Received", "Delivered", "Duplicate", "Rejected", "Ignored"),
+    *("IdReused", "BodyReused"),
+)
+
+
 def metric_lines(log: Path) -> Iterator[dict[str, Any]]:
     """Return the embedded-metric lines of a function's log.
 
@@ -42,8 +49,7 @@ def counters(logs: Path) -> dict[str, Counter[str]]:
     Returns
     -------
     dict[str, Counter[str]]
-        Source to `Received`, `Delivered`, `Duplicate`, `Rejected`, `Ignored` and
-        `rejected:<reason>`.
+        Source to the counters of `COUNTERS`, and `rejected:<reason>`.
     """
     result: dict[str, Counter[str]] = {}
     for log in sorted(logs.glob("*.log")):
@@ -52,7 +58,7 @@ def counters(logs: Path) -> dict[str, Counter[str]]:
             if not isinstance(source, str):
                 continue
             counter = result.setdefault(source, Counter())
-            for name in ("Received", "Delivered", "Duplicate", "Rejected", "Ignored"):
+            for name in COUNTERS:
                 counter[name] += _value(line, name)
             reason = line.get("reason")
             if isinstance(reason, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.archive.line_fields import LineError, arrived_of, sequence_of, text_of
+from pipeline.archive.line_fields import LineError, arrived_of, number_of, sequence_of, text_of
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.times import iso_milliseconds
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pipeline.event.events import Outcome
 
+_MOST_ELEMENTS = 10**8
 _SETTLED = {
     OutcomeKind.DELIVERED,
     OutcomeKind.DUPLICATE,
@@ -22,7 +23,15 @@ _SETTLED = {
 
 
 class LedgerEntry(NamedTuple):
-    """A line of the ledger. `arrived` is in epoch seconds."""
+    """A line of the ledger.
+
+    Parameters
+    ----------
+    arrived : float
+        In epoch seconds.
+    elements : int
+        How many lines its request has, where it carries many events; else 0.
+    """
 
     sequence: int
     id: str
@@ -30,12 +39,13 @@ class LedgerEntry(NamedTuple):
     outcome: str
     reason: str | None
     arrived: float
+    elements: int = 0
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     """Return the ledger's line of an event."""
     event = outcome.event
-    return {
+    line = {
         "id": event.id,
         "source": event.source_name,
         "outcome": outcome.kind,
@@ -44,6 +54,9 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
         "sequence_number": event.sequence_number,
         "arrived": iso_milliseconds(event.arrived),
     }
+    if event.elements:
+        line["elements"] = event.elements
+    return line
 
 
 def read_entry(line: Mapping[str, Any]) -> LedgerEntry:
@@ -65,4 +78,5 @@ def read_entry(line: Mapping[str, Any]) -> LedgerEntry:
         outcome,
         reason if isinstance(reason, str) else None,
         arrived_of(line),
+        number_of(line, "elements", _MOST_ELEMENTS, default=0),
     )

@@ -53,6 +53,7 @@ class Record:
     #: As of an event: a source that only the sender vouches for is none.
     source_name: ClassVar[str] = UNKNOWN_SOURCE
     event_type: ClassVar[str] = ""
+    elements: ClassVar[int] = 0
 
     @property
     def id(self) -> str:
@@ -81,8 +82,10 @@ class Event:
         What copies of its body share, where the sender signs neither id nor type; else empty.
     fingerprint : str
         Of its body: another body has another one. Of the request's, until it is identified.
+    elements : int
+        How many events its request carries; 0 where it is the request's one.
     twin : int
-        How many elements before it in its request have the same bytes.
+        How many of those before it have the same bytes.
     remembered_seconds : int
         How long an equal event is a copy of it.
     remark : Reason | None
@@ -103,6 +106,7 @@ class Event:
     deduplication_key: str = ""
     body_key: str = ""
     fingerprint: str = ""
+    elements: int = 0
     twin: int = 0
     remembered_seconds: int = 0
     message: bytes = b""

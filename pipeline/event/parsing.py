@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pipeline.event.events import Outcomes, Record
 
 _FORM = "application/x-www-form-urlencoded"
+#: The own id of an event comes again where a producer repeats a put, within minutes.
+ONCE_SECONDS = 7 * 86_400
 
 
 class BodyError(PipelineError):
@@ -163,6 +165,7 @@ def _elements(event: Event, texts: Sequence[bytes]) -> list[Event]:
         twin = seen[text] = seen.get(text, -1) + 1
         part = replace(event, id=element_id(event.id, number), body_json=text)
         part.place, part.twin, part.fingerprint = f"{event.place}#{number}", twin, request
+        part.elements = len(texts)
         parts.append(part)
     return parts
 
@@ -212,7 +215,7 @@ def _set_keys(event: Event) -> None:
         # The header names the request; its events are told apart by their place in it.
         key = f"{key}#{EventId.parse(event.id).element}"
     if not event.remembered_seconds:
-        key = ONCE + event.id
+        key, event.remembered_seconds = ONCE + event.id, ONCE_SECONDS
     elif source.id_is_unsigned and found.complete:
         element = event.place.partition("#")[1:]
         event.body_key = "".join((name, BODY, request or event.fingerprint, *element))

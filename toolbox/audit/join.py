@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pipeline.event.event_id import EventId, request_of
-from pipeline.event.outcomes import OutcomeKind
+from pipeline.event.outcomes import OutcomeKind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ class AuditReport:
     Parameters
     ----------
     counts : dict[str, Counter[str]]
-        Source to how often each outcome occurred, `rejected:<reason>` and `replays` included.
+        Source to how often each outcome occurred, `<outcome>:<reason>` and `replays` included.
     unarchived : int
         Events of the ledger that `raw/` lacks: the archiver is behind, or failed.
     lost_by_archiver : int
@@ -61,7 +61,7 @@ class AuditReport:
         counter = self.counts.setdefault(source, Counter())
         counter[outcome] += 1
         if reason:
-            counter[f"rejected:{reason}"] += 1
+            counter[f"{outcome}:{reason}"] += 1
         made_of = EventId.parse(event_id)
         if made_of.job:
             counter["replays"] += 1
@@ -87,6 +87,15 @@ class AuditReport:
     def totals(self) -> Counter[str]:
         """The counts over all sources."""
         return sum(self.counts.values(), Counter())
+
+    @property
+    def reused(self) -> dict[str, int]:
+        """How many events had the id of another one, or its body, however they ended."""
+        totals = self.totals
+        return {
+            str(reason): sum(totals[f"{outcome}:{reason}"] for outcome in OUTCOMES)
+            for reason in (Reason.ID_REUSED, Reason.BODY_REUSED)
+        }
 
     @property
     def received(self) -> int:
@@ -131,6 +140,9 @@ def join_shard(
                 _count_unaccounted(event, report, unaccounted(event))
             else:
                 _count(known, report)
+                for _ in range(known[0].elements - len(known)):
+                    # Its batch was settled: nothing of it is on its way any more.
+                    _count_unaccounted(event, report, MISSING)
         for known in entries.values():
             report.add_unarchived(known, lost=unarchived(known[0]))
             _count(known, report)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event.envelope import encode_envelope
 from pipeline.event.events import Event, Outcomes, Record
+from pipeline.event.identity import reused_key
+from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.parsing import identify, open_record, parse_body, split
 from toolbox.audit.join import DELIVERED, FAILED
 
@@ -67,16 +69,26 @@ class TableCheck:
         return bool(parts) and all(self._remembered(part) for part in parts)
 
     def _remembered(self, event: Event) -> bool:
-        answer: Mapping[str, Any] = self._dynamodb.get_item(
-            TableName=self._table, Key={"pk": {"S": event.deduplication_key}}
+        # An event with the id of another one has a key of its own.
+        return any(
+            self._delivered_as(key) == event.id
+            for key in (event.deduplication_key, reused_key(event))
         )
-        return bool(answer.get("Item", {}).get("id", {}).get("S") == event.id)
+
+    def _delivered_as(self, key: str) -> str | None:
+        answer: Mapping[str, Any] = self._dynamodb.get_item(
+            TableName=self._table, Key={"pk": {"S": key}}
+        )
+        found: str | None = answer.get("Item", {}).get("id", {}).get("S")
+        return found
 
 
 def parts_of(envelope: Envelope, catalog: Catalog) -> list[Event]:
-    """Return an envelope's events as the fan-out sees them; none where it would refuse them."""
+    """Return an envelope's events as the fan-out sees them; none where it would refuse one."""
     steps = Outcomes()
     record = Record("0", "", 0.0, encode_envelope(envelope))
     events = steps.open([record], lambda one: open_record(one, catalog))
     events = split(steps.each(events, parse_body), steps)
-    return steps.each(events, identify)
+    events = steps.each(events, identify)
+    refused = any(outcome.kind is OutcomeKind.REJECTED for outcome in steps.all)
+    return [] if refused else events

@@ -125,6 +125,7 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
             for name, number in sorted(totals.items())
             if name.startswith("rejected:")
         },
+        **report.reused,
         "replays": totals["replays"],
         "recovered": report.recovered,
         "unarchived": report.unarchived,
@@ -154,6 +155,9 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
     )
     for reason, number in document["rejected_by_reason"].items():
         console.print(f"  rejected, {reason}: {number:,}", markup=False)
+    for what, number in report.reused.items():
+        if number:
+            console.print(f"  with the {what.partition('_')[0]} of another event: {number:,}")
     if totals["replays"]:
         console.print(
             f"  {totals['replays']:,} of them are replays; {report.recovered:,} events that ended "

@@ -44,10 +44,11 @@ def look(where: Endpoints) -> Holdings:
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             holdings.messages += len(messages)
             holdings.events += [orjson.loads(message["Body"]) for message in messages]
-    for page in dynamodb.get_paginator("scan").paginate(
-        TableName=where.dedupe_table, Select="COUNT"
-    ):
-        holdings.remembered += page["Count"]
+    remembered = set()
+    # An event can have two items: one for its id, and one for its body.
+    for page in dynamodb.get_paginator("scan").paginate(TableName=where.dedupe_table):
+        remembered |= {item["id"]["S"] for item in page["Items"]}
+    holdings.remembered = len(remembered)
     _look_into_archive(holdings, where)
     attributes = sqs.get_queue_attributes(
         QueueUrl=where.dead_letter_queue, AttributeNames=["ApproximateNumberOfMessages"]

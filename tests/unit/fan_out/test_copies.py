@@ -16,7 +16,7 @@ from pipeline.fan_out.former_keys import former_key
 from tests.support.bench import NOW_MS, aggregate, generic, github, keys, record, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.support.bench import Bench
 
@@ -113,11 +113,12 @@ def test_what_an_older_version_remembered_has_no_body_and_is_a_copy(bench: Bench
 
 
 @pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("make", [github, generic])
 def test_a_producers_retry_is_one_delivered_and_one_duplicate(
-    bench: Bench, *, together: bool
+    bench: Bench, make: Callable[..., bytes], *, together: bool
 ) -> None:
     """A put whose answer was lost is repeated: one envelope at two places of the stream."""
-    data = github({}, event="x", request="r-1")
+    data = make({"zen": "x"}, request="r-1", **({"event": "x"} if make is github else {}))
     found = ends(bench, data, data) if together else [*ends(bench, data), *ends(bench, data)]
     assert found == [DELIVERED, DUPLICATE]
 
@@ -188,6 +189,7 @@ def test_deduplication_can_be_switched_off(bench: Bench) -> None:
     # Not so one record that a producer put twice, and a batch that is tried again.
     twice = github({}, event="x", request="r-1")
     assert ends(bench, twice, twice) == [DELIVERED, DUPLICATE]
+    assert ends(bench, twice) == [DUPLICATE]
 
 
 def test_elements_with_the_same_bytes_in_one_request_are_events_each(bench: Bench) -> None:

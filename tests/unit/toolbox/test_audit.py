@@ -81,6 +81,7 @@ class FakeArchive:
                 one["outcome"],
                 one["reason"],
                 START.timestamp(),
+                one.get("elements", 0),
             )
 
 
@@ -155,6 +156,34 @@ def test_split_events_belong_to_their_request() -> None:
     assert report.totals["delivered"] == 2
     assert report.totals["rejected"] == 1
     assert not report.unarchived
+
+
+def test_an_element_of_a_request_that_the_ledger_lacks_is_missing() -> None:
+    archive = FakeArchive()
+    archive.put("raw/source=github", [line(1), line(2)])
+    lines = [entry(1, id=f"e1#{n}", elements=3) for n in (0, 2)]
+    archive.put("ledger", [*lines, entry(2)])
+    report = audit(archive)
+    assert report.totals == Counter({"delivered": 3, "missing": 1})
+    assert [event.id for event in report.missing] == ["e1"]
+    assert not report.holds
+
+
+def test_events_with_the_id_or_body_of_another_are_counted_however_they_ended() -> None:
+    archive = FakeArchive()
+    archive.put("raw/source=github", [line(n) for n in range(1, 5)])
+    archive.put(
+        "ledger",
+        [
+            entry(1, reason="id_reused"),
+            entry(2, "duplicate", reason="id_reused"),
+            entry(3, "rejected", reason="body_reused"),
+            entry(4),
+        ],
+    )
+    report = audit(archive)
+    assert report.reused == {"id_reused": 2, "body_reused": 1}
+    assert report.received == 4
 
 
 def test_what_the_archiver_has_not_kept_is_counted_and_said() -> None:

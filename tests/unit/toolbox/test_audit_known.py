@@ -10,6 +10,7 @@ import pytest
 from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.lines import ArchivedEvent, Received
 from pipeline.event.envelope import Envelope
+from pipeline.event.identity import reused_key
 from tests.support.bench import NOW_MS
 from tests.support.receiving import compile_sources
 from toolbox.audit.known import KnownElsewhere, TableCheck, parts_of
@@ -67,6 +68,29 @@ def test_a_split_request_was_delivered_when_each_of_its_events_was(
     for part in parts:
         assert not delivered(table, private, whole), "some of its events were not"
         table.remember(part)
+    assert delivered(table, private, whole)
+
+
+def test_a_split_request_with_a_part_that_is_refused_was_not_delivered(
+    private: Catalog, table: FakeKeyedTable
+) -> None:
+    sound = parts_of(envelope(b'{"events":[{"id":"a"},{"id":"b"}]}'), private)
+    for part in sound:
+        table.remember(part)
+    for broken in (b'{"id":', b"7"):
+        whole = envelope(b'{"events":[{"id":"a"},{"id":"b"},' + broken + b"]}")
+        assert parts_of(whole, private) == []
+        assert not delivered(table, private, whole)
+
+
+def test_an_event_with_the_id_of_another_is_known_by_its_own_key(
+    private: Catalog, table: FakeKeyedTable
+) -> None:
+    whole = envelope(b'{"events":[{"id":"a","n":2}]}')
+    (part,) = parts_of(whole, private)
+    table.remember(part, by="r-0#0")
+    part.deduplication_key = reused_key(part)
+    table.remember(part)
     assert delivered(table, private, whole)
 
 
