@@ -45,7 +45,7 @@ class LedgerEntry(NamedTuple):
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     """Return the ledger's line of an event."""
     event = outcome.event
-    line = {
+    line: dict[str, Any] = {
         "id": event.id,
         "source": event.source_name,
         "outcome": outcome.kind,
