@@ -140,7 +140,7 @@ def _circumstances(document: dict[str, Any]) -> tuple[str, str]:
 
 def _function_of(document: dict[str, Any]) -> str:
     context = document.get("requestContext")
-    arn = str(context.get("functionArn") if isinstance(context, dict) else "")
+    arn = str((isinstance(context, dict) and context.get("functionArn")) or "")
     found = _FUNCTION.search(arn)
     return found[1] if found else arn.rpartition(":")[2] or "a function"
 

@@ -53,7 +53,7 @@ class ShardComparison:
 
     def settle(self, before: int) -> None:
         """Compare the records below a sequence number, once enough are held to be worth it."""
-        if self._size() < self._due:
+        if self.held < self._due:
             return
         self._compare(
             {
@@ -62,13 +62,15 @@ class ShardComparison:
             }
         )
         # Where most of it overlaps, to look again at each object would be quadratic.
-        self._due = max(self._settle_at, 2 * self._size())
+        self._due = max(self._settle_at, 2 * self.held)
 
     def finish(self) -> None:
         """Compare what is left."""
         self._compare({reader: set(held) for reader, held in self._held.items()})
 
-    def _size(self) -> int:
+    @property
+    def held(self) -> int:
+        """How many records are in memory; a record that both have counts twice."""
         return sum(map(len, self._held.values()))
 
     def _compare(self, settled: dict[StreamReader, set[UserRecord]]) -> None:

@@ -103,3 +103,34 @@ def test_an_hour_needs_the_memory_of_what_overlaps() -> None:
     assert comparison.compared == many
     assert unmatched == many // batch
     assert peak < 5_000_000, f"{peak:,} bytes; all of it would be some 60 MB"
+
+
+class Counting(ShardComparison):
+    """Counts how often it has looked at all that it holds."""
+
+    looks = 0
+
+    def _compare(self, settled: dict[StreamReader, set[UserRecord]]) -> None:
+        self.looks += 1
+        super()._compare(settled)
+
+
+def test_what_overlaps_for_long_is_not_looked_at_for_each_object() -> None:
+    """The fan-out stands at the first record, and the archiver goes on."""
+    comparison = Counting(lambda _reader, _record: None, settle_at=8)
+    for number in range(4_096):
+        comparison.add(ARCHIVER, [(number, "")])
+        comparison.settle(0)
+    assert comparison.held == 4_096
+    assert comparison.looks == 10, "at 8, 16, 32 and so on"
+    comparison.finish()
+    assert (comparison.held, comparison.compared) == (0, 4_096)
+
+
+def test_a_few_records_are_not_worth_a_look() -> None:
+    comparison = Counting(lambda _reader, _record: None, settle_at=8)
+    for number in range(8):
+        assert comparison.looks == 0
+        comparison.add(ARCHIVER, [(number, "")])
+        comparison.settle(number + 1)
+    assert (comparison.looks, comparison.held) == (1, 0)

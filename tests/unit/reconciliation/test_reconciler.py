@@ -13,7 +13,7 @@ import pytest
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ArchiveReadError, Objects
 from pipeline.archive.writer import ArchiveWriter
-from pipeline.reconciliation.comparison import StreamReader
+from pipeline.reconciliation.comparison import ShardComparison, StreamReader, UserRecord
 from pipeline.reconciliation.reconciler import RESERVE_SECONDS, Reconciler, due_hour
 from pipeline.runtime.deadline import Deadline
 from stream_processors import reconciler as module
@@ -368,6 +368,46 @@ def test_without_time_for_the_failure_records_no_shard_is_judged(three_shards: P
     assert report.unmatched == NONE
 
 
+def test_with_the_reserve_left_there_is_time_for_all(three_shards: Pipeline) -> None:
+    gone = "ledger/" + FOLDER + "/shardId-2-6.jsonl.gz"
+    del three_shards.s3.objects[gone]
+    records = batch()
+    three_shards.give_up("the-fan-out", *records)
+    three_shards.archive(*records)
+    report = three_shards.reconcile(deadline=Deadline(lambda: RESERVE_SECONDS))
+    assert (report.complete, report.given_up) == (True, 8)
+    assert report.unmatched == {"fan-out": 1, "archiver": 0}
+
+
+class Watched(ShardComparison):
+    """Keeps the most that any of them held, and settles early."""
+
+    most = 0
+
+    def __init__(self, on_unmatched: Callable[[StreamReader, UserRecord], None]) -> None:
+        super().__init__(on_unmatched, settle_at=30)
+
+    def settle(self, before: int) -> None:
+        Watched.most = max(Watched.most, self.held)
+        super().settle(before)
+
+
+def test_an_hour_is_never_in_memory_as_a_whole(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand records in batches of twenty and ten; the readers' objects begin elsewhere."""
+    monkeypatch.setattr("pipeline.reconciliation.reconciler.ShardComparison", Watched)
+    lines = [{"id": f"r-{n}", "sequence_number": str(n)} for n in range(1_000)]
+    for prefix, size in (("raw/source=github", 20), ("ledger", 10)):
+        for start in range(0, 1_000, size):
+            pipeline.s3.add(
+                f"{prefix}/{FOLDER}/shardId-1-{start}.jsonl.gz", lines[start : start + size]
+            )
+    report = pipeline.reconcile()
+    assert (report.matches, report.compared) == (True, 1_000)
+    assert 30 <= Watched.most <= 90, "what is due to be looked at, and one object more"
+
+
 @pytest.mark.parametrize(
     ("now", "hour"),
     [
@@ -401,6 +441,7 @@ class Told(NamedTuple):
 
     metrics: dict[str, float]
     line: logging.LogRecord
+    answer: dict[str, Any]
 
 
 @pytest.fixture
@@ -416,7 +457,7 @@ def handle(
 
     def run(seconds: float = 600.0) -> Told:
         capsys.readouterr()
-        module.handler({}, Context(seconds))  # type: ignore[arg-type]
+        answer = module.handler({}, Context(seconds))  # type: ignore[arg-type]
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         metrics = {
             f"{metric['Name']} {line.get('consumer', '')}".strip(): line[metric["Name"]][0]
@@ -425,7 +466,7 @@ def handle(
             for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
         }
         (line,) = (one for one in caplog.records if one.message.startswith("accounts"))
-        return Told(metrics, line)
+        return Told(metrics, line, answer)
 
     return run
 
@@ -440,7 +481,16 @@ def test_the_handler_writes_zeros_too(handle: Callable[..., Told]) -> None:
         "UnmatchedRecords archiver": 0,
     }
     assert (told.line.levelname, told.line.message) == ("INFO", "accounts match")
-    assert vars(told.line)["hour"] == HOUR.isoformat()
+    assert told.answer == {
+        "hour": HOUR.isoformat(),
+        "compared": 0,
+        "given_up": 0,
+        "unmatched": NONE,
+        "lacking": {},
+        "not_compared": {"shards": 0, "some": []},
+        "unreadable": {"lines": 0, "some": []},
+    }
+    assert vars(told.line).items() >= told.answer.items()
 
 
 def test_the_handler_counts_and_names_what_does_not_match(
