@@ -10,7 +10,7 @@ import pytest
 from pipeline.event.events import Event
 from pipeline.fan_out.delivery import pack
 from tests.support.bench import generic, github, record, tally
-from tests.support.fakes import out_of_reach
+from tests.support.fakes import client_error, out_of_reach
 
 if TYPE_CHECKING:
     from tests.support.bench import Bench
@@ -117,3 +117,44 @@ def test_what_was_delivered_a_moment_ago_is_a_duplicate_in_another_process(bench
     again = bench.run(record(github({}, event="x", delivery="d-1")))
     assert tally(again.outcomes) == {"duplicate": 1}
     assert len(bench.sqs.bodies()) == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize(
+    "fault", [client_error("RequestThrottled", status=403), out_of_reach()], ids=str
+)
+def test_a_call_that_was_throttled_is_made_again_and_rejects_nothing(
+    bench: Bench, fault: Exception, count: int
+) -> None:
+    bench.sqs.faults.append(fault)
+    settlement = bench.run(*(record(generic({"n": n})) for n in range(count)))
+    assert tally(settlement.outcomes) == {"delivered": count}
+    assert bench.time_left < 60.0, "a moment later"
+
+
+def test_a_batch_that_goes_well_waits_for_nothing_and_calls_each_service_once(
+    bench: Bench,
+) -> None:
+    bench.run(*(record(github({"n": n}, event="x", delivery=f"d-{n}")) for n in range(3)))
+    assert bench.time_left == 60.0
+    assert bench.sqs.calls == 1
+    assert bench.dynamodb.calls == 2, "one to read, one to write"
+    assert bench.s3.calls == 1, "the ledger"
+
+
+def test_why_it_was_not_taken_is_said(bench: Bench) -> None:
+    explained = {}
+    for name, fault in (("code", client_error("RequestThrottled")), ("class", out_of_reach())):
+        bench.sqs.broken, bench.time_left = fault, 5.0
+        (outcome,) = bench.run(record(generic({"n": name}))).outcomes
+        explained[name] = outcome.explanation
+    assert explained == {"code": "SQS: RequestThrottled", "class": "SQS: EndpointConnectionError"}
+    bench.sqs.broken, bench.sqs.fail_entry = None, lambda _body: ("InternalError", False)
+    (outcome,) = bench.run(record(generic({"n": 1}))).outcomes
+    assert (outcome.kind, outcome.explanation) == (
+        "unsettled",
+        "SQS: InternalError: InternalError",
+    )
+    bench.sqs.fail_entry, bench.sqs.leave_out = lambda _body: None, lambda _body: True
+    (outcome,) = bench.run(record(generic({"n": 1}))).outcomes
+    assert outcome.explanation == "SQS: no answer for a message: "
