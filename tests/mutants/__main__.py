@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -200,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", type=Path, default=PROJECT)
     parser.add_argument("--plan", type=Path, default=PROJECT / "tests/mutants/mutants.toml")
     options = parser.parse_args(arguments)
+    # As Ctrl-C does: the children are ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(soft_wrap=True)
     console.width = max(console.width, 100)
     verdicts: list[Verdict] = []

@@ -181,6 +181,8 @@ class Children:
             for child in self._running:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child, signal.SIGKILL)
+                os.kill(child, signal.SIGKILL)  # one that has no group of its own yet
+                os.waitpid(child, 0)
 
     def _ended(self) -> Iterator[tuple[int, Result]]:
         time.sleep(0.02)
@@ -210,6 +212,7 @@ class Children:
         status = 70
         try:
             os.setsid()
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             log = os.open(self.folder / f"{number}.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
             nothing = os.open(os.devnull, os.O_RDONLY)
             for target, source in ((0, nothing), (1, log), (2, log)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,14 @@ class Project:
         file = self.folder / name
         file.write_text(file.read_text() + text)
 
+    def command(self, *options: str) -> list[str]:
+        where = ["--project", str(self.folder), "--plan", str(self.folder / "plan.toml")]
+        return [sys.executable, "-m", "tests.mutants", "--cpu-seconds", "1", *options, *where]
+
     def run(self, *options: str) -> tuple[int, str, dict[str, dict[str, Any]]]:
         """Status, what it printed, and its verdicts by the mutant's id."""
-        command = [sys.executable, "-m", "tests.mutants", "--cpu-seconds", "1", *options]
-        where = ["--project", str(self.folder), "--plan", str(self.folder / "plan.toml")]
         done = subprocess.run(
-            [*command, *where], cwd=ROOT, capture_output=True, text=True, check=False
+            self.command(*options), cwd=ROOT, capture_output=True, text=True, check=False
         )
         file = self.folder / "build/mutants.json"
         found = json.loads(file.read_text())["mutants"] if file.exists() else []
@@ -172,3 +175,21 @@ def test_tests_that_fail_without_a_mutant_say_nothing_of_one(project: Project) -
 def test_an_unknown_room_is_named(project: Project) -> None:
     status, printed, _ = project.run("--room", "shed")
     assert (status, "no room shed; there are shop" in printed) == (2, True)
+
+
+def test_a_run_that_is_ended_leaves_no_child(project: Project) -> None:
+    new = (
+        "return __import__('pathlib').Path('child').write_text(str(__import__('os').getpid()))"
+        " and __import__('time').sleep(600)"
+    )
+    project.append("plan.toml", NAMED.format(old="return False", new=new))
+    written = project.folder / "child"
+    with subprocess.Popen(
+        project.command("--mutants", "0"), cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as run:
+        while not (written.exists() and written.read_text()):
+            assert run.poll() is None
+            time.sleep(0.02)
+        run.terminate()
+    assert run.returncode == 143
+    assert not Path(f"/proc/{written.read_text()}").exists()
