@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,11 +19,12 @@ from pipeline.event.envelope import (
 )
 from pipeline.event.events import Event, Outcomes, Record, delivered, duplicate
 from pipeline.event.fields import PathSet, SummaryTemplate, as_text, find, path_of, path_text
+from pipeline.event.identity import find_identity, reused_key
 from pipeline.event.mozdef_event import write_message
-from pipeline.event.outcomes import Reason
+from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.steps import examine
 from pipeline.event.times import hours_since_epoch, iso_milliseconds
-from tests.support.bench import NOW_MS, SECRET, github
+from tests.support.bench import NOW_MS, SECRET, generic, github
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog
@@ -92,6 +95,7 @@ def test_a_summary_has_what_the_event_has() -> None:
     ("seconds", "text", "hours"),
     [
         (0.0, "1970-01-01T00:00:00.000+00:00", 0),
+        (0.999999, "1970-01-01T00:00:00.999+00:00", 0),
         (3_599.9999, "1970-01-01T00:59:59.999+00:00", 0),
         (3_599.9999999, "1970-01-01T01:00:00.000+00:00", 1),
         (1_795_464_503.123, "2026-11-23T20:08:23.123+00:00", 498_740),
@@ -226,3 +230,84 @@ def test_a_partition_key_is_what_the_front_door_makes_of_the_key(key: str, expec
     assert partition_key(envelope(key=key)) == expected
     long = replace(envelope(), id="i" * 300)
     assert partition_key(long) == "i" * 256
+
+
+def keyed(catalog: Catalog, data: bytes, **settings: Any) -> Event:
+    """The event of an envelope, of a source with changed settings."""
+    source = decode_envelope(data).source
+    sources = {**catalog.sources, source: replace(catalog.sources[source], **settings)}
+    (found,) = examine(
+        [Record("1", "shardId-0", 1.0, data, place="1")],
+        Outcomes(),
+        type(catalog)(sources),
+        lambda _: [[SECRET.encode()]],
+    )
+    return found
+
+
+def test_an_event_without_an_id_is_known_by_its_body(catalog: Catalog) -> None:
+    bodies = (b'{"n":1}', b'{"n":2}', b'{"n": 1}', b'{"n":1}')
+    events = [keyed(catalog, generic(body), body_hash_seconds=7_200) for body in bodies]
+    keys = [event.deduplication_key for event in events]
+    assert keys[0] == keys[3]
+    assert len(set(keys)) == 3
+    assert {event.remembered_seconds for event in events} == {7_200}
+    assert {len(event.fingerprint) for event in events} == {32}
+    assert not any("\n" in event.fingerprint for event in events)
+    assert all(event.delivery_id == "" for event in events)
+
+
+def test_a_header_that_is_missing_or_empty_is_no_id(catalog: Catalog) -> None:
+    for headers in ({}, {"x-github-delivery": ""}):
+        found = find_identity(catalog.sources["github"], headers, {}, b"{}")
+        assert found == ("", "", False)
+    given = {"x-github-delivery": "d-1"}
+    assert find_identity(catalog.sources["github"], given, {}, b"{}")[::2] == ("d-1", True)
+
+
+def test_parts_of_an_id_stand_in_the_order_of_their_paths(catalog: Catalog) -> None:
+    names = "zhamcbyq"  # so many that no set has them in this order by chance
+    source = replace(
+        catalog.sources["generic"],
+        delivery_id_header="",
+        delivery_id_paths=PathSet([path_of(name) for name in names]),
+        delivery_id_needed=len(names),
+    )
+    body: dict[str, Any] = {name: str(place) for place, name in enumerate(names)}
+    found = find_identity(source, {}, body, orjson.dumps(body))
+    assert (found.text, found.complete) == ("0|1|2|3|4|5|6|7", True)
+    del body["m"]
+    assert find_identity(source, {}, body, orjson.dumps(body)).complete is False
+
+
+def test_an_id_that_is_used_again_gets_a_key_with_its_body_in_it(catalog: Catalog) -> None:
+    one, other = (keyed(catalog, github({"n": n}, event="kind", delivery="d-1")) for n in (1, 2))
+    assert one.deduplication_key == other.deduplication_key
+    keys = {reused_key(one), reused_key(other), one.deduplication_key}
+    assert len(keys) == 3
+    assert all(key.startswith("github") and "d-1" in key for key in keys)
+    assert one.fingerprint in reused_key(one)
+
+
+def test_a_list_of_events_at_the_root_is_named_so(catalog: Catalog) -> None:
+    outcomes = Outcomes()
+    source = replace(catalog.sources["generic"], split=())
+    events = examine(
+        [
+            Record(str(n), "s", 1.0, generic(body), place=str(n))
+            for n, body in enumerate(({}, [{}]))
+        ],
+        outcomes,
+        type(catalog)({"generic": source}),
+        lambda _: [[SECRET.encode()]],
+    )
+    assert [event.place for event in events] == ["1#0"]
+    assert [one.explanation for one in outcomes.all] == ["the body: no list with events"]
+
+
+def test_the_words_of_reasons_are_those_of_the_documents() -> None:
+    """They stand in archives, tables and alarms: a word that changes is lost there."""
+    text = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text()
+    for word in (*Reason, *OutcomeKind):
+        if word not in {OutcomeKind.FAILED, OutcomeKind.UNSETTLED}:
+            assert re.search(rf"\b{word.value}\b", text), word
