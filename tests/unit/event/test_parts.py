@@ -292,11 +292,9 @@ def test_an_id_that_is_used_again_gets_a_key_with_its_body_in_it(catalog: Catalo
 def test_a_list_of_events_at_the_root_is_named_so(catalog: Catalog) -> None:
     outcomes = Outcomes()
     source = replace(catalog.sources["generic"], split=())
+    bodies: list[Any] = [{}, [{}]]
     events = examine(
-        [
-            Record(str(n), "s", 1.0, generic(body), place=str(n))
-            for n, body in enumerate(({}, [{}]))
-        ],
+        [Record(str(n), "s", 1.0, generic(one), place=str(n)) for n, one in enumerate(bodies)],
         outcomes,
         type(catalog)({"generic": source}),
         lambda _: [[SECRET.encode()]],
