@@ -16,6 +16,7 @@ from aws_lambda_powertools import Logger
 from pipeline.aws.account import Account
 from pipeline.aws.clients import Ssm
 from pipeline.aws.connections import ClientConfig
+from pipeline.errors import PipelineError
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.receiving.admission import (
     UnknownRouteError,
@@ -31,11 +32,26 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["Authorizer", "UnknownRouteError", "handler"]
+__all__ = ["Authorizer", "MixedTokensError", "UnknownRouteError", "handler"]
 
 logger = Logger()
 #: A sender waits for the answer, some for three seconds.
 CLIENT = ClientConfig(connect_timeout=1.0, read_timeout=2.0, attempts=2)
+
+
+class MixedTokensError(PipelineError):
+    """A request has a right and a wrong value of the token's header.
+
+    API Gateway keeps a decision by its own reading of that header (the identity source), and which
+    of several values that is, is not documented. Whatever was decided here could be kept under the
+    other value: the right token would be locked out, or the wrong one let in, for five minutes. An
+    error is kept nowhere, and one with the one message `Unauthorized` is answered with 401 (API
+    Gateway Developer Guide, output from a Lambda authorizer). It counts as an error of the function
+    and raises an alarm, but only who has the right token can cause it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
 
 
 @dataclass(frozen=True)
@@ -54,21 +70,33 @@ class Authorizer:
             When the token cannot be read.
         UnknownRouteError
             When the route belongs to no source.
+        MixedTokensError
+            When one value of the token's header is right and another is not.
         """
         source = source_of(self.catalog, str(request["resource"]))
         if not from_allowed_network(source, request["requestContext"]["identity"]["sourceIp"]):
             return False
         if source.authentication != "token":
             return True
-        return has_token(source, self.secrets, _header(request, source.token_header))
+        values = _values(request, source.token_header)
+        verdicts = {has_token(source, self.secrets, value) for value in values}
+        if len(verdicts) > 1:
+            raise MixedTokensError
+        return True in verdicts
 
 
-def _header(request: Mapping[str, Any], name: str) -> str:
+def _values(request: Mapping[str, Any], name: str) -> list[str]:
+    """Return the distinct values of a header, whatever the case of its name.
+
+    `headers` has one value of each spelling, `multiValueHeaders` has all (API Gateway Developer
+    Guide, input to a Lambda authorizer).
+    """
     # Senders over HTTP/2 write header names in lower case, others as they please.
-    for key, value in (request.get("headers") or {}).items():
-        if key.lower() == name:
-            return str(value)
-    return ""
+    groups = (request.get("multiValueHeaders") or {}).items()
+    found = [str(value) for key, values in groups if key.lower() == name for value in values]
+    single = (request.get("headers") or {}).items()
+    found += [str(value) for key, value in single if key.lower() == name]
+    return list(dict.fromkeys(found))
 
 
 @cache
@@ -81,9 +109,13 @@ def authorizer() -> Authorizer:
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001
     """Answer API Gateway with a policy for this route, and for no other."""
-    allowed = authorizer().allows(event)
     route = event["resource"]
     request_id = event["requestContext"].get("extendedRequestId", "")
+    try:
+        allowed = authorizer().allows(event)
+    except MixedTokensError:
+        logger.info("mixed tokens", extra={"route": route, "id": request_id})
+        raise
     logger.info("authorized" if allowed else "denied", extra={"route": route, "id": request_id})
     return {
         "principalId": route.strip("/"),

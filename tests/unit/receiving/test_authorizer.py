@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ingest_lambdas import authorizer as module
-from ingest_lambdas.authorizer import Authorizer, UnknownRouteError
+from ingest_lambdas.authorizer import Authorizer, MixedTokensError, UnknownRouteError
 from pipeline.event.compiled_source import Catalog
 from pipeline.event.secrets import SecretError
 from pipeline.runtime.secret_store import SecretStore
@@ -60,6 +60,45 @@ def authorizer(catalog: Catalog, ssm: FakeSsm, clock: Clock) -> Authorizer:
 @pytest.mark.parametrize("name", ["Authorization", "authorization"])
 def test_current_and_previous_token(authorizer: Authorizer, token: str, name: str) -> None:
     assert authorizer.allows(request(token, name=name))
+
+
+def several(*headers: tuple[str, str]) -> dict[str, Any]:
+    """A request as API Gateway tells of it: one value of each name, and all of them."""
+    event, every = request(), dict[str, list[str]]()
+    for name, value in headers:
+        every.setdefault(name, []).append(value)
+    return event | {"headers": dict(headers), "multiValueHeaders": every}
+
+
+@pytest.mark.parametrize("names", [("Authorization",) * 3, ("Authorization", "authorization")])
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        (("current", "previous", "current"), True),
+        (("current", "current"), True),
+        (("junk", "more junk"), False),
+        (("", "junk"), False),
+        (("junk", "current"), None),
+        (("current", "junk"), None),
+        (("current", ""), None),
+    ],
+)
+def test_several_tokens_are_decided_about_only_where_any_of_them_may_be_kept(
+    authorizer: Authorizer, names: tuple[str, ...], values: tuple[str, ...], allowed: bool | None
+) -> None:
+    event = several(*zip(names, values, strict=False))
+    if allowed is None:
+        # API Gateway answers 401 to this very text, and keeps no decision.
+        with pytest.raises(MixedTokensError, match=r"^Unauthorized$"):
+            authorizer.allows(event)
+    else:
+        assert authorizer.allows(event) is allowed
+
+
+def test_a_strangers_tokens_and_address_raise_no_error(catalog: Catalog, ssm: FakeSsm) -> None:
+    generic = replace(catalog.sources["generic"], allowed_networks=("198.51.100.0/24",))
+    authorizer = Authorizer(Catalog({"generic": generic}), SecretStore(ssm, "P", "dev"))
+    assert not authorizer.allows(several(("Authorization", "current"), ("Authorization", "junk")))
 
 
 @pytest.mark.parametrize("token", [None, "", "current ", "Current", "current\nprevious", "ü"])

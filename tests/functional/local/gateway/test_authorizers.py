@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from multidict import CIMultiDict
 
+from ingest_lambdas.authorizer import Authorizer, MixedTokensError
 from local.gateway.policies import PolicyError, evaluate
+from local.invocation import Invocation
+from pipeline.runtime.secret_store import SecretStore
 from tests.functional.local.gateway.fakes import FakeFunction
 from tests.functional.local.gateway.support import Answer, ApiTemplate, Sender, mock, run, send
+from tests.support.fakes import FakeSsm
+
+if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
 
 ARN = "arn:aws:execute-api:us-west-2:000000000000:Api/dev/POST/x"
 HEADER = "method.request.header.Authorization"
@@ -118,6 +126,35 @@ def test_failure_is_not_cached() -> None:
     answers = many(guarded(), function, ("/x", TOKEN), ("/x", TOKEN))
     assert [answer.status for answer in answers] == [500, 500]
     assert len(function.events) == 2
+
+
+@pytest.mark.parametrize("mixed", [("junk", "right"), ("right", "junk")])
+def test_the_right_token_is_not_locked_out_and_junk_not_let_in_by_a_request_that_has_both(
+    catalog: Catalog, mixed: tuple[str, str]
+) -> None:
+    """The project's own authorizer behind the cache: what is kept is right for what it is kept by.
+
+    Which of several values the cache goes by is API Gateway's own choice: here it is the last.
+    """
+    secrets = SecretStore(FakeSsm({"/P/generic/dev/auth_token": "right"}), "P", "dev")
+    own = Authorizer(catalog, secrets)
+
+    async def ask(_: str, event: Any) -> Invocation:
+        try:
+            allowed = own.allows({**event, "resource": "/generic"})
+        except MixedTokensError as error:
+            return Invocation({"errorMessage": str(error)}, "Unhandled")
+        return Invocation(policy("Allow" if allowed else "Deny"))
+
+    async def scenario(sender: Sender) -> list[int]:
+        headers = CIMultiDict(("Authorization", value) for value in mixed)
+        both = await sender.send("/x", headers=headers)
+        alone = [
+            await sender.send("/x", headers={"Authorization": token}) for token in ("right", "junk")
+        ]
+        return [answer.status for answer in (both, *alone)]
+
+    assert run(guarded(), scenario, invoke=ask) == [401, 200, 403]
 
 
 def test_ttl_of_zero_asks_every_time() -> None:
