@@ -14,6 +14,7 @@ from pipeline.runtime.metrics import (
     RECEIVED,
     REJECTED_BY_REASON,
     REMARKS,
+    TIME_NOT_UNDERSTOOD,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def security_graphs(watched: Watched) -> Iterator[Graph]:
     yield Graph("Duplicates", [own.each(METRIC_NAMES[OutcomeKind.DUPLICATE], "source")])
     reused = [own.each(name, "source") for name in REMARKS.values()]
     yield Graph("With the id or the body of another event", reused)
+    yield Graph("With a time that is not understood", [own.each(TIME_NOT_UNDERSTOOD, "source")])
     yield Graph("Ignored by type", [own.each(METRIC_NAMES[OutcomeKind.IGNORED], "source")])
     yield Graph("Rejected", [own.each(METRIC_NAMES[OutcomeKind.REJECTED], "source")])
     reasons = own.each(REJECTED_BY_REASON, "source", "reason")

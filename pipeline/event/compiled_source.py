@@ -14,6 +14,7 @@ import importlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from pipeline.event.fields import PathSet, SummaryTemplate, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import tzinfo
     from types import ModuleType
 
     from pipeline.event.compiled_poll import PollSettings
@@ -36,6 +38,10 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 class CatalogError(PipelineError):
     """The compiled catalogue is missing or does not fit the code."""
+
+
+class SchemaUnavailableError(PipelineError):
+    """The validator of a source's schema cannot be imported: its events cannot be judged."""
 
 
 def _lower(names: Iterable[str]) -> frozenset[str]:
@@ -109,7 +115,17 @@ class MozdefSettings:
     severity_by_type: Mapping[str, str]
     summary: Annotated[SummaryTemplate, SummaryTemplate]
     timestamps: tuple[Dotted, ...]
+    timezone: str
     details: Annotated[Mapping[str, str] | None, _parts]
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """That of times that name none."""
+        if self.timezone == "UTC":
+            return UTC
+        from zoneinfo import ZoneInfo  # few need it
+
+        return ZoneInfo(self.timezone)
 
     @cached_property
     def head(self) -> bytes:
@@ -163,21 +179,42 @@ class CompiledSource:
     same_body: str
     queue_by_type: Annotated[Mapping[str, str], "queue.by_type"]
     mozdef: MozdefSettings
-    _validators: dict[str, Validator] = field(default_factory=dict, repr=False)
+    _validators: dict[str, Validator | SchemaUnavailableError] = field(
+        default_factory=dict, repr=False
+    )
 
     def validator(self, event_type: str) -> Validator | None:
         """Return the generated validator of an event type; None where any event will do.
 
-        Its module is imported when the type is first seen, so a cold start imports none.
+        Its module is imported when the type is first seen, so a cold start imports none. What
+        cannot be imported is not tried again: another module comes with another process.
+
+        Raises
+        ------
+        SchemaUnavailableError
+            When the module cannot be imported, or holds no validator.
         """
         module = self.schema_modules.get(event_type, self.default_schema_module)
         if module is None:
             return None
         known = self._validators.get(module)
         if known is None:
-            known = importlib.import_module(module).validate
-            self._validators[module] = known
+            known = self._validators[module] = self._imported(module)
+        if isinstance(known, SchemaUnavailableError):
+            raise known
         return known
+
+    def _imported(self, module: str) -> Validator | SchemaUnavailableError:
+        try:
+            validator: Validator = importlib.import_module(module).validate
+        except MemoryError:
+            raise  # the batch's fault, and not the module's
+        except Exception as error:  # noqa: BLE001 - it is generated code, and runs
+            return SchemaUnavailableError(
+                f"source {self.name}: schema module {module.rpartition('.')[2]} cannot be imported "
+                f"({error!r:.300}); deploy anew"
+            )
+        return validator
 
     def knows_type(self, event_type: str) -> bool:
         """Tell whether the source names a schema for this event type."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,6 +16,8 @@ import orjson
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.event.fields import FieldPath
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -64,6 +67,22 @@ def take_apart(text: bytes, path: FieldPath) -> Elements | None:
     ElementsError
         When the text ends too soon, or has something else where a comma or a bracket belongs.
     """
+    at = find_list(text, path)
+    if at is None:
+        return None
+    spans = list(spans_of(text, at))
+    frame = frame_around(text, at, spans[-1][1] if spans else at + 1)
+    return Elements(frame, [text[start:stop] for start, stop in spans])
+
+
+def find_list(text: bytes, path: FieldPath) -> int | None:
+    """Return where the list at a path begins; None where there is none.
+
+    Raises
+    ------
+    ElementsError
+        As `take_apart` does.
+    """
     at = _skip_space(text, 0)
     for part in path:
         opening = text[at : at + 1]
@@ -76,11 +95,38 @@ def take_apart(text: bytes, path: FieldPath) -> Elements | None:
         if found is None:
             return None
         at = found
-    if text[at : at + 1] != b"[":
-        return None
-    spans, end = _spans(text, at)
-    frame = text[: at + 1] + text[end - 1 :]
-    return Elements(frame, [text[start:stop] for start, stop in spans])
+    return at if text[at : at + 1] == b"[" else None
+
+
+def spans_of(text: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Go through the elements of the list at `at`: where each begins and ends.
+
+    Raises
+    ------
+    ElementsError
+        As `take_apart` does, when it gets there.
+    """
+    at = _skip_space(text, at + 1)
+    last = text[at : at + 1] == b"]"
+    while not last:
+        end = _end_of_value(text, at)
+        yield at, end
+        at, last = _after_value(text, end, b"]")
+
+
+def frame_around(text: bytes, at: int, end: int) -> bytes:
+    """Return a text with an empty list in the place of the one at `at`, whose last element ends."""
+    return text[: at + 1] + text[_skip_space(text, end) :]
+
+
+def depth_of(text: bytes) -> int:
+    """Return how deep a JSON text is nested."""
+    depth = deepest = end = 0
+    while found := _TO_BRACKET.match(text, end):
+        end = found.end()
+        depth += 1 if text[end - 1] in _OPENING else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _skip_space(text: bytes, at: int) -> int:
@@ -88,23 +134,8 @@ def _skip_space(text: bytes, at: int) -> int:
     return found.end() if found else at
 
 
-def _spans(text: bytes, at: int) -> tuple[list[tuple[int, int]], int]:
-    """Return where the elements of the list at `at` begin and end, and where the list ends."""
-    spans: list[tuple[int, int]] = []
-    at = _skip_space(text, at + 1)
-    if text[at : at + 1] == b"]":
-        return spans, at + 1
-    while True:
-        end = _end_of_value(text, at)
-        spans.append((at, end))
-        at, last = _after_value(text, end, b"]")
-        if last:
-            return spans, at
-
-
 def _nth(text: bytes, at: int, number: int) -> int | None:
-    spans, _ = _spans(text, at)
-    return spans[number][0] if number < len(spans) else None
+    return next((start for start, _ in islice(spans_of(text, at), number, None)), None)
 
 
 def _member(text: bytes, at: int, name: str) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.event.event_id import request_id
+from pipeline.event.json_text import printable_text
 from pipeline.event.outcomes import OutcomeKind, Reason
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Record:
     source_name: ClassVar[str] = UNKNOWN_SOURCE
     event_type: ClassVar[str] = ""
     elements: ClassVar[int] = 0
+    time_not_understood: ClassVar[bool] = False
 
     @property
     def id(self) -> str:
@@ -111,6 +113,8 @@ class Event:
     remembered_seconds: int = 0
     message: bytes = b""
     queue: str = ""
+    #: Whether there was something where the source has its time, and none could be read.
+    time_not_understood: bool = False
     remark: Reason | None = None
     remark_explanation: str = ""
 
@@ -214,7 +218,7 @@ def ignored(event: Event) -> Outcome:
 
 def rejected(event: Record | Event, reason: Reason, explanation: str) -> Outcome:
     """Say that it can never be delivered as it is."""
-    return Outcome(event, OutcomeKind.REJECTED, reason, explanation[:4000])
+    return Outcome(event, OutcomeKind.REJECTED, reason, printable_text(explanation[:4000]))
 
 
 def unsettled(event: Record | Event, explanation: str) -> Outcome:

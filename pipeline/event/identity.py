@@ -19,9 +19,9 @@ import json
 from binascii import b2a_base64
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
+from pipeline.event.exactly import ExactNumber, read_exactly, write_exactly
 from pipeline.event.fields import as_text, find
+from pipeline.event.json_text import printable_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,12 +57,6 @@ class Identity(NamedTuple):
 _NONE = Identity("", "", complete=False)
 
 
-class _Number(str):
-    """A number of the body, with all of its digits."""
-
-    __slots__ = ()
-
-
 def find_identity(
     source: CompiledSource, headers: Mapping[str, str], body: Any, body_json: bytes
 ) -> Identity:
@@ -93,16 +87,24 @@ def find_identity(
     complete = all(map(exact.__contains__, range(needed))) and (
         needed == len(paths) or any(place >= needed for place in exact)
     )
-    text = "|".join([as_text(exact[place]) for place in sorted(exact)])
-    parts = [part for place in sorted(exact) for part in (place, _fragment(exact[place]))]
-    return Identity(text, _bounded(_JSON, orjson.dumps(parts).decode()), complete)
+    text = printable_text("|".join([as_text(exact[place]) for place in sorted(exact)]))
+    parts = [part for place in sorted(exact) for part in (place, exact[place])]
+    written = write_exactly(parts) or json.dumps(_marked(parts)).encode()
+    return Identity(text, _bounded(_JSON, written.decode()), complete)
+
+
+def _marked(parts: list[Any]) -> list[Any]:
+    """Keep numbers apart from texts where no fragment can be written: half a surrogate pair."""
+    return [{"number": str(one)} if isinstance(one, ExactNumber) else one for one in parts]
 
 
 def _single(value: Any, path: FieldPath, body_json: bytes) -> Identity:
     if type(value) is str:
-        return Identity(value, _bounded(_TEXT, value), complete=True)
+        if value.isascii() or printable_text(value) == value:
+            return Identity(value, _bounded(_TEXT, value), complete=True)
+        return Identity(printable_text(value), _bounded(_JSON, json.dumps(value)), complete=True)
     if type(value) is float:
-        value = find(_exactly(body_json), path)
+        value = find(read_exactly(body_json), path)
         if value is None:
             return _NONE
     text = as_text(value)
@@ -113,20 +115,8 @@ def _with_digits(found: Mapping[int, Any], paths: PathSet, body_json: bytes) -> 
     """Return the same values, with the numbers that a double cannot hold as they were written."""
     if not any(type(value) is float for value in found.values()):
         return found
-    again: dict[int, Any] = paths.scalars(_exactly(body_json))
+    again: dict[int, Any] = paths.scalars(read_exactly(body_json))
     return again or {place: one for place, one in found.items() if type(one) is not float}
-
-
-def _exactly(body_json: bytes) -> Any:
-    """Parse with each number as its text; None where the standard library cannot read it."""
-    try:
-        return json.loads(body_json, parse_float=_Number, parse_int=_Number)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _fragment(value: Any) -> Any:
-    return orjson.Fragment(str(value)) if type(value) is _Number else value
 
 
 def _bounded(kind: str, text: str) -> str:

@@ -26,9 +26,14 @@ class Reason(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     STALE_SIGNATURE = "stale_signature"
     INVALID_JSON = "invalid_json"
+    TOO_DEEP = "too_deep"
     SCHEMA_VIOLATION = "schema_violation"
     TOO_LARGE = "too_large"
     PROCESSING_ERROR = "processing_error"
+    #: What the source needs is missing, forbidden or broken: mended, a replay delivers its events.
+    SECRET_UNAVAILABLE = "secret_unavailable"  # noqa: S105 - a word
+    QUEUE_UNAVAILABLE = "queue_unavailable"
+    SCHEMA_UNAVAILABLE = "schema_unavailable"
     #: The id of another event, whose body is another one.
     ID_REUSED = "id_reused"
     #: The body of another event, under an id or a type that its signature does not cover.
@@ -37,6 +42,10 @@ class Reason(StrEnum):
 
 #: Anyone on the internet can cause these, so they are kept apart from what needs an operator.
 QUARANTINED = frozenset({Reason.BAD_SIGNATURE, Reason.STALE_SIGNATURE})
+
+#: Of events whose sender is not known, so anyone can cause them while a secret is missing; but the
+#: operator has to mend it. Some make tickets, and the rest is kept with what is quarantined.
+UNVERIFIED = frozenset({Reason.SECRET_UNAVAILABLE})
 
 
 class Reuse(StrEnum):

@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from pipeline.errors import PipelineError
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.elements import ElementsError, take_apart
@@ -16,6 +14,13 @@ from pipeline.event.event_id import EventId, element_id, request_id
 from pipeline.event.events import Event, Outcome, ignored, rejected
 from pipeline.event.fields import as_text, find, path_text
 from pipeline.event.identity import BODY, ONCE, find_identity, fingerprint_of
+from pipeline.event.json_text import (
+    NoJsonError,
+    TooDeepError,
+    as_utf8,
+    printable_text,
+    read_json,
+)
 from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
@@ -66,17 +71,27 @@ def parse_body(event: Event) -> Outcome | None:
     source, envelope = event.source, event.envelope
     try:
         event.body_json = json_in(source, envelope.headers, envelope.body)
-        if source.split is None:
-            event.body = _parse(event.body_json)
     except BodyError as error:
+        return rejected(event, Reason.INVALID_JSON, str(error))
+    return _read_json(event) if source.split is None else None
+
+
+def _read_json(event: Event) -> Outcome | None:
+    try:
+        event.body_json, event.body = read_json(event.body_json)
+    except TooDeepError as error:
+        return rejected(event, Reason.TOO_DEEP, str(error))
+    except NoJsonError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
     return None
 
 
 def read_body(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> tuple[bytes, Any]:
-    """Return the JSON in a body, as it was sent and parsed; see `json_in`."""
-    text = json_in(source, headers, body)
-    return text, _parse(text)
+    """Return the JSON in a body, as it was sent and parsed; see `json_in` and `read_json`."""
+    try:
+        return read_json(json_in(source, headers, body))
+    except (NoJsonError, TooDeepError) as error:
+        raise BodyError(str(error)) from None
 
 
 def json_in(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -102,13 +117,6 @@ def json_in(source: CompiledSource, headers: Mapping[str, str], body: bytes) -> 
     if content_type.partition(";")[0].strip().lower() != _FORM:
         return body
     return _form_value(body, source.form_field)
-
-
-def _parse(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BodyError(str(error)) from None
 
 
 def _form_value(body: bytes, field: str) -> bytes:
@@ -139,9 +147,12 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
             result.append(event)
             return None
         try:
-            found = take_apart(event.body_json, path)
-            frame = _parse(event.body_json if found is None else found.frame)
-        except (ElementsError, BodyError) as error:
+            text = as_utf8(event.body_json)
+            found = take_apart(text, path)
+            _, frame = read_json(text if found is None else found.frame)
+        except TooDeepError as error:
+            return rejected(event, Reason.TOO_DEEP, str(error))
+        except (ElementsError, NoJsonError) as error:
             return rejected(event, Reason.INVALID_JSON, str(error))
         if found is None or not found.elements or not isinstance(find(frame, path), list):
             where = "the body" if path == () else path_text(path)
@@ -149,7 +160,7 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
         # Made in full before any is taken: a fault in one must not leave half of them behind.
         parts = _elements(event, found.elements)
         outcomes.parts[event.place] = len(parts)
-        result.extend(outcomes.each(parts, _parse_element))
+        result.extend(outcomes.each(parts, _read_json))
         return None
 
     outcomes.each(events, split_one)
@@ -170,14 +181,6 @@ def _elements(event: Event, texts: Sequence[bytes]) -> list[Event]:
     return parts
 
 
-def _parse_element(event: Event) -> Outcome | None:
-    try:
-        event.body = _parse(event.body_json)
-    except BodyError as error:
-        return rejected(event, Reason.INVALID_JSON, str(error))
-    return None
-
-
 def identify(event: Event) -> Outcome | None:
     """Find the event's type, its queue, and what it shares with its copies."""
     source, envelope = event.source, event.envelope
@@ -189,7 +192,7 @@ def identify(event: Event) -> Outcome | None:
     if source.event_type_header:
         event.event_type = envelope.headers.get(source.event_type_header, "")
     elif source.event_type_path is not None:
-        event.event_type = as_text(find(event.body, source.event_type_path))
+        event.event_type = printable_text(as_text(find(event.body, source.event_type_path)))
     if event.event_type in source.ignored_types:
         return ignored(event)
     event.queue = source.queue_by_type.get(event.event_type, source.queue)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 RECEIVED = "Received"
 REJECTED_BY_REASON = "RejectedByReason"
+TIME_NOT_UNDERSTOOD = "TimeNotUnderstood"
 #: Of events that were delivered, dropped or rejected: what is said beside that.
 REMARKS: Mapping[Reason, str] = {
     Reason.ID_REUSED: "IdReused",
@@ -61,6 +62,8 @@ def count(outcomes: Iterable[Outcome]) -> dict[str, Counter[str]]:
     for outcome in outcomes:
         counter = counts.setdefault(outcome.event.source_name, Counter())
         counter[outcome.kind] += 1
+        if outcome.event.time_not_understood:
+            counter[TIME_NOT_UNDERSTOOD] += 1
         if outcome.reason is not None:
             counter[f"{outcome.kind}:{outcome.reason}"] += 1
     return counts
@@ -81,6 +84,8 @@ def emit(counts: Mapping[str, Counter[str]], received: Mapping[str, int]) -> Non
         for reason, name in REMARKS.items():
             if number := sum(counter[f"{kind}:{reason}"] for kind in OutcomeKind):
                 values[name] = number
+        if number := counter[TIME_NOT_UNDERSTOOD]:
+            values[TIME_NOT_UNDERSTOOD] = number
         _write({"source": source}, {RECEIVED: received.get(source, 0), **values})
         for reason in Reason:
             if number := counter[f"{OutcomeKind.REJECTED}:{reason}"]:

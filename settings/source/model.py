@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -135,6 +136,9 @@ class MozdefMapping(Model):
         description="path of an ISO 8601 time or an epoch, or several of which the first that an "
         "event has is taken; default: the arrival",
     )
+    timezone: str = Field(
+        default="UTC", description="that of a time that names none, such as Europe/Berlin"
+    )
     details: Literal["body"] | dict[str, str] = Field(
         default="body",
         description=(
@@ -142,6 +146,13 @@ class MozdefMapping(Model):
             "$delivery_id, $header.<name> or a dotted path of the body"
         ),
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin")
+        return name
 
     def named_after(self, source: str) -> MozdefMapping:
         """Return the same with what is named after the source by default."""

@@ -135,6 +135,14 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
     }
 
 
+def _print_reasons(rejected: dict[str, int], report: AuditReport) -> None:
+    for reason, number in rejected.items():
+        console.print(f"  rejected, {reason}: {number:,}", markup=False)
+    for what, number in report.reused.items():
+        if number:
+            console.print(f"  with the {what.partition('_')[0]} of another event: {number:,}")
+
+
 def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
     document = _document(report, span)
     if as_json:
@@ -153,11 +161,7 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
         columns,
         [*rows, row("all", lambda outcome: totals[outcome])],
     )
-    for reason, number in document["rejected_by_reason"].items():
-        console.print(f"  rejected, {reason}: {number:,}", markup=False)
-    for what, number in report.reused.items():
-        if number:
-            console.print(f"  with the {what.partition('_')[0]} of another event: {number:,}")
+    _print_reasons(document["rejected_by_reason"], report)
     if totals["replays"]:
         console.print(
             f"  {totals['replays']:,} of them are replays; {report.recovered:,} events that ended "

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.runtime.metrics import REMARKS
+from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
 from toolbox.terminal.printable import printable
 from toolbox.watching.status import COUNTERS
 
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from toolbox.watching.status import AccountState, Status
 
 NOTHING = "-"
-#: What is shown only where there is some: events with the id of another, or its body.
-_RARE = {name: reason.replace("_", " ") for reason, name in REMARKS.items()}
+#: What is shown only where there is some.
+_RARE = {
+    **{name: reason.replace("_", " ") for reason, name in REMARKS.items()},
+    TIME_NOT_UNDERSTOOD: "time unclear",
+}
 
 
 def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
-from pipeline.runtime.metrics import REMARKS
+from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from settings.deployment_alarms import AlarmSettings
 
-COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored", *REMARKS.values())
+#: What few sources have, and what an operator should look into.
+RARE = (*REMARKS.values(), TIME_NOT_UNDERSTOOD)
+COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored", *RARE)
 REDRIVE = "-redrive"
 
 

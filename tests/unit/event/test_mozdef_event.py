@@ -8,40 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.event.fields import SummaryTemplate, compile_path, find
-from pipeline.event.mozdef_event import _event_time
 from tests.support.bench import NOW_MS, generic, github, record
 from tests.support.fakes import out_of_reach
 
 if TYPE_CHECKING:
     from tests.support.bench import Bench
-
-MOMENT = datetime(2026, 11, 23, 20, 8, 23, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "2026-11-23T20:08:23Z",
-        "2026-11-23T20:08:23+00:00",
-        "2026-11-23T21:08:23+01:00",
-        "2026-11-23 20:08:23",
-        1795464503,
-        1795464503.0,
-        1795464503000,
-        "1795464503",
-        "1795464503000",
-    ],
-)
-def test_times_of_senders(value: Any) -> None:
-    assert _event_time({"at": value}, [("at",)]) == MOMENT
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", "yesterday", None, True, [], {}, 1e300, -1e300, "9" * 40, "0001-01-01T00:00:00+14:00"],
-)
-def test_times_that_are_none_give_way_to_the_arrival(value: Any) -> None:
-    assert _event_time({"at": value}, [("at",)]) is None
 
 
 def test_the_arrival_is_the_time_of_an_event_without_one(bench: Bench) -> None:
@@ -122,14 +93,3 @@ def test_nothing_of_a_body_or_secret_is_logged(
     assert '"Rejected"' in text
     for secret in ("hunter2", "CurrentSecretKey", "PreviousSecret12", "sha256="):
         assert secret not in text
-
-
-def test_the_first_time_that_an_event_has_is_taken() -> None:
-    paths = [("timestamp",), ("ts",)]
-    first, second = "2026-11-23T20:48:23+00:00", "2026-11-23T20:48:24+00:00"
-    assert _event_time({"ts": second}, paths) == datetime.fromisoformat(second)
-    assert _event_time({"timestamp": "soon", "ts": second}, paths) == datetime.fromisoformat(second)
-    both = _event_time({"timestamp": first, "ts": second}, paths)
-    assert both == datetime.fromisoformat(first)
-    assert _event_time({"ts": None}, paths) is None
-    assert _event_time({"ts": second}, ()) is None

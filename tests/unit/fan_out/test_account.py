@@ -112,7 +112,7 @@ def test_an_element_that_is_lost_is_not_acknowledged(
     body = orjson.dumps({"data": {"events": elements}})
     headers = {"content-type": "application/json"}
     data = encode_envelope(Envelope("r-1", NOW_MS, "okta", "192.0.2.1", body, "", headers))
-    losing_from_each(pipeline.event.parsing._parse_element, monkeypatch)
+    losing_from_each(pipeline.event.parsing._read_json, monkeypatch)
     refuses(bench, [record(data)])
 
 

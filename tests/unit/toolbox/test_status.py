@@ -122,6 +122,7 @@ def test_rates_and_last_events_are_those_that_the_functions_wrote(
         "Ignored": 0,
         "IdReused": 1 / 3,
         "BodyReused": 0,
+        "TimeNotUnderstood": 0,
     }
     assert github.last_event == pytest.approx(now, abs=60)
     (feed,) = logs.feeds()

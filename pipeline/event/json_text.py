@@ -1,0 +1,109 @@
+"""Reads JSON as MozDef does: with Python's `json`, which takes more than the standard allows.
+
+Half a surrogate pair, `NaN` and numbers beyond a double are read by MozDef, and so they are here.
+What it cannot read is refused here: in its worker it would end the process.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from typing import Any
+
+import orjson
+
+from pipeline.errors import PipelineError
+from pipeline.event.elements import depth_of
+
+#: How deep an event may be nested. MozDef's worker parses a message, walks through it to choose its
+#: plugins and writes it again, each a call deeper for each level. Tried under Python's limit of
+#: 1,000: 979 levels pass, and with more the worker ends.
+DEEPEST = 900
+#: Python's limit of the digits of a whole number; MozDef's own Python (3.6) has none.
+_MOST_DIGITS = 4_000
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class NoJsonError(PipelineError):
+    """A text is no JSON."""
+
+
+class TooDeepError(PipelineError):
+    """A text is nested deeper than MozDef can read."""
+
+
+def read_json(text: bytes) -> tuple[bytes, Any]:
+    """Parse a JSON text.
+
+    Returns
+    -------
+    tuple[bytes, Any]
+        The text as UTF-8 without a byte order mark, and its value.
+
+    Raises
+    ------
+    NoJsonError, TooDeepError
+        When MozDef could not read it.
+    """
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        text, value = _read_otherwise(text, str(error))
+    # Each level has two brackets, and to count them costs less than to follow them.
+    if (
+        len(text) > 2 * DEEPEST
+        and text.count(b"[") + text.count(b"{") > DEEPEST
+        and depth_of(text) > DEEPEST
+    ):
+        raise _too_deep()
+    return text, value
+
+
+def as_utf8(text: bytes) -> bytes:
+    """Return a text without its byte order mark, from UTF-16 where that says so.
+
+    Raises
+    ------
+    NoJsonError
+        When it is not in the encoding that its mark names.
+    """
+    try:
+        if text.startswith(_UTF16):
+            return text.decode("utf-16").encode()
+    except ValueError as error:
+        raise NoJsonError(str(error)) from None
+    return text.removeprefix(codecs.BOM_UTF8)
+
+
+def _read_otherwise(text: bytes, why: str) -> tuple[bytes, Any]:
+    text = as_utf8(text)
+    try:
+        value = json.loads(text.decode(), parse_int=_whole_number)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:  # no JSON, no UTF-8
+        raise NoJsonError(why) from None
+    return text, value
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+def _too_deep() -> TooDeepError:
+    return TooDeepError(f"nested more than {DEEPEST} levels deep, which MozDef cannot read")
+
+
+def write_json(value: Any) -> bytes:
+    """Write a value as JSON. What orjson refuses (half a surrogate pair, depth) is ASCII then."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def printable_text(text: str) -> str:
+    """Return a text that can be written as UTF-8: half a surrogate pair becomes an escape."""
+    if text.isascii():
+        return text
+    return text.encode(errors="backslashreplace").decode()
