@@ -13,17 +13,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.keys import (
     LEDGER_PREFIX,
-    QUARANTINE_PREFIX,
     RAW_PREFIX,
-    REJECTED_PREFIX,
     hour_folder,
     object_name,
     source_folder,
 )
 from pipeline.archive.ledger import describe_outcome
 from pipeline.archive.lines import describe, describe_rejection
+from pipeline.archive.rejections import RejectionFolders
 from pipeline.event.events import Event, Outcome, Record, unsettled
-from pipeline.event.outcomes import QUARANTINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +39,7 @@ class ArchiveWriter:
     def __init__(self, s3: Bucket, bucket: str) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._rejections = RejectionFolders()
 
     def write_rejected(self, outcomes: Sequence[Outcome], deadline: Deadline) -> list[Outcome]:
         """Write rejected events, one object for each source, hour and prefix.
@@ -51,7 +50,8 @@ class ArchiveWriter:
             An unsettled outcome for each event that could not be written.
         """
         failed: list[Outcome] = []
-        for folder, group in _groups(outcomes, _folder_of_rejection, _place_of_outcome):
+        folder_of = self._rejections.of(outcomes)
+        for folder, group in _groups(outcomes, folder_of, _place_of_outcome):
             key = _key(folder, group[0].event)
             if not self._put(key, (describe_rejection(outcome) for outcome in group), deadline):
                 failed += [
@@ -122,11 +122,6 @@ def _place(event: Record | Event) -> tuple[int, str]:
 
 def _place_of_outcome(outcome: Outcome) -> tuple[int, str]:
     return _place(outcome.event)
-
-
-def _folder_of_rejection(outcome: Outcome) -> str:
-    prefix = QUARANTINE_PREFIX if outcome.reason in QUARANTINED else REJECTED_PREFIX
-    return _folder(prefix, outcome.event)
 
 
 def _folder_of_entry(outcome: Outcome) -> str:

@@ -42,6 +42,56 @@ THROTTLING_ERRORS = frozenset(
         "ThrottlingException",
     }
 )
+#: What GetParameter ends with where one parameter is at fault, and none of the others: SSM API
+#: reference, GetParameter; "Common Errors"; what KMS says of a value's key (KMS API reference,
+#: Decrypt, less what passes), which SSM hands on under this name or as one of its own.
+PARAMETER_ERRORS = frozenset(
+    {
+        "ParameterNotFound",
+        "ParameterVersionNotFound",
+        "InvalidKeyId",
+        "AccessDeniedException",
+        "AccessDenied",
+        "ValidationException",
+        "DisabledException",
+        "IncorrectKeyException",
+        "InvalidCiphertextException",
+        "InvalidGrantTokenException",
+        "InvalidKeyUsageException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "KMSOptInRequired",
+        "NotFoundException",
+    }
+)
+#: What SendMessageBatch ends with where one queue is at fault: gone, forbidden, or its key is. SQS
+#: API reference, SendMessageBatch, in the spelling of the JSON protocol and in that of the query
+#: protocol, which SQS still puts into a header; "Common Errors".
+QUEUE_ERRORS = frozenset(
+    {
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidAddress",
+        "AccessDenied",
+        "AccessDeniedException",
+        "UnsupportedOperation",
+        "AWS.SimpleQueueService.UnsupportedOperation",
+        "KmsAccessDenied",
+        "KMS.AccessDeniedException",
+        "KmsDisabled",
+        "KMS.DisabledException",
+        "KmsInvalidKeyUsage",
+        "KMS.InvalidKeyUsageException",
+        "KmsInvalidState",
+        "KMS.InvalidStateException",
+        "KmsNotFound",
+        "KMS.NotFoundException",
+        "KmsOptInRequired",
+        "KMS.OptInRequired",
+    }
+)
 #: Kinesis API reference, PutRecords: what another try will not mend.
 LASTING_STREAM_ERRORS = frozenset(
     {

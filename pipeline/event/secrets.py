@@ -17,3 +17,10 @@ SecretsOf = Callable[["CompiledSource"], Iterable[Sequence[bytes]]]
 
 class SecretError(PipelineError):
     """A secret cannot be read. Never a reason to let someone in, nor to turn someone away."""
+
+
+class SecretUnavailableError(SecretError):
+    """It is this one source's fault, and lasts until someone mends it: missing, forbidden, wrong.
+
+    Nothing is gained by asking again for each event, and no other source may wait for it.
+    """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.outcomes import Reason
-from pipeline.event.secrets import SecretError
+from pipeline.event.secrets import SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
 
     Raises
     ------
-    SecretError
+    SecretUnavailableError
         When it is not in the form that the source names, or leaves an empty key.
     """
     secret = secret.strip()
@@ -42,11 +42,11 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
             # Some senders leave the padding out, and their own libraries take it so.
             key = base64.b64decode(key + b"=" * (-len(key) % 4), validate=True)
         except binascii.Error:
-            raise SecretError(
+            raise SecretUnavailableError(
                 "the signing secret is not base64; write it as the sender shows it"
             ) from None
     if not key:
-        raise SecretError("the signing secret is empty; write it as the sender shows it")
+        raise SecretUnavailableError("the signing secret is empty; write it as the sender shows it")
     return key
 
 
@@ -67,7 +67,7 @@ def sign(
 
     Raises
     ------
-    SecretError
+    SecretUnavailableError
         When no key can be made from the secret.
     """
     headers = headers or {}
@@ -79,13 +79,16 @@ def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
     """Check the signature of an event; a source without one was checked at the door.
 
     Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
-    stale.
+    stale. Where the source's own secret is at fault, the event is set aside and others go on; where
+    Parameter Store is, every source waits.
     """
     source, envelope = event.source, event.envelope
     try:
         fault = find_fault(
             source, secrets_of(source), envelope.headers, envelope.body, envelope.arrived_ms
         )
+    except SecretUnavailableError as error:
+        return rejected(event, Reason.SECRET_UNAVAILABLE, str(error))
     except SecretError as error:
         return unsettled(event, str(error))
     return rejected(event, *fault) if fault else None
@@ -114,8 +117,10 @@ def find_fault(
 
     Raises
     ------
+    SecretUnavailableError
+        When there is no secret for this source, or it makes no key.
     SecretError
-        When no secret can be read, or it makes no key: nothing is decided.
+        When none can be read now: nothing is decided.
     """
     settings = source.signature
     if settings is None:
@@ -126,12 +131,12 @@ def find_fault(
     if not given:
         wanted = f"that starts with {settings.prefix}" if settings.prefix else "in it"
         return Reason.BAD_SIGNATURE, f"header {settings.header} has no signature {wanted}"
-    broken: SecretError | None = None
+    broken: SecretUnavailableError | None = None
     for known in secrets:
         try:
             keys = [signing_key(settings, secret) for secret in known]
-        except SecretError as error:
-            broken = SecretError(f"source {source.name}: {error}")
+        except SecretUnavailableError as error:
+            broken = SecretUnavailableError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
         broken = None
         if _matches(settings, keys, body, headers, given):

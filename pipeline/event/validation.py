@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastjsonschema import JsonSchemaValueException
 
+from pipeline.event.compiled_source import SchemaUnavailableError
 from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.outcomes import Reason
 
@@ -17,7 +18,10 @@ def validate(event: Event) -> Outcome | None:
             Reason.SCHEMA_VIOLATION,
             f"event type {event.event_type[:60]!r} is unknown to {source.name} (unknown_types)",
         )
-    validator = source.validator(event.event_type)
+    try:
+        validator = source.validator(event.event_type)
+    except SchemaUnavailableError as error:
+        return rejected(event, Reason.SCHEMA_UNAVAILABLE, str(error))
     if validator is None:
         return None
     try:

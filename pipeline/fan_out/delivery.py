@@ -12,6 +12,7 @@ from pipeline.aws.limits import (
     MESSAGE_ERRORS,
     MESSAGE_TOO_LONG,
     MESSAGES_PER_BATCH,
+    QUEUE_ERRORS,
 )
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.outcomes import Reason
@@ -40,7 +41,8 @@ class SqsDelivery:
         tuple[list[Event], list[Outcome]]
             What SQS took, and the outcomes of the rest.
         """
-        work = _Work(list(pack(events)))
+        work = _Work()
+        work.waiting = list(pack(self._with_a_queue(events, work)))
         for _ in deadline.attempts():
             batches, work.waiting = work.waiting, []
             calls = [self._call(batch) for batch in batches]
@@ -52,6 +54,13 @@ class SqsDelivery:
         return work.taken, work.outcomes + [
             unsettled(event, work.explanation) for batch in work.waiting for event in batch
         ]
+
+    def _with_a_queue(self, events: Sequence[Event], work: _Work) -> list[Event]:
+        """Take those apart whose queue the function was not told of: a stack in between."""
+        for event in events:
+            if event.queue not in self._queue_urls:
+                work.outcomes.append(_without_queue(event, "the function knows no URL of it"))
+        return [event for event in events if event.queue in self._queue_urls]
 
     def _call(self, batch: Sequence[Event]) -> dict[str, Any]:
         return {
@@ -67,7 +76,7 @@ class SqsDelivery:
 class _Work:
     """Batches on their way: what was taken, what was refused, and what is tried again."""
 
-    waiting: list[list[Event]]
+    waiting: list[list[Event]] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     explanation: str = "SQS did not take it"
@@ -83,7 +92,10 @@ class _Work:
 
     def _settle_error(self, batch: list[Event], error: ClientError) -> None:
         code = str(error.response.get("Error", {}).get("Code", ""))
-        if code not in MESSAGE_ERRORS:
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in QUEUE_ERRORS and status < 500:
+            self.outcomes += [_without_queue(event, code) for event in batch]
+        elif code not in MESSAGE_ERRORS:
             self._again(batch, f"SQS: {code}")
         elif len(batch) == 1:
             self.outcomes.append(_refused(batch[0], str(error)))
@@ -99,6 +111,8 @@ class _Work:
             entry = failed.get(str(number))
             if str(number) in taken:
                 self.taken.append(event)
+            elif entry is not None and entry.get("Code") in QUEUE_ERRORS:
+                self.outcomes.append(_without_queue(event, str(entry["Code"])))
             elif entry is not None and entry.get("SenderFault"):
                 self.outcomes.append(_refused(event, _explain(entry)))
             else:
@@ -135,6 +149,15 @@ def pack(events: Sequence[Event]) -> Iterator[list[Event]]:
             batch.append(event)
             size += length
         yield batch
+
+
+def _without_queue(event: Event, code: str) -> Outcome:
+    return rejected(
+        event,
+        Reason.QUEUE_UNAVAILABLE,
+        f"queue {event.queue}: {code}; see that it exists, that the function's role may send to it "
+        "and that its key is enabled",
+    )
 
 
 def _refused(event: Event, explanation: str) -> Outcome:

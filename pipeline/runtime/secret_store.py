@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pipeline.event.secrets import SecretError
+from botocore.exceptions import ClientError
+
+from pipeline.aws.limits import PARAMETER_ERRORS
+from pipeline.event.secrets import SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +22,9 @@ MAX_AGE_SECONDS = 300.0
 REFRESH_AFTER_SECONDS = 15.0
 #: While SSM fails, a batch of many events must not ask it once for each of them.
 FAILURE_SECONDS = 1.0
+#: What one parameter lacks is mended by a person: asking for it each second would not help, and a
+#: stranger could have it asked for. What was mended is noticed after so long.
+UNAVAILABLE_SECONDS = 15.0
 
 
 class SecretStore:
@@ -58,8 +64,11 @@ class SecretStore:
 
         Raises
         ------
+        SecretUnavailableError
+            When the parameter is missing, forbidden, not to be decrypted, or empty. SSM is asked
+            for it four times a minute at most.
         SecretError
-            When SSM does not answer, the parameter is missing, or it is empty.
+            When SSM does not answer.
         """
         name = f"/{self._project}/{source}/{self._stage}/{kind}"
         known = self._cache.get(name)
@@ -68,7 +77,7 @@ class SecretStore:
             if age < (REFRESH_AFTER_SECONDS if refresh else MAX_AGE_SECONDS):
                 return known[1]
         failure = self._failures.get(name)
-        if failure is not None and self._clock() - failure[0] < FAILURE_SECONDS:
+        if failure is not None and self._clock() - failure[0] < _serves(failure[1]):
             raise failure[1]
         try:
             values = self._read(name)
@@ -93,13 +102,29 @@ class SecretStore:
         try:
             answer = self._ssm.get_parameter(Name=name, WithDecryption=True)
         except Exception as error:
-            # Whatever botocore raises, the answer is the same: nothing can be decided now.
-            raise SecretError(
-                f"parameter {name}: cannot be read ({type(error).__name__}); see that it exists "
-                "and that the function's role may read and decrypt it"
-            ) from error
+            # Whatever else botocore raises, the answer is the same: nothing can be decided now.
+            raise _trouble(name, error) from error
         lines = [line.strip() for line in str(answer["Parameter"]["Value"]).splitlines()]
         values = tuple(line.encode() for line in lines if line)[:2]
         if not values:
-            raise SecretError(f"parameter {name}: is empty; write the secret into it")
+            raise SecretUnavailableError(f"parameter {name}: is empty; write the secret into it")
         return values
+
+
+def _serves(error: SecretError) -> float:
+    return UNAVAILABLE_SECONDS if isinstance(error, SecretUnavailableError) else FAILURE_SECONDS
+
+
+def _trouble(name: str, error: Exception) -> SecretError:
+    if not isinstance(error, ClientError):
+        return SecretError(f"parameter {name}: cannot be read ({type(error).__name__})")
+    code = str(error.response["Error"]["Code"])
+    lasting = (
+        code in PARAMETER_ERRORS and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500
+    )
+    if not lasting:
+        return SecretError(f"parameter {name}: cannot be read ({code})")
+    return SecretUnavailableError(
+        f"parameter {name}: cannot be read ({code}); see that it exists and that the function's "
+        "role may read and decrypt it"
+    )

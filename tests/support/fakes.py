@@ -44,9 +44,13 @@ class FakeSsm(Faulty):
     def __init__(self, parameters: dict[str, str] | None = None) -> None:
         super().__init__()
         self.parameters = parameters if parameters is not None else {}
+        #: By a parameter's name, what asking for it ends with.
+        self.refusals: dict[str, Exception] = {}
 
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> dict[str, Any]:
         self._call()
+        if Name in self.refusals:
+            raise self.refusals[Name]
         assert WithDecryption, "a SecureString comes back encrypted without it"
         if Name not in self.parameters:
             raise client_error("ParameterNotFound", "GetParameter")
@@ -150,6 +154,8 @@ class FakeSqs(Faulty):
         self.batch_sizes: list[int] = []
         #: Given the message, an error code and whether it is the sender's fault; else None.
         self.fail_entry: Any = lambda _body: None
+        #: By a queue's URL, what a call for it ends with.
+        self.refusals: dict[str, Exception] = {}
         #: Given the message, whether the answer does not have it at all: it was not taken.
         self.leave_out: Any = lambda _body: False
 
@@ -158,6 +164,8 @@ class FakeSqs(Faulty):
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
         self._call()
+        if QueueUrl in self.refusals:
+            raise self.refusals[QueueUrl]
         assert 0 < len(Entries) <= 10, "TooManyEntriesInBatchRequest"
         assert len({entry["Id"] for entry in Entries}) == len(Entries), "ids must be distinct"
         assert all(_ENTRY_ID.fullmatch(entry["Id"]) for entry in Entries), "InvalidBatchEntryId"

@@ -11,7 +11,7 @@ import orjson
 
 from pipeline.archive.keys import ArchiveKind
 from pipeline.event.fields import compile_path
-from pipeline.event.outcomes import QUARANTINED, Reason
+from pipeline.event.outcomes import QUARANTINED, UNVERIFIED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
@@ -90,7 +90,9 @@ def _kinds(wishes: Wishes) -> frozenset[ArchiveKind]:
     if wishes.missing or wishes.ids or wishes.ids_file:
         return frozenset({ArchiveKind.RAW})
     if wishes.reasons:
-        quarantined = {ArchiveKind.QUARANTINE for one in wishes.reasons if one in QUARANTINED}
+        # What could not be verified lies in both, once there was much of it.
+        kept_apart = QUARANTINED | UNVERIFIED
+        quarantined = {ArchiveKind.QUARANTINE for one in wishes.reasons if one in kept_apart}
         rejected = {ArchiveKind.REJECTED for one in wishes.reasons if one not in QUARANTINED}
         return frozenset(quarantined | rejected)
     return frozenset({ArchiveKind.REJECTED, ArchiveKind.FAILED})

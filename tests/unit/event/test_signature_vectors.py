@@ -195,7 +195,7 @@ def test_an_empty_secret_settles_nothing(catalog: Catalog, name: str, parameter:
         ssm = FakeSsm({f"/P/{name}/dev/{source.secret_kind}": parameter})
         outcome = verify(event, SecretStore(ssm, "P", "dev").of)
         assert outcome is not None
-        assert outcome.kind is OutcomeKind.UNSETTLED
+        assert outcome.reason is Reason.SECRET_UNAVAILABLE
     for given in (parameter.encode(), parameter.strip().encode()):
         with pytest.raises(SecretError):
             signing_key(settings, given)

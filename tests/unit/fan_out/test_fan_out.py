@@ -309,7 +309,7 @@ def test_a_secret_that_cannot_be_read_is_no_rejection(bench: Bench) -> None:
 def test_an_empty_secret_is_no_secret(bench: Bench) -> None:
     bench.ssm.parameters["/P/github/dev/signing_secret"] = "\n \n"
     settlement = bench.run(record(github({}, event="x", secret="")))
-    assert tally(settlement.outcomes) == {"unsettled": 1}
+    assert tally(settlement.outcomes) == {"secret_unavailable": 1}
 
 
 def test_a_bug_meets_one_event_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

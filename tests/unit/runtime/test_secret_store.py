@@ -106,7 +106,7 @@ def test_an_old_value_does_not_outlive_its_time_because_ssm_is_down(
     read(store)
     ssm.broken = client_error("ThrottlingException")
     clock.advance(MAX_AGE_SECONDS)
-    with pytest.raises(SecretError, match="ClientError"):
+    with pytest.raises(SecretError, match="ThrottlingException"):
         read(store)
 
 
