@@ -2,6 +2,9 @@
 
     <prefix>source=<source>/dt=YYYY-MM-DD/hr=HH/<shard>-<first sequence number>.jsonl.gz
 
+Where one record of the stream fills more than an object, the later ones are called
+`<shard>-<sequence number>.part2.jsonl.gz` and so on, which sorts after the first.
+
 The ledger's keys have no source; days and hours are in UTC. An event source mapping chooses the
 keys of its failure records itself (AWS Lambda Developer Guide, retaining discarded records in
 S3); they end in `/YYYY/MM/DD/<name>`.
@@ -37,7 +40,9 @@ SOURCE, DAY, HOUR = "source", "dt", "hr"
 _PARTITION = re.compile(rf"/{SOURCE}=([^/]*)/({DAY}=\d{{4}}-\d{{2}}-\d{{2}}/{HOUR}=\d{{2}}/)")
 _DAY_WRITTEN = re.compile(r"/(\d{4})/(\d{2})/(\d{2})/[^/]*$")
 _SHARD = re.compile(r"/(shardId-[A-Za-z0-9]+)[-/]")
-_NAME = re.compile(r"(?P<shard>shardId-[A-Za-z0-9]+)-(?P<sequence>\d{1,128})\.jsonl\.gz")
+_NAME = re.compile(
+    r"(?P<shard>shardId-[A-Za-z0-9]+)-(?P<sequence>\d{1,128})(?:\.part\d{1,4})?\.jsonl\.gz"
+)
 
 
 class ArchiveKind(StrEnum):
@@ -127,9 +132,16 @@ def hour_folders(start: datetime, end: datetime) -> Iterator[str]:
         hour += timedelta(hours=1)
 
 
-def object_name(shard_id: str, sequence_number: str) -> str:
-    """Return the name of the object whose first event is the one at this place."""
-    return f"{shard_id}-{sequence_number}.jsonl.gz"
+def object_name(shard_id: str, sequence_number: str, part: int = 0) -> str:
+    """Return the name of the object whose first event is the one at this place.
+
+    Parameters
+    ----------
+    part : int
+        How many objects begin within the same record before it.
+    """
+    later = f".part{part + 1}" if part else ""
+    return f"{shard_id}-{sequence_number}{later}.jsonl.gz"
 
 
 def partition_of(key: str) -> Partition | None:

@@ -10,7 +10,7 @@ import orjson
 from pipeline.archive.failures import read_failure
 from pipeline.archive.keys import ArchiveKind, kind_of
 from pipeline.archive.line_fields import LineError
-from pipeline.archive.lines import ArchivedEvent, read_line
+from pipeline.archive.lines import ArchivedEvent, LineReader
 from pipeline.archive.objects import ObjectGoneError, ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 
@@ -75,13 +75,20 @@ def _items(kind: ArchiveKind, chunks: Iterable[bytes], skip: int) -> Iterator[It
             if number > skip:
                 yield number, Unreadable(str(found)) if isinstance(found, LineError) else found
         return
+    lines = LineReader(kind)
     for number, text in split_lines(unpack(chunks)):
-        if number <= skip or text == b"":
+        if text == b"":
+            continue
+        if number <= skip:
+            lines.skip(text or b"")
             continue
         if text is None:
             yield number, Unreadable("the line is too long")
             continue
         try:
-            yield number, read_line(kind, text)
+            event = lines.read(text)
         except LineError as error:
             yield number, Unreadable(str(error))
+            continue
+        if event is not None:
+            yield number, event

@@ -5,17 +5,16 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from pipeline.archive.limits import LARGEST_OBJECT, LONGEST_LINE
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PIECE_BYTES = 1024 * 1024
-LONGEST_LINE = 16 * 1024 * 1024
-#: Deflate packs 1,032 to 1 at best. The archiver's objects unpack to some megabytes, and text
+#: Beyond what the archive's writers put into an object. Deflate packs 1,032 to 1 at best, and text
 #: that is not made to be a bomb packs far worse than this.
 LARGEST_RATIO = 400
-UNCHECKED_BYTES = 64 * 1024 * 1024
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -50,7 +49,7 @@ def unpack(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 inflater = zlib.decompressobj(_GZIP)
             piece = _inflate(inflater, data)
             given += len(piece)
-            if given > max(UNCHECKED_BYTES, LARGEST_RATIO * taken):
+            if given > max(LARGEST_OBJECT, LARGEST_RATIO * taken):
                 raise UnpackError(
                     f"unpacks to more than {LARGEST_RATIO} times its size; the rest is not read"
                 )

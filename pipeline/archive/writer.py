@@ -5,7 +5,7 @@ Keys follow from the records, so a batch that is tried again overwrites its own 
 
 from __future__ import annotations
 
-import gzip
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -19,18 +19,21 @@ from pipeline.archive.keys import (
     source_folder,
 )
 from pipeline.archive.ledger import describe_outcome
-from pipeline.archive.lines import describe, describe_rejection
+from pipeline.archive.lines import describe, describe_rejection, describe_request
+from pipeline.archive.packing import pack
 from pipeline.archive.rejections import RejectionFolders
+from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcome, Record, unsettled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from pipeline.archive.packing import Lines
     from pipeline.aws.seams import Bucket
     from pipeline.runtime.deadline import Deadline
 
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Record | Event | Outcome)
 
 
 class ArchiveWriter:
@@ -42,7 +45,9 @@ class ArchiveWriter:
         self._rejections = RejectionFolders()
 
     def write_rejected(self, outcomes: Sequence[Outcome], deadline: Deadline) -> list[Outcome]:
-        """Write rejected events, one object for each source, hour and prefix.
+        """Write rejected events, into objects of one source, hour and prefix each.
+
+        Where several events came in one request, the request is there once, and then its events.
 
         Returns
         -------
@@ -51,17 +56,16 @@ class ArchiveWriter:
         """
         failed: list[Outcome] = []
         folder_of = self._rejections.of(outcomes)
-        for folder, group in _groups(outcomes, folder_of, _place_of_outcome):
-            key = _key(folder, group[0].event)
-            if not self._put(key, (describe_rejection(outcome) for outcome in group), deadline):
+        for folder, group in _groups(outcomes, folder_of, _place_of_rejection):
+            for key, left_out in self._put(folder, group, _RejectionLines(), deadline):
                 failed += [
                     unsettled(outcome.event, f"{key}: the archive could not be written")
-                    for outcome in group
+                    for outcome in left_out
                 ]
         return failed
 
     def write_raw(self, events: Sequence[Record | Event], deadline: Deadline) -> bool:
-        """Write all of a batch as it came, one object for each source and hour.
+        """Write all of a batch as it came, into objects of one source and hour each.
 
         Returns
         -------
@@ -69,9 +73,10 @@ class ArchiveWriter:
             Whether all of it was written.
         """
         groups = _groups(events, lambda event: _folder(RAW_PREFIX, event), _place)
-        return all(
-            self._put(_key(folder, group[0]), map(describe, group), deadline)
+        return not any(
+            left_out
             for folder, group in groups
+            for _, left_out in self._put(folder, group, _line_of_event, deadline)
         )
 
     def write_ledger(self, outcomes: Sequence[Outcome], deadline: Deadline) -> bool:
@@ -83,15 +88,26 @@ class ArchiveWriter:
             Whether all of it was written.
         """
         groups = _groups(outcomes, _folder_of_entry, _place_of_outcome)
-        return all(
-            self._put(_key(folder, group[0].event), map(describe_outcome, group), deadline)
+        return not any(
+            left_out
             for folder, group in groups
+            for _, left_out in self._put(folder, group, _line_of_entry, deadline)
         )
 
-    def _put(self, key: str, lines: Iterable[dict[str, Any]], deadline: Deadline) -> bool:
-        text = b"".join(orjson.dumps(line) + b"\n" for line in lines)
-        # No time of writing inside: the same lines give the same bytes.
-        content = gzip.compress(text, compresslevel=6, mtime=0)
+    def _put(
+        self, folder: str, items: Sequence[T], lines_of: Lines[T], deadline: Deadline
+    ) -> Iterator[tuple[str, list[T]]]:
+        """Write items; return each object's key, and what of its items could not be written."""
+        names: Counter[tuple[str, str]] = Counter()
+        for packed in pack(items, lines_of):
+            first = _event_of(packed.items[0])
+            place = (first.shard_id, first.sequence_number)
+            key = folder + object_name(*place, part=names[place])
+            names[place] += 1
+            written = self._put_object(key, packed.content(), deadline)
+            yield key, [] if written else packed.items
+
+    def _put_object(self, key: str, content: bytes, deadline: Deadline) -> bool:
         for _ in deadline.attempts():
             try:
                 self._s3.put_object(
@@ -103,17 +119,47 @@ class ArchiveWriter:
         return False
 
 
+class _RejectionLines:
+    """Lines of rejected events; the first of a request, and of an object, has its request's."""
+
+    def __init__(self) -> None:
+        self._request = ""
+
+    def __call__(self, outcome: Outcome, *, begins: bool) -> list[bytes]:
+        event, lines = outcome.event, [_dump(describe_rejection(outcome))]
+        if not event.elements:
+            return lines
+        assert isinstance(event, Event)  # noqa: S101 - a record that is no event has no elements
+        request = EventId.parse(event.id).request
+        if begins or request != self._request:
+            lines.insert(0, _dump(describe_request(event)))
+        self._request = request
+        return lines
+
+
+def _line_of_event(event: Record | Event, *, begins: bool) -> list[bytes]:  # noqa: ARG001
+    return [_dump(describe(event))]
+
+
+def _line_of_entry(outcome: Outcome, *, begins: bool) -> list[bytes]:  # noqa: ARG001
+    return [_dump(describe_outcome(outcome))]
+
+
+def _dump(line: dict[str, Any]) -> bytes:
+    return orjson.dumps(line)
+
+
+def _event_of(item: Record | Event | Outcome) -> Record | Event:
+    return item.event if isinstance(item, Outcome) else item
+
+
 def _groups(
-    items: Iterable[T], folder: Callable[[T], str], place: Callable[[T], tuple[int, str]]
+    items: Iterable[T], folder: Callable[[T], str], place: Callable[[T], tuple[Any, ...]]
 ) -> list[tuple[str, list[T]]]:
     groups: dict[str, list[T]] = {}
     for item in sorted(items, key=place):
         groups.setdefault(folder(item), []).append(item)
     return list(groups.items())
-
-
-def _key(folder: str, first: Record | Event) -> str:
-    return folder + object_name(first.shard_id, first.sequence_number)
 
 
 def _place(event: Record | Event) -> tuple[int, str]:
@@ -122,6 +168,15 @@ def _place(event: Record | Event) -> tuple[int, str]:
 
 def _place_of_outcome(outcome: Outcome) -> tuple[int, str]:
     return _place(outcome.event)
+
+
+def _place_of_rejection(outcome: Outcome) -> tuple[int, str, int]:
+    event = outcome.event
+    found = EventId.parse(event.id) if event.elements else None
+    if found is None or found.element is None:
+        return int(event.sequence_number), event.id, 0
+    # The elements of a request one after the other, in their order.
+    return int(event.sequence_number), found.request, found.element
 
 
 def _folder_of_entry(outcome: Outcome) -> str:

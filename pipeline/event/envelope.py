@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
 from pipeline.errors import PipelineError
+from pipeline.event.ranges import are_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,8 @@ class Envelope:
         Whether the replay wants duplicates delivered.
     replays : int
         How often it was replayed.
+    only : str
+        Which of its events the replay wants, as ranges of their numbers; empty for all.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Envelope:
     replay: str = ""
     force: bool = False
     replays: int = 0
+    only: str = ""
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
@@ -81,6 +85,8 @@ def encode_envelope(envelope: Envelope) -> bytes:
         fields["force"] = "1"
     if envelope.replays:
         fields["replays"] = str(envelope.replays)
+    if envelope.only:
+        fields["only"] = envelope.only
     line = "&".join([f"{_quote_name(name)}={_quote(value)}" for name, value in fields.items()])
     padding = " " * (-(len(line) + 1) % 3)
     return f"{line}{padding}\n".encode("ascii") + envelope.body
@@ -150,6 +156,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _ranges(text: str) -> str:
+    if text and not are_ranges(text):
+        raise EnvelopeError("only is no list of numbers and ranges")
+    return text
+
+
 def _from_fields(fields: dict[str, str], body: bytes) -> Envelope:
     if fields.get("v") != VERSION:
         raise EnvelopeError(f"envelope version {fields.get('v', 'missing')!r:.20}, expected '1'")
@@ -171,4 +183,5 @@ def _from_fields(fields: dict[str, str], body: bytes) -> Envelope:
         replay=fields.get("replay", ""),
         force=fields.get("force") == "1",
         replays=_count(fields.get("replays", "0")),
+        only=_ranges(fields.get("only", "")),
     )

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from pipeline.archive.lines import ArchivedEvent
     from pipeline.event.compiled_source import Catalog
-    from pipeline.event.envelope import Envelope
 
 
 @dataclass(frozen=True)
@@ -61,18 +60,19 @@ class EventTypes:
             return set()
         if rule.header is not None:
             return {event.envelope.headers.get(rule.header, "")}
-        return set() if rule.path is None else _in_body(event.envelope, rule, rule.path)
+        return set() if rule.path is None else _in_body(event, rule, rule.path)
 
 
-def _in_body(envelope: Envelope, rule: TypeRule, path: FieldPath) -> set[str]:
-    body = envelope.body
-    if rule.form_field and not body.lstrip().startswith((b"{", b"[")):
+def _in_body(event: ArchivedEvent, rule: TypeRule, path: FieldPath) -> set[str]:
+    body = event.body
+    if not event.numbers and rule.form_field and not body.lstrip().startswith((b"{", b"[")):
         values = parse_qs(body.decode(errors="replace")).get(rule.form_field, [""])
         body = values[0].encode()
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return set()
-    parts = document if rule.split is None else find(document, rule.split)
-    elements = parts if rule.split is not None and isinstance(parts, list) else [parts]
+    taken_apart = rule.split is None or bool(event.numbers)
+    parts = document if rule.split is None or taken_apart else find(document, rule.split)
+    elements = parts if not taken_apart and isinstance(parts, list) else [parts]
     return {as_text(find(element, path)) for element in elements}

@@ -52,5 +52,5 @@ def event_document(event: ArchivedEvent, line: int, most: int | None) -> dict[st
         "replays": envelope.replays,
         # A header can hold what authenticates its sender.
         "headers": sorted(envelope.headers),
-        "body": body_text(envelope.body, most),
+        "body": body_text(event.body, most),
     }

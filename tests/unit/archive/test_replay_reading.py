@@ -160,7 +160,7 @@ def test_members_and_padding_are_one_text() -> None:
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpacking, "UNCHECKED_BYTES", 1_000_000)
+    monkeypatch.setattr(unpacking, "LARGEST_OBJECT", 1_000_000)
     bomb = gzip.compress(b"\0" * 30_000_000, 9)
     given: list[int] = []
     with pytest.raises(UnpackError, match="400 times"):
