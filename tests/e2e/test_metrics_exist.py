@@ -12,9 +12,12 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from local.accounts import metric_lines
 from settings.source.loader import available_sources, load_source
 from tests.e2e.conftest import COMMAND, HANGS, ROOT, Running
+from tests.e2e.test_identity import send
 from tests.e2e.test_local_pipeline import command, post
 from tests.support.command import run_here
 from tests.support.watched import Named, in_alarms, in_dashboards
@@ -54,12 +57,25 @@ def send_samples(where: Endpoints) -> None:
             post(where, source, request.body, request.headers, request.method)
 
 
+def send_odd_ones(where: Endpoints) -> None:
+    """Send an id with two bodies, a body with two ids, and a time that is none."""
+    for delivery, body in (("d-1", b'{"n":1}'), ("d-1", b'{"n":2}'), ("d-2", b'{"n":2}')):
+        send(where, "github", body, X_GitHub_Event="x", X_GitHub_Delivery=f"odd-{delivery}")
+    document = next(
+        orjson.loads(sample.body)
+        for sample in load_samples(load_source(available_sources()["stripe"]))
+        if sample.settings.expect.outcome == "delivered"
+    )
+    send(where, "stripe", orjson.dumps({**document, "id": "evt_odd", "created": 7}))
+
+
 def test_each_metric_that_is_named_is_written(
     running: Running, where: Endpoints, routed: Path
 ) -> None:
     send_samples(where)
     words = ("github", "--count", "6", "--duplicate-every", "3", "--corrupt-every", "5")
     command("send", *words, "--state", str(running.state))
+    send_odd_ones(where)
     running.settle()
     emitted = written(running)
     (template,) = (routed / "cdk.out").glob("*.template.json")
@@ -70,17 +86,20 @@ def test_each_metric_that_is_named_is_written(
     assert {each.name for each in own} == {
         "Accepted",
         "Batches",
+        "BodyReused",
         "Delivered",
         "Denied",
         "DeniedByReason",
         "Duplicate",
         "Handshakes",
+        "IdReused",
         "Ignored",
         "Received",
         "RecordsCompared",
         "Rejected",
         "RejectedByReason",
         "ShardsNotCompared",
+        "TimeNotUnderstood",
         "UnmatchedRecords",
         "UnreadableLines",
         "UnsettledBatches",
