@@ -62,8 +62,8 @@ class Run:
     Parameters
     ----------
     cpu_seconds : float
-        How long a mutant's tests may compute beyond three times what all of the room's take:
-        judged by their own computing, a busy machine ends none of them.
+        How long a mutant's tests may compute beyond three times what they take without it: judged
+        by their own computing, a busy machine ends none of them.
     """
 
     plan: Plan
@@ -114,11 +114,17 @@ class Run:
             else:
                 yield mutant, *self._survivor(mutant, "no test runs it")
         works = [
-            partial(try_mutant, self.plan.project, room.tests, mutant, chosen)
+            partial(
+                try_mutant,
+                self.plan.project,
+                room.tests,
+                mutant,
+                chosen,
+                baseline.cpu_seconds_for(chosen) + self.cpu_seconds,
+            )
             for mutant, chosen in covered
         ]
-        children = Children(folder, self.jobs, 3 * baseline.cpu_seconds + self.cpu_seconds)
-        for number, result in children.each(works):
+        for number, result in Children(folder, self.jobs).each(works):
             mutant, chosen = covered[number]
             yield mutant, *self._outcome(mutant, result, len(chosen))
 

@@ -48,6 +48,10 @@ class Baseline:
             return self.seconds
         return {name: self.seconds[name] for name in found if name in self.seconds}
 
+    def cpu_seconds_for(self, chosen: dict[str, float]) -> float:
+        """Return what some of the tests may take: their share of what all took, three times."""
+        return 3 * self.cpu_seconds * sum(chosen.values()) / (sum(self.seconds.values()) or 1.0)
+
 
 def measure(project: Path, room: Room, folder: Path) -> Baseline:
     """Run a room's tests as the code is.

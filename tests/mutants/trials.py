@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+import math
 import os
 import resource
 import signal
@@ -159,13 +160,10 @@ class Children:
     ----------
     folder : Path
         Where they write what they have to say.
-    cpu_seconds : float
-        How long one may compute.
     """
 
     folder: Path
     jobs: int = 1
-    cpu_seconds: float = 3_600.0
     _running: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def each(self, works: Sequence[Callable[[], dict[str, Any]]]) -> Iterator[tuple[int, Result]]:
@@ -217,7 +215,6 @@ class Children:
             nothing = os.open(os.devnull, os.O_RDONLY)
             for target, source in ((0, nothing), (1, log), (2, log)):
                 os.dup2(source, target)
-            resource.setrlimit(resource.RLIMIT_CPU, (int(self.cpu_seconds),) * 2)
             resource.setrlimit(resource.RLIMIT_AS, (LARGEST_MEMORY,) * 2)
             said = work()
             (self.folder / f"{number}.json").write_text(json.dumps(said))
@@ -228,9 +225,20 @@ class Children:
 
 
 def try_mutant(
-    project: Path, tests: Sequence[str], mutant: Mutant, chosen: dict[str, float]
+    project: Path,
+    tests: Sequence[str],
+    mutant: Mutant,
+    chosen: dict[str, float],
+    cpu_seconds: float,
 ) -> dict[str, Any]:
-    """Run the chosen tests against a mutant: the work of a child."""
+    """Run the chosen tests against a mutant: the work of a child.
+
+    Parameters
+    ----------
+    cpu_seconds : float
+        How long it may compute: what goes on beyond that has no end.
+    """
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(cpu_seconds),) * 2)
     watcher = Watcher(chosen)
     with in_place_of(project / mutant.file, mutant.make):
         status = run_tests(project, tests, watcher)
