@@ -27,8 +27,8 @@ _MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
 class Sqs:
     """Amazon SQS."""
 
-    def __init__(self, account: Account) -> None:
-        self._service = JsonService(account, "sqs", "AmazonSQS", "1.0")
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "sqs", "AmazonSQS", "1.0", config)
 
     def send_message_batches(
         self, calls: Sequence[Mapping[str, Any]]
@@ -40,8 +40,8 @@ class Sqs:
 class DynamoDb:
     """Amazon DynamoDB."""
 
-    def __init__(self, account: Account) -> None:
-        self._service = JsonService(account, "dynamodb", "DynamoDB_20120810", "1.0")
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "dynamodb", "DynamoDB_20120810", "1.0", config)
 
     def batch_get_items(self, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | Failure]:
         """Make several BatchGetItem calls at once; an error is in the place of its answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections import deque
 from dataclasses import dataclass
 from functools import cache
@@ -18,17 +19,19 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from pipeline.aws.idle import IdleConnections, clocks
 from pipeline.aws.wire import RawResponse, ResponseReader, request_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: No answer of the calls that are made here comes near it; a peer must not fill the memory.
 LARGEST_ANSWER = 64 * 1024 * 1024
 #: More calls at once would only fill the socket buffers sooner.
 MAX_IN_FLIGHT = 8
-#: Seconds; of the calls that were in flight while another one was not answered in time.
-SHORT_READ_TIMEOUT = 0.2
+#: Seconds, for each call whose time was up while another one was waited for: what was answered is
+#: there by now.
+SHORT_READ_TIMEOUT = 0.025
 _NOT_ANSWERED = (ReadTimeoutError, EndpointConnectionError)
 _CHUNK = 256 * 1024
 
@@ -53,6 +56,15 @@ class ClientConfig:
 DEFAULT_CONFIG = ClientConfig()
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request that was written at some time, to no connection where that one was closed."""
+
+    request: bytes
+    connection: socket.socket | None
+    sent: float
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     # It reads the machine's certificates, which takes some 10 ms: once for all services.
@@ -60,9 +72,24 @@ def _tls() -> ssl.SSLContext:
 
 
 class Connections:
-    """Keeps connections to an endpoint open, and opens another when all are in use."""
+    """Keeps connections to an endpoint open, and opens another when all are in use.
 
-    def __init__(self, endpoint: str, config: ClientConfig = DEFAULT_CONFIG) -> None:
+    A connection that was idle for long is not used again. Where one that was kept turns out to be
+    dead, all that are kept are given up: whatever ended the one has likely ended the others, and to
+    find that out for each of them could cost a time-out each.
+
+    Parameters
+    ----------
+    clock : Callable[[], tuple[float, float]]
+        Seconds by two clocks; the one by which more time went by counts.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        config: ClientConfig = DEFAULT_CONFIG,
+        clock: Callable[[], tuple[float, float]] = clocks,
+    ) -> None:
         parts = urlsplit(endpoint)
         self.endpoint = endpoint
         self.host = parts.netloc
@@ -70,13 +97,13 @@ class Connections:
         self._address = (parts.hostname or "", parts.port or (443 if self._secure else 80))
         self._connect_timeout = config.connect_timeout
         self._read_timeout = config.read_timeout
-        self._idle: deque[socket.socket] = deque()
+        self._idle = IdleConnections(clock)
 
     def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> RawResponse:
         """Send a request and read its answer.
 
         A connection that was kept open may have been closed by the other side in the meantime;
-        then the request is sent once more, on another one.
+        then the request is sent once more, on a fresh one.
 
         Parameters
         ----------
@@ -107,12 +134,12 @@ class Connections:
             For each request its answer, or what went wrong with it, in their order.
         """
         answers: list[RawResponse | BotoCoreError] = []
-        in_flight: deque[tuple[socket.socket | None, bytes]] = deque()
+        in_flight: deque[_Call | BotoCoreError] = deque()
         trouble: BotoCoreError | None = None
 
         def finish() -> None:
             nonlocal trouble
-            answer = self._finish(*in_flight.popleft(), trouble)
+            answer = self._finish(in_flight.popleft(), trouble)
             if isinstance(answer, _NOT_ANSWERED):
                 trouble = answer
             answers.append(answer)
@@ -120,60 +147,71 @@ class Connections:
         for request in requests:
             if len(in_flight) == MAX_IN_FLIGHT:
                 finish()
-            if trouble is not None:
-                # Nobody answers: waiting again for each of many calls would use up the time.
-                while in_flight:
-                    finish()
-                answers.append(trouble)
-                continue
-            in_flight.append((self._begin(request), request))
+            # Where nobody answers, waiting again for each of many calls would use up the time.
+            call = trouble or self._begin(request)
+            if isinstance(call, BotoCoreError):
+                trouble = call
+            in_flight.append(call)
         while in_flight:
             finish()
         return answers
 
     def _send(self, request: bytes) -> RawResponse:
-        while True:
+        kept = self._take()
+        if kept is not None:
             try:
-                connection = self._idle.pop()
-            except IndexError:
-                return self._exchange(self._connect(), request)
-            try:
-                return self._exchange(connection, request)
+                return self._exchange(kept, request)
             except ConnectionClosedError:
-                # It may be one of many that the other side closed: try the next.
-                continue
+                pass  # All that were kept are given up: the next one is fresh.
+        return self._exchange(self._connect(), request)
 
-    def _begin(self, request: bytes) -> socket.socket | None:
-        """Write a request to a connection; None where that did not work."""
-        try:
-            connection = self._idle.pop() if self._idle else self._connect()
-        except (IndexError, BotoCoreError):
-            return None
-        try:
-            connection.sendall(request)
-        except OSError:
-            connection.close()
-            return None
+    def _take(self) -> socket.socket | None:
+        connection = self._idle.take()
+        if connection is not None and connection.gettimeout() != self._read_timeout:
+            connection.settimeout(self._read_timeout)
         return connection
 
-    def _finish(
-        self, connection: socket.socket | None, request: bytes, trouble: BotoCoreError | None
-    ) -> RawResponse | BotoCoreError:
-        """Read the answer; a request that no connection took is sent once more, by itself."""
+    def _give_up(self, connection: socket.socket) -> None:
+        """Close a connection that is dead, and with it all that are kept."""
+        connection.close()
+        self._idle.close()
+
+    def _begin(self, request: bytes) -> _Call | BotoCoreError:
+        """Write a request to a connection."""
         try:
-            if connection is None:
-                return trouble or self._send(request)
+            connection = self._take() or self._connect()
+        except BotoCoreError as error:
+            return error
+        try:
+            connection.sendall(request)
+        except TimeoutError as error:
+            self._give_up(connection)
+            return ReadTimeoutError(endpoint_url=self.endpoint, error=error)
+        except OSError:
+            self._give_up(connection)
+            return _Call(request, None, time.monotonic())
+        return _Call(request, connection, time.monotonic())
+
+    def _finish(
+        self, call: _Call | BotoCoreError, trouble: BotoCoreError | None
+    ) -> RawResponse | BotoCoreError:
+        """Read the answer; a request whose connection was closed is sent once more, by itself."""
+        if isinstance(call, BotoCoreError):
+            return call
+        try:
+            if call.connection is None:
+                return trouble or self._send(call.request)
+            left = call.sent + self._read_timeout - time.monotonic()
             try:
-                return self._read(connection, SHORT_READ_TIMEOUT if trouble else self._read_timeout)
+                return self._read(call.connection, max(left, SHORT_READ_TIMEOUT))
             except ConnectionClosedError:
-                return trouble or self._send(request)
+                return trouble or self._send(call.request)
         except BotoCoreError as error:
             return error
 
     def close(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        self._idle.close()
 
     def _connect(self) -> socket.socket:
         try:
@@ -190,10 +228,10 @@ class Connections:
         try:
             connection.sendall(request)
         except TimeoutError as error:
-            connection.close()
+            self._give_up(connection)
             raise ReadTimeoutError(endpoint_url=self.endpoint, error=error) from error
         except OSError as error:
-            connection.close()
+            self._give_up(connection)
             raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
         return self._read(connection, self._read_timeout)
 
@@ -208,13 +246,13 @@ class Connections:
                     raise ConnectionResetError("closed before the answer was complete")
                 reader.parser.feed_data(part)
         except TimeoutError as error:
-            connection.close()
+            self._give_up(connection)
             raise ReadTimeoutError(endpoint_url=self.endpoint, error=error) from error
         except (OSError, httptools.HttpParserError) as error:
-            connection.close()
+            self._give_up(connection)
             raise ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
         if reader.kept:
-            self._idle.append(connection)
+            self._idle.put(connection)
         else:
             connection.close()
         return RawResponse(reader.status, b"".join(reader.parts))

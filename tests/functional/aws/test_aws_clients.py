@@ -237,6 +237,55 @@ def test_a_silent_server_is_an_error() -> None:
         Connections(url, ClientConfig(read_timeout=0.1)).send("POST", "/", b"body", {})
 
 
+@contextmanager
+def forgetful_server(first: int) -> Iterator[str]:
+    """Answer one request on each of the first connections, and nothing more; later ones always.
+
+    This is what a thawed function finds: connections that look open, and have nobody behind them.
+    """
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+    held: list[socket.socket] = []
+
+    def answer_on(connection: socket.socket, times: int) -> None:
+        for _ in range(times):
+            if not connection.recv(65_536):
+                break
+            connection.sendall(answer(b"{}"))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            held.append(connection)
+            times = 1 if len(held) <= first else 1_000
+            threading.Thread(target=answer_on, args=(connection, times), daemon=True).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in held:
+            connection.close()
+        thread.join(300)
+
+
+def test_after_connections_vanished_one_time_out_is_followed_by_answers_alone() -> None:
+    with forgetful_server(8) as url:
+        account = Account("us-west-2", "test", "test", endpoint_url=url)
+        sqs = Sqs(account, ClientConfig(read_timeout=0.5))
+        calls = [{"QueueUrl": "u", "Entries": []}] * 8
+        assert sqs.send_message_batches(calls) == [{}] * 8
+        lost = sqs.send_message_batches(calls * 2)
+        assert [type(one) for one in lost] == [ReadTimeoutError] * 16
+        for _ in range(3):
+            assert sqs.send_message_batches(calls * 2) == [{}] * 16
+
+
 def test_nobody_there_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from botocore.exceptions import (
 
 from pipeline.aws import connections as module
 from pipeline.aws.connections import MAX_IN_FLIGHT, ClientConfig, Connections
+from pipeline.aws.idle import LONGEST_IDLE, clocks
 from pipeline.aws.wire import RawResponse, request_bytes
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -225,14 +227,142 @@ def test_calls_are_in_flight_together_and_answered_in_their_order(network: Netwo
     assert (len(network.opened), MAX_IN_FLIGHT) == (8, 8)
 
 
-def test_where_nobody_answers_no_further_call_is_made(network: Network) -> None:
-    network.default = FakeSocket(TimeoutError())
+class Clock:
+    """The time that passes where a peer is silent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def both(self) -> tuple[float, float]:
+        return self.now, self.now
+
+
+class VanishedSocket(FakeSocket):
+    """A peer that answered, and then is no longer there: no FIN, no RST, nothing."""
+
+    def __init__(self, clock: Clock, room: int = 1 << 30, answers: int = 1) -> None:
+        super().__init__()
+        self.clock, self.room, self.answers = clock, room, answers
+
+    def sendall(self, data: bytes) -> None:
+        if self.answers == 0 and len(data) > self.room:
+            self._wait()
+        super().sendall(data)
+
+    def recv(self, most: int) -> bytes:
+        if self.answers == 0:
+            self._wait()
+        self.answers -= 1
+        return super().recv(most)
+
+    def _wait(self) -> None:
+        self.clock.now += self.timeouts[-1]
+        raise TimeoutError
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def vanish(network: Network, clock: Clock, room: int = 1 << 30) -> Connections:
+    """A pool of eight connections that worked, and vanish now."""
+    network.waiting = [VanishedSocket(clock, room) for _ in range(MAX_IN_FLIGHT)]
+    connections = Connections("http://h", ClientConfig(read_timeout=5.0), clock.both)
+    answers = connections.send_each([REQUEST] * MAX_IN_FLIGHT)
+    assert all(isinstance(one, RawResponse) for one in answers)
+    assert len(network.opened) == MAX_IN_FLIGHT
+    return connections
+
+
+@pytest.mark.parametrize("room", [1 << 30, 0])
+def test_connections_that_vanished_cost_a_call_one_time_out_and_the_next_one_none(
+    network: Network, clock: Clock, room: int
+) -> None:
+    connections, began = vanish(network, clock, room), clock.now
+    with pytest.raises(ReadTimeoutError):
+        post(connections)
+    assert clock.now - began == 5.0
+    assert post(connections) == b"{}"
+    assert clock.now - began == 5.0, "not another of those that were kept"
+    assert all(one.closed for one in network.opened[:MAX_IN_FLIGHT])
+
+
+@pytest.mark.parametrize("room", [1 << 30, 0, len(REQUEST)])
+def test_connections_that_vanished_cost_many_calls_at_once_one_time_out_together(
+    network: Network, clock: Clock, room: int
+) -> None:
+    connections, began = vanish(network, clock, room), clock.now
+    # What is longer than a vanished connection's buffers hangs while it is written.
+    long = request_bytes("POST", "/", b"long body", {"host": "h"})
+    answers = connections.send_each([REQUEST, long] * 10)
+    assert [type(one) for one in answers] == [ReadTimeoutError] * 20
+    assert 5.0 <= clock.now - began < 5.5
+    again = connections.send_each([REQUEST] * 20)
+    assert all(isinstance(one, RawResponse) for one in again)
+    assert 5.0 <= clock.now - began < 5.5
+
+
+def test_what_was_answered_while_another_call_hung_is_taken(network: Network, clock: Clock) -> None:
+    network.waiting = [VanishedSocket(clock, answers=0), FakeSocket(), FakeSocket()]
+    connections = Connections("http://h", ClientConfig(read_timeout=5.0), clock.both)
+    hung, *others = connections.send_each([REQUEST] * 3)
+    assert isinstance(hung, ReadTimeoutError)
+    assert all(isinstance(one, RawResponse) for one in others)
+    assert post(connections) == b"{}"
+    assert network.opened[-1].sent_within[-1] == 5.0, "the time that was left counts no more"
+
+
+def test_a_connection_that_one_peer_closed_is_a_sign_that_all_are(network: Network) -> None:
+    connections = Connections("http://h")
+    connections.send_each([REQUEST] * 4)
+    kept = network.opened[:]
+    for one in kept:
+        one.answer = b""
+    assert post(connections) == b"{}"
+    assert all(one.closed for one in kept)
+    assert [len(one.sent) for one in kept] == [1, 1, 1, 2], "only one of them was tried"
+    assert len(network.opened) == 5
+
+
+@pytest.mark.parametrize(
+    ("wall", "machine", "fresh"),
+    [
+        (LONGEST_IDLE, LONGEST_IDLE, False),
+        (LONGEST_IDLE + 1, 0.0, True),  # the machine stood still
+        (-3_600.0, LONGEST_IDLE + 1, True),  # the time of day was set back
+        (-3_600.0, 1.0, False),
+    ],
+)
+def test_a_connection_that_was_idle_for_long_by_either_clock_is_not_used_again(
+    network: Network, wall: float, machine: float, fresh: bool
+) -> None:
+    now = [(1_000.0, 50.0)]
+    connections = Connections("http://h", clock=lambda: now[-1])
+    connections.send_each([REQUEST] * 3)
+    now.append((1_000.0 + wall, 50.0 + machine))
+    assert post(connections) == b"{}"
+    assert len(network.opened) == (4 if fresh else 3)
+    assert [one.closed for one in network.opened[:3]] == [fresh] * 3
+
+
+def test_the_age_of_a_connection_is_told_by_the_time_of_day_and_the_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 7.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 3.0)
+    assert clocks() == (7.0, 3.0)
+
+
+def test_where_nobody_answers_no_further_call_is_made(network: Network, clock: Clock) -> None:
+    network.waiting = [VanishedSocket(clock, answers=0) for _ in range(20)]
     config = ClientConfig(read_timeout=5.0)
     answers = Connections("http://h", config).send_each([REQUEST] * 20)
     assert [type(one) for one in answers] == [ReadTimeoutError] * 20
     assert len(network.opened) == MAX_IN_FLIGHT
     waits = [one.timeouts[-1] for one in network.opened]
-    assert waits == [5.0] + [0.2] * 7, "the first waits in full, and those in flight with it hardly"
+    assert waits == [5.0] + [0.025] * 7, "the first waits in full, those in flight with it hardly"
 
 
 def test_where_nobody_is_there_each_call_has_the_error(network: Network) -> None:
@@ -242,7 +372,7 @@ def test_where_nobody_is_there_each_call_has_the_error(network: Network) -> None
         post(connections)
     answers = connections.send_each([REQUEST] * 20)
     assert [type(one) for one in answers] == [EndpointConnectionError] * 20
-    assert len(network.asked) < 20, "not each of them is tried"
+    assert len(network.asked) == 2, "one for the call, one for all of the others"
 
 
 def test_a_request_on_the_wire() -> None:
