@@ -15,17 +15,19 @@ from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
-from settings.source.compiler import write_compiled_catalog
-from settings.source.loader import available_sources, load_sources
+from settings.source.compiler import check_validators, write_compiled_catalog
+from settings.source.loader import LoadedSource, available_sources, load_source
 from toolbox.audit.join import OUTCOMES, AuditReport
 from toolbox.audit.known import KnownElsewhere, TableCheck
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
+from toolbox.cli.source_options import origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 PRIVATE_SOURCES = Path("config/sources")
 _SHOWN = 10
@@ -61,7 +63,7 @@ def audit(
         raise typer.BadParameter("must lie before --to", param_hint="--from")
     deployed = find_deployment(state, stack)
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
-        report = _run(deployed, span, grace, compiled_catalog(Path(folder)))
+        report = _run(deployed, span, grace, compiled_catalog(Path(folder), deployed.parameters))
     if missing_to is not None:
         _write_missing(report, missing_to)
     _print(report, span, as_json=as_json)
@@ -69,16 +71,36 @@ def audit(
         raise typer.Exit(DOES_NOT_HOLD)
 
 
-def compiled_catalog(folder: Path) -> Catalog:
-    """Compile every source that this machine knows, and load it."""
-    names = sorted(available_sources(PRIVATE_SOURCES))
+def compiled_catalog(folder: Path, needed: Collection[str]) -> Catalog:
+    """Compile every source that this machine knows, and load it.
+
+    Parameters
+    ----------
+    needed : Collection[str]
+        The deployment's sources. Any other that is broken is named and left out.
+
+    Raises
+    ------
+    SourceError
+        When one of the deployment's is broken.
+    """
+    sources, broken = read_sound(available_sources(PRIVATE_SOURCES), _fit_to_compile, needed)
+    say_broken(broken)
     package = f"compiled_catalog_{folder.name.replace('-', '_').replace('.', '_')}"
-    write_compiled_catalog(load_sources(names, PRIVATE_SOURCES), folder, package)
+    write_compiled_catalog(sources, folder, package)
     sys.path.insert(0, str(folder))
     try:
         return load_catalog(package)
     finally:
         sys.path.remove(str(folder))
+
+
+def _fit_to_compile(folder: Path) -> LoadedSource:
+    source = load_source(folder)
+    # Those of the catalogue are checked by its tests.
+    if origin(folder) == "private":
+        check_validators(source)
+    return source
 
 
 def _run(deployed: RunningDeployment, span: AuditSpan, grace: int, catalog: Catalog) -> AuditReport:

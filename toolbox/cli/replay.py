@@ -101,7 +101,7 @@ def replay(
     where = find_deployment(state, stack)
     options = {"rate": rate, "limit": limit, "force": force}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
-    plan = ReplayPlan(where, job, wanted, event_types(wanted))
+    plan = ReplayPlan(where, job, wanted, event_types(wanted, where.parameters))
     if dry:
         dry_run(plan, as_json=as_json)
     elif distributed:
@@ -156,7 +156,7 @@ def _go_on(
     wanted = filter_from_json(dict(job.filter), jobs.load_ids(ids_key) if ids_key else None)
     job.status, job.error = RUNNING, ""
     job.options = {**job.options, "rate": rate or job.options.get("rate")}
-    _run(ReplayPlan(where, job, wanted, event_types(wanted)), as_json=as_json)
+    _run(ReplayPlan(where, job, wanted, event_types(wanted, where.parameters)), as_json=as_json)
 
 
 def _run(plan: ReplayPlan, *, as_json: bool) -> None:

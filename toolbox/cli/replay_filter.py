@@ -16,9 +16,11 @@ from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
 from settings.source.loader import available_sources, read_source_settings
+from toolbox.cli.source_options import say_broken
+from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 PRIVATE_SOURCES = Path("config/sources")
 #: The audit's times are cut to milliseconds.
@@ -148,19 +150,29 @@ def _seconds(value: Any) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-def event_types(wanted: Filter) -> EventTypes:
+def event_types(wanted: Filter, deployed: Collection[str] = ()) -> EventTypes:
     """Return the sources' rules for event types, where the filter asks for types.
+
+    Parameters
+    ----------
+    deployed : Collection[str]
+        The names of the deployment's sources.
 
     Raises
     ------
     SourceError
-        When a source's settings cannot be read.
+        When the settings of a source that is asked for cannot be read: by its name, or where none
+        is named, because the deployment has it.
     """
     if not wanted.event_types:
         return EventTypes()
     rules = {}
-    for name, folder in available_sources(PRIVATE_SOURCES).items():
-        settings = read_source_settings(folder)
+    found, broken = read_sound(
+        available_sources(PRIVATE_SOURCES), read_source_settings, wanted.sources or deployed
+    )
+    # Of a folder that is left out, no event has a type.
+    say_broken(broken)
+    for name, settings in found.items():
         locator, parts = settings.event_type, settings.split
         header = locator.header.lower() if locator and locator.header else None
         rules[name] = TypeRule(

@@ -11,7 +11,9 @@ from pipeline.event.fields import path_of
 from pipeline.replay.history import DeliveryHistory, earlier_jobs, replayed_since
 from pipeline.replay.job import JobStore
 from pipeline.replay.windows import DeduplicationWindow
-from settings.source.loader import SourceError, available_sources, read_source_settings
+from settings.source.loader import available_sources, read_source_settings
+from toolbox.cli.source_options import say_broken
+from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
@@ -47,11 +49,9 @@ def windows_of_settings() -> dict[str, DeduplicationWindow]:
     so the table is trusted with nothing of it.
     """
     windows = {}
-    for name, folder in available_sources(PRIVATE_SOURCES).items():
-        try:
-            settings = read_source_settings(folder)
-        except SourceError:
-            continue
+    found, broken = read_sound(available_sources(PRIVATE_SOURCES), read_source_settings)
+    say_broken(broken)
+    for name, settings in found.items():
         identity = settings.delivery_id
         windows[name] = DeduplicationWindow(
             ids=settings.deduplication_hours * 3_600.0,

@@ -10,9 +10,12 @@ from rich.markup import escape
 
 from settings.faults import Fault
 from settings.source.loader import CATALOG, SourceError, available_sources, load_source
+from toolbox.terminal.output import errors
 from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from settings.source.loader import LoadedSource
 
 PRIVATE_SOURCES = Path("config/sources")
@@ -48,6 +51,12 @@ def load_one(name: str, directory: Path) -> LoadedSource:
         known = ", ".join(sorted(found)) or "none"
         raise SourceError(Fault("", name, f"no such source; there are {known}"))
     return load_source(found[name])
+
+
+def say_broken(lines: Iterable[str]) -> None:
+    """Name the source folders that were left out, each in one line."""
+    for line in lines:
+        errors.print(f"mozdef-ef: {printable(line)}", style="yellow", markup=False)
 
 
 def origin(folder: Path) -> str:

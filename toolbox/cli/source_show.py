@@ -18,7 +18,9 @@ from toolbox.cli.source_options import (
     folders,
     load_one,
     origin,
+    say_broken,
 )
+from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import console, print_json, print_table
 from toolbox.terminal.printable import printable
 
@@ -30,8 +32,10 @@ CONFIG = Path("config")
 
 
 def list_sources(*, sources: SourcesOption = PRIVATE_SOURCES, as_json: Json = False) -> None:
-    """List every source: those of the catalogue, and private ones."""
-    documents = [_listed(load_source(folder)) for _, folder in sorted(folders(sources).items())]
+    """List every source: those of the catalogue, and private ones; name those that are broken."""
+    listed, broken = read_sound(folders(sources), lambda folder: _listed(load_source(folder)))
+    say_broken(broken)
+    documents = list(listed.values())
     if as_json:
         print_json(documents)
         return

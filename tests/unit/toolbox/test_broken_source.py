@@ -1,0 +1,131 @@
+"""A private source folder that is broken stops what needs it, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from settings.source.loader import SourceError
+from tests.support.command import run_here
+from tests.support.receiving import SOURCES, write_sources
+from toolbox.cli.audit import compiled_catalog
+from toolbox.cli.replay_filter import Wishes, event_types, make_filter
+from toolbox.cli.replay_history import windows_of_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAME = "broken"
+
+
+def _no_yaml(folder: Path) -> None:
+    (folder / "source.yaml").write_text("title: [\n", encoding="utf-8")
+
+
+def _no_mapping(folder: Path) -> None:
+    (folder / "source.yaml").write_text("- 1\n", encoding="utf-8")
+
+
+def _wrong_keys(folder: Path) -> None:
+    (folder / "source.yaml").write_text("version: 1\nvendor: x\n", encoding="utf-8")
+
+
+def _no_text(folder: Path) -> None:
+    (folder / "source.yaml").write_bytes(b"\xff\xfe\x00")
+
+
+def _a_folder(folder: Path) -> None:
+    (folder / "source.yaml").mkdir()
+
+
+def _nested(folder: Path) -> None:
+    (folder / "source.yaml").write_text("[" * 5_000, encoding="utf-8")
+
+
+def _a_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "source.yaml")
+
+
+BREAKS = [_no_yaml, _no_mapping, _wrong_keys, _no_text, _a_folder, _nested, _a_pipe]
+
+
+@pytest.fixture(autouse=True)
+def others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The sound sources that are there besides it; the folder that the command is called in."""
+    catalog = write_sources(tmp_path / "catalog")
+    monkeypatch.setattr("settings.source.loader.CATALOG", catalog)
+    monkeypatch.chdir(tmp_path)
+    return {path.name for path in catalog.iterdir()}
+
+
+@pytest.fixture(params=BREAKS, ids=lambda one: one.__name__)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    made = tmp_path / "config" / "sources" / NAME
+    made.mkdir(parents=True)
+    break_it: Callable[[Path], None] = request.param
+    break_it(made)
+    return made
+
+
+def _one_line(text: str) -> str:
+    (line,) = [line for line in text.splitlines() if NAME in line]
+    return line
+
+
+def test_the_list_names_it_in_one_line_and_shows_the_others(folder: Path, others: set[str]) -> None:
+    assert folder.is_dir()
+    done = run_here("source", "list", "--json")
+    assert done.status == 0, done.err
+    listed = {one["name"] for one in json.loads(done.out)}
+    assert listed == others
+    assert f"source {NAME} is broken: " in _one_line(done.err)
+
+
+def test_the_audit_has_the_others_and_names_it(
+    folder: Path, others: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.is_dir()
+    catalog = compiled_catalog(tmp_path / "compiled-without", {"meetings"})
+    assert set(catalog.sources) == others
+    assert f"source {NAME} is broken: " in _one_line(capsys.readouterr().err)
+
+
+def test_a_replay_by_type_has_the_others_and_names_it(
+    folder: Path, others: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.is_dir()
+    wanted = make_filter(Wishes(event_types=("push",)), datetime.now(UTC))
+    assert set(event_types(wanted, {"meetings"}).rules) == others
+    assert f"source {NAME} is broken: " in _one_line(capsys.readouterr().err)
+    assert set(windows_of_settings()) == others
+
+
+def test_what_needs_it_stops_with_one_line(folder: Path, tmp_path: Path) -> None:
+    assert folder.is_dir()
+    with pytest.raises(SourceError, match=f"source {NAME} is broken: ") as caught:
+        compiled_catalog(tmp_path / "compiled-with", {"meetings", NAME})
+    assert len(str(caught.value).splitlines()) == 1
+    named = make_filter(Wishes(event_types=("push",), sources=(NAME,)), datetime.now(UTC))
+    with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
+        event_types(named)
+    unnamed = make_filter(Wishes(event_types=("push",)), datetime.now(UTC))
+    with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
+        event_types(unnamed, {NAME})
+
+
+def test_a_schema_that_does_not_judge_as_it_should_is_its_sources_alone(
+    others: set[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "config" / "sources" / NAME
+    (folder / "schemas").mkdir(parents=True)
+    settings = f"{SOURCES['meetings']}\nschemas:\n  default: schemas/wrong.json\n"
+    (folder / "source.yaml").write_text(settings, encoding="utf-8")
+    (folder / "schemas" / "wrong.json").write_text('{"type": "no such type"}', encoding="utf-8")
+    catalog = compiled_catalog(tmp_path / "compiled-schema", ())
+    assert set(catalog.sources) == others
+    assert "schemas/wrong.json" in _one_line(capsys.readouterr().err)
