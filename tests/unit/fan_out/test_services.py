@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.event.events import Event
+from pipeline.event.fields import PathSet
 from pipeline.fan_out.delivery import pack
-from tests.support.bench import generic, github, record, tally
+from pipeline.fan_out.former_keys import former_key
+from pipeline.runtime.deadline import Deadline
+from tests.support.bench import NOW_MS, generic, github, record, tally
 from tests.support.fakes import client_error, out_of_reach
 
 if TYPE_CHECKING:
@@ -158,3 +161,62 @@ def test_why_it_was_not_taken_is_said(bench: Bench) -> None:
     bench.sqs.fail_entry, bench.sqs.leave_out = lambda _body: None, lambda _body: True
     (outcome,) = bench.run(record(generic({"n": 1}))).outcomes
     assert outcome.explanation == "SQS: no answer for a message: "
+
+
+def test_an_item_is_gone_at_the_second_at_which_it_expires(bench: Bench) -> None:
+    bench.run(record(generic({"n": 1})), record(github({}, event="x")))
+    week = {str(int(NOW_MS / 1000) + 7 * 86_400)}
+    assert {item["expires"]["N"] for item in bench.dynamodb.items.values()} == week
+    known = list(bench.dynamodb.items)
+    deadline = Deadline(lambda: 60.0)
+    bench.now = float(week.pop())
+    assert bench.fan_out.table.find(known, deadline) == ({}, set())
+    bench.now -= 0.001
+    assert set(bench.fan_out.table.find(known, deadline)[0]) == set(known)
+
+
+def test_only_what_could_not_be_written_down_is_unsettled(bench: Bench) -> None:
+    bench.dynamodb.write_faults.append(out_of_reach())
+    bench.time_left = 5.0
+    settlement = bench.run(*(record(generic({"n": n})) for n in range(30)))
+    assert tally(settlement.outcomes) == {"unsettled": 25, "delivered": 5}
+
+
+def test_what_shares_an_id_in_a_batch_is_no_duplicate_before_the_first_is_delivered(
+    bench: Bench,
+) -> None:
+    source = replace(bench.catalog.sources["github"], same_id="duplicate")
+    bench.catalog = replace(bench.catalog, sources={**bench.catalog.sources, "github": source})
+    bench.new_process()
+    batch = [record(github({"n": n}, event="x", delivery="d-1")) for n in (1, 2)]
+    bench.sqs.broken, bench.time_left = out_of_reach(), 5.0
+    assert tally(bench.run(*batch).outcomes) == {"unsettled": 2}
+    bench.sqs.broken = None
+    assert tally(bench.run_until_settled(*batch)) == {"delivered": 1, "duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({}, "github#d-1"),
+        ({"delivery_id_header": ""}, "github#one|"),
+        ({"split": ("events",)}, "github#d-1#3"),
+    ],
+)
+def test_a_former_key_is_what_the_version_before_wrote(
+    bench: Bench, settings: dict[str, Any], key: str
+) -> None:
+    (outcome,) = bench.run(record(github({"a": "one"}, event="x", delivery="d-1"))).outcomes
+    assert isinstance(outcome.event, Event)
+    paths = PathSet([("a",), ("b",)])
+    source = replace(outcome.event.source, delivery_id_paths=paths, **settings)
+    assert former_key(replace(outcome.event, source=source, id="r-1#3")) == key
+
+
+def test_the_former_key_of_an_element_is_the_hash_of_it_written_anew(bench: Bench) -> None:
+    (outcome,) = bench.run(record(generic(b'{"a": 1}'))).outcomes
+    assert isinstance(outcome.event, Event)
+    source = replace(outcome.event.source, split=("events",), body_hash_seconds=7_200)
+    # printf '{"a":1}' | sha256sum
+    digest = "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
+    assert former_key(replace(outcome.event, source=source)) == f"generic#sha256:{digest}"
