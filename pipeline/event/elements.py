@@ -26,6 +26,8 @@ _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+[\[\]{}]", re.DO
 _STRING_VALUE = re.compile(_STRING, re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
+#: What most elements of a hostile list are, with the comma after it: one step in the place of six.
+_BARE = re.compile(rb"(\{\}|\[\]|[^\s,\[\]{}\":]++)[ \t\n\r]*+,[ \t\n\r]*+")
 _OPENING = b"[{"
 
 
@@ -109,6 +111,10 @@ def spans_of(text: bytes, at: int) -> Iterator[tuple[int, int]]:
     at = _skip_space(text, at + 1)
     last = text[at : at + 1] == b"]"
     while not last:
+        if bare := _BARE.match(text, at):
+            yield bare.span(1)
+            at = bare.end()
+            continue
         end = _end_of_value(text, at)
         yield at, end
         at, last = _after_value(text, end, b"]")

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep"
     SCHEMA_VIOLATION = "schema_violation"
     TOO_LARGE = "too_large"
+    TOO_MANY_EVENTS = "too_many_events"
     PROCESSING_ERROR = "processing_error"
     #: What the source needs is missing, forbidden or broken: mended, a replay delivers its events.
     SECRET_UNAVAILABLE = "secret_unavailable"  # noqa: S105 - a word
