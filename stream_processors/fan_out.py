@@ -76,9 +76,9 @@ class FanOut:
         outcomes.add(self._remember(sent, deadline))
         outcomes.add(share_fate(found.copies, outcomes.all))
         settlement = Settlement.of(outcomes.all).archived(self.archive, deadline)
-        account.check(settlement.outcomes, outcomes.parts)
+        account.check(settlement.outcomes, outcomes.parts, outcomes.chosen)
         recorded = settlement.recorded(self.archive, deadline)
-        account.check(recorded.outcomes, outcomes.parts)
+        account.check(recorded.outcomes, outcomes.parts, outcomes.chosen)
         return recorded
 
     def _former_key(self) -> Callable[[Event], str] | None:

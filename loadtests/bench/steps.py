@@ -10,8 +10,9 @@ from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
 from pipeline.event.events import Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind
-from pipeline.event.parsing import identify, open_record, parse_body, split
+from pipeline.event.parsing import identify, open_record, parse_body
 from pipeline.event.signatures import verify
+from pipeline.event.splitting import split
 from pipeline.event.validation import validate
 from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.settlement import Settlement

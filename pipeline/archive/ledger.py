@@ -31,6 +31,8 @@ class LedgerEntry(NamedTuple):
         In epoch seconds.
     elements : int
         How many lines its request has, where it carries many events; else 0.
+    partial : bool
+        Whether a replay wanted some of these events only.
     """
 
     sequence: int
@@ -40,6 +42,7 @@ class LedgerEntry(NamedTuple):
     reason: str | None
     arrived: float
     elements: int = 0
+    partial: bool = False
 
 
 def describe_outcome(outcome: Outcome) -> dict[str, Any]:
@@ -56,6 +59,8 @@ def describe_outcome(outcome: Outcome) -> dict[str, Any]:
     }
     if event.elements:
         line["elements"] = event.elements
+        if event.envelope is not None and event.envelope.only:
+            line["partial"] = True
     return line
 
 
@@ -79,4 +84,5 @@ def read_entry(line: Mapping[str, Any]) -> LedgerEntry:
         reason if isinstance(reason, str) else None,
         arrived_of(line),
         number_of(line, "elements", _MOST_ELEMENTS, default=0),
+        line.get("partial") is True,
     )

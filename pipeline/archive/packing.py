@@ -19,7 +19,7 @@ T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-class Lines(Protocol[T_contra]):
+class LinesOf(Protocol[T_contra]):
     """Gives the lines of an item."""
 
     def __call__(self, item: T_contra, /, *, begins: bool) -> list[bytes]:
@@ -27,7 +27,7 @@ class Lines(Protocol[T_contra]):
 
 
 @dataclass
-class Packed(Generic[T]):
+class PackedObject(Generic[T]):
     """An object for the archive.
 
     Parameters
@@ -68,9 +68,9 @@ class Packed(Generic[T]):
         self._waiting_bytes = 0
 
 
-def pack(items: Iterable[T], lines_of: Lines[T]) -> Iterator[Packed[T]]:
+def pack(items: Iterable[T], lines_of: LinesOf[T]) -> Iterator[PackedObject[T]]:
     """Pack items in their order, into another object before one has more than a reader trusts."""
-    current: Packed[T] | None = None
+    current: PackedObject[T] | None = None
     for item in items:
         lines = lines_of(item, begins=current is None)
         if current is not None and current.size + _size(lines) > limits.LARGEST_OBJECT:
@@ -78,7 +78,7 @@ def pack(items: Iterable[T], lines_of: Lines[T]) -> Iterator[Packed[T]]:
             current = None
             lines = lines_of(item, begins=True)
         if current is None:
-            current = Packed()
+            current = PackedObject()
         current.add(item, lines)
     if current is not None:
         yield current

@@ -28,7 +28,7 @@ from pipeline.event.events import Event, Outcome, Record, unsettled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pipeline.archive.packing import Lines
+    from pipeline.archive.packing import LinesOf
     from pipeline.aws.seams import Bucket
     from pipeline.runtime.deadline import Deadline
 
@@ -95,7 +95,7 @@ class ArchiveWriter:
         )
 
     def _put(
-        self, folder: str, items: Sequence[T], lines_of: Lines[T], deadline: Deadline
+        self, folder: str, items: Sequence[T], lines_of: LinesOf[T], deadline: Deadline
     ) -> Iterator[tuple[str, list[T]]]:
         """Write items; return each object's key, and what of its items could not be written."""
         names: Counter[tuple[str, str]] = Counter()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.event.envelope import Envelope
 
 
+#: In characters: of one event, of all events of a request together, and what each has in any case.
+LONGEST_EXPLANATION, EXPLANATIONS_OF_REQUEST, SHORTEST_EXPLANATION = 4_000, 400_000, 100
 #: In the place of a name that only the sender vouches for.
 UNKNOWN_SOURCE = "_unknown"
 
@@ -149,10 +151,13 @@ class Outcomes:
     ----------
     parts : dict[str, int]
         How many events were made of one, by its place on the stream.
+    chosen : dict[str, list[int]]
+        Their numbers, where a replay wanted some only; else they count from 0.
     """
 
     all: list[Outcome] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)
+    chosen: dict[str, list[int]] = field(default_factory=dict)
 
     def open(
         self, records: Iterable[Record], work: Callable[[Record], Event | Outcome]
@@ -166,7 +171,7 @@ class Outcomes:
             try:
                 found = work(record)
             except Exception:  # noqa: BLE001 - one record must not take its batch with it
-                found = rejected(record, Reason.PROCESSING_ERROR, _last_frames())
+                found = rejected(record, Reason.PROCESSING_ERROR, _last_frames(record))
             if isinstance(found, Event):
                 events.append(found)
             else:
@@ -183,7 +188,7 @@ class Outcomes:
             try:
                 outcome = work(event)
             except Exception:  # noqa: BLE001 - one event must not take its batch with it
-                outcome = rejected(event, Reason.PROCESSING_ERROR, _last_frames())
+                outcome = rejected(event, Reason.PROCESSING_ERROR, _last_frames(event))
             if outcome is None:
                 going_on.append(event)
             else:
@@ -195,8 +200,16 @@ class Outcomes:
         self.all.extend(outcomes)
 
 
-def _last_frames() -> str:
-    return traceback.format_exc(limit=-8)[-4000:]
+def _last_frames(event: Record | Event) -> str:
+    return traceback.format_exc(limit=-8)[-_longest_explanation(event) :]
+
+
+def _longest_explanation(event: Record | Event) -> int:
+    """Return how many characters it may have: those of a request's events share a bound."""
+    if not event.elements:
+        return LONGEST_EXPLANATION
+    fair = EXPLANATIONS_OF_REQUEST // event.elements
+    return max(SHORTEST_EXPLANATION, min(fair, LONGEST_EXPLANATION))
 
 
 def delivered(event: Event) -> Outcome:
@@ -218,7 +231,12 @@ def ignored(event: Event) -> Outcome:
 
 def rejected(event: Record | Event, reason: Reason, explanation: str) -> Outcome:
     """Say that it can never be delivered as it is."""
-    return Outcome(event, OutcomeKind.REJECTED, reason, printable_text(explanation[:4000]))
+    return Outcome(
+        event,
+        OutcomeKind.REJECTED,
+        reason,
+        printable_text(explanation[: _longest_explanation(event)]),
+    )
 
 
 def unsettled(event: Record | Event, explanation: str) -> Outcome:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from pipeline.errors import PipelineError
 from pipeline.event.compiled_poll import FEED_HEADER
-from pipeline.event.elements import ElementsError, take_apart
 from pipeline.event.envelope import EnvelopeError, decode_envelope
-from pipeline.event.event_id import EventId, element_id, request_id
+from pipeline.event.event_id import EventId, request_id
 from pipeline.event.events import Event, Outcome, ignored, rejected
-from pipeline.event.fields import as_text, find, path_text
+from pipeline.event.fields import as_text, find
 from pipeline.event.identity import BODY, ONCE, find_identity, fingerprint_of
 from pipeline.event.json_text import (
     NoJsonError,
     TooDeepError,
-    as_utf8,
     printable_text,
     read_json,
 )
 from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from pipeline.event.compiled_source import Catalog, CompiledSource
-    from pipeline.event.events import Outcomes, Record
+    from pipeline.event.events import Record
 
 _FORM = "application/x-www-form-urlencoded"
 #: The own id of an event comes again where a producer repeats a put, within minutes.
@@ -73,10 +70,11 @@ def parse_body(event: Event) -> Outcome | None:
         event.body_json = json_in(source, envelope.headers, envelope.body)
     except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
-    return _read_json(event) if source.split is None else None
+    return read_event(event) if source.split is None else None
 
 
-def _read_json(event: Event) -> Outcome | None:
+def read_event(event: Event) -> Outcome | None:
+    """Parse the JSON of one event."""
     try:
         event.body_json, event.body = read_json(event.body_json)
     except TooDeepError as error:
@@ -132,53 +130,6 @@ def _form_value(body: bytes, field: str) -> bytes:
     if len(values) != 1:
         raise BodyError(f"form: {len(values)} fields named {field!r}, expected 1")
     return values[0].encode()
-
-
-def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
-    """Make one event of each element, where a request carries many events.
-
-    An element that is no JSON is an event of its own that is rejected; the others go on.
-    """
-    result: list[Event] = []
-
-    def split_one(event: Event) -> Outcome | None:
-        path = event.source.split
-        if path is None:
-            result.append(event)
-            return None
-        try:
-            text = as_utf8(event.body_json)
-            found = take_apart(text, path)
-            _, frame = read_json(text if found is None else found.frame)
-        except TooDeepError as error:
-            return rejected(event, Reason.TOO_DEEP, str(error))
-        except (ElementsError, NoJsonError) as error:
-            return rejected(event, Reason.INVALID_JSON, str(error))
-        if found is None or not found.elements or not isinstance(find(frame, path), list):
-            where = "the body" if path == () else path_text(path)
-            return rejected(event, Reason.SCHEMA_VIOLATION, f"{where}: no list with events")
-        # Made in full before any is taken: a fault in one must not leave half of them behind.
-        parts = _elements(event, found.elements)
-        outcomes.parts[event.place] = len(parts)
-        result.extend(outcomes.each(parts, _read_json))
-        return None
-
-    outcomes.each(events, split_one)
-    return result
-
-
-def _elements(event: Event, texts: Sequence[bytes]) -> list[Event]:
-    seen: dict[bytes, int] = {}
-    request = fingerprint_of(event) if event.source.id_is_unsigned else ""
-    parts = []
-    for number, text in enumerate(texts):
-        # A request that lists the same twice means two events.
-        twin = seen[text] = seen.get(text, -1) + 1
-        part = replace(event, id=element_id(event.id, number), body_json=text)
-        part.place, part.twin, part.fingerprint = f"{event.place}#{number}", twin, request
-        part.elements = len(texts)
-        parts.append(part)
-    return parts
 
 
 def identify(event: Event) -> Outcome | None:

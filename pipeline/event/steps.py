@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.event.parsing import identify, open_record, parse_body, split
+from pipeline.event.parsing import identify, open_record, parse_body
 from pipeline.event.signatures import verify
+from pipeline.event.splitting import split
 from pipeline.event.validation import validate
 
 if TYPE_CHECKING:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.archive.reading import Unreadable, read_object
 from pipeline.errors import PipelineError
 from pipeline.event.envelope import encode_envelope, partition_key
+from pipeline.event.ranges import write_ranges
 from pipeline.replay.history import Standing
 from pipeline.replay.job import DONE, FAILED, INTERRUPTED, JobPosition
 from pipeline.replay.memory import Recent
 from pipeline.replay.times import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from pipeline.archive.lines import ArchivedEvent
     from pipeline.archive.objects import ObjectRef, Objects
+    from pipeline.event.envelope import Envelope
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
     from pipeline.replay.history import History
@@ -49,6 +51,18 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """Return when all that was taken is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """An event that is to be sent: where it is in the archive, and what is known of it."""
+
+    ref: ObjectRef
+    line: int
+    event: ArchivedEvent
+    envelope: Envelope
+    known: Standing
+    request: Hashable
 
 
 class Replayer:
@@ -95,6 +109,7 @@ class Replayer:
         self._limit = int(job.options.get("limit", REPLAY_LIMIT))
         self._force = bool(job.options.get("force", False))
         self._recent = Recent()
+        self._gathered: list[_Chosen] = []
         self._save = save
         self._stop = stop
         self._progress = progress
@@ -161,6 +176,7 @@ class Replayer:
             self._show(now)
             if self._stop():
                 return False
+        self._send_gathered()
         self._position = JobPosition(ref.key, None, ref.size)
         self._done_bytes, self._inside = self._done_bytes + ref.size, 0
         return not self._stop()
@@ -188,27 +204,61 @@ class Replayer:
         if envelope.replays >= self._limit:
             self._leave_out("limit", ref, line, f"was replayed {envelope.replays} times")
             return
-        marked = replace(
-            envelope, replay=self.job.id, replays=envelope.replays + 1, force=self._force
-        )
-        data = encode_envelope(marked)
-        if data.find(b"\n", 0, _LONGEST_METADATA) < 0:
-            self._leave_out("unreadable", ref, line, "its metadata is longer than any request's")
-            return
-        # Whatever the lines of one request differ in, they hold the whole request.
-        request = (envelope.id, envelope.source, envelope.key, envelope.body)
-        if request in self._recent:
+        # Whatever else the lines of one request differ in, they hold the whole request, or say
+        # which event of it they hold.
+        request = (envelope.id, envelope.source, envelope.key, envelope.body, envelope.only)
+        this = (*request, event.numbers) if event.numbers else request
+        if request in self._recent or this in self._recent:
             self.counts["repeated"] += 1
             return
         known = self._history.standing(ref.key, event, envelope)
         if known in _LEFT_OUT and not self._force:
-            self._recent.add(request)
+            self._recent.add(this)
             self._leave_out_known(ref, line, event, known)
-        elif self._sink.add(partition_key(marked), data, event):
-            self._recent.add(request)
-            self._sent(event, known)
+            return
+        chosen = _Chosen(ref, line, event, envelope, known, this)
+        if not event.numbers:
+            self._send([chosen])
+            return
+        if self._gathered and self._gathered[0].envelope is not envelope:
+            self._send_gathered()
+        self._gathered.append(chosen)
+        self._recent.add(this)
+
+    def _send_gathered(self) -> None:
+        """Send the events of one request in one record: its body is on the stream once."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._send(gathered)
+
+    def _send(self, chosen: Sequence[_Chosen]) -> None:
+        first = chosen[0]
+        numbers = tuple(number for one in chosen for number in one.event.numbers)
+        marked = replace(
+            first.envelope,
+            replay=self.job.id,
+            replays=first.envelope.replays + 1,
+            force=self._force,
+            only=write_ranges(numbers) if numbers else first.envelope.only,
+        )
+        data = encode_envelope(marked)
+        readable = data.find(b"\n", 0, _LONGEST_METADATA) >= 0
+        event = replace(first.event, numbers=numbers)
+        if readable and self._sink.add(partition_key(marked), data, event):
+            for one in chosen:
+                self._recent.add(one.request)
+                self._sent(one.event, one.known)
+        elif len(chosen) > 1:
+            # Their numbers need room as well.
+            middle = len(chosen) // 2
+            self._send(chosen[:middle])
+            self._send(chosen[middle:])
+        elif readable:
+            explanation = f"{len(data):,} bytes do not fit in a record"
+            self._leave_out("too_large", first.ref, first.line, explanation)
         else:
-            self._leave_out("too_large", ref, line, f"{len(data):,} bytes do not fit in a record")
+            explanation = "its metadata is longer than any request's"
+            self._leave_out("unreadable", first.ref, first.line, explanation)
 
     def _leave_out_known(
         self, ref: ObjectRef, line: int, event: ArchivedEvent, known: Standing
@@ -242,6 +292,7 @@ class Replayer:
             )
 
     def _checkpoint(self) -> None:
+        self._send_gathered()
         self._sink.flush()
         self.job.counts, self.job.by = dict(self.counts), dict(self._by)
         self.job.before = dict(self._before)

@@ -18,7 +18,7 @@ from pipeline.archive.keys import (
     hour_folders,
     shard_of,
 )
-from pipeline.event.event_id import request_id
+from pipeline.event.event_id import element_id, request_id
 from pipeline.replay.job import DISTRIBUTED, Job, JobError, begun_at
 from pipeline.replay.settled import SettledRequests
 from pipeline.replay.windows import DeduplicationWindow
@@ -101,7 +101,7 @@ class DeliveryHistory:
         self._hours: dict[tuple[str, str], SettledRequests] = {}
 
     def standing(self, key: str, event: ArchivedEvent, envelope: Envelope, /) -> Standing:
-        """Tell what is known of a request.
+        """Tell what is known of a request, or of the one event of it that is to be sent.
 
         Raises
         ------
@@ -109,6 +109,9 @@ class DeliveryHistory:
             When the ledger cannot be read.
         """
         whole, part = self._asked(key, event, envelope)
+        if event.numbers and part:
+            # Only this one is sent, whatever else of its request was delivered.
+            whole, part = self._was_delivered(key, event, envelope), False
         if whole:
             return Standing.DELIVERED
         window = self._windows.get(event.claimed_source, DeduplicationWindow())
@@ -118,21 +121,35 @@ class DeliveryHistory:
         return Standing.LATE if late else Standing.OPEN
 
     def _asked(self, key: str, event: ArchivedEvent, envelope: Envelope) -> tuple[bool, bool]:
-        attempt = request_id(envelope.id, envelope.replay)
-        places = [(self._replayed, envelope.id)]
-        # Its own outcome is in the same hour and shard of the ledger, by far the likeliest place.
-        own = self._hour(hour_folder(event.arrived), shard_of(key))
+        own, attempt = self._own(key, event, envelope)
         if attempt in own.whole:
             return True, False
+        places = self._others(envelope)
+        whole = any(request in found.whole for found, request in places)
+        part = attempt in own.part or any(request in found.part for found, request in places)
+        return whole, part
+
+    def _was_delivered(self, key: str, event: ArchivedEvent, envelope: Envelope) -> bool:
+        (number,) = event.numbers
+        places = [self._own(key, event, envelope), *self._others(envelope)]
+        return any(element_id(request, number) in found.elements for found, request in places)
+
+    def _own(
+        self, key: str, event: ArchivedEvent, envelope: Envelope
+    ) -> tuple[SettledRequests, str]:
+        """Return where its own outcome is, by far the likeliest place, and under which id."""
+        own = self._hour(hour_folder(event.arrived), shard_of(key))
+        return own, request_id(envelope.id, envelope.replay)
+
+    def _others(self, envelope: Envelope) -> list[tuple[SettledRequests, str]]:
+        places = [(self._replayed, envelope.id)]
         if envelope.replay:
             # It came out of a replay: the original had an outcome of its own, on any shard.
             first = envelope.arrived_ms / 1000
             hours = {hour_folder(first + more) for more in (-_EARLY_SECONDS, 0.0, _LATE_SECONDS)}
             original = request_id(envelope.id)
             places += [(self._hour(hour, ""), original) for hour in sorted(hours)]
-        whole = any(request in found.whole for found, request in places)
-        part = attempt in own.part or any(request in found.part for found, request in places)
-        return whole, part
+        return places
 
     def _hour(self, hour: str, shard: str) -> SettledRequests:
         place = (hour, shard)

@@ -12,7 +12,7 @@ from pipeline.archive.line_fields import LineError
 from pipeline.archive.objects import ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.errors import PipelineError
-from pipeline.event.event_id import EventId, request_of
+from pipeline.event.event_id import EventId, element_id, request_of
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.replay.memory import DigestSet
 
@@ -34,10 +34,20 @@ class SettledRequests:
 
     A copy of what was delivered counts as delivered: its outcome is `duplicate`. Not so an event
     that was dropped since it had the id of another one (`id_reused`): nobody has seen its body.
+
+    Parameters
+    ----------
+    whole : DigestSet
+        Requests of which all was delivered.
+    part : DigestSet
+        Requests of which some events were.
+    elements : DigestSet
+        These events.
     """
 
     whole: DigestSet = field(default_factory=DigestSet)
     part: DigestSet = field(default_factory=DigestSet)
+    elements: DigestSet = field(default_factory=DigestSet)
 
     def take(self, objects: Objects, refs: Iterable[ObjectRef]) -> None:
         """Add the requests in objects of the ledger, each by the id of its attempt.
@@ -48,8 +58,8 @@ class SettledRequests:
             When an object cannot be read.
         """
         for ref, chunks in objects.ahead(refs):
-            for request, whole in _delivered(ref.key, chunks):
-                (self.whole if whole else self.part).add(request)
+            for found in _delivered(ref.key, chunks):
+                self._add(found, found.request)
 
     def take_replayed(self, objects: Objects, refs: Iterable[ObjectRef]) -> None:
         """Add the requests that replays put on the stream, each by the id of its envelope.
@@ -60,25 +70,49 @@ class SettledRequests:
             When an object cannot be read.
         """
         for ref, chunks in objects.ahead(refs):
-            for request, whole in _delivered(ref.key, chunks, b"@"):
-                envelope = EventId.parse(request).envelope
-                (self.whole if whole else self.part).add(envelope)
+            for found in _delivered(ref.key, chunks, b"@"):
+                self._add(found, EventId.parse(found.request).envelope)
+
+    def _add(self, found: _Delivered, request: str) -> None:
+        if not found.state & _OPEN:
+            self.whole.add(request)
+            return
+        self.part.add(request)
+        for number in found.elements:
+            self.elements.add(element_id(request, number))
 
 
-def _delivered(
-    key: str, chunks: Iterable[bytes], marker: bytes = b""
-) -> Iterator[tuple[str, bool]]:
-    """Return the requests of which an event was delivered, and whether all were.
+@dataclass
+class _Delivered:
+    """A request of which an event was delivered, and the numbers of those that were."""
 
-    The events of a request come from one record, so one object holds them all.
+    request: str
+    state: int = 0
+    elements: list[int] = field(default_factory=list)
+
+    def take(self, entry: LedgerEntry) -> None:
+        """Add what became of one event."""
+        state = _state(entry)
+        self.state |= state | (_OPEN if entry.partial else 0)
+        number = EventId.parse(entry.id).element
+        if state & _SENT and number is not None:
+            self.elements.append(number)
+
+
+def _delivered(key: str, chunks: Iterable[bytes], marker: bytes = b"") -> Iterator[_Delivered]:
+    """Return the requests of which an event was delivered.
+
+    The events of a request come from one record, so a row of objects holds them all.
     """
-    found: dict[str, int] = {}
+    found: dict[str, _Delivered] = {}
     for entry in _entries(key, chunks, marker):
         request = request_of(entry.id)
-        found[request] = found.get(request, 0) | _state(entry)
-    for request, state in found.items():
-        if state & _SENT:
-            yield request, not state & _OPEN
+        if request not in found:
+            found[request] = _Delivered(request)
+        found[request].take(entry)
+    for one in found.values():
+        if one.state & _SENT:
+            yield one
 
 
 def _state(entry: LedgerEntry) -> int:

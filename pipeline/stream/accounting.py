@@ -16,6 +16,7 @@ import pybase64
 
 from pipeline.errors import PipelineError
 from pipeline.event.events import Record
+from pipeline.stream.kpl import MOST_USER_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,30 +68,42 @@ class BatchAccount:
         except (binascii.Error, ValueError):
             return
         count = count_user_records(data)
+        # More than are taken out are one faulty record.
+        count = count if count <= MOST_USER_RECORDS else 1
         self._aggregates[place] = _Aggregate(count, len(data))
         self._places.update(f"{place}.{number}" for number in range(1, count))
 
-    def check(self, outcomes: Iterable[Outcome], parts: Mapping[str, int]) -> None:
+    def check(
+        self,
+        outcomes: Iterable[Outcome],
+        parts: Mapping[str, int],
+        chosen: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
         """See that each event has one outcome, and each outcome is that of an event.
 
         Parameters
         ----------
         parts : Mapping[str, int]
             How many events were made of one, by its place.
+        chosen : Mapping[str, Sequence[int]] | None
+            Their numbers, where these do not count from 0.
 
         Raises
         ------
         UnaccountedError
             When that is not so.
         """
-        self.check_places([outcome.event for outcome in outcomes], parts)
+        self.check_places([outcome.event for outcome in outcomes], parts, chosen)
 
     def check_places(
-        self, events: Sequence[Record | Event], parts: Mapping[str, int] | None = None
+        self,
+        events: Sequence[Record | Event],
+        parts: Mapping[str, int] | None = None,
+        chosen: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         """See that these are all, each of them once; see `check`."""
         found = {event.place for event in events}
-        expected = self._expected(events, parts or {})
+        expected = self._expected(events, parts or {}, chosen or {})
         if found == expected and len(events) == len(found):
             return
         counts = Counter(event.place for event in events)
@@ -101,13 +114,18 @@ class BatchAccount:
             "); the batch is not acknowledged. This is a bug: report it with the failed batch"
         )
 
-    def _expected(self, events: Sequence[Record | Event], parts: Mapping[str, int]) -> set[str]:
+    def _expected(
+        self,
+        events: Sequence[Record | Event],
+        parts: Mapping[str, int],
+        chosen: Mapping[str, Sequence[int]],
+    ) -> set[str]:
         if not parts and not self._aggregates:
             return self._places
         expected = set(self._places)
         for place, count in parts.items():
             expected.discard(place)
-            expected.update(f"{place}#{number}" for number in range(count))
+            expected.update(f"{place}#{number}" for number in chosen.get(place, range(count)))
         for event in events:
             aggregate = self._aggregates.get(event.place)
             if aggregate is not None and _is_whole(event, aggregate):

@@ -27,6 +27,9 @@ AggregatedRecord: Any = import_module("aws_kinesis_agg.messages_pb2").Aggregated
 
 MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST_BYTES = 16
+#: An envelope has some hundred bytes at least, and an aggregate of this project 500 at most; each
+#: costs some kilobytes until its batch is settled.
+MOST_USER_RECORDS = 10_000
 
 
 class Aggregate:
@@ -97,6 +100,9 @@ def deaggregate(data: bytes) -> Iterator[tuple[bytes, str]]:
         return
     if not aggregate.records:
         yield data, "an aggregate without a record"
+        return
+    if len(aggregate.records) > MOST_USER_RECORDS:
+        yield data, f"an aggregate with more than {MOST_USER_RECORDS:,} records"
         return
     keys = len(aggregate.partition_key_table)
     for user_record in aggregate.records:

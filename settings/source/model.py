@@ -106,6 +106,12 @@ class Split(Model):
     """One request that carries many events: where the list of them is."""
 
     path: FieldPath = Field(description="dotted path to the list; '.' when the body is the list")
+    most: int = Field(
+        default=10_000,
+        ge=1,
+        le=50_000,
+        description="a request with more events is rejected as a whole (too_many_events)",
+    )
 
 
 class QueueSettings(Model):

@@ -8,7 +8,8 @@ from pipeline.event.envelope import encode_envelope
 from pipeline.event.events import Event, Outcomes, Record
 from pipeline.event.identity import reused_key
 from pipeline.event.outcomes import OutcomeKind
-from pipeline.event.parsing import identify, open_record, parse_body, split
+from pipeline.event.parsing import identify, open_record, parse_body
+from pipeline.event.splitting import split
 from toolbox.audit.join import DELIVERED, FAILED
 
 if TYPE_CHECKING:

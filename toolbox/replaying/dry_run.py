@@ -30,7 +30,7 @@ class DryRun:
         group = (str(event.kind), event.source, event.reason or "-", hour)
         if group not in self.groups and len(self.groups) >= MOST_GROUPS:
             group = ("others", "-", "-", "-")
-        self.groups[group] += 1
+        self.groups[group] += len(event.numbers) or 1
         self.size += len(data)
         self._seen += 1
         # Each event has the same chance to be in the sample, however many there are.

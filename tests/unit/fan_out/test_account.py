@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipeline.event.parsing
+import pipeline.event.splitting
 import pipeline.event.steps
 import pipeline.fan_out.copies
 import stream_processors.archiver
@@ -99,7 +100,7 @@ def test_an_opening_that_loses_a_record_is_not_acknowledged(
 def test_a_split_that_loses_an_event_is_not_acknowledged(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline.event.steps, "split", losing(pipeline.event.parsing.split))
+    monkeypatch.setattr(pipeline.event.steps, "split", losing(pipeline.event.splitting.split))
     refuses(bench, ten())
 
 
@@ -112,7 +113,7 @@ def test_an_element_that_is_lost_is_not_acknowledged(
     body = orjson.dumps({"data": {"events": elements}})
     headers = {"content-type": "application/json"}
     data = encode_envelope(Envelope("r-1", NOW_MS, "okta", "192.0.2.1", body, "", headers))
-    losing_from_each(pipeline.event.parsing._read_json, monkeypatch)
+    losing_from_each(pipeline.event.parsing.read_event, monkeypatch)
     refuses(bench, [record(data)])
 
 
