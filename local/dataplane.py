@@ -17,6 +17,9 @@ DATA_PLANE = frozenset(
         "AWS::DynamoDB::Table",
         "AWS::Kinesis::Stream",
         "AWS::S3::Bucket",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::Topic",
+        "AWS::SNS::TopicPolicy",
         "AWS::SQS::Queue",
         "AWS::SQS::QueuePolicy",
         "AWS::SSM::Parameter",
@@ -38,7 +41,7 @@ _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 
 
 def data_plane(template: Template) -> dict[str, Any]:
-    """Return a template of the streams, queues, tables, buckets and parameters alone.
+    """Return a template of the streams, queues, topics, tables, buckets and parameters alone.
 
     References among them stay; what refers to anything else is resolved.
     """

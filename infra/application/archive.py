@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.application.checks import acknowledge
-from infra.application.queues import queue_encryption
+from infra.application.tickets import Tickets
 from pipeline.archive.keys import (
     FAILED_PREFIX,
     JOBS_PREFIX,
@@ -59,38 +57,10 @@ class Archive(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._key = key
-        self.dead_letters = self._dead_letters()
+        tickets = Tickets(self, "Tickets", key=key)
+        self.dead_letters = tickets.queue(self, key)
         self.bucket = self._bucket(settings)
-        self._notify()
-
-    def _dead_letters(self) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            "DeadLetters",
-            retention_period=Duration.days(14),
-            **queue_encryption(self._key),
-            enforce_ssl=True,
-            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        )
-        acknowledge(
-            queue,
-            {
-                "SQS3": "This is the dead-letter queue. Nothing consumes it on its own: a ticket "
-                "is deleted by whoever replayed or dismissed its object."
-            },
-        )
-        # The bucket's ARN in the condition would make a circle: S3 checks that it may send when
-        # the bucket is created, which is after the policy.
-        queue.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="TicketsFromThisAccount",
-                principals=[iam.ServicePrincipal("s3.amazonaws.com")],
-                actions=["sqs:SendMessage"],
-                resources=[queue.queue_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
-            )
-        )
-        return queue
+        tickets.notify(cast("s3.CfnBucket", self.bucket.node.default_child), self.dead_letters)
 
     def _bucket(self, settings: deployment.ArchiveSettings) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -118,27 +88,6 @@ class Archive(Construct):
             },
         )
         return bucket
-
-    def _notify(self) -> None:
-        # On the bucket itself: the construct's own notifications are a custom resource, a function
-        # that may change the notifications of every bucket of the account.
-        resource = cast("s3.CfnBucket", self.bucket.node.default_child)
-        resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
-            queue_configurations=[
-                s3.CfnBucket.QueueConfigurationProperty(
-                    event="s3:ObjectCreated:*",
-                    queue=self.dead_letters.queue_arn,
-                    filter=s3.CfnBucket.NotificationFilterProperty(
-                        s3_key=s3.CfnBucket.S3KeyFilterProperty(
-                            rules=[s3.CfnBucket.FilterRuleProperty(name="prefix", value=prefix)]
-                        )
-                    ),
-                )
-                for prefix in (REJECTED_PREFIX, FAILED_PREFIX)
-            ]
-        )
-        policy = self.dead_letters.node.find_child("Policy").node.default_child
-        resource.add_resource_dependency(cast("CfnResource", policy))
 
 
 def _lifecycle(settings: deployment.ArchiveSettings) -> list[s3.LifecycleRule]:

@@ -19,7 +19,8 @@ class StackKey(Construct):
     other way. So the permissions of a role stay those on the things themselves, and the key adds
     what AWS's own keys lack: it can be disabled, its use is in CloudTrail, and its policy can be
     narrowed. Sources: AWS KMS Developer Guide, `kms:ViaService`; CloudWatch Logs User Guide,
-    encrypting log data; Amazon S3 User Guide, notifications to an encrypted queue.
+    encrypting log data; Amazon S3 User Guide, notifications to an encrypted topic; Amazon SNS
+    Developer Guide, key management, an encrypted topic with an encrypted queue.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -34,7 +35,12 @@ class StackKey(Construct):
             # What is kept when the stack goes could not be read without it.
             removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
-        for statement in (self._services(stack), self._tickets(), self._logs(stack)):
+        for statement in (
+            self._services(stack),
+            self._notifications(),
+            self._tickets(stack),
+            self._logs(stack),
+        ):
             self.key.add_to_resource_policy(statement)
 
     def _services(self, stack: Stack) -> iam.PolicyStatement:
@@ -61,14 +67,25 @@ class StackKey(Construct):
             },
         )
 
-    def _tickets(self) -> iam.PolicyStatement:
-        """Let S3 put its notifications on the encrypted dead-letter queue."""
+    def _notifications(self) -> iam.PolicyStatement:
+        """Let S3 publish its notifications to the encrypted topic."""
         return iam.PolicyStatement(
-            sid="TicketsOfThisAccount",
+            sid="NotificationsOfThisAccount",
             principals=[iam.ServicePrincipal("s3.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=["*"],
             conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )
+
+    def _tickets(self, stack: Stack) -> iam.PolicyStatement:
+        """Let SNS put them on the encrypted dead-letter queue."""
+        topics = f"arn:{Aws.PARTITION}:sns:{stack.region}:{Aws.ACCOUNT_ID}:*"
+        return iam.PolicyStatement(
+            sid="TicketsOfThisAccount",
+            principals=[iam.ServicePrincipal("sns.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+            conditions={"ArnLike": {"aws:SourceArn": topics}},
         )
 
     def _logs(self, stack: Stack) -> iam.PolicyStatement:

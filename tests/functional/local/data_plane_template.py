@@ -39,14 +39,28 @@ DOCUMENT: dict[str, Any] = {
                 "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
             },
         },
+        "Topic": {
+            "Type": "AWS::SNS::Topic",
+            "Properties": {"KmsMasterKeyId": {"Fn::GetAtt": ["Key", "Arn"]}},
+        },
+        "Subscription": {
+            "Type": "AWS::SNS::Subscription",
+            "DependsOn": ["Bucket"],
+            "Properties": {
+                "TopicArn": {"Ref": "Topic"},
+                "Protocol": "sqs",
+                "Endpoint": {"Fn::GetAtt": ["Tickets", "Arn"]},
+                "RawMessageDelivery": True,
+            },
+        },
         "Bucket": {
             "Type": "AWS::S3::Bucket",
             "Properties": {
                 "NotificationConfiguration": {
-                    "QueueConfigurations": [
+                    "TopicConfigurations": [
                         {
                             "Event": "s3:ObjectCreated:*",
-                            "Queue": {"Fn::GetAtt": ["Tickets", "Arn"]},
+                            "Topic": {"Ref": "Topic"},
                             "Filter": {
                                 "S3Key": {"Rules": [{"Name": "prefix", "Value": "rejected/"}]}
                             },

@@ -68,7 +68,8 @@ def test_a_rejected_object_puts_a_ticket_into_the_queue(emulator: Emulator) -> N
         for entry in body.get("Records", [])
     ]
     assert keys == ["rejected/source=a/1.gz"]
-    assert [body["Event"] for body in bodies if "Event" in body] == ["s3:TestEvent"]
+    # S3 sends its test event when notifications are set up, and nobody would ever take it.
+    assert len(bodies) == 1
 
 
 def test_a_message_of_one_mebibyte_goes_through(emulator: Emulator) -> None:

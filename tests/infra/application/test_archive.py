@@ -79,27 +79,44 @@ def test_versions_and_unfinished_uploads_do_not_pile_up(stack: Synthesized) -> N
 
 
 def notified(stack: Synthesized) -> dict[str, Any]:
-    """Return the queue that is told of new objects, by prefix."""
+    """Return the topic that is told of new objects, by prefix."""
     _, bucket = stack.one("AWS::S3::Bucket")
-    assert set(bucket["NotificationConfiguration"]) == {"QueueConfigurations"}
-    queues = {}
-    for configuration in bucket["NotificationConfiguration"]["QueueConfigurations"]:
+    assert set(bucket["NotificationConfiguration"]) == {"TopicConfigurations"}
+    topics = {}
+    for configuration in bucket["NotificationConfiguration"]["TopicConfigurations"]:
         (rule,) = configuration["Filter"]["S3Key"]["Rules"]
         assert rule["Name"] == "prefix"
         assert configuration["Event"] == "s3:ObjectCreated:*"
-        assert rule["Value"] not in queues, "an object would have two tickets"
-        queues[rule["Value"]] = configuration["Queue"]
-    return queues
+        assert rule["Value"] not in topics, "an object would have two tickets"
+        topics[rule["Value"]] = configuration["Topic"]
+    return topics
 
 
 def test_tickets_for_what_needs_someone_alone(stack: Synthesized) -> None:
     bucket, _ = stack.one("AWS::S3::Bucket")
     queue, _ = stack.one("AWS::SQS::Queue", "DeadLetters")
-    policy, _ = stack.one("AWS::SQS::QueuePolicy", "DeadLetters")
-    arn = {"Fn::GetAtt": [queue, "Arn"]}
-    assert notified(stack) == {"rejected/": arn, "aws/lambda/": arn}
+    topic, _ = stack.one("AWS::SNS::Topic", "Tickets")
+    policy, _ = stack.one("AWS::SNS::TopicPolicy", "Tickets")
+    assert notified(stack) == {"rejected/": {"Ref": topic}, "aws/lambda/": {"Ref": topic}}
+    _, subscription = stack.one("AWS::SNS::Subscription", "Tickets")
+    assert subscription["TopicArn"] == {"Ref": topic}
+    assert (subscription["Protocol"], subscription["RawMessageDelivery"]) == ("sqs", True)
+    assert subscription["Endpoint"] == {"Fn::GetAtt": [queue, "Arn"]}
     others = set(expiry(stack)) - set(notified(stack))
     assert others == {"raw/", "ledger/", "jobs/", "quarantine/", "athena-results/"}
     for prefix in others:
         assert not any(prefix.startswith(told) for told in notified(stack))
     assert policy in stack.document["Resources"][bucket]["DependsOn"]
+
+
+def test_a_test_event_of_s3_meets_no_subscription(stack: Synthesized) -> None:
+    """S3 sends it when notifications are set up; nobody would take it off the queue."""
+    bucket, _ = stack.one("AWS::S3::Bucket")
+    policy, _ = stack.one("AWS::SQS::QueuePolicy", "DeadLetters")
+    name, subscription = stack.one("AWS::SNS::Subscription", "Tickets")
+    assert set(stack.document["Resources"][name]["DependsOn"]) == {bucket, policy}
+    # Later ones, when notifications change, do not fit: S3's test event has no Records.
+    assert subscription["FilterPolicyScope"] == "MessageBody"
+    assert subscription["FilterPolicy"] == {
+        "Records": {"eventName": [{"prefix": "ObjectCreated:"}]}
+    }

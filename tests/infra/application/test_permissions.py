@@ -134,12 +134,20 @@ def policy_documents(node: Any) -> Iterator[dict[str, Any]]:
 
 def test_tickets_come_from_this_account_alone(stack: Synthesized) -> None:
     queue, _ = stack.one("AWS::SQS::Queue", "DeadLetters")
+    topic, _ = stack.one("AWS::SNS::Topic", "Tickets")
     _, policy = stack.one("AWS::SQS::QueuePolicy", "DeadLetters")
     allowed = [s for s in statements(policy["PolicyDocument"]) if s["Effect"] == "Allow"]
     assert len(allowed) == 1
-    assert allowed[0]["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed[0]["Principal"] == {"Service": "sns.amazonaws.com"}
     assert allowed[0]["Action"] == ["sqs:SendMessage"]
     assert allowed[0]["Resource"] == [{"Fn::GetAtt": [queue, "Arn"]}]
+    assert allowed[0]["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": topic}}}
+    _, policy = stack.one("AWS::SNS::TopicPolicy", "Tickets")
+    allowed = [s for s in statements(policy["PolicyDocument"]) if s["Effect"] == "Allow"]
+    assert len(allowed) == 1
+    assert allowed[0]["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert allowed[0]["Action"] == ["sns:Publish"]
+    assert allowed[0]["Resource"] == [{"Ref": topic}]
     assert allowed[0]["Condition"] == {
         "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     }

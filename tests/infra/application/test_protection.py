@@ -122,6 +122,7 @@ def test_who_may_use_the_key(plain: dict[str, Any]) -> None:
     assert set(statements) == {
         "owner",
         "ThroughServicesOfThisAccount",
+        "NotificationsOfThisAccount",
         "TicketsOfThisAccount",
         "LogGroupsOfThisAccount",
     }
