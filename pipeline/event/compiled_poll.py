@@ -74,6 +74,8 @@ class FeedSettings:
     events: Dotted
     pagination: PaginationSettings
     window: WindowSettings | None
+    keeps_days: int | None
+    empty_when_absent: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,4 +87,5 @@ class PollSettings:
     headers: Mapping[str, str]
     rate_limit: RateLimitSettings | None
     start_hours_ago: int
+    keeps_days: int | None
     feeds: Mapping[str, FeedSettings]

@@ -24,6 +24,7 @@ _NAMES = {
     "#lease": "lease_until",
     "#pause": "not_before",
     "#updated": "updated",
+    "#state": "state",
 }
 
 
@@ -37,12 +38,15 @@ class Lease:
         The position's JSON.
     not_before : int
         Until when the sender asked for a pause, in milliseconds since the epoch.
+    state : str
+        What `release` was told of the poll before.
     """
 
     row: str
     owner: str
     position: str
     not_before: int
+    state: str = ""
 
 
 class Checkpoints:
@@ -96,7 +100,7 @@ class Checkpoints:
             return None
         item = answer["Attributes"]
         pause = int(item.get("not_before", {}).get("N", "0"))
-        return Lease(row, owner, item["position"]["S"], pause)
+        return Lease(row, owner, item["position"]["S"], pause, item.get("state", {}).get("S", ""))
 
     def write(self, lease: Lease, position: str) -> None:
         """Write the position.
@@ -120,7 +124,7 @@ class Checkpoints:
         if answer is None:
             raise LeaseLostError(f"checkpoint {lease.row}: another poll has taken the lock")
 
-    def release(self, lease: Lease, not_before: int = 0) -> bool:
+    def release(self, lease: Lease, not_before: int = 0, state: str = "") -> bool:
         """Release the lock; tell whether it was still held.
 
         Parameters
@@ -129,12 +133,18 @@ class Checkpoints:
             From `acquire`.
         not_before : int
             Until when no poll may ask, in milliseconds since the epoch; 0 for no pause.
+        state : str
+            How the feed stands, for the next poll and for those who look at it.
         """
+        values = {
+            ":owner": {"S": lease.owner},
+            ":now": {"N": str(self._now())},
+            ":state": {"S": state},
+        }
         pause = "#pause = :pause, " if not_before else ""
-        values = {":owner": {"S": lease.owner}, ":now": {"N": str(self._now())}}
         if not_before:
             values[":pause"] = {"N": str(not_before)}
-        expression = f"SET {pause}#updated = :now REMOVE #owner, #lease"
+        expression = f"SET {pause}#state = :state, #updated = :now REMOVE #owner, #lease"
         return self._update(lease.row, expression, "#owner = :owner", values) is not None
 
     def _update(

@@ -15,7 +15,7 @@ from pipeline.polling.errors import PollError
 from pipeline.polling.http_client import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipeline.event.compiled_poll import CredentialSettings
     from pipeline.polling.targets import Target
@@ -61,6 +61,7 @@ class Credentials:
         self._target = target
         self._clock = clock
         self._value: bytes | None = None
+        self._known: tuple[bytes, ...] = ()
         self._refused: set[bytes] = set()
         self._token = ""
         self._token_ends = 0.0
@@ -75,7 +76,7 @@ class Credentials:
             When it cannot be read.
         """
         self._refused.clear()
-        values = self._store.secrets(self._source, KIND)
+        values = self._known = self._store.secrets(self._source, KIND)
         if self._value not in values:
             self._value, self._token = values[0], ""
 
@@ -100,6 +101,14 @@ class Credentials:
             return {"Authorization": f"Bearer {self._bearer(exchange)}"}
         return {self._settings.header: self._settings.prefix + self._text()}
 
+    def secrets(self) -> Iterator[str]:
+        """Return what no log may hold: all values that may be in use, and what is made of them."""
+        values = {*self._refused, *self._known, *({self._value} if self._value else ())}
+        for value in values:
+            text = value.decode(errors="replace")
+            yield from (text, *text.split(":", 1))
+        yield self._token
+
     def accepted(self) -> None:
         """Note that the sender took the credential."""
         self._refused.clear()
@@ -122,7 +131,7 @@ class Credentials:
         self._token_is_new = False
         if self._value is not None:
             self._refused.add(self._value)
-        values = self._store.secrets(self._source, KIND, refresh=True)
+        values = self._known = self._store.secrets(self._source, KIND, refresh=True)
         left = [value for value in values if value not in self._refused]
         # With none left, the next poll begins with the current value again: it may be put right.
         self._value = left[0] if left else None

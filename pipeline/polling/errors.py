@@ -6,7 +6,15 @@ from pipeline.errors import PipelineError
 
 
 class PollError(PipelineError):
-    """The poll cannot go on; the next one begins at the last position that was written."""
+    """The poll cannot go on; the next one begins at the last position that was written.
+
+    Attributes
+    ----------
+    answer : str
+        How the answer begins that was refused, printable and without secrets; for the log alone.
+    """
+
+    answer: str = ""
 
 
 class ConnectionTroubleError(PollError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -15,16 +14,17 @@ from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event, rejected
 from pipeline.event.fields import find
 from pipeline.event.identity import digest, find_identity, partition_text
+from pipeline.event.json_text import NoJsonError, TooDeepError, read_json
 from pipeline.event.outcomes import Reason
+from pipeline.event.times import read_time
 from pipeline.polling.errors import PollError
+from pipeline.polling.pages import MOST_EVENTS
 from pipeline.runtime import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.archive.writer import ArchiveWriter
     from pipeline.event.compiled_source import CompiledSource
-    from pipeline.polling.pages import PageEvent
+    from pipeline.polling.pages import Page
     from pipeline.runtime.deadline import Deadline
     from pipeline.stream.sending import StreamWriter
 
@@ -55,19 +55,21 @@ class EventWriter:
         self._stream = stream
         self._archive = archive
         self._deadline = deadline
+        #: The newest time of the events of the last page, in milliseconds; 0 for none.
+        self.newest_ms = 0
 
-    def write(self, events: Sequence[PageEvent], now_ms: int) -> int:
+    def write(self, page: Page, now_ms: int) -> int:
         """Put a page on the stream and return when all of it is there.
 
         Parameters
         ----------
         now_ms : int
-            When they were fetched.
+            When it was fetched.
 
         Returns
         -------
         int
-            How many were too large for a record, and are in the archive.
+            How many events were too large for a record, and are in the archive.
 
         Raises
         ------
@@ -76,24 +78,32 @@ class EventWriter:
         """
         fetch = f"poll-{uuid.uuid4().hex}"
         too_large = 0
-        for number, event in enumerate(events):
+        self.newest_ms = 0
+        for number, event in enumerate(page.events):
             envelope = self._envelope(event, f"{fetch}-{number}", now_ms)
             if not self._stream.add(partition_key(envelope), encode_envelope(envelope)):
-                self._reject(envelope)
+                size = f"{len(event)} bytes: no record can hold it"
+                self._reject(envelope, Reason.TOO_LARGE, size)
                 too_large += 1
         self._stream.flush()
+        for number, events in enumerate(page.beyond):
+            name, headers = self._source.name, {_HEADER: self._feed}
+            envelope = Envelope(f"{fetch}-beyond-{number}", now_ms, name, "", events, "", headers)
+            many = f"a list of what is beyond the first {MOST_EVENTS} events of an answer"
+            self._reject(envelope, Reason.TOO_MANY_EVENTS, many)
         return too_large
 
-    def _envelope(self, event: PageEvent, identifier: str, now_ms: int) -> Envelope:
-        headers = {_HEADER: self._feed}
-        found = find_identity(self._source, headers, event.value, event.data)
-        key = partition_text(found, self._source, event.data)
+    def _envelope(self, event: bytes, identifier: str, now_ms: int) -> Envelope:
+        headers, value = {_HEADER: self._feed}, _parsed(event)
+        self.newest_ms = max(self.newest_ms, _newest_time(value, self._source))
+        found = find_identity(self._source, headers, value, event)
+        key = partition_text(found, self._source, event)
         if len(quote_plus(key, errors="replace")) > PARTITION_KEY_CHARACTERS:
             # Else two copies would be in two shards.
             key = digest(key.encode(errors="replace"))
-        return Envelope(identifier, now_ms, self._source.name, "", event.data, key, headers)
+        return Envelope(identifier, now_ms, self._source.name, "", event, key, headers)
 
-    def _reject(self, envelope: Envelope) -> None:
+    def _reject(self, envelope: Envelope, reason: Reason, why: str) -> None:
         """Write an event to the archive, in an object of its own that another fetch overwrites."""
         number = int(hashlib.sha256(envelope.body).hexdigest()[:16], 16)
         event = Event(
@@ -105,30 +115,24 @@ class EventWriter:
             source=self._source,
             id=envelope.id,
         )
-        size = len(envelope.body)
-        outcome = rejected(event, Reason.TOO_LARGE, f"{size} bytes: no record can hold it")
+        outcome = rejected(event, reason, why)
         if self._archive.write_rejected([outcome], self._deadline):
-            raise PollError("an event is too large for a record, and the archive is out of reach")
+            raise PollError(
+                "what the stream cannot take has to be set aside, and the archive is out of reach"
+            )
         metrics.emit(metrics.count([outcome]), Counter({self._source.name: 1}))
 
 
-def newest_time(events: Sequence[PageEvent], source: CompiledSource) -> int:
-    """Return the newest time of a page's events in milliseconds since the epoch; 0 for none."""
-    times = (
-        _milliseconds(find(event.value, path))
-        for event in events
-        for path in source.mozdef.timestamps
-    )
-    return max(times, default=0)
-
-
-def _milliseconds(value: Any) -> int:
-    """Read an ISO 8601 time, or an epoch in seconds or milliseconds; 0 for anything else."""
-    text = value if isinstance(value, str) else ""
-    if text.isascii() and text.isdigit() and len(text) <= 13:
-        return int(text) if len(text) >= 12 else int(text) * 1000
+def _parsed(event: bytes) -> Any:
+    """Return the value of an event; None where it has none: it is rejected behind the stream."""
     try:
-        when = datetime.fromisoformat(text)
-        return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return 0
+        return read_json(event)[1]
+    except (NoJsonError, TooDeepError):
+        return None
+
+
+def _newest_time(value: Any, source: CompiledSource) -> int:
+    """Return the newest time of an event in milliseconds since the epoch; 0 for none."""
+    settings = source.mozdef
+    times = (read_time(find(value, path), settings.zone) for path in settings.timestamps)
+    return max((int(when.timestamp() * 1000) for when in times if when), default=0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, parse_url
 
 from pipeline.polling.errors import ConnectionTroubleError, OutOfTimeError, PollError
+from pipeline.polling.sockets import CONNECT_TIMEOUT, READ_TIMEOUT, TimeBound, pool_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 USER_AGENT = "MozDef-Event-Framework"
 #: What an answer may have at most, decompressed. A page of 1,000 Okta events has some 3 MiB.
 LARGEST_ANSWER = 32 * 1024 * 1024
-CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 45.0
 _CHUNK = 65_536
 
 
@@ -62,7 +60,8 @@ class HttpClient:
     """
 
     def __init__(self, origin: Origin, largest_answer: int = LARGEST_ANSWER) -> None:
-        self._pool = _pool(origin)
+        self._exchange = TimeBound()
+        self._pool = pool_of(origin, self._exchange)
         self._largest = largest_answer
         self.origin = origin
 
@@ -76,16 +75,19 @@ class HttpClient:
         request : HttpRequest
             Its URL's origin was compared by the caller; only its path and query are used.
         deadline : Deadline
-            Bounds every wait.
+            Bounds the exchange as a whole, however slowly the server writes.
 
         Raises
         ------
         ConnectionTroubleError
             When the exchange broke off.
+        OutOfTimeError
+            When it did not end in time.
         PollError
             When the answer is too large.
         """
-        left = deadline.time_left() - deadline.reserve
+        self._exchange.time_left = lambda: deadline.time_left() - deadline.reserve
+        left = self._exchange.time_left()
         if left <= 0:
             raise OutOfTimeError("no time is left for a request")
         try:
@@ -105,8 +107,10 @@ class HttpClient:
                 timeout=Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(READ_TIMEOUT, left)),
                 preload_content=False,
             )
-            body = self._read(answer, deadline)
+            body = self._read(answer)
         except HTTPError as error:
+            if self._exchange.time_left() <= 0:
+                raise OutOfTimeError("the answer did not come in time") from None
             # Its text would name the URL with its query.
             raise ConnectionTroubleError(
                 f"the connection failed ({type(error).__name__})"
@@ -115,12 +119,12 @@ class HttpClient:
         merged = {name: ", ".join(answer.headers.getlist(name)) for name in names}
         return HttpResponse(answer.status, merged, body)
 
-    def _read(self, answer: BaseHTTPResponse, deadline: Deadline) -> bytes:
+    def _read(self, answer: BaseHTTPResponse) -> bytes:
         parts, size = [], 0
         try:
             for part in answer.stream(_CHUNK, decode_content=True):
                 size += len(part)
-                self._check(size, deadline)
+                self._check(size)
                 parts.append(part)
         except BaseException:
             answer.close()
@@ -128,17 +132,8 @@ class HttpClient:
         answer.release_conn()
         return b"".join(parts)
 
-    def _check(self, size: int, deadline: Deadline) -> None:
+    def _check(self, size: int) -> None:
         if size > self._largest:
-            raise PollError(f"the answer has more than {self._largest} bytes")
-        # A server that sends a byte now and then would never meet the read timeout.
-        if deadline.time_left() < deadline.reserve:
-            raise OutOfTimeError("the answer did not come in time")
-
-
-def _pool(origin: Origin) -> urllib3.HTTPConnectionPool:
-    if origin.scheme == "http":
-        return urllib3.HTTPConnectionPool(origin.host, origin.port, retries=False)
-    return urllib3.HTTPSConnectionPool(
-        origin.host, origin.port, retries=False, cert_reqs="CERT_REQUIRED"
-    )
+            raise PollError(
+                f"the answer has more than {self._largest} bytes; let the feed ask for less at once"
+            )

@@ -1,7 +1,8 @@
-"""How long a sender asks to wait: 429, Retry-After, and counts of requests that are left."""
+"""How long a sender asks to wait: 429, Retry-After, counts of requests that are left, and words."""
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 LONGEST_PAUSE_SECONDS = 3_600.0
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_GUESS_SECONDS = 300.0
+#: GitHub's secondary limit names no time: "wait for at least one minute", and longer after each
+#: further refusal (docs.github.com, "Rate limits for the REST API"). Its words are all that tells a
+#: 403 of it from one for a permission that lacks: requests are left in both.
+_SECONDARY_SECONDS = 60.0
+_SECONDARY = re.compile(
+    rb"rate[\s_-]?limit|abuse detection|too many requests|throttl", re.IGNORECASE
+)
+_LOOKED_AT_BYTES = 8_192
 
 
 def asked_pause(
@@ -36,16 +45,29 @@ def asked_pause(
     after = _retry_after(answer.headers.get("retry-after", ""), now)
     reset = _until_reset(answer, settings, now)
     # GitHub refuses with 403 too (docs.github.com, "Rate limits for the REST API").
-    none_left = settings is not None and _remaining(answer, settings) == 0
+    left = None if settings is None else _remaining(answer, settings)
+    secondary = after is None and left != 0 and _is_secondary(answer, left)
     limited = answer.status == 429 or (
-        (answer.status == 403 and (after is not None or none_left))
+        (answer.status == 403 and (after is not None or left == 0 or secondary))
         or (answer.status == 503 and after is not None)
     )
     if not limited:
         return None
-    guess = min(_FIRST_PAUSE_SECONDS * 2.0 ** min(refusals, 20), _LONGEST_GUESS_SECONDS)
+    growth = 2.0 ** min(refusals, 20)
+    if secondary:
+        # The reset header counts the requests of the primary limit, of which some are left.
+        return min(_SECONDARY_SECONDS * growth, LONGEST_PAUSE_SECONDS)
+    guess = min(_FIRST_PAUSE_SECONDS * growth, _LONGEST_GUESS_SECONDS)
     asked = after if after is not None else reset
     return min(max(asked if asked is not None else 0.0, guess), LONGEST_PAUSE_SECONDS)
+
+
+def _is_secondary(answer: HttpResponse, left: int | None) -> bool:
+    """Tell whether a request was refused for its rate though the count says that some are left."""
+    if answer.status == 429:
+        return left is not None
+    says = _SECONDARY.search(answer.body, 0, _LOOKED_AT_BYTES)
+    return answer.status == 403 and says is not None
 
 
 def pause_ahead(answer: HttpResponse, settings: RateLimitSettings | None, now: float) -> float:

@@ -1,42 +1,62 @@
-"""The events of an answer, each as the very bytes that the sender wrote."""
+"""The events of an answer, each as the very bytes that the sender wrote.
+
+The list is gone through by bytes: how an event is nested, or whether it is JSON at all, is its own
+affair, and is told behind the stream. What is around the list is parsed, with numbers as text: a
+cursor can be a number that a double cannot hold.
+"""
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.fields import find
+from pipeline.event.elements import ElementsError, find_list, frame_around, spans_of
+from pipeline.event.fields import path_text
+from pipeline.polling.emptiness import PageMarks, nothing_new
 from pipeline.polling.errors import PollError
 
 if TYPE_CHECKING:
     from pipeline.event.fields import FieldPath
 
-# Numbers stay text: a large integer would lose digits, and one of 5,000 digits is an error.
-# Control characters and constants pass, for one odd event must not block its feed: whatever is no
-# JSON is rejected behind the stream, where it leaves a ticket.
+#: How many events of one answer are put on the stream. The APIs of the catalogue give 1,000 at
+#: most; 32 MiB have room for eleven million of `{}`.
+MOST_EVENTS = 50_000
+#: What is beyond them is set aside in pieces of so many bytes, of which the archive holds any.
+PIECE_BYTES = 1_000_000
+#: What may be around the list. Parsed, 4 MiB of `{}` take 100 MB.
+LARGEST_FRAME = 4 * 1024 * 1024
+_HASH_BYTES = 32
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str, strict=False)
-_SPACE = re.compile(r"[ \t\n\r]*")
-
-
-@dataclass(frozen=True)
-class PageEvent:
-    """One event: its bytes, and its value with numbers as text."""
-
-    data: bytes
-    value: Any
 
 
 @dataclass(frozen=True)
 class Page:
-    """What an answer holds; `document` has numbers as text."""
+    """What an answer holds.
 
-    events: list[PageEvent]
+    Parameters
+    ----------
+    events : list[bytes]
+        As they were listed.
+    document : Any
+        What is around them, with numbers as text and the list empty.
+    copies : int
+        How many further times one of them was listed, where the same bytes are the same event.
+    beyond : tuple[bytes, ...]
+        Lists of those that are beyond `MOST_EVENTS`.
+    """
+
+    events: list[bytes]
     document: Any
+    copies: int = 0
+    beyond: tuple[bytes, ...] = ()
 
 
-def read_page(body: bytes, path: FieldPath) -> Page:
+def read_page(
+    body: bytes, path: FieldPath, marks: PageMarks | None = None, *, once: bool = True
+) -> Page:
     """Read an answer.
 
     Parameters
@@ -45,83 +65,79 @@ def read_page(body: bytes, path: FieldPath) -> Page:
         The answer's body. Bytes that are no UTF-8 stay as they are.
     path : FieldPath
         Where the list of events is.
+    marks : PageMarks | None
+        What tells an answer without events from one that is no page.
+    once : bool
+        Whether the same bytes are the same event.
 
     Raises
     ------
     PollError
         When it is no JSON, or there is no list at the path. The message holds nothing of it.
     """
-    text = body.decode("utf-8", errors="surrogateescape")
+    text = body.removeprefix(codecs.BOM_UTF8)
+    if not text.strip():
+        # 204, or 200 without a body.
+        return Page([], {})
     try:
-        document, end = _DECODER.raw_decode(text, _skip(text, 0))
-        if _skip(text, end) != len(text):
-            raise PollError(f"the answer is no JSON: more follows its end at character {end}")
-        events = find(document, path)
-        where = ".".join(path) or "the answer itself"
-        if events is None and _holds_null(document, path):
-            return Page([], document)
-        if not isinstance(events, list):
-            raise PollError(f"the answer has no list of events at {where}")
-        spans = _spans(text, _locate(text, path), len(events))
+        at = find_list(text, path)
+        page = None if at is None else _read_list(text, at, once=once)
+    except ElementsError as error:
+        raise PollError(f"the answer is no JSON: {error}") from None
+    if page is not None and page.events:
+        return page
+    document = _parse(text) if page is None else page.document
+    if not nothing_new(document, path, marks or PageMarks()):
+        where = path_text(path) if path else "the answer itself"
+        raise PollError(f"the answer has no list of events at {where}")
+    return Page([], document)
+
+
+def _read_list(text: bytes, at: int, *, once: bool) -> Page:
+    seen: set[bytes] = set()
+    events: list[bytes] = []
+    beyond = _Pieces()
+    copies, last = 0, at + 1
+    for start, stop in spans_of(text, at):
+        last = stop
+        event = text[start:stop]
+        mark = event if len(event) <= _HASH_BYTES else hashlib.sha256(event).digest()
+        if once and mark in seen:
+            copies += 1
+        elif len(events) < MOST_EVENTS:
+            seen.add(mark)
+            events.append(event)
+        else:
+            beyond.add(event)
+    document = _parse(frame_around(text, at, last))
+    return Page(events, document, copies, beyond.close())
+
+
+class _Pieces:
+    """Joins events to lists of a bounded size."""
+
+    def __init__(self) -> None:
+        self._made: list[bytes] = []
+        self._open = bytearray()
+
+    def add(self, event: bytes) -> None:
+        if len(self._open) + len(event) > PIECE_BYTES:
+            self.close()
+        self._open += b"," + event if self._open else event
+
+    def close(self) -> tuple[bytes, ...]:
+        if self._open:
+            self._made.append(b"[" + bytes(self._open) + b"]")
+            self._open.clear()
+        return tuple(self._made)
+
+
+def _parse(frame: bytes) -> Any:
+    if len(frame) > LARGEST_FRAME:
+        raise PollError(f"the answer has {len(frame)} bytes around its list of events")
+    try:
+        return _DECODER.decode(frame.decode("utf-8", errors="surrogateescape"))
     except json.JSONDecodeError as error:
         raise PollError(f"the answer is no JSON: {error.msg} at character {error.pos}") from None
     except RecursionError:
-        raise PollError("the answer is nested too deeply") from None
-    found = [
-        PageEvent(text[start:stop].encode("utf-8", errors="surrogateescape"), value)
-        for (start, stop), value in zip(spans, events, strict=True)
-    ]
-    return Page(found, document)
-
-
-def _holds_null(document: Any, path: FieldPath) -> bool:
-    parent = find(document, path[:-1])
-    return bool(path) and isinstance(parent, dict) and path[-1] in parent
-
-
-def _skip(text: str, at: int) -> int:
-    match = _SPACE.match(text, at)
-    return match.end() if match else at
-
-
-def _locate(text: str, path: FieldPath) -> int:
-    """Find where a value begins in a text that was parsed before."""
-    at = _skip(text, 0)
-    for part in path:
-        at = _member(text, at, part) if text[at] == "{" else _element(text, at, int(part))
-    return at
-
-
-def _member(text: str, at: int, name: str) -> int:
-    """Find a member of an object: the last of its name, as the parser takes it."""
-    found = -1
-    at = _skip(text, at + 1)
-    while text[at] != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        at = _skip(text, _skip(text, at) + 1)
-        if key == name:
-            found = at
-        at = _after_comma(text, _DECODER.raw_decode(text, at)[1])
-    return found
-
-
-def _element(text: str, at: int, index: int) -> int:
-    at = _skip(text, at + 1)
-    for _ in range(index):
-        at = _after_comma(text, _DECODER.raw_decode(text, at)[1])
-    return at
-
-
-def _after_comma(text: str, at: int) -> int:
-    at = _skip(text, at)
-    return _skip(text, at + 1) if text[at] == "," else at
-
-
-def _spans(text: str, at: int, count: int) -> list[tuple[int, int]]:
-    spans = []
-    at = _skip(text, at + 1)
-    for _ in range(count):
-        end = _DECODER.raw_decode(text, at)[1]
-        spans.append((at, end))
-        at = _after_comma(text, end)
-    return spans
+        raise PollError("the answer is nested too deeply around its list of events") from None

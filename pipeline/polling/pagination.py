@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pipeline.polling.targets import Target
 
 _LONGEST_CONTINUATION = 8_192
+_DAY_MS = 86_400_000
+#: How much of what the sender keeps is left to it: a request takes its time, and clocks differ.
+_KEPT_MARGIN_MS = 600_000
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,46 @@ class Walk:
     ----------
     target : Target
         Where it is.
+    keeps_days : int | None
+        For how long the sender keeps an event; None where that is not known.
     """
 
     feed: FeedSettings
     target: Target
     headers: Mapping[str, str]
+    keeps_days: int | None = None
+
+    def kept(self, position: Position, now_ms: int) -> tuple[Position, str]:
+        """Return a position that the sender still keeps, and what is passed over by it.
+
+        A start in the far past, or a stack that was off, would be refused for ever.
+        """
+        if self.keeps_days is None:
+            return position, ""
+        oldest = now_ms - self.keeps_days * _DAY_MS
+        begin = (oldest + _KEPT_MARGIN_MS) // 1000 * 1000
+        until = position.until
+        if 0 < position.written < oldest or (until is not None and until <= begin):
+            # The link or cursor is older than all that is kept, so it leads nowhere any more.
+            position = Position(min(position.since, oldest - 1), complete=position.complete)
+        if position.since >= oldest or (position.next is not None and not self._repeats_since()):
+            return position, ""
+        note = ""
+        if position.complete < begin:
+            note = (
+                f"the sender keeps {self.keeps_days} days: the feed begins at "
+                f"{written(begin, 'iso8601')}; what is older, from "
+                f"{written(position.complete, 'iso8601')} on, cannot be fetched any more"
+            )
+        complete = max(position.complete, begin)
+        return replace(position, since=begin, complete=complete), note
+
+    def _repeats_since(self) -> bool:
+        """Tell whether the start is sent with every page, and not with the first alone."""
+        feed = self.feed
+        if feed.pagination.type == "link" or feed.pagination.alone:
+            return False
+        return any("{since}" in str(one) for one in (*feed.query.values(), *feed.body.values()))
 
     def begin(self, position: Position, now_ms: int) -> Position | None:
         """Begin a walk over a window where none is under way; None where it would be empty."""
@@ -116,6 +154,7 @@ class Walk:
         PollError
             When the API goes round in a circle, or its link leads to another host.
         """
+        position = replace(position, written=asked)
         found = self._continuation(page, answer, url)
         more = found is not None and self._more(page)
         if more and found == position.next:
@@ -124,14 +163,17 @@ class Walk:
             # An empty last page that leads to itself.
             more = False
         if more:
-            return Step(replace(position, next=found), drained=False)
+            return Step(position.moved(found or ""), drained=False)
         if self.feed.window is not None:
             end = position.until or 0
             since = max(end - self.feed.window.overlap_seconds * 1000, 0)
-            return Step(Position(since=since, complete=end), drained=True)
+            return Step(Position(since=since, complete=end, written=asked), drained=True)
+        position = replace(position, complete=asked)
         # Without a continuation, the last page is asked for again: more may be appended to it.
-        kept = found if found is not None else position.next
-        return Step(replace(position, next=kept, complete=asked), drained=True)
+        if found is not None and found != position.next:
+            # Between polls, links may well come again while there is nothing new.
+            position = position.moved(found) if page.events else replace(position, next=found)
+        return Step(position, drained=True)
 
     def _more(self, page: Page) -> bool:
         more = self.feed.pagination.more

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.polling.credentials import Credentials
+from pipeline.polling.emptiness import PageMarks
 from pipeline.polling.errors import OutOfTimeError, PauseError, PollError
-from pipeline.polling.events import EventWriter, newest_time
+from pipeline.polling.events import EventWriter
 from pipeline.polling.http_client import HttpClient
 from pipeline.polling.pages import read_page
-from pipeline.polling.pagination import Walk
+from pipeline.polling.pagination import Step, Walk
 from pipeline.polling.positions import Position, read_position
 from pipeline.polling.report import Report
 from pipeline.polling.session import Session
+from pipeline.polling.standing import read_standing
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.polling.checkpoints import Checkpoints, Lease
+    from pipeline.polling.pages import Page
     from pipeline.polling.targets import Target
     from pipeline.runtime.deadline import Deadline
     from pipeline.runtime.secret_store import SecretStore
@@ -115,10 +118,10 @@ class Poller:
                 poll = _Poll(compiled, settings, walk, lease, deadline, report)
                 not_before = self._walk(poll)
         except PipelineError as error:
-            report.outcome, report.error = "failed", error
+            report.failed(error)
         finally:
             if lease is not None:
-                self._release(lease, not_before)
+                self._release(lease, not_before, report)
         return report
 
     def _start(self, settings: PollSettings, walk: Walk) -> Position:
@@ -130,11 +133,13 @@ class Poller:
     def _walk(self, poll: _Poll) -> int:
         """Walk the feed; return until when no poll may ask, in milliseconds since the epoch."""
         lease, report = poll.lease, poll.report
+        report.refusals = read_standing(lease.state).refusals
         position = read_position(lease.position, poll.walk.feed, lease.row)
         report.behind(self._now_ms(), position.complete)
         if lease.not_before > self._now_ms():
             report.outcome = "paused"
             return lease.not_before
+        position, report.note = poll.walk.kept(position, self._now_ms())
         begun = poll.walk.begin(position, self._now_ms())
         if begun is None:
             report.drained()
@@ -149,6 +154,8 @@ class Poller:
         except PauseError as pause:
             report.outcome = "paused"
             return self._now_ms() + int(pause.seconds * 1000)
+        finally:
+            report.refusals = session.refusals
         return int(session.resume_at * 1000)
 
     def _pages(self, poll: _Poll, session: Session, position: Position) -> None:
@@ -159,25 +166,36 @@ class Poller:
         while True:
             if poll.deadline.time_left() <= poll.deadline.reserve:
                 raise OutOfTimeError("the next page is for the next poll")
-            asked = self._now_ms()
-            answer, url = session.fetch(poll.walk.request(position))
-            page = read_page(answer.body, poll.walk.feed.events)
-            # What follows is found first: a page that leads nowhere is not put on the stream.
-            step = poll.walk.after(position, page, answer, url, asked)
-            poll.report.too_large += writer.write(page.events, self._now_ms())
+            page, step = self._fetch(poll, session, position)
+            poll.report.too_large += writer.write(page, self._now_ms())
             self._checkpoints.write(poll.lease, step.position.write(poll.walk.feed))
-            poll.report.pages += 1
-            poll.report.events += len(page.events)
+            poll.report.took(page)
             if step.drained:
                 poll.report.drained()
                 return
-            newest = newest_time(page.events, poll.source)
-            poll.report.behind(self._now_ms(), max(newest, step.position.complete))
+            poll.report.behind(self._now_ms(), max(writer.newest_ms, step.position.complete))
             position = step.position
 
-    def _release(self, lease: Lease, not_before: int) -> None:
+    def _fetch(self, poll: _Poll, session: Session, position: Position) -> tuple[Page, Step]:
+        """Return a page and what follows it: one that leads nowhere is not put on the stream."""
+        asked = self._now_ms()
+        answer, url = session.fetch(poll.walk.request(position))
+        feed, source = poll.walk.feed, poll.source
+        keys = (feed.pagination.cursor, feed.pagination.more)
+        paths = tuple(key for key in keys if key and isinstance(key, tuple))
+        marks = PageMarks(paths, absent_is_empty=feed.empty_when_absent)
+        # Without deduplication, no copies are looked for: each is an event.
+        once = bool(source.deduplication_seconds and source.body_hash_seconds)
         try:
-            self._checkpoints.release(lease, not_before)
+            page = read_page(answer.body, feed.events, marks, once=once)
+            return page, poll.walk.after(position, page, answer, url, asked)
+        except PollError as error:
+            raise session.complaint(str(error), answer) from None
+
+    def _release(self, lease: Lease, not_before: int, report: Report) -> None:
+        standing = report.standing(read_standing(lease.state), self._now_ms())
+        try:
+            self._checkpoints.release(lease, not_before, standing.write())
         except PollError:
             # The lock ends by itself soon after the invocation. Nothing of the poll is undone.
             return
@@ -189,8 +207,9 @@ class Poller:
         target = self._services.targets.get(source)
         if target is None:
             raise PollError(f"POLL_TARGETS lacks {source}; the stack sets it")
-        settings = compiled.poll
-        return compiled, settings, Walk(settings.feeds[feed], target, settings.headers)
+        settings, found = compiled.poll, compiled.poll.feeds[feed]
+        keeps = settings.keeps_days if found.keeps_days is None else found.keeps_days
+        return compiled, settings, Walk(found, target, settings.headers, keeps)
 
     def _session(self, poll: _Poll) -> Session:
         name, target, clock = poll.source.name, poll.walk.target, self._services.clock
@@ -202,7 +221,8 @@ class Poller:
         credentials = self._credentials[name]
         credentials.begin()
         client, limit = self._clients[name], poll.settings.rate_limit
-        return Session(client, credentials, limit, poll.deadline, clock)
+        refusals = poll.report.refusals
+        return Session(client, credentials, limit, poll.deadline, clock, refusals=refusals)
 
     def _writer(self, deadline: Deadline) -> StreamWriter:
         def stall_timeout() -> float:

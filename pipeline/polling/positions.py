@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.polling.errors import PollError
@@ -28,12 +29,44 @@ class Position:
         The link or cursor of the page that comes next; None for a first page.
     complete : int
         Up to when every event is known to be on the stream.
+    written : int
+        When the answer was asked for that led here; 0 at a start.
+    mark, pages, reach
+        What finds a circle: the hash of a link or cursor that was met, how many pages ago that was,
+        and after how many pages a later one takes its place.
     """
 
     since: int
     until: int | None = None
     next: str | None = None
     complete: int = 0
+    written: int = 0
+    mark: str = ""
+    pages: int = 0
+    reach: int = 1
+
+    def moved(self, found: str) -> Position:
+        """Return the position at another link or cursor.
+
+        Brent's way to find a circle: one hash is kept, and the distance to it is doubled, so a
+        circle of any length is met after three times its pages, over any number of polls.
+
+        Raises
+        ------
+        PollError
+            When the API goes round in a circle.
+        """
+        mark, pages, reach = self.mark, self.pages + 1, self.reach
+        hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:16]
+        if hashed == mark:
+            raise PollError(
+                f"the API goes round in a circle: {pages} pages after a link or cursor it gives "
+                f"the same one again (sha256 {hashed}…); nothing new can come of it. If the API is "
+                "right by now, remove the attribute 'position' of the checkpoint"
+            )
+        if pages == reach:
+            mark, pages, reach = hashed, 0, reach * 2
+        return replace(self, next=found, mark=mark, pages=pages, reach=reach)
 
     def write(self, feed: FeedSettings) -> str:
         """Return its JSON."""
@@ -75,7 +108,8 @@ def read_position(text: str, feed: FeedSettings, row: str) -> Position:
 
 
 def _sound(position: Position) -> bool:
-    numbers = [position.since, position.complete, *([position.until] if position.until else [])]
+    numbers = [position.since, position.complete, position.written, position.until or 0]
     # A year beyond 9999 is no time that can be written.
     times = all(type(number) is int and 0 <= number < 253_402_300_800_000 for number in numbers)
-    return times and (position.next is None or isinstance(position.next, str))
+    circle = type(position.mark) is str and type(position.pages) is type(position.reach) is int
+    return times and circle and (position.next is None or isinstance(position.next, str))

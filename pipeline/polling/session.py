@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from urllib3.util import parse_url
 
 from pipeline.aws.retries import RetryPolicy
+from pipeline.polling.credentials import CredentialError
 from pipeline.polling.errors import ConnectionTroubleError, PauseError, PollError
+from pipeline.polling.excerpts import excerpt, parts_of
 from pipeline.polling.limits import asked_pause, pause_ahead
 from pipeline.polling.targets import follow
 
@@ -34,6 +36,8 @@ class Session:
         Bound to the API's origin.
     clock : Callable[[], float]
         Epoch seconds.
+    refusals : int
+        How many requests in a row were refused for their rate, those of earlier polls included.
     """
 
     def __init__(
@@ -43,12 +47,17 @@ class Session:
         rate_limit: RateLimitSettings | None,
         deadline: Deadline,
         clock: Callable[[], float],
+        *,
+        refusals: int = 0,
     ) -> None:
         self._client = client
         self._credentials = credentials
         self._rate_limit = rate_limit
         self._deadline = deadline
         self._clock = clock
+        self._proofs: set[str] = set()
+        self._refused = ""
+        self.refusals = refusals
         #: When the next request may be made so that the sender's reserve stays, in epoch seconds.
         self.resume_at = 0.0
 
@@ -69,10 +78,11 @@ class Session:
         self._pause(self.resume_at - self._clock())
         redirects = 0
         while True:
-            proof = self._credentials.headers(request, self._exchange)
+            proof = self._proof(request)
             answer = self._exchange(request, proof)
             if 200 <= answer.status < 300:
                 self._credentials.accepted()
+                self.refusals = 0
                 now = self._clock()
                 pause = pause_ahead(answer, self._rate_limit, now)
                 self.resume_at = now + pause if pause else 0.0
@@ -81,35 +91,60 @@ class Session:
                 redirects += 1
                 request = self._redirected(request, answer, redirects)
             elif answer.status not in {401, 403}:
-                raise PollError(_said(request, answer))
+                raise self.complaint(_said(request, answer), answer)
             elif not self._credentials.refused():
-                raise PollError(
+                raise self.complaint(
                     f"{_said(request, answer)}: no value of the parameter api_credential is "
-                    "accepted; see that it is right and has the permissions of docs/polling.md"
+                    "accepted; see that it is right and has the permissions of docs/polling.md",
+                    answer,
                 )
+
+    def complaint(self, message: str, answer: HttpResponse) -> PollError:
+        """Return an error that holds how the answer begins, for the log."""
+        error = PollError(message)
+        error.answer = self._excerpt(answer)
+        return error
+
+    def _excerpt(self, answer: HttpResponse) -> str:
+        return excerpt(answer.body, {*self._proofs, *self._credentials.secrets()})
+
+    def _proof(self, request: HttpRequest) -> dict[str, str]:
+        self._refused = ""
+        try:
+            proof = self._credentials.headers(request, self._exchange)
+        except CredentialError as error:
+            error.answer = self._refused
+            raise
+        return proof
 
     def _exchange(self, request: HttpRequest, proof: dict[str, str]) -> HttpResponse:
         """Send a request until it is answered with something other than a refusal or a fault."""
-        refusals, backoffs = 0, RETRIES.backoffs()
+        backoffs = RETRIES.backoffs()
+        self._proofs.update(part for value in proof.values() for part in parts_of(value))
         while True:
-            trouble = ""
+            trouble = begins = ""
             try:
                 answer = self._client.send(request, proof, self._deadline)
             except ConnectionTroubleError as error:
                 trouble = f"{_place(request)}: {error}"
             else:
-                pause = asked_pause(answer, self._rate_limit, self._clock(), refusals)
+                pause = asked_pause(answer, self._rate_limit, self._clock(), self.refusals)
                 if pause is not None:
-                    refusals += 1
+                    self.refusals += 1
                     self._pause(pause)
                     continue
+                if answer.status < 400:
+                    return answer
+                self._refused = begins = self._excerpt(answer)
                 if answer.status < 500:
                     return answer
                 trouble = _said(request, answer)
             backoff = next(backoffs, None)
             if backoff is None:
-                raise ConnectionTroubleError(f"{trouble}, {RETRIES.attempts} times")
-            self._wait(backoff, trouble)
+                raise _trouble(f"{trouble}, {RETRIES.attempts} times", begins)
+            if backoff > self._left():
+                raise _trouble(f"{trouble}; no time is left for another try", begins)
+            self._deadline.sleep(backoff)
 
     def _redirected(
         self, request: HttpRequest, answer: HttpResponse, redirects: int
@@ -129,13 +164,14 @@ class Session:
             raise PauseError(seconds)
         self._deadline.sleep(seconds)
 
-    def _wait(self, seconds: float, trouble: str) -> None:
-        if seconds > self._left():
-            raise ConnectionTroubleError(f"{trouble}; no time is left for another try")
-        self._deadline.sleep(seconds)
-
     def _left(self) -> float:
         return self._deadline.time_left() - self._deadline.reserve
+
+
+def _trouble(message: str, begins: str) -> ConnectionTroubleError:
+    error = ConnectionTroubleError(message)
+    error.answer = begins
+    return error
 
 
 def _place(request: HttpRequest) -> str:

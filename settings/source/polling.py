@@ -19,6 +19,15 @@ __all__ = ["FEED_HEADER", "Feed", "Polling"]
 
 FeedName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 VariableName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+KeepsDays = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=3_650,
+        description="for how many days the sender keeps an event: a feed begins at what is kept; "
+        "a feed's own is in the place of the API's",
+    ),
+]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _TIMES = {"since", "until"}
 
@@ -130,6 +139,12 @@ class Feed(Model):
         description="for APIs whose cursor ends with the pages; without it the cursor or link of "
         "the last page is kept, and the next poll goes on from there",
     )
+    keeps_days: KeepsDays = None
+    empty_when_absent: bool = Field(
+        default=False,
+        description="whether any object without the list means that there is nothing new; without "
+        "it, one that has the cursor's key or a word of success",
+    )
 
     @model_validator(mode="after")
     def _placeholders(self) -> Feed:
@@ -168,6 +183,7 @@ class Polling(Model):
     start_hours_ago: int = Field(
         default=24, ge=0, le=24 * 365, description="where the very first poll begins"
     )
+    keeps_days: KeepsDays = None
     feeds: dict[FeedName, Feed] = Field(min_length=1)
 
     @property

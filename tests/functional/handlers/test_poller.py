@@ -119,20 +119,25 @@ def test_a_feed_reaches_the_stream_and_the_next_call_goes_on(
     assert run()["events"] == 1
     envelopes = deployment.account.on_stream()
     assert sorted(one.key for one in envelopes) == [f"event-{n:05d}" for n in range(26)]
-    assert set(deployment.row()) == {"pk", "position", "updated"}
+    assert set(deployment.row()) == {"pk", "position", "state", "updated"}
 
 
 def test_a_failure_is_raised_counted_and_logged(
-    deployment: Deployment, capsys: pytest.CaptureFixture[str]
+    deployment: Deployment,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    deployment.player.faults += [deployment.player.answer, Reply(404, b"secret")]
+    refusal = b'{"error": "no \x1b[31m place for SSWS t0ken here"}'
+    deployment.player.faults += [deployment.player.answer, Reply(404, refusal)]
     with pytest.raises(PollError, match="GET /api/v1/logs: status 404"):
         run()
     output = capsys.readouterr().out
     metrics = deployment.metrics(output)
     assert (metrics["PollErrors"], metrics["PollEvents"]) == (1, 10)
     assert metrics["PollLagSeconds"] > 0
-    assert "secret" not in output
+    (told,) = (vars(record)["poll"] for record in caplog.records if record.msg == "poll")
+    assert "t0ken" not in str(told)
+    assert told["answer"] == '{"error": "no \\x1b[31m place for *** here"}'
     assert run()["events"] == 15
     assert len(deployment.account.on_stream()) == 25
 
@@ -156,7 +161,7 @@ def test_the_lock_and_the_fence_hold_in_the_table(deployment: Deployment) -> Non
     assert not deployment.player.seen
     table.write(second, "written")
     assert table.release(second, int(time.time() * 1000) + 60_000)
-    assert set(deployment.row()) == {"pk", "position", "updated", "not_before"}
+    assert set(deployment.row()) == {"pk", "position", "state", "updated", "not_before"}
     with pytest.raises(PollError, match="its position cannot be read"):
         run()
 

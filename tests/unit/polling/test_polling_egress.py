@@ -98,14 +98,15 @@ def test_an_oversize_answer_is_not_taken_in(
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        (b"", "no JSON"),
         (b"<html>", "no JSON"),
         (b"[1,2", "no JSON"),
-        (b"[] []", "more follows"),
-        (b"{}", "no list of events at the answer itself"),
-        (b"null", "no list"),
-        (b"[" * 200_000, "nested too deeply"),
-        (b'[{"a":' * 100_000, "nested too deeply"),
+        (b"[] []", "no JSON: Extra data"),
+        (b'{"a":1}', "no list of events at the answer itself"),
+        (b"true", "no list"),
+        (b"[" * 200_000, "no JSON"),
+        (b'[{"a":' * 100_000, "no JSON"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"a":[' + b"0," * 3_000_000 + b"0]}", "bytes around its list"),
         (b"\xff", "no JSON"),
     ],
 )

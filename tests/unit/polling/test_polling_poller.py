@@ -56,7 +56,7 @@ def test_a_feed_is_drained_and_the_next_poll_goes_on_from_there(
     expected = [*(f"event-{number:05d}" for number in range(11)), "late"]
     assert bench.delivered("uuid") == expected
     assert len(bench.bodies()) == 12, "nothing was fetched twice"
-    assert set(row(bench)) == {"position", "updated"}, "the lock was given back"
+    assert set(row(bench)) == {"position", "state", "updated"}, "the lock was given back"
 
 
 def test_each_event_is_an_envelope_of_its_own_with_its_very_bytes(
