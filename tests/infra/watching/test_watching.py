@@ -232,7 +232,7 @@ def test_wrong_settings_are_refused(settings: dict[str, Any], said: str) -> None
 
 
 def test_every_alarm_tells_the_topic(every_way: Synthesized) -> None:
-    topic = {"Ref": every_way.one("AWS::SNS::Topic")[0]}
+    topic = {"Ref": every_way.one("AWS::SNS::Topic", "Alarms")[0]}
     for name, alarm in alarms(every_way).items():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [topic], name
     _, whole = every_way.one("AWS::CloudWatch::CompositeAlarm")
@@ -254,11 +254,11 @@ def test_events_at_risk_is_over_alarms_that_exist(every_way: Synthesized) -> Non
 def test_the_topic_is_encrypted_and_takes_messages_of_this_stacks_alarms_over_tls(
     every_way: Synthesized,
 ) -> None:
-    topic_id, topic = every_way.one("AWS::SNS::Topic")
+    topic_id, topic = every_way.one("AWS::SNS::Topic", "Alarms")
     key_id, key = every_way.one("AWS::KMS::Key", "Watching")
     assert topic["KmsMasterKeyId"] == {"Fn::GetAtt": [key_id, "Arn"]}
     assert key["EnableKeyRotation"] is True
-    _, policy = every_way.one("AWS::SNS::TopicPolicy")
+    _, policy = every_way.one("AWS::SNS::TopicPolicy", "Alarms")
     every = list(statements(policy["PolicyDocument"]))
     denied = [statement for statement in every if statement["Effect"] == "Deny"]
     (publish,) = (statement for statement in every if statement["Effect"] == "Allow")
