@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 CLIENT = Config(
-    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5}
 )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 logger = Logger()
 CLIENT = Config(
-    connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 4}
+    connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
 )
 
 

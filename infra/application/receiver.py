@@ -23,8 +23,8 @@ connections, while a sender waits. Some senders have a timeout of three seconds.
 
 TIMEOUT_SECONDS = 15
 """The worst that the clients' own limits allow, so that the sender gets an answer and not the
-error of a function that was cut off: two attempts at SSM and two at Kinesis, 2.5 s each, and up to
-a second of pauses between attempts."""
+error of a function that was cut off: two attempts at SSM and two at Kinesis, 2.5 s each, and 1.5 s
+for each service that throttles."""
 
 
 class ReceiverFunction(Construct):

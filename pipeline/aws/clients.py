@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pybase64
 
 from pipeline.aws.connections import DEFAULT_CONFIG, ClientConfig, Connections
-from pipeline.aws.json_service import AGENT, JsonService, client_error
+from pipeline.aws.errors import read_error
+from pipeline.aws.json_service import AGENT, JsonService
 from pipeline.aws.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from botocore.exceptions import ClientError
-
     from pipeline.aws.account import Account
     from pipeline.aws.seams import Failure
-
-_CODE = re.compile(rb"<Code>([^<]{1,100})</Code>")
-_MESSAGE = re.compile(rb"<Message>([^<]{1,500})</Message>")
 
 
 class Sqs:
@@ -137,15 +132,5 @@ class S3:
         headers["user-agent"] = AGENT
         answer = self._connections.send("PUT", path, Body, headers)
         if answer.status != 200:
-            raise _xml_error("PutObject", answer.status, answer.body)
+            raise read_error("PutObject", answer)
         return {}
-
-
-def _xml_error(operation: str, status: int, body: bytes) -> ClientError:
-    code, message = _CODE.search(body), _MESSAGE.search(body)
-    return client_error(
-        operation,
-        status,
-        code.group(1).decode(errors="replace") if code else str(status),
-        message.group(1).decode(errors="replace") if message else "",
-    )

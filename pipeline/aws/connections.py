@@ -46,11 +46,15 @@ class ClientConfig:
         Seconds, for a connection and for each part of an answer.
     attempts : int
         How often a single call is made, as long as another one may help.
+    patience : float
+        Seconds for which a single call that is throttled is made again, however often: a throttle
+        is answered within milliseconds, and counts by the second.
     """
 
     connect_timeout: float = 2.0
     read_timeout: float = 5.0
     attempts: int = 1
+    patience: float = 1.5
 
 
 DEFAULT_CONFIG = ClientConfig()
@@ -255,4 +259,4 @@ class Connections:
             self._idle.put(connection)
         else:
             connection.close()
-        return RawResponse(reader.status, b"".join(reader.parts))
+        return RawResponse(reader.status, b"".join(reader.parts), reader.headers)

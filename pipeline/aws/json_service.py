@@ -1,9 +1,8 @@
-"""Calls to the services that speak AWS's JSON protocol, and the errors that they end with.
+"""Calls to the services that speak AWS's JSON protocol.
 
 What takes the time in boto3 is not the network: each call validates its parameters against the
 service's model, serializes them in several passes, fires a dozen hooks, resolves the endpoint and
-checks MD5 sums. Here a call is one `orjson.dumps`, one signature and one `orjson.loads`. Errors are
-botocore's own, so that callers know them.
+checks MD5 sums. Here a call is one `orjson.dumps`, one signature and one `orjson.loads`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
 from pipeline.aws.connections import DEFAULT_CONFIG, ClientConfig, Connections
-from pipeline.aws.limits import THROTTLING_ERRORS
+from pipeline.aws.errors import is_throttled, may_pass, read_error
 from pipeline.aws.retries import RetryPolicy
 from pipeline.aws.signing import Signer
 from pipeline.aws.wire import request_bytes
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
     from pipeline.aws.wire import RawResponse
 
 AGENT = "mozdef-ef"
-LONGEST_BACKOFF = 0.2
-"""Seconds before a call is made again."""
+#: Of a single call: somebody waits for it.
+RETRIES = RetryPolicy(first_backoff=0.1, longest_backoff=0.4)
 
 
 class JsonService:
@@ -50,13 +49,16 @@ class JsonService:
         config: ClientConfig = DEFAULT_CONFIG,
     ) -> None:
         self._connections = Connections(account.endpoint(service), config)
-        self._retries = RetryPolicy(config.attempts, LONGEST_BACKOFF, LONGEST_BACKOFF)
+        self._config = config
         self._signer = Signer(account, service)
         self._target = target
         self._type = f"application/x-amz-json-{version}"
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation.
+
+        What is throttled is tried for as long as the client is patient, anything else that may
+        pass as often as it is told to.
 
         Raises
         ------
@@ -65,14 +67,18 @@ class JsonService:
         BotoCoreError
             When it does not answer.
         """
-        for backoff in self._retries.backoffs():
+        begun, failures = time.monotonic(), 0
+        for backoff in RETRIES.backoffs():
             try:
                 return self._call(operation, parameters)
             except (ClientError, BotoCoreError) as error:
-                if not may_pass(error):
+                failures += 1
+                left = begun + self._config.patience - time.monotonic() - backoff
+                again = failures < self._config.attempts and may_pass(error)
+                if not again and not (is_throttled(error) and left > 0):
                     raise
             time.sleep(backoff)
-        return self._call(operation, parameters)
+        raise AssertionError("there is always another backoff")
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._connections.send(*self._signed(operation, parameters))
@@ -110,18 +116,10 @@ class JsonService:
         return "POST", "/", body, headers
 
 
-def may_pass(error: Failure) -> bool:
-    """Tell whether the same call may work a moment later."""
-    if isinstance(error, ClientError):
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return status >= 500 or error.response["Error"]["Code"] in THROTTLING_ERRORS
-    return True
-
-
 def _document(operation: str, answer: RawResponse) -> dict[str, Any]:
-    document = _object(answer.body)
     if answer.status != 200:
-        raise _json_error(operation, answer.status, document or {})
+        raise read_error(operation, answer)
+    document = _object(answer.body)
     if document is None:
         raise HTTPClientError(error=f"{operation}: the answer is no JSON object")
     return document
@@ -140,27 +138,3 @@ def _object(body: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return document if isinstance(document, dict) else None
-
-
-def _json_error(operation: str, status: int, document: Mapping[str, Any]) -> ClientError:
-    # `com.amazonaws.sqs#QueueDoesNotExist`, or the name alone.
-    code = str(document.get("__type") or status).rpartition("#")[2]
-    message = str(document.get("message") or document.get("Message") or "")
-    return client_error(operation, status, code, message)
-
-
-def client_error(operation: str, status: int, code: str, message: str) -> ClientError:
-    """Return an error as botocore raises it."""
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {
-                "RequestId": "",
-                "HostId": "",
-                "HTTPStatusCode": status,
-                "HTTPHeaders": {},
-                "RetryAttempts": 0,
-            },
-        },
-        operation,
-    )

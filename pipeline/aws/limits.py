@@ -31,16 +31,35 @@ ENVIRONMENT_BYTES = 4_096
 KEYS_PER_READ = 100
 ITEMS_PER_WRITE = 25
 
-#: What a call ends with that may work a moment later (Kinesis, DynamoDB, SSM and KMS API
-#: references, and "Common Errors" of each).
+#: What a call ends with that comes too often: all that botocore's retries know as a throttle
+#: (`retries/standard.py`, `data/_retry.json`), and what SQS, SSM and Kinesis hand on of KMS (their
+#: API references).
 THROTTLING_ERRORS = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "KMS.ThrottlingException",
         "KMSThrottlingException",
+        "KmsThrottled",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
         "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
     }
+)
+#: The statuses that say the same, with whatever name or none (RFC 6585; RFC 9110).
+PASSING_STATUSES = frozenset({429, 503})
+#: What may work a moment later though it is no throttle and has a 4xx (the same of botocore).
+PASSING_ERRORS = frozenset(
+    {"BadDigest", "ReplicatedWriteConflictException", "RequestTimeout", "RequestTimeoutException"}
 )
 #: What GetParameter ends with where one parameter is at fault, and none of the others: SSM API
 #: reference, GetParameter; "Common Errors"; what KMS says of a value's key (KMS API reference,
@@ -117,7 +136,9 @@ RECORD_TOO_LARGE_ERRORS = ("ValidationException", "InvalidArgumentException")
 MESSAGE_ERRORS = frozenset(
     {
         "InvalidMessageContents",
+        "InvalidMessageContentsException",
         "InvalidParameterValue",
+        "InvalidParameterValueException",
         "BatchRequestTooLong",
         "AWS.SimpleQueueService.BatchRequestTooLong",
     }

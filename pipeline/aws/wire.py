@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httptools
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
-    """The answer to a request."""
+    """The answer to a request.
+
+    Parameters
+    ----------
+    headers : Mapping[str, str]
+        AWS's own, by lower-case name: those that begin with `x-amz`.
+    """
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -42,6 +49,13 @@ class ResponseReader:
         self.status = 0
         self.kept = False
         self.complete = False
+        self.headers: dict[str, str] = {}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep what AWS says beside the body, such as the name of an error."""
+        lower = name.lower()
+        if lower.startswith(b"x-amz"):
+            self.headers[lower.decode("latin-1")] = value.decode("latin-1").strip()
 
     def on_headers_complete(self) -> None:
         """Take what the head of the answer says."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from pipeline.aws.errors import error_name, is_throttle
 from pipeline.aws.limits import (
     MESSAGE_BYTES,
     MESSAGE_ERRORS,
@@ -91,7 +92,7 @@ class _Work:
             self._settle_entries(batch, answer)
 
     def _settle_error(self, batch: list[Event], error: ClientError) -> None:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = error_name(str(error.response.get("Error", {}).get("Code", "")))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in QUEUE_ERRORS and status < 500:
             self.outcomes += [_without_queue(event, code) for event in batch]
@@ -111,13 +112,17 @@ class _Work:
             entry = failed.get(str(number))
             if str(number) in taken:
                 self.taken.append(event)
-            elif entry is not None and entry.get("Code") in QUEUE_ERRORS:
+            elif entry is None or is_throttle(str(entry.get("Code"))):
+                # KMS's throttle has the sender's fault set, which it is: of too many messages.
+                again.append(event)
+                self.explanation = _explain(entry or {"Code": "no answer for a message"})
+            elif error_name(str(entry.get("Code"))) in QUEUE_ERRORS:
                 self.outcomes.append(_without_queue(event, str(entry["Code"])))
-            elif entry is not None and entry.get("SenderFault"):
+            elif entry.get("SenderFault"):
                 self.outcomes.append(_refused(event, _explain(entry)))
             else:
                 again.append(event)
-                self.explanation = _explain(entry or {"Code": "no answer for a message"})
+                self.explanation = _explain(entry)
         if again:
             self.waiting.append(again)
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from pipeline.aws.errors import error_name, is_throttle, is_throttled
 from pipeline.aws.limits import (
     BYTES_PER_PUT,
     LASTING_STREAM_ERRORS,
     RECORD_BYTES,
     RECORDS_PER_PUT,
-    THROTTLING_ERRORS,
 )
 from pipeline.aws.retries import RetryPolicy
 from pipeline.stream.aggregates import Packed, Packer
@@ -125,10 +125,9 @@ class StreamWriter:
         except ParamValidationError:
             raise
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in LASTING_STREAM_ERRORS:
+            if error_name(error.response["Error"]["Code"]) in LASTING_STREAM_ERRORS:
                 raise StreamError(f"{self._stream}: {error}") from None
-            if code in THROTTLING_ERRORS:
+            if is_throttled(error):
                 self._throttle()
             return list(records), str(error)
         except BotoCoreError as error:
@@ -145,7 +144,7 @@ class StreamWriter:
             if code:
                 refused.append(record)
                 trouble = f"{code}: {result.get('ErrorMessage', '')}"
-                throttled = throttled or code in THROTTLING_ERRORS
+                throttled = throttled or is_throttle(code)
             elif record.shard is not None and result.get("ShardId") != record.shard.id:
                 # The stream was resharded. Deaggregation does not mind; the next ones go right.
                 self._shards.expire()

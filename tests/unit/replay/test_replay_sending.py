@@ -236,3 +236,39 @@ def test_a_stream_that_is_not_there() -> None:
 
     with pytest.raises(StreamError, match="cannot be described"):
         capacity(Gone(), "stream")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("com.amazonaws.kinesis#ProvisionedThroughputExceededException", "PutRecords"),
+        client_error("ThrottledException:http://x/", "PutRecords"),
+        client_error("429", "PutRecords", 429),
+        client_error("ServiceUnavailable", "PutRecords", 503),
+    ],
+)
+def test_a_throttled_call_slows_down_in_every_spelling(error: Exception) -> None:
+    setup = Setup()
+    setup.kinesis.faults = [error]
+    setup.add(10)
+    setup.writer.flush()
+    assert setup.kinesis.ids() == ids(10)
+    assert (setup.writer.throttles, setup.pace.factor) == (1, 0.5)
+
+
+@pytest.mark.parametrize("spelling", [f"com.amazon.coral.service#{THROTTLED}", f"{THROTTLED}:x"])
+def test_a_throttled_record_slows_down_in_every_spelling(spelling: str) -> None:
+    setup = Setup()
+    setup.kinesis.refuse = lambda call, entries: [spelling if call == 1 else None] * len(entries)
+    setup.add(10)
+    setup.writer.flush()
+    assert setup.kinesis.ids() == ids(10)
+    assert setup.writer.throttles == 1
+
+
+def test_a_lasting_error_is_one_in_every_spelling() -> None:
+    setup = Setup()
+    setup.kinesis.faults = [client_error("com.amazonaws.kinesis#ResourceNotFoundException", "P")]
+    setup.add(10)
+    with pytest.raises(StreamError, match="ResourceNotFoundException"):
+        setup.writer.flush()
