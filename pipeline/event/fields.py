@@ -14,6 +14,7 @@ FieldPath = tuple[str, ...]
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PIECE = re.compile(r"\\([\\.])|.", re.DOTALL)
 _LONGEST_VALUE = 200
+_SCALARS = (str, int, float)  # a union would be made anew at each look
 
 
 def compile_path(text: str | None) -> FieldPath | None:
@@ -115,7 +116,7 @@ class PathSet:
 
 
 def _visit(node: _Node, value: Any, found: dict[int, str | int | float | bool]) -> None:
-    if node.ends and isinstance(value, str | int | float) and value != "":
+    if node.ends and isinstance(value, _SCALARS) and value != "":
         for place in node.ends:
             found[place] = value
     children = node.children

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import b2a_base64
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.event.exactly import ExactNumber, read_exactly, write_exactly
@@ -82,14 +83,17 @@ def find_identity(
         return _NONE
     if len(paths) == 1:
         return _single(found[0], paths[0], body_json)
-    exact = _with_digits(found, paths, body_json)
+    if float in map(type, found.values()):
+        found = _with_digits(found, paths, body_json)
     needed = source.delivery_id_needed
-    complete = all(map(exact.__contains__, range(needed))) and (
-        needed == len(paths) or any(place >= needed for place in exact)
+    complete = all(map(found.__contains__, range(needed))) and (
+        len(found) > needed or needed == len(paths)
     )
-    text = printable_text("|".join([as_text(exact[place]) for place in sorted(exact)]))
-    parts = [part for place in sorted(exact) for part in (place, exact[place])]
+    items = sorted(found.items())
+    parts = list(chain.from_iterable(items))
     written = write_exactly(parts) or json.dumps(_marked(parts)).encode()
+    texts = [one if type(one) is str else as_text(one) for _, one in items]
+    text = printable_text("|".join(texts))
     return Identity(text, _bounded(_JSON, written.decode()), complete)
 
 
@@ -111,10 +115,8 @@ def _single(value: Any, path: FieldPath, body_json: bytes) -> Identity:
     return Identity(text, _bounded(_JSON, text), complete=True)
 
 
-def _with_digits(found: Mapping[int, Any], paths: PathSet, body_json: bytes) -> Mapping[int, Any]:
+def _with_digits(found: dict[int, Any], paths: PathSet, body_json: bytes) -> dict[int, Any]:
     """Return the same values, with the numbers that a double cannot hold as they were written."""
-    if not any(type(value) is float for value in found.values()):
-        return found
     again: dict[int, Any] = paths.scalars(read_exactly(body_json))
     return again or {place: one for place, one in found.items() if type(one) is not float}
 

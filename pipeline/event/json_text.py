@@ -49,13 +49,13 @@ def read_json(text: bytes) -> tuple[bytes, Any]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         text, value = _read_otherwise(text, str(error))
-    # Each level has two brackets, and to count them costs less than to follow them.
-    if (
-        len(text) > 2 * DEEPEST
-        and text.count(b"[") + text.count(b"{") > DEEPEST
-        and depth_of(text) > DEEPEST
-    ):
-        raise _too_deep()
+    # To count brackets costs less than to follow them. `replace` looks for a byte with memchr, and
+    # takes half the time of `count`.
+    if len(text) > 2 * DEEPEST:
+        objects = len(text) - len(text.replace(b"{", b""))
+        lists = len(text) - len(text.replace(b"[", b""))
+        if objects + lists > DEEPEST and depth_of(text) > DEEPEST:
+            raise _too_deep()
     return text, value
 
 
