@@ -47,6 +47,7 @@ def poller() -> Poller:
         checkpoints=Checkpoints(dynamodb, environment.checkpoint_table, time.time),
         kinesis=session.client("kinesis", config=CLIENT),
         stream=environment.stream,
+        largest_record=environment.largest_record,
         archive=ArchiveWriter(s3, environment.archive_bucket),
         clock=time.time,
     )

@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from pipeline.event.compiled_source import load_catalog
 from pipeline.replay.worker import Batch, ReplayWorker
-from pipeline.runtime.environment import SettingsError
+from pipeline.runtime.environment import SettingsError, read_largest_record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +28,17 @@ CLIENT = Config(
 
 @dataclass(frozen=True)
 class ReplayWorkerEnvironment:
-    """What the worker is told by its deployment."""
+    """What the worker is told by its deployment.
+
+    Parameters
+    ----------
+    largest_record : int
+        Bytes.
+    """
 
     archive_bucket: str
     stream: str
+    largest_record: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> ReplayWorkerEnvironment:
@@ -40,12 +47,13 @@ class ReplayWorkerEnvironment:
         Raises
         ------
         SettingsError
-            When a variable is missing.
+            When a variable is missing, or MAX_RECORD_KIB no number.
         """
         for name in ("ARCHIVE_BUCKET", "STREAM_NAME"):
             if not environ.get(name):
                 raise SettingsError(f"environment variable {name} is missing; the stack sets it")
-        return cls(environ["ARCHIVE_BUCKET"], environ["STREAM_NAME"])
+        largest = read_largest_record(environ)
+        return cls(environ["ARCHIVE_BUCKET"], environ["STREAM_NAME"], largest)
 
 
 @cache
@@ -59,6 +67,7 @@ def worker() -> ReplayWorker:
         environment.archive_bucket,
         environment.stream,
         load_catalog(),
+        largest_record=environment.largest_record,
     )
 
 

@@ -56,6 +56,8 @@ class PollerFunction(Construct):
         What it fetches; one or more.
     stream : kinesis.Stream
         Where events go.
+    max_record_kib : int
+        How large a record of it may be.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class PollerFunction(Construct):
         environment: Mapping[str, str],
         poll_targets: Sequence[PollTarget],
         stream: kinesis.Stream,
+        max_record_kib: int,
         bucket: s3.Bucket,
         parameter_arns: Sequence[str],
     ) -> None:
@@ -81,6 +84,7 @@ class PollerFunction(Construct):
             environment={
                 **environment,
                 "STREAM_NAME": stream.stream_name,
+                "MAX_RECORD_KIB": str(max_record_kib),
                 "CHECKPOINT_TABLE": self.table.table_name,
                 "ARCHIVE_BUCKET": bucket.bucket_name,
                 "POLL_TARGETS": _target_variable(poll_targets),

@@ -65,6 +65,8 @@ class Replay(Construct):
         The name of the workflow. It is set, so that the workflow's role can name the workflow.
     stream : kinesis.Stream
         Where events go.
+    max_record_kib : int
+        How large a record of it may be.
     bucket : s3.Bucket
         Where they come from.
     """
@@ -78,13 +80,16 @@ class Replay(Construct):
         environment: Mapping[str, str],
         name: str,
         stream: kinesis.Stream,
+        max_record_kib: int,
         bucket: s3.Bucket,
     ) -> None:
         super().__init__(scope, construct_id)
         self._name = name
         self._bucket = bucket
         self._package = package
-        self._worker = self._replay_worker(package, environment, stream)
+        self._worker = self._replay_worker(
+            package, {**environment, "MAX_RECORD_KIB": str(max_record_kib)}, stream
+        )
         self.state_machine = self._state_machine()
 
     def _replay_worker(

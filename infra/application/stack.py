@@ -153,6 +153,7 @@ class ApplicationStack(Stack):
             environment=self._environment,
             name=f"{self._deployment.stack_name}-replay",
             stream=self._stream,
+            max_record_kib=self._deployment.stream.max_record_kib,
             bucket=self._archive.bucket,
         )
 
@@ -167,6 +168,7 @@ class ApplicationStack(Stack):
             environment=self._environment,
             poll_targets=targets,
             stream=self._stream,
+            max_record_kib=self._deployment.stream.max_record_kib,
             bucket=self._archive.bucket,
             parameter_arns=self._parameter_arns("api_credential"),
         )

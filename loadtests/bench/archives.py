@@ -17,6 +17,7 @@ from pipeline.archive.keys import RAW_PREFIX, ArchiveKind
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import ArchiveWriter
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.events import Outcomes, delivered
 from pipeline.event.parsing import open_record
@@ -134,7 +135,9 @@ def _archiver(batch: Sequence[dict[str, Any]]) -> Callable[[], int]:
 def replayer(s3: ReadableBucket, progress: Callable[[Replayer], None] = lambda _: None) -> Replayer:
     """Return a replay of everything in `raw/`, to a stream that takes all at once."""
     kinesis = NoKinesis()
-    writer = StreamWriter(kinesis, STREAM, ShardMap(kinesis, STREAM), Pace())
+    writer = StreamWriter(
+        kinesis, STREAM, ShardMap(kinesis, STREAM), Pace(), largest_record=RECORD_BYTES
+    )
     return Replayer(
         Job("replay-20261123T210000-0a1b", {}, "2026-11-23T21:00:00Z", {}, {}),
         Objects(s3, BUCKET),

@@ -118,6 +118,7 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
         "DEDUPE_TABLE": TABLE,
         "ARCHIVE_BUCKET": BUCKET,
         "STREAM_NAME": STREAM,
+        "MAX_RECORD_KIB": "1024",
         "CHECKPOINT_TABLE": CHECKPOINTS,
     }
 

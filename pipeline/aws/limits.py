@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Kinesis API reference, PutRecord: a partition key has 1 to 256 characters.
 PARTITION_KEY_CHARACTERS = 256
 #: Amazon Kinesis Data Streams quotas: a record has 1 MiB, data and partition key, unless the stream
-#: allows more.
+#: allows more: the functions read what theirs allows (`stream.max_record_kib`) from MAX_RECORD_KIB.
 RECORD_BYTES = 1_048_576
 #: Kinesis API reference, PutRecords: 500 records; 5 MiB until 2025, 10 MiB since.
 RECORDS_PER_PUT = 500

@@ -52,6 +52,8 @@ class Services:
         How far each feed was fetched.
     kinesis : TargetStream
         Where streams are.
+    largest_record : int
+        Bytes that the stream takes in a record.
     archive : ArchiveWriter
         For events that no record can hold.
     clock : Callable[[], float]
@@ -64,6 +66,7 @@ class Services:
     checkpoints: Checkpoints
     kinesis: TargetStream
     stream: str
+    largest_record: int
     archive: ArchiveWriter
     clock: Callable[[], float]
 
@@ -229,7 +232,14 @@ class Poller:
             return min(STREAM_TIMEOUT, deadline.time_left() - deadline.reserve / 2)
 
         kinesis, stream = self._services.kinesis, self._services.stream
-        return StreamWriter(kinesis, stream, self._shards, Pace(), stall_timeout=stall_timeout)
+        return StreamWriter(
+            kinesis,
+            stream,
+            self._shards,
+            Pace(),
+            largest_record=self._services.largest_record,
+            stall_timeout=stall_timeout,
+        )
 
     def _now_ms(self) -> int:
         return int(self._services.clock() * 1000)

@@ -93,6 +93,8 @@ class ReplayWorker:
 
     Parameters
     ----------
+    largest_record : int
+        Bytes that the stream takes in a record, with its partition key.
     clock : Callable[[], float]
         Epoch seconds.
     """
@@ -105,11 +107,13 @@ class ReplayWorker:
         stream: str,
         catalog: Catalog,
         *,
+        largest_record: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
         self._kinesis = kinesis
         self._stream = stream
+        self._largest_record = largest_record
         self._objects = Objects(s3, bucket)
         self._listing = ArchiveListing(s3, bucket)
         self._store = JobStore(s3, bucket)
@@ -160,6 +164,7 @@ class ReplayWorker:
             self._stream,
             self._shards,
             pace,
+            largest_record=self._largest_record,
             stall_timeout=lambda: min(60.0, time_left() - RESERVE_SECONDS),
         )
         options = {"limit": batch.limit, "force": batch.force}

@@ -139,7 +139,13 @@ class ReceiverEnvironment:
 
 @dataclass(frozen=True)
 class PollerEnvironment:
-    """What the poller is told by its deployment; `targets` is the JSON of POLL_TARGETS."""
+    """What the poller is told by its deployment; `targets` is the JSON of POLL_TARGETS.
+
+    Parameters
+    ----------
+    largest_record : int
+        Bytes.
+    """
 
     project: str
     stage: str
@@ -147,6 +153,7 @@ class PollerEnvironment:
     checkpoint_table: str
     archive_bucket: str
     targets: Mapping[str, Any]
+    largest_record: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> PollerEnvironment:
@@ -155,7 +162,7 @@ class PollerEnvironment:
         Raises
         ------
         SettingsError
-            When a variable is missing, or POLL_TARGETS is no JSON object.
+            When a variable is missing, POLL_TARGETS is no JSON object or MAX_RECORD_KIB no number.
         """
         try:
             targets = json.loads(_required(environ, "POLL_TARGETS"))
@@ -170,7 +177,22 @@ class PollerEnvironment:
             checkpoint_table=_required(environ, "CHECKPOINT_TABLE"),
             archive_bucket=_required(environ, "ARCHIVE_BUCKET"),
             targets=targets,
+            largest_record=read_largest_record(environ),
         )
+
+
+def read_largest_record(environ: Mapping[str, str]) -> int:
+    """Return how many bytes a record of the stream has at most, its partition key included.
+
+    Raises
+    ------
+    SettingsError
+        When MAX_RECORD_KIB is missing or no whole number above 0.
+    """
+    text = _required(environ, "MAX_RECORD_KIB")
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text)):
+        raise SettingsError(f"MAX_RECORD_KIB: {text!r:.20} is no whole number above 0")
+    return int(text) * 1024
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.stream.shards import Shard, ShardMap
 
 MOST_EVENTS = 500
+#: No limit of the stream's, which can be higher: what a record has that is none of the large ones.
+AGGREGATE_BYTES = RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Packer:
         What the stream takes at most, partition key included.
     """
 
-    def __init__(self, shards: ShardMap, largest_record: int = RECORD_BYTES) -> None:
+    def __init__(self, shards: ShardMap, largest_record: int) -> None:
         self._shards = shards
         self._largest = largest_record
         self._open: dict[str, _Open] = {}
@@ -99,7 +101,7 @@ class Packer:
 
     def _aggregate(self, shard: Shard, key: str, data: bytes) -> None:
         # Large records cost a shard its burst, so an aggregate never is one.
-        limit = min(self._largest, RECORD_BYTES)
+        limit = min(self._largest, AGGREGATE_BYTES)
         current = self._open.get(shard.id)
         if current is not None:
             if current.add(key, data, limit):

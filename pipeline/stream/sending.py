@@ -12,7 +12,6 @@ from pipeline.aws.errors import error_name, is_throttle, is_throttled
 from pipeline.aws.limits import (
     BYTES_PER_PUT,
     LASTING_STREAM_ERRORS,
-    RECORD_BYTES,
     RECORDS_PER_PUT,
 )
 from pipeline.aws.retries import RetryPolicy
@@ -55,7 +54,7 @@ class StreamWriter:
         shards: ShardMap,
         pace: Pace,
         *,
-        largest_record: int = RECORD_BYTES,
+        largest_record: int,
         stall_timeout: Callable[[], float] = lambda: STALL_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.archive.writer import ArchiveWriter
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.compiled_source import Catalog
 from pipeline.event.envelope import encode_envelope
 from pipeline.polling.checkpoints import Checkpoints
@@ -127,6 +128,7 @@ class PollBench:
         self.ssm = FakeSsm({self.parameter: credential or player.token})
         self.target = Target(player.base_url, **target)
         self.mortal = Mortal()
+        self.largest_record = RECORD_BYTES
         self.poller = self.new_process()
 
     def new_process(self) -> Poller:
@@ -143,6 +145,7 @@ class PollBench:
                 checkpoints=Checkpoints(dynamodb, "checkpoints", lambda: self.now),
                 kinesis=kinesis,
                 stream="stream",
+                largest_record=self.largest_record,
                 archive=ArchiveWriter(s3, "archive"),
                 clock=lambda: self.now,
             )

@@ -12,6 +12,7 @@ import orjson
 from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.replay.engine import Replayer
 from pipeline.replay.event_types import EventTypes
@@ -143,6 +144,7 @@ class FakeKinesis:
     """A stream with shards of equal ranges that keeps what is put."""
 
     def __init__(self, shards: int = 3) -> None:
+        self.largest_record = 1_048_576
         self.names = [f"shardId-{number:012d}" for number in range(shards)]
         self.records: dict[str, list[Mapping[str, Any]]] = {}
         self.calls = 0
@@ -194,7 +196,8 @@ class FakeKinesis:
         )
         results = []
         for entry, error in zip(Records, self.refuse(self.calls, Records), strict=True):
-            assert len(entry["Data"]) + len(entry["PartitionKey"].encode()) <= 1_048_576
+            size = len(entry["Data"]) + len(entry["PartitionKey"].encode())
+            assert size <= self.largest_record
             assert 1 <= len(entry["PartitionKey"]) <= 256
             if error:
                 results.append({"ErrorCode": error, "ErrorMessage": error})
@@ -262,10 +265,18 @@ class Bench:
         self.store = JobStore(self.s3, "archive")
         self.job = Job(JOB, {"user": "me"}, ARRIVED, self.wanted.to_json(), options)
         self.pace = Pace(1e9, 1e12, clock=self.clock, sleep=self.clock.sleep)
+        self.largest_record = RECORD_BYTES
 
     def writer(self) -> StreamWriter:
         shards = ShardMap(self.kinesis, "stream", self.clock)
-        return StreamWriter(self.kinesis, "stream", shards, self.pace, clock=self.clock)
+        return StreamWriter(
+            self.kinesis,
+            "stream",
+            shards,
+            self.pace,
+            largest_record=self.largest_record,
+            clock=self.clock,
+        )
 
     def replayer(self, **more: Any) -> Replayer:
         return Replayer(

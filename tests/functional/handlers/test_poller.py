@@ -85,6 +85,7 @@ def deployment(
             "PROJECT": name,
             "STAGE": "dev",
             "STREAM_NAME": name,
+            "MAX_RECORD_KIB": "1024",
             "CHECKPOINT_TABLE": name,
             "ARCHIVE_BUCKET": name,
             "POLL_TARGETS": json.dumps({OKTA: {"base_url": player.base_url}}),

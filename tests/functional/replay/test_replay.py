@@ -19,6 +19,7 @@ from pipeline.archive.lines import describe
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
 from pipeline.archive.writer import ArchiveWriter
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.envelope import Envelope, decode_envelope
 from pipeline.event.events import Record
 from pipeline.replay.engine import Replayer
@@ -67,7 +68,9 @@ class Account:
 
     def replayer(self, job: Job, wanted: Filter) -> Replayer:
         kinesis, s3 = self.client("kinesis"), self.client("s3")
-        writer = StreamWriter(kinesis, self.name, ShardMap(kinesis, self.name), Pace(1e6))
+        writer = StreamWriter(
+            kinesis, self.name, ShardMap(kinesis, self.name), Pace(1e6), largest_record=RECORD_BYTES
+        )
         return Replayer(
             job,
             Objects(s3, self.name),
@@ -220,6 +223,7 @@ def test_the_worker_function(
     monkeypatch.setenv("AWS_ENDPOINT_URL", account.emulator.endpoint_url)
     monkeypatch.setenv("ARCHIVE_BUCKET", account.name)
     monkeypatch.setenv("STREAM_NAME", account.name)
+    monkeypatch.setenv("MAX_RECORD_KIB", "1024")
     replay_worker.worker.cache_clear()
     data = github({})
     found = Record("1", "shardId-0", time.time(), data, envelope=decode_envelope(data))

@@ -98,6 +98,8 @@ def test_settings_of_the_stage_reach_the_stack(other: Synthesized) -> None:
     _, stream = other.one("AWS::Kinesis::Stream")
     assert (stream["ShardCount"], stream["MaxRecordSizeInKiB"]) == (3, 4_096)
     assert stream["StreamModeDetails"] == {"StreamMode": "PROVISIONED"}
+    _, worker = other.one("AWS::Lambda::Function", "ReplayWorker")
+    assert worker["Environment"]["Variables"]["MAX_RECORD_KIB"] == "4096"
     _, mapping = other.one("AWS::Lambda::EventSourceMapping", "FanOut")
     assert mapping["BatchSize"] == 7
     assert mapping["MaximumBatchingWindowInSeconds"] == 0

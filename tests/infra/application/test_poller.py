@@ -102,6 +102,7 @@ def test_it_knows_where_everything_is(polling_stack: Synthesized) -> None:
     assert "ReservedConcurrentExecutions" not in function
     assert variables["CHECKPOINT_TABLE"] == {"Ref": table}
     assert variables["STREAM_NAME"] == {"Ref": polling_stack.one("AWS::Kinesis::Stream")[0]}
+    assert variables["MAX_RECORD_KIB"] == "1024"
     assert variables["ARCHIVE_BUCKET"] == {"Ref": polling_stack.one("AWS::S3::Bucket")[0]}
     assert (variables["PROJECT"], variables["STAGE"]) == ("MozDef-EF", "test")
     assert json.loads(variables["POLL_TARGETS"]) == {

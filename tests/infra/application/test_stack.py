@@ -140,7 +140,7 @@ def test_functions_have_the_documented_environment(stack: Synthesized) -> None:
         "Authorizer": set(),
         "FanOut": {"QUEUE_URLS", "DEDUPE_TABLE", "ARCHIVE_BUCKET"},
         "Archiver": {"ARCHIVE_BUCKET"},
-        "ReplayWorker": {"ARCHIVE_BUCKET", "STREAM_NAME"},
+        "ReplayWorker": {"ARCHIVE_BUCKET", "STREAM_NAME", "MAX_RECORD_KIB"},
     }
     for function, names in own.items():
         _, properties = stack.one("AWS::Lambda::Function", function)

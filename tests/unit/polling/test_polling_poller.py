@@ -118,6 +118,17 @@ def test_an_event_too_large_for_a_record_goes_to_the_archive(
     assert f"source={OKTA}/" in key
 
 
+def test_an_event_has_the_size_that_the_stage_allows_in_a_record(
+    bench: PollBench, okta: OktaPlayer
+) -> None:
+    bench.largest_record = bench.kinesis.largest_record = 4_096 * 1024
+    bench.new_process()
+    okta.events[5]["displayMessage"] = "x" * 1_500_000
+    report = bench.good("logs")
+    assert (report.events, report.too_large) == (10, 0)
+    assert max(len(envelope.body) for envelope in bench.kinesis.envelopes()) > 1_500_000
+
+
 def test_a_too_large_event_that_cannot_be_archived_holds_the_position(
     bench: PollBench, okta: OktaPlayer
 ) -> None:

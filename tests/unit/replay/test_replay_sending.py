@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.aws.limits import RECORD_BYTES
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamUnreachableError, StreamWriter
 from pipeline.stream.shards import ShardMap, StreamError, capacity
@@ -22,7 +23,14 @@ class Setup:
         self.kinesis, self.clock = FakeKinesis(), Clock()
         self.pace = Pace(events, size, clock=self.clock, sleep=self.clock.sleep)
         self.shards = ShardMap(self.kinesis, "stream", self.clock)
-        self.writer = StreamWriter(self.kinesis, "stream", self.shards, self.pace, clock=self.clock)
+        self.writer = StreamWriter(
+            self.kinesis,
+            "stream",
+            self.shards,
+            self.pace,
+            largest_record=RECORD_BYTES,
+            clock=self.clock,
+        )
 
     def add(self, count: int, start: int = 0, size: int = 10) -> None:
         for number in range(start, start + count):

@@ -36,7 +36,13 @@ class Workshop:
             for hour in (19, 20, 21)
         ]
         self.worker = ReplayWorker(
-            self.s3, self.kinesis, "archive", "stream", catalog, clock=lambda: self.now
+            self.s3,
+            self.kinesis,
+            "archive",
+            "stream",
+            catalog,
+            largest_record=4_096 * 1024,
+            clock=lambda: self.now,
         )
         #: Soon after the events arrived.
         self.now = 1_795_464_503.0 + 600
@@ -175,8 +181,11 @@ def test_broken_objects_are_no_reason_to_raise(workshop: Workshop) -> None:
 
 
 def test_the_environment() -> None:
-    environ = {"ARCHIVE_BUCKET": "b", "STREAM_NAME": "s"}
-    assert ReplayWorkerEnvironment.read(environ) == ReplayWorkerEnvironment("b", "s")
+    environ = {"ARCHIVE_BUCKET": "b", "STREAM_NAME": "s", "MAX_RECORD_KIB": "4096"}
+    assert ReplayWorkerEnvironment.read(environ) == ReplayWorkerEnvironment("b", "s", 4_194_304)
+    for wrong in ("0", "-1", "1.5", "1e3", "²", "1" * 5_000):
+        with pytest.raises(SettingsError, match="MAX_RECORD_KIB"):
+            ReplayWorkerEnvironment.read({**environ, "MAX_RECORD_KIB": wrong})
     for name in environ:
         with pytest.raises(SettingsError, match=name):
             ReplayWorkerEnvironment.read({**environ, name: ""})
@@ -190,3 +199,22 @@ def test_a_cold_start_loads_nothing_of_the_command_line() -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert not {"typer", "rich", "pydantic", "yaml", "aiohttp"} & set(done.stdout.split())
+
+
+def test_what_the_stage_allows_in_a_record_the_worker_sends(
+    workshop: Workshop, catalog: Catalog
+) -> None:
+    """One size above the default, and the largest that there is to the byte."""
+    workshop.kinesis.largest_record = 4_096 * 1024
+    large = line(1, body="x" * 1_500_000)
+    workshop.refs = [workshop.s3.add("raw/source=github/dt=2026-11-23/hr=19/l.jsonl.gz", [large])]
+    assert workshop.replay()["counts"]["sent"] == 1
+    (sent,) = workshop.kinesis.envelopes()
+    assert sent.body == b"x" * 1_500_000
+    small = ReplayWorker(
+        workshop.s3, workshop.kinesis, "archive", "stream", catalog, largest_record=1_024 * 1024
+    )
+    counts = small.replay(
+        Batch.read(workshop.event(job="replay-20261124T000000-0001")), lambda: 900
+    )
+    assert counts["counts"]["too_large"] == 1
