@@ -60,8 +60,8 @@ class HttpClient:
     """
 
     def __init__(self, origin: Origin, largest_answer: int = LARGEST_ANSWER) -> None:
-        self._exchange = TimeBound()
-        self._pool = pool_of(origin, self._exchange)
+        self._bound = TimeBound()
+        self._pool = pool_of(origin, self._bound)
         self._largest = largest_answer
         self.origin = origin
 
@@ -86,8 +86,8 @@ class HttpClient:
         PollError
             When the answer is too large.
         """
-        self._exchange.time_left = lambda: deadline.time_left() - deadline.reserve
-        left = self._exchange.time_left()
+        self._bound.time_left = lambda: deadline.time_left() - deadline.reserve
+        left = self._bound.time_left()
         if left <= 0:
             raise OutOfTimeError("no time is left for a request")
         try:
@@ -109,7 +109,7 @@ class HttpClient:
             )
             body = self._read(answer)
         except HTTPError as error:
-            if self._exchange.time_left() <= 0:
+            if self._bound.time_left() <= 0:
                 raise OutOfTimeError("the answer did not come in time") from None
             # Its text would name the URL with its query.
             raise ConnectionTroubleError(
@@ -137,3 +137,6 @@ class HttpClient:
             raise PollError(
                 f"the answer has more than {self._largest} bytes; let the feed ask for less at once"
             )
+        # What came into the reserve is left to the next poll: it has to get onto the stream.
+        if self._bound.time_left() < 0:
+            raise OutOfTimeError("the answer did not come in time")

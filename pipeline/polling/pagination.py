@@ -66,8 +66,8 @@ class Walk:
         until = position.until
         if 0 < position.written < oldest or (until is not None and until <= begin):
             # The link or cursor is older than all that is kept, so it leads nowhere any more.
-            position = Position(min(position.since, oldest - 1), complete=position.complete)
-        if position.since >= oldest or (position.next is not None and not self._repeats_since()):
+            position = Position(min(position.since, oldest), complete=position.complete)
+        if position.since >= begin or (position.next is not None and not self._repeats_since()):
             return position, ""
         note = ""
         if position.complete < begin:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pipeline.event.compiled_poll import FeedSettings
 
 VERSION = 1
+#: Enough for a circle of 65,000 pages.
+_MARKS = 16
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,11 @@ class Position:
         Up to when every event is known to be on the stream.
     written : int
         When the answer was asked for that led here; 0 at a start.
-    mark, pages, reach
-        What finds a circle: the hash of a link or cursor that was met, how many pages ago that was,
-        and after how many pages a later one takes its place.
+    pages : int
+        How many links or cursors led here, one to the next.
+    marks : tuple[str, ...]
+        What finds a circle: the hash of the last of them whose number is odd, of the last that is
+        twice an odd number, of the last that is four times one, and so on.
     """
 
     since: int
@@ -41,32 +45,40 @@ class Position:
     next: str | None = None
     complete: int = 0
     written: int = 0
-    mark: str = ""
     pages: int = 0
-    reach: int = 1
+    marks: tuple[str, ...] = ()
 
     def moved(self, found: str) -> Position:
         """Return the position at another link or cursor.
 
-        Brent's way to find a circle: one hash is kept, and the distance to it is doubled, so a
-        circle of any length is met after three times its pages, over any number of polls.
+        Some hashes are kept, the older ones farther apart, so a circle is met within five times its
+        pages, however long the feed went well before it and over however many polls.
 
         Raises
         ------
         PollError
             When the API goes round in a circle.
         """
-        mark, pages, reach = self.mark, self.pages + 1, self.reach
         hashed = hashlib.sha256(found.encode(errors="replace")).hexdigest()[:16]
-        if hashed == mark:
+        if hashed in self.marks:
+            length = self._pages_since(self.marks.index(hashed))
             raise PollError(
-                f"the API goes round in a circle: {pages} pages after a link or cursor it gives "
-                f"the same one again (sha256 {hashed}…); nothing new can come of it. If the API is "
-                "right by now, remove the attribute 'position' of the checkpoint"
+                f"the API goes round in a circle: {length} pages after a link or cursor it gives "
+                f"the same one again (sha256 {hashed}…), and nothing new can come of it. If the "
+                "API is right by now, remove the attribute 'position' of the checkpoint"
             )
-        if pages == reach:
-            mark, pages, reach = hashed, 0, reach * 2
-        return replace(self, next=found, mark=mark, pages=pages, reach=reach)
+        number = self.pages + 1
+        place = min((number & -number).bit_length() - 1, _MARKS - 1)
+        marks = [*self.marks, *[""] * (place + 1 - len(self.marks))]
+        marks[place] = hashed
+        return replace(self, next=found, pages=number, marks=tuple(marks))
+
+    def _pages_since(self, place: int) -> int:
+        """Return how many pages the next one is away from a mark."""
+        last = self.pages >> place
+        if last % 2 == 0 and place < _MARKS - 1:
+            last -= 1
+        return self.pages + 1 - (last << place)
 
     def write(self, feed: FeedSettings) -> str:
         """Return its JSON."""
@@ -95,6 +107,7 @@ def read_position(text: str, feed: FeedSettings, row: str) -> Position:
     try:
         plain = json.loads(text)
         fits = plain.pop("v") == VERSION and plain.pop("kind") == kind_of(feed)
+        plain["marks"] = tuple(plain.get("marks", ()))
         position = Position(**plain)
     except (ValueError, TypeError, KeyError, AttributeError):
         fits, position = False, Position(0)
@@ -111,5 +124,5 @@ def _sound(position: Position) -> bool:
     numbers = [position.since, position.complete, position.written, position.until or 0]
     # A year beyond 9999 is no time that can be written.
     times = all(type(number) is int and 0 <= number < 253_402_300_800_000 for number in numbers)
-    circle = type(position.mark) is str and type(position.pages) is type(position.reach) is int
-    return times and circle and (position.next is None or isinstance(position.next, str))
+    marks = type(position.pages) is int and all(type(mark) is str for mark in position.marks)
+    return times and marks and (position.next is None or isinstance(position.next, str))
