@@ -37,7 +37,7 @@ _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _LONGEST_TEXT = 4000
 _LATEST_MS = 10**14
 _MOST_ELEMENTS = 10**8
-_LARGE_BODY = 1024 * 1024
+_LARGE_BODY = 64 * 1024
 _CONTROLS = bytes(range(32))
 
 

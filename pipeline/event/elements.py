@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 import orjson
@@ -21,8 +21,18 @@ if TYPE_CHECKING:
     from pipeline.event.fields import FieldPath
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-#: Up to the next bracket that is in no string: possessive, so that the time grows with the bytes.
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+[\[\]{}]", re.DOTALL)
+#: What has no bracket in it.
+_PLAIN = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
+#: Up to the next brackets that are in no string and enclose more than that: all of them that stand
+#: side by side, for a step is dear. Possessive, so that the time grows with the bytes.
+_TO_BRACKETS = re.compile(
+    rb'(?:[^"\[\]{}]++|' + _STRING + rb"|\[" + _PLAIN + rb"\]|\{" + _PLAIN + rb"\})*+"
+    rb"(?:([\[{]++)|([\]}]++))",
+    re.DOTALL,
+)
+#: One up and one down, as signed bytes; what is no bracket is left out.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _STRING_VALUE = re.compile(_STRING, re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
@@ -127,12 +137,8 @@ def frame_around(text: bytes, at: int, end: int) -> bytes:
 
 def depth_of(text: bytes) -> int:
     """Return how deep a JSON text is nested."""
-    depth = deepest = end = 0
-    while found := _TO_BRACKET.match(text, end):
-        end = found.end()
-        depth += 1 if text[end - 1] in _OPENING else -1
-        deepest = max(deepest, depth)
-    return deepest
+    steps = _STRING_VALUE.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _skip_space(text: bytes, at: int) -> int:
@@ -195,10 +201,13 @@ def _end_of_value(text: bytes, at: int) -> int:
 
 def _end_of_container(text: bytes, at: int) -> int:
     depth, end = 1, at + 1
-    while depth:
-        found = _TO_BRACKET.match(text, end)
-        if found is None:
-            raise ElementsError(f"what begins at byte {at} has no end")
+    while found := _TO_BRACKETS.match(text, end):
         end = found.end()
-        depth += 1 if text[end - 1] in _OPENING else -1
-    return end
+        if opened := found[1]:
+            depth += len(opened)
+            continue
+        closed = len(found[2])
+        if closed >= depth:
+            return end - closed + depth
+        depth -= closed
+    raise ElementsError(f"what begins at byte {at} has no end")
