@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS, RECORD_TOO_LARGE_ERRORS
+from pipeline.event.envelope import REPLAY_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +43,8 @@ def put_record_request(
       template reference, `$input` variables).
     - With `CONVERT_TO_TEXT`, `$input.body` is the base64 of the exact bytes; for an empty body it
       is `{}` (recorded from API Gateway), which is left out.
+    - The spaces at the end of the line keep room for the mark of a replay: Kinesis refuses here
+      what could not be put again with it.
     - A prefix whose length divides by three has no base64 padding, so the two base64 texts join
       into the base64 of envelope line and body. URL-encoded text is ASCII: one character, one byte.
     - `$util.urlEncode` needs a string, and `requestTimeEpoch` is a number: printed as it is.
@@ -57,7 +60,7 @@ def put_record_request(
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
         *_pick_headers(keep, delivery_id),
-        f'#set($line = "{metadata}$key$kept")',
+        f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
         '#if($over == 1)#set($line = "$line ")#end',

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 _HEADER = "h."
-_ESCAPED = re.compile(r"[^A-Za-z0-9_.~-]")
+#: Bytes that every envelope has for what a replay writes into it. The door fills them with spaces,
+#: so what it takes has room for the longest mark, and a replay makes no record longer.
+REPLAY_ROOM = len(
+    "&replay=replay-20261124T000000-0001&force=1&replays=9999&only=123456789-123456789"
+)
+# Java's URLEncoder, which the mapping template has, leaves the asterisk too: what is written anew
+# must not grow.
+_ESCAPED = re.compile(r"[^A-Za-z0-9_.~*-]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.*-]+")
 _ESCAPES = {chr(code): quote_plus(chr(code)) for code in range(128)}
 #: API Gateway takes 10,240 bytes of header values; URL-encoding makes each byte three at most.
@@ -68,7 +75,10 @@ class Envelope:
 
 
 def encode_envelope(envelope: Envelope) -> bytes:
-    """Return the record of an envelope; the mapping template of the front door writes the same."""
+    """Return the record of an envelope; the mapping template of the front door writes the same.
+
+    It has the same length with a replay's mark and without, as long as the mark fits its room.
+    """
     fields = {
         "v": VERSION,
         "id": envelope.id,
@@ -79,6 +89,17 @@ def encode_envelope(envelope: Envelope) -> bytes:
     if envelope.key:
         fields["key"] = envelope.key
     fields |= {_HEADER + name: value for name, value in envelope.headers.items()}
+    line, mark = _join(fields), _join(_mark(envelope))
+    if mark:
+        mark = f"&{mark}"
+    room = " " * (REPLAY_ROOM - len(mark))
+    padding = " " * (-(len(line) + len(mark) + len(room) + 1) % 3)
+    return f"{line}{mark}{room}{padding}\n".encode("ascii") + envelope.body
+
+
+def _mark(envelope: Envelope) -> dict[str, str]:
+    """Return what a replay adds."""
+    fields: dict[str, str] = {}
     if envelope.replay:
         fields["replay"] = envelope.replay
     if envelope.force:
@@ -87,21 +108,25 @@ def encode_envelope(envelope: Envelope) -> bytes:
         fields["replays"] = str(envelope.replays)
     if envelope.only:
         fields["only"] = envelope.only
-    line = "&".join([f"{_quote_name(name)}={_quote(value)}" for name, value in fields.items()])
-    padding = " " * (-(len(line) + 1) % 3)
-    return f"{line}{padding}\n".encode("ascii") + envelope.body
+    return fields
+
+
+def _join(fields: Mapping[str, str]) -> str:
+    return "&".join([f"{_quote_name(name)}={_quote(value)}" for name, value in fields.items()])
 
 
 def _quote(text: str) -> str:
     # As urllib's quote_plus, which goes through the text byte by byte in Python. Most values have
     # nothing to escape, and the others a character or two.
     if not text.isascii():
-        return quote_plus(text, errors="surrogateescape")
+        return quote_plus(text, safe="*", errors="surrogateescape")
     return _ESCAPED.sub(_escape, text)
 
 
-# The same few, all the time.
-_quote_name = lru_cache(maxsize=256)(_quote)
+@lru_cache(maxsize=256)  # The same few, all the time.
+def _quote_name(text: str) -> str:
+    # Names are read as they stand, so an escape in one stays what it is.
+    return _quote(text).replace("%25", "%")
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +21,8 @@ from infra.application.mapping_templates import (
 )
 from local.gateway.variables import InputObject, UtilObject
 from local.vtl import VtlTemplate
-from pipeline.event.envelope import decode_envelope
+from pipeline.event.envelope import decode_envelope, encode_envelope, partition_key
+from pipeline.replay.job import new_job_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +90,20 @@ def test_recorded_calls_are_envelopes_of_the_exact_body(vector: dict[str, Any]) 
     assert envelope.key == sent.get(delivery_id, "")
 
 
+@pytest.mark.parametrize("vector", RECORDED["vectors"], ids=range(len(RECORDED["vectors"])))
+def test_a_replay_of_a_recorded_call_is_no_longer_than_the_call(vector: dict[str, Any]) -> None:
+    data = base64.b64decode(vector["call"]["Data"])
+    envelope = decode_envelope(data)
+    marked = replace(
+        envelope, replay=new_job_id(datetime.now(UTC)), replays=9_999, force=True, only="12-345"
+    )
+    for one in (envelope, marked):
+        assert len(encode_envelope(one)) <= len(data)
+        assert len(partition_key(one)) <= len(vector["call"]["PartitionKey"])
+
+
 @pytest.mark.parametrize(
-    ("delivery_id", "partition_key"),
+    ("delivery_id", "expected"),
     [
         ("72d3162e-cc78", "72d3162e-cc78"),
         ("a b/c", "a+b%2Fc"),
@@ -100,10 +115,10 @@ def test_recorded_calls_are_envelopes_of_the_exact_body(vector: dict[str, Any]) 
     ],
 )
 def test_partition_key_is_the_delivery_id_where_kinesis_takes_it(
-    delivery_id: str, partition_key: str
+    delivery_id: str, expected: str
 ) -> None:
     call = put_record({"x-github-delivery": delivery_id})
-    assert call["PartitionKey"] == partition_key
+    assert call["PartitionKey"] == expected
     assert decode_envelope(base64.b64decode(call["Data"])).key == delivery_id
 
 

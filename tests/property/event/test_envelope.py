@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import quote_plus, unquote_plus
 
 import pytest
@@ -10,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.event.envelope import (
+    REPLAY_ROOM,
     Envelope,
     EnvelopeError,
     decode_envelope,
     encode_envelope,
     partition_key,
 )
+from pipeline.replay.job import new_job_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 NAMES = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
@@ -56,7 +60,7 @@ def test_round_trip(
 
 @given(st.text(max_size=60) | st.text(st.characters(max_codepoint=127), max_size=60))
 def test_values_are_escaped_as_in_a_form(value: str) -> None:
-    expected = quote_plus(value.encode(errors="replace"))
+    expected = quote_plus(value.encode(errors="replace"), safe="*")
     value = value.encode(errors="replace").decode()
     data = encode_envelope(Envelope("a", 1, "s", value, b""))
     assert f"&ip={expected}".encode() == data.rstrip(b" \n")[len(b"v=1&id=a&ts=1&source=s") :]
@@ -101,3 +105,43 @@ def test_hostile_bytes_are_refused_or_read(data: bytes) -> None:
 def test_what_is_wrong_is_said(data: bytes, message: str) -> None:
     with pytest.raises(EnvelopeError, match=message):
         decode_envelope(data)
+
+
+@given(
+    key=st.text(max_size=80),
+    headers=st.dictionaries(NAMES, st.text(st.characters(exclude_categories=["Cs"]))),
+    force=st.booleans(),
+    replays=st.integers(1, 9_999),
+    first=st.integers(0, 10**9 - 1),
+    further=st.none() | st.integers(1, 10**9 - 1),
+    short=st.integers(0, 3 * REPLAY_ROOM),
+)
+def test_what_a_record_held_it_holds_with_a_replays_mark(
+    key: str,
+    headers: dict[str, str],
+    force: bool,
+    replays: int,
+    first: int,
+    further: int | None,
+    short: int,
+) -> None:
+    """Byte by byte below the limit: what the door takes, a replay can put again."""
+    limit, job = 4_096, new_job_id(datetime.now(UTC))
+    key = key.encode(errors="replace").decode()
+    accepted = Envelope("JKJaXmPLvHcESHA=", 1_795_464_503_123, "github", "::1", b"", key, headers)
+    least = len(encode_envelope(accepted)) + len(partition_key(accepted))
+    accepted = replace(accepted, body=b"x" * max(limit - least - short, 0))
+    only = str(first) if further is None else f"{first}-{further}"
+    for one in ("", only):
+        marked = replace(accepted, replay=job, replays=replays, force=force, only=one)
+        assert decode_envelope(encode_envelope(marked)) == marked
+        assert len(encode_envelope(marked)) == len(encode_envelope(accepted))
+        assert partition_key(marked) == partition_key(accepted)
+
+
+@given(replay=TEXT, only=st.sampled_from(["", ",".join(map(str, range(0, 2_000, 2)))]))
+def test_a_mark_beyond_its_room_is_read_all_the_same(replay: str, only: str) -> None:
+    marked = Envelope("a", 1, "s", "", b"\n body", replay=replay, only=only)
+    data = encode_envelope(marked)
+    assert decode_envelope(data) == marked
+    assert (data.index(b"\n") + 1) % 3 == 0

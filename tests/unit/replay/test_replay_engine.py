@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,8 @@ import pytest
 
 from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.objects import ArchiveReadError
-from pipeline.event.envelope import partition_key
+from pipeline.aws.limits import RECORD_BYTES
+from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.replay import engine, memory
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import Filter
@@ -201,6 +203,25 @@ def test_what_is_remembered_is_bounded() -> None:
     assert 999 in recent
     assert 950 in recent
     assert 0 not in recent
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("short", [*range(4), 30, 57, 60, 61])
+def test_what_was_accepted_can_be_replayed_up_to_the_last_byte(short: int, force: bool) -> None:
+    """At the limit of a record, as Kinesis counts it: what fitted when it came fits again."""
+    bench = Bench(force=force)
+    accepted = Envelope(
+        "request-1", 1_795_464_503_123, "github", "192.0.2.1", b"", "delivery-1",
+        line(1)["headers"],
+    )  # fmt: skip
+    overhead = len(encode_envelope(accepted)) + len(partition_key(accepted))
+    size = RECORD_BYTES - overhead - short
+    assert len(encode_envelope(replace(accepted, body=b"x" * size))) <= RECORD_BYTES
+    bench.s3.add(f"{RAW}0.jsonl.gz", [line(1, body="x" * size, replays=2)])
+    assert bench.run()
+    assert bench.job.counts == {"read": 1, "matched": 1, "sent": 1}
+    (sent,) = bench.kinesis.envelopes()
+    assert (len(sent.body), sent.replay, sent.replays, sent.force) == (size, JOB, 3, force)
 
 
 def test_what_cannot_be_sent_is_said() -> None:
