@@ -40,7 +40,7 @@ def _key(request: Request) -> str:
     if source.split is not None and not source.delivery_id_header:
         return digest(request.body)
     try:
-        body_json = json_in(source, request.kept, request.body)
+        body_json = json_in(source, request.body)
     except BodyError:
         return digest(request.body)
     found = find_identity(source, request.kept, request.content, body_json)

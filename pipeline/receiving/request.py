@@ -57,7 +57,7 @@ class Request:
     def content(self) -> Any:
         """The parsed body; None where there is no JSON in it, which is the fan-out's to reject."""
         try:
-            return read_body(self.source, self.kept, self.body)[1]
+            return read_body(self.source, self.body)[1]
         except BodyError:
             return None
 

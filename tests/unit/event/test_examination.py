@@ -18,11 +18,13 @@ from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.parsing import BodyError, json_in
 from pipeline.event.steps import examine
-from tests.support.bench import NOW_MS, SECRET, aggregate, generic, github, record
+from tests.support.bench import NOW_MS, SECRET, aggregate, generic, github, record, tally
 from tests.support.receiving import compile_sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tests.support.bench import Bench
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -96,39 +98,49 @@ def test_an_event_is_an_object(catalog: Catalog, body: bytes, kind: str) -> None
     )
 
 
-@pytest.mark.parametrize("content_type", [FORM, f"{FORM}; charset=utf-8", FORM.upper() + " ;x"])
-def test_the_json_of_a_form_is_in_its_field(catalog: Catalog, content_type: str) -> None:
-    raw = urlencode({"payload": '{"a":"ü"}', "other": ""}).encode()
-    source, headers = catalog.sources["github"], {"content-type": content_type}
-    assert json_in(source, headers, raw) == '{"a":"ü"}'.encode()
+def test_the_json_of_a_form_is_in_its_field(catalog: Catalog) -> None:
+    raw = urlencode({"payload": '{"a":"ü"}'}).encode()
+    assert json_in(catalog.sources["github"], raw) == '{"a":"ü"}'.encode()
 
 
-def test_what_is_no_form_is_left_as_it_is(catalog: Catalog) -> None:
-    github_, raw = catalog.sources["github"], b"payload=%7B%7D"
-    for headers in ({}, {"content-type": "application/json"}, {"content-type": FORM + "x"}):
-        assert json_in(github_, headers, raw) == raw
-    assert json_in(catalog.sources["generic"], {"content-type": FORM}, raw) == raw
+@pytest.mark.parametrize("body", [b'{"a":"&payload={}&"}', b"", b"a=1&payload={}", b" payload={}"])
+def test_what_does_not_begin_as_the_form_is_left_as_it_is(catalog: Catalog, body: bytes) -> None:
+    assert json_in(catalog.sources["github"], body) == body
+
+
+def test_a_source_without_a_form_has_none(catalog: Catalog) -> None:
+    assert json_in(catalog.sources["generic"], b"payload=%7B%7D") == b"payload=%7B%7D"
 
 
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b"", "form: 0 fields named 'payload', expected 1"),
-        (b"other=1", "form: 0 fields named 'payload', expected 1"),
-        (b"payload=1&payload=2", "form: 2 fields named 'payload', expected 1"),
+        (b"payload=1&payload=2", "form: 2 fields, expected 'payload' alone"),
+        (b"payload={}&other=", "form: 2 fields, expected 'payload' alone"),
         (b"payload=%ff", "form: not ASCII, or its escapes are no UTF-8"),
         (b"payload=\xff", "form: not ASCII, or its escapes are no UTF-8"),
-        (b"&".join([b"a=1"] * 101), "form: Max number of fields exceeded"),
+        (b"payload=1&b=2&c=3", "form: Max number of fields exceeded"),
     ],
 )
-def test_a_form_without_the_one_field_is_said(catalog: Catalog, body: bytes, fault: str) -> None:
+def test_a_form_with_more_than_the_one_field_is_said(
+    catalog: Catalog, body: bytes, fault: str
+) -> None:
     with pytest.raises(BodyError, match=fault):
-        json_in(catalog.sources["github"], {"content-type": FORM}, body)
+        json_in(catalog.sources["github"], body)
 
 
-def test_a_form_may_have_a_hundred_fields(catalog: Catalog) -> None:
-    body = b"&".join([b"payload={}", *[b"a=1"] * 99])
-    assert json_in(catalog.sources["github"], {"content-type": FORM}, body) == b"{}"
+@pytest.mark.parametrize("content_type", [FORM, "application/json", f"{FORM}; charset=utf-8", ""])
+def test_the_bytes_say_what_a_body_is_and_not_a_header_that_nobody_signed(
+    bench: Bench, content_type: str
+) -> None:
+    """A signed JSON body with a form's field in it is sent again as a form (or the reverse)."""
+    signed = b'{"zen":"&payload=%7B%22forged%22%3A1%7D&"}'
+    settlement = bench.run(record(github(signed, event="x", content_type=content_type)))
+    assert tally(settlement.outcomes) == {"delivered": 1}
+    form = b"payload=%7B%22real%22%3A1%7D"
+    bench.run(record(github(form, event="x", delivery="d-2", content_type=content_type)))
+    bodies = [message["details"]["body"] for message in bench.sqs.bodies()]
+    assert bodies == [{"zen": "&payload=%7B%22forged%22%3A1%7D&"}, {"real": 1}]
 
 
 def test_a_request_with_many_events_is_taken_apart(private: Catalog) -> None:
