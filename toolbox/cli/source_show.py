@@ -105,7 +105,7 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
         "event_type": _place(settings.event_type) or "none: events have no type",
         "ignored_types": list(settings.ignore_types) or "none",
         "delivery_id": _identity(settings),
-        "remembered": f"{settings.deduplication_hours} hours, for duplicates",
+        "remembered": _memory(settings),
         "split": f"each element of {settings.split.path}" if settings.split else "one event each",
         "schemas": types or "none: any JSON object will do",
         "mozdef": _mapping(source),
@@ -144,7 +144,28 @@ def _identity(settings: Source) -> list[str]:
         return ["none: the body's hash stands for it"]
     if found.header:
         return [f"header {found.header}"]
-    return [f"path {path}" for path in found.all_paths]
+    return [
+        *(f"path {path}" for path in found.needed_paths),
+        *(f"path {path}, where present" for path in found.where_present),
+    ]
+
+
+def _memory(settings: Source) -> list[str]:
+    """Say for how long what is remembered, and what becomes of what only looks like a copy."""
+    if not settings.deduplication_hours:
+        return ["nothing: no copy is dropped"]
+    said = []
+    if settings.delivery_id:
+        said.append(f"an id for {settings.deduplication_hours} hours")
+        said.append(f"a known id with another body: {settings.same_id}")
+    if settings.id_is_unsigned:
+        said.append(f"a known body under another id: {settings.same_body}")
+    hours = settings.remembered_body_hours
+    without = (
+        "where an event has no id, its body's hash" if settings.delivery_id else "the body's hash"
+    )
+    said.append(f"{without} for {hours} hours" if hours else f"{without}: not at all, copies stay")
+    return said
 
 
 def _mapping(source: LoadedSource) -> list[str]:

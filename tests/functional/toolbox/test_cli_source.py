@@ -155,6 +155,16 @@ def test_show(run: Callable[..., Done], name: str) -> None:
     assert document["title"] == settings.title
 
 
+def test_show_says_what_is_a_copy_and_what_only_looks_like_one(run: Callable[..., Done]) -> None:
+    github = json.loads(run("source", "show", "github", "--json").out)["remembered"]
+    assert "a known id with another body: deliver" in github
+    assert "a known body under another id: deliver" in github
+    gitlab = json.loads(run("source", "show", "gitlab", "--json").out)["remembered"]
+    assert gitlab[-1] == "where an event has no id, its body's hash: not at all, copies stay"
+    duo = json.loads(run("source", "show", "duo-admin", "--json").out)["delivery_id"]
+    assert duo[:2] == ["path timestamp", "path txid, where present"]
+
+
 def test_show_names_the_parameter_of_the_stage(run: Callable[..., Done]) -> None:
     Path("config").mkdir()
     Path("config/prod.yaml").write_text("service: ingest\nproject: P\nsources: [github]\n")
