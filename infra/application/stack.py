@@ -288,6 +288,7 @@ class ApplicationStack(Stack):
             name: {
                 "ingest": source.settings.ingest,
                 **({"route": f"/{name}"} if has_route(source) else {}),
+                **({"feeds": sorted(poll.feeds)} if (poll := source.settings.poll) else {}),
                 "parameter": self._parameter(source),
                 "queues": {queue: urls[queue] for queue in source.queues},
                 "queue": urls[source.queue],

@@ -191,9 +191,9 @@ class Poller:
         once = bool(source.deduplication_seconds and source.body_hash_seconds)
         try:
             page = read_page(answer.body, feed.events, marks, once=once)
-            return page, poll.walk.after(position, page, answer, url, asked)
         except PollError as error:
             raise session.complaint(str(error), answer) from None
+        return page, poll.walk.after(position, page, answer, url, asked)
 
     def _release(self, lease: Lease, not_before: int, report: Report) -> None:
         standing = report.standing(read_standing(lease.state), self._now_ms())

@@ -10,8 +10,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local import emulator, endpoints
 from toolbox.watching.emf import CounterLogs
+from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
-from toolbox.watching.status import ConsumerState, QueueState, Status, WatchError
+from toolbox.watching.status import (
+    ConsumerState,
+    FeedState,
+    QueueState,
+    Status,
+    WatchError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 #: The logical id of a mapping, as the CDK makes it: consumer, construct, hash.
+POLLED_WITH = "api_credential"
 _MAPPING = re.compile(r"^(\w+?)StreamMapping[0-9A-F]*$")
 
 
@@ -55,9 +63,24 @@ class LocalWatcher:
             consumers=self._consumers(),
             tickets=read_queue(sqs, where.dead_letter_queue, "tickets"),
             queues=_queues(sqs, where.dead_letter_queue),
-            feeds=self._logs.feeds(),
+            feeds=self._feeds(where, now),
             accounts=self._logs.accounts(now),
         )
+
+    def _feeds(self, where: endpoints.Endpoints, now: float) -> tuple[FeedState, ...]:
+        client = emulator.client(
+            "dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region
+        )
+        polled: dict[str, list[str]] = {
+            source: [] for source, kinds in where.parameters.items() if POLLED_WITH in kinds
+        }
+        rows = {}
+        if polled:
+            # A stack has two tables.
+            names = set(client.list_tables()["TableNames"]) - {where.dedupe_table}
+            for name in names:
+                rows |= read_rows(client, name)
+        return feed_states(self._logs.feeds(), rows, polled, now)
 
     def _consumers(self) -> tuple[ConsumerState, ...]:
         try:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
 from toolbox.terminal.printable import printable
+from toolbox.watching.feeds import UP_TO_DATE
 from toolbox.watching.status import COUNTERS
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
                 "feed": each.feed,
                 "lag_seconds": each.lag_seconds,
                 "polled": _iso(each.polled),
+                "why": each.why,
             }
             for each in status.feeds
         ],
@@ -68,6 +70,11 @@ def screen(status: Status, risks: Sequence[str]) -> RenderableType:
     ]
     if status.feeds:
         parts.append(_feeds(status))
+        parts += [
+            Text(printable(f"{each.source} {each.feed}: {each.why}"))
+            for each in status.feeds
+            if each.why not in {"", UP_TO_DATE}
+        ]
     if status.accounts:
         parts.append(_accounts(status.accounts, status.as_of))
     if risks:
@@ -110,7 +117,12 @@ def _queues(status: Status) -> Table:
 
 def _feeds(status: Status) -> Table:
     rows = [
-        (each.source, each.feed, _span(each.lag_seconds), _ago(each.polled, status.as_of))
+        (
+            each.source,
+            each.feed or NOTHING,
+            _span(each.lag_seconds),
+            _ago(each.polled, status.as_of),
+        )
         for each in status.feeds
     ]
     return _table("feeds", ("source", "feed", "lag", "last poll"), rows)

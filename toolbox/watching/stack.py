@@ -19,6 +19,7 @@ from pipeline.runtime.metrics import (
 )
 from settings.stack_outputs import StackOutput
 from toolbox.watching.cloudwatch import CloudWatch, Points, Series
+from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
     COUNTERS,
@@ -198,6 +199,16 @@ class StackWatcher:
         return {name: found[one] for name, one in series.items()}
 
     def _feeds(self, now: float) -> tuple[FeedState, ...]:
+        table = self._outputs.get(StackOutput.CHECKPOINT_TABLE_NAME)
+        rows = read_rows(self._client("dynamodb"), table) if table else {}
+        polled = {
+            name: source.get("feeds", ())
+            for name, source in self._described.items()
+            if source["ingest"] == "poll"
+        }
+        return feed_states(self._measured_feeds(now), rows, polled, now)
+
+    def _measured_feeds(self, now: float) -> tuple[FeedState, ...]:
         names = self._names
         found = self._cloudwatch.dimensions(names.namespace, POLL_LAG, names.common)
         series = {

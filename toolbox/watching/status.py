@@ -65,12 +65,13 @@ class QueueState:
 
 @dataclass(frozen=True)
 class FeedState:
-    """How far a polled feed is behind, and when it was polled last."""
+    """How far a polled feed is behind, when it was polled last, and why it stands as it does."""
 
     source: str
     feed: str
     lag_seconds: float | None
     polled: float | None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ class Status:
         for feed in self.feeds:
             lag = feed.lag_seconds
             if lag is not None and lag >= thresholds.poll_lag_minutes * 60:
-                yield f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind"
+                why = f"; {feed.why}" if feed.why else ""
+                yield f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind{why}"
 
     def _accounts_judged(self) -> Iterator[str]:
         if self.accounts is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.emulator import Emulator
+from pipeline.polling.standing import FeedStanding
 from toolbox.watching.cloudwatch import CloudWatch, Series
 from toolbox.watching.stack import StackWatcher
 from toolbox.watching.status import WatchError
@@ -39,6 +40,7 @@ class Account:
         }
         self._function("fan-out")
         self._stack()
+        self._checkpoints()
 
     def client(self, service: str) -> Any:
         return self.emulator.client(service)
@@ -79,10 +81,27 @@ class Account:
             Environment={"Variables": variables},
         )
 
+    def _checkpoints(self) -> None:
+        dynamodb = self.client("dynamodb")
+        dynamodb.create_table(
+            TableName="checkpoints",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        state = FeedStanding("failed", "GET /x: status 400").write()
+        updated = {"N": str(int(NOW * 1000) - 60_000)}
+        row = {"pk": {"S": "pulled#logs"}, "state": {"S": state}, "updated": updated}
+        dynamodb.put_item(TableName="checkpoints", Item=row)
+
     def _stack(self) -> None:
         sources = {
             "github": {"queues": {"github": self.urls["github"]}, "ingest": "direct"},
-            "pulled": {"queues": {"github": self.urls["github"]}, "ingest": "poll"},
+            "pulled": {
+                "queues": {"github": self.urls["github"]},
+                "ingest": "poll",
+                "feeds": ["logs", "more"],
+            },
         }
         outputs = {
             "StreamName": "s",
@@ -91,6 +110,7 @@ class Account:
             "DeadLetterQueueUrl": self.urls["DeadLetters"],
             "FanOutFunctionName": "fan-out",
             "ArchiverFunctionName": "archiver",
+            "CheckpointTableName": "checkpoints",
             "Sources": json.dumps(sources),
         }
         template = {
@@ -116,7 +136,7 @@ def test_a_stack_that_nothing_has_come_to_yet(account: Account) -> None:
     assert all(each.last_event is None for each in status.sources)
     assert {each.age_seconds for each in status.consumers} == {None}
     assert status.tickets.messages == 0
-    assert status.feeds == ()
+    assert [each.lag_seconds for each in status.feeds] == [None, None]
     assert status.accounts is None
     assert status.alarms is None
 
@@ -161,8 +181,12 @@ def test_a_stack_at_work(account: Account) -> None:
     assert (queues["github"].waiting, queues["github"].taken) == (2, 1)
     assert queues["github"].oldest_seconds == 90
     assert queues["github-redrive"].oldest_seconds is None
-    (feed,) = status.feeds
-    assert (feed.source, feed.feed, feed.lag_seconds) == ("pulled", "logs", 75)
+    logs, more = status.feeds
+    assert (logs.source, logs.feed, logs.lag_seconds) == ("pulled", "logs", 75)
+    assert logs.why == "its last poll failed: GET /x: status 400"
+    assert logs.polled == pytest.approx(NOW - 60, abs=1)
+    assert more.feed == "more"
+    assert more.why.startswith("never polled")
 
 
 def test_the_comparisons_of_a_day_are_summed_up(account: Account) -> None:
