@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +21,7 @@ from toolbox.watching.status import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from mypy_boto3_sqs import SQSClient
@@ -74,7 +75,7 @@ class LocalWatcher:
         polled: dict[str, list[str]] = {
             source: [] for source, kinds in where.parameters.items() if POLLED_WITH in kinds
         }
-        rows = {}
+        rows: dict[tuple[str, str], Mapping[str, Any]] = {}
         if polled:
             # A stack has two tables.
             names = set(client.list_tables()["TableNames"]) - {where.dedupe_table}

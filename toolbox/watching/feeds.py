@@ -40,7 +40,7 @@ def read_rows(dynamodb: DynamoDBClient, table: str) -> dict[FeedKey, Mapping[str
         rows = [row for page in pages for row in page["Items"]]
     except (BotoCoreError, ClientError) as error:
         raise WatchError(f"{table}: the checkpoints cannot be read: {error}") from None
-    found = {}
+    found: dict[FeedKey, Mapping[str, Any]] = {}
     for row in rows:
         source, _, feed = str(row["pk"].get("S", "")).partition("#")
         found[source, feed] = row

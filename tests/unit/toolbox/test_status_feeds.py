@@ -51,7 +51,8 @@ def why(bench: PollBench, after: float = 0.0) -> str:
 def test_a_feed_that_is_drained_is_up_to_date(bench: PollBench) -> None:
     bench.good("logs")
     (state,) = feed_states((), rows(bench), {OKTA: ["logs"]}, bench.now)
-    assert (state.why, state.polled) == ("up to date", pytest.approx(bench.now))
+    assert state.why == "up to date"
+    assert state.polled == pytest.approx(bench.now)
 
 
 def test_a_failed_poll_says_why_in_its_own_words_and_the_answers(
@@ -69,7 +70,8 @@ def test_each_thing_that_holds_a_feed_up_is_told_apart(bench: PollBench, okta: O
     okta.faults.append(Reply(401))
     bench.poll("logs")
     assert "no value of the parameter api_credential is accepted" in why(bench)
-    okta.faults += [reply([okta_event(1)], ("Link", f'<{okta.base_url}/x>; rel="next"'))] * 3
+    link = f'<{okta.base_url}/api/v1/logs?sortOrder=ASCENDING&limit=9&after=0>; rel="next"'
+    okta.faults += [reply([okta_event(1)], ("Link", link))] * 3
     bench.poll("logs")
     assert why(bench).endswith("gives the same continuation again, with events")
     okta.faults.clear()
