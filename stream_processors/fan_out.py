@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
@@ -14,15 +14,18 @@ from pipeline.archive.writer import ArchiveWriter
 from pipeline.aws.account import Account
 from pipeline.aws.clients import S3, DynamoDb, Sqs, Ssm
 from pipeline.event.compiled_source import Catalog, load_catalog
-from pipeline.event.events import Event, Outcome, Outcomes
+from pipeline.event.events import Event, Outcome, Outcomes, Record, rejected, unsettled
 from pipeline.event.mozdef_event import write_message
-from pipeline.event.outcomes import OutcomeKind
+from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.event.parsing import open_record
+from pipeline.event.signatures import verify
 from pipeline.event.steps import examine
 from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable
 from pipeline.fan_out.former_keys import former_key
 from pipeline.fan_out.settlement import Settlement, remembered_outcomes, share_fate
+from pipeline.fan_out.trial import Trial
 from pipeline.runtime import metrics
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
@@ -33,13 +36,15 @@ from pipeline.stream.accounting import BatchAccount, UnaccountedError
 from pipeline.stream.records import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
 #: How many events that were sent but not written into the table are kept in mind.
 MOST_UNWRITTEN = 10_000
+#: Lambda's own variable, and the least that a function can have.
+MEMORY_SIZE, LEAST_MEMORY_MB = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128
 
 
 @dataclass
@@ -51,6 +56,7 @@ class FanOut:
     table: DeduplicationTable
     delivery: SqsDelivery
     archive: ArchiveWriter
+    trial: Trial | None = None
     #: Until when (epoch seconds) the table may hold keys of an older version.
     former_keys_until: float = 0.0
     #: Place and id of what was sent and not written into the table. A retry must not send it again.
@@ -66,7 +72,9 @@ class FanOut:
         """
         account, outcomes = BatchAccount(records), Outcomes()
         # Envelope, signature, body, the events in it, their identity, schema.
-        events = examine(read_records(records), outcomes, self.catalog, self.secrets.of)
+        events = examine(
+            self._tried(records, outcomes, deadline), outcomes, self.catalog, self.secrets.of
+        )
         found = sort_out(events, self.table, deadline, self._former_key())
         outcomes.add(found.outcomes)
         events = outcomes.each(found.new, write_message)
@@ -80,6 +88,25 @@ class FanOut:
         recorded = settlement.recorded(self.archive, deadline)
         account.check(recorded.outcomes, outcomes.parts, outcomes.chosen)
         return recorded
+
+    def _tried(
+        self, records: Sequence[Mapping[str, Any]], outcomes: Outcomes, deadline: Deadline
+    ) -> Iterable[Record]:
+        """Read the records; of a late batch, leave out those that a process would die of."""
+        if self.trial is None or not self.trial.is_due(records):
+            return read_records(records)
+        read = list(read_records(records))
+        found = self.trial.of(read, deadline)
+        deadly = [record for record in read if record.place in found.deadly]
+        events = outcomes.open(deadly, partial(open_record, catalog=self.catalog))
+        events = outcomes.each(events, partial(verify, secrets_of=self.secrets.of))
+        outcomes.add(
+            rejected(event, Reason.PROCESSING_ERROR, found.deadly[event.place]) for event in events
+        )
+        untried = (record for record in read if record.place in found.untried)
+        outcomes.add(unsettled(record, "there was no time left to try it") for record in untried)
+        left_out = found.deadly.keys() | found.untried
+        return [record for record in read if record.place not in left_out]
 
     def _former_key(self) -> Callable[[Event], str] | None:
         return former_key if self.table.clock() < self.former_keys_until else None
@@ -109,12 +136,14 @@ def fan_out() -> FanOut:
     """Make the processor of this process, on its first invocation."""
     environment = FanOutEnvironment.read(os.environ)
     account, bucket = Account.read(os.environ), environment.archive_bucket
+    catalog = load_catalog()
     return FanOut(
-        catalog=load_catalog(),
+        catalog=catalog,
         secrets=SecretStore(Ssm(account), environment.project, environment.stage),
         table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
         delivery=SqsDelivery(Sqs(account), environment.queue_urls),
         archive=ArchiveWriter(S3(account, bucket), bucket),
+        trial=Trial(catalog, int(os.environ.get(MEMORY_SIZE, LEAST_MEMORY_MB))),
         former_keys_until=environment.former_keys_until,
     )
 

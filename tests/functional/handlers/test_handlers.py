@@ -159,15 +159,27 @@ def test_a_second_invocation_knows_the_first(services: Services) -> None:
     assert len(services.messages("github")) == 1
 
 
-def test_a_queue_that_is_not_there_reports_the_first_record(
+def test_the_events_of_a_queue_that_is_not_there_are_set_aside(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = {name: url + "-gone" for name, url in services.queues.items()}
     monkeypatch.setenv("QUEUE_URLS", json.dumps(gone))
     batch = [record(b"malformed"), record(github({}, event="x", delivery="gone"))]
-    assert run(*batch, seconds=6.0) == {
-        "batchItemFailures": [{"itemIdentifier": batch[1]["kinesis"]["sequenceNumber"]}]
-    }
+    assert run(*batch, seconds=6.0) == {"batchItemFailures": []}
+    s3 = services.client("s3")
+    found = s3.list_objects_v2(Bucket="archive", Prefix="rejected/source=github/")["Contents"]
+    lines = [
+        json.loads(line)
+        for one in found
+        for line in gzip.decompress(
+            s3.get_object(Bucket="archive", Key=one["Key"])["Body"].read()
+        ).splitlines()
+    ]
+    (gone_event,) = [line for line in lines if line.get("key") == "gone"]
+    assert gone_event["reason"] == "queue_unavailable"
+    assert "NonExistentQueue" in gone_event["explanation"] or (
+        "QueueDoesNotExist" in gone_event["explanation"]
+    )
 
 
 def test_the_authorizer_reads_the_secure_string() -> None:
