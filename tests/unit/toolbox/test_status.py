@@ -207,7 +207,7 @@ def test_what_has_the_id_or_body_of_another_is_shown_where_there_is_some() -> No
 
 
 def shown_on_screen(status: Status, risks: list[str]) -> str:
-    console = Console(width=120, file=io.StringIO(), record=True)
+    console = Console(width=160, file=io.StringIO(), record=True)
     console.print(screen(status, risks))
     return console.export_text()
 
