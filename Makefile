@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak smoke load bench bench-check test stress-test mutants lint format synth lock up clean
+.PHONY: help setup demo soak smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,10 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-versio
 lock: ## Resolve both locks anew from pyproject.toml: all extras, and the functions' layer alone
 	$(LOCK) --all-extras -o requirements.lock
 	$(LOCK) --constraint requirements.lock -o requirements-runtime.lock
+
+endpoints: setup ## Write the table of AWS's endpoints anew, from botocore's rules
+	$(BIN)/python -m infra.assembly.endpoint_table
+	$(BIN)/ruff format -q pipeline/aws/endpoint_table.py
 
 clean: ## Remove what was built (the virtual environment stays)
 	rm -rf build cdk.out .local

@@ -95,7 +95,7 @@ class S3:
     def __init__(
         self, account: Account, bucket: str, config: ClientConfig = DEFAULT_CONFIG
     ) -> None:
-        endpoint, in_path = account.endpoint("s3"), bool(account.endpoint_url)
+        endpoint, in_path = account.endpoint("s3"), bool(account.own_endpoint("s3"))
         self._bucket = bucket
         self._prefix = f"/{bucket}" if in_path else ""
         self._connections = Connections(
@@ -125,7 +125,7 @@ class S3:
         """
         if Bucket != self._bucket:
             raise ValueError(f"bucket {Bucket}: this client writes to {self._bucket} alone")
-        path = f"{self._prefix}/{quote(Key, safe='/-_.~')}"
+        path = f"{self._connections.path.rstrip('/')}{self._prefix}/{quote(Key, safe='/-_.~')}"
         headers = self._signer.headers(
             "PUT", self._connections.host, path, Body, {"content-type": ContentType}
         )

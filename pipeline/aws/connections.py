@@ -97,6 +97,7 @@ class Connections:
         parts = urlsplit(endpoint)
         self.endpoint = endpoint
         self.host = parts.netloc
+        self.path = parts.path or "/"
         self._secure = parts.scheme == "https"
         self._address = (parts.hostname or "", parts.port or (443 if self._secure else 80))
         self._connect_timeout = config.connect_timeout

@@ -104,16 +104,16 @@ class JsonService:
     def _signed(
         self, operation: str, parameters: Mapping[str, Any]
     ) -> tuple[str, str, bytes, dict[str, str]]:
-        body = orjson.dumps(parameters)
+        body, path = orjson.dumps(parameters), self._connections.path
         headers = self._signer.headers(
             "POST",
             self._connections.host,
-            "/",
+            path,
             body,
             {"content-type": self._type, "x-amz-target": f"{self._target}.{operation}"},
         )
         headers["user-agent"] = AGENT
-        return "POST", "/", body, headers
+        return "POST", path, body, headers
 
 
 def _document(operation: str, answer: RawResponse) -> dict[str, Any]:
