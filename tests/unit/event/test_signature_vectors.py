@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event
-from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, sign, signing_key, verify
 from pipeline.runtime.secret_store import SecretStore
