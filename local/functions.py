@@ -17,6 +17,7 @@ from local.lambdas import FunctionConfig, configure
 from local.sandbox import (
     Sandbox,
     SandboxExitedError,
+    SandboxMemoryError,
     SandboxStartError,
     SandboxTimeoutError,
 )
@@ -118,7 +119,13 @@ class FunctionHost:
             self._refuse_if_closed()
             config = self.config
             try:
-                sandbox = Sandbox(config.handler, config.code, config.environment, config.log)
+                sandbox = Sandbox(
+                    config.handler,
+                    config.code,
+                    config.environment,
+                    config.log,
+                    config.memory_mib,
+                )
             except OSError as error:
                 raise FunctionUnavailableError(f"{config.name}: cannot start: {error}") from error
             self._all.add(sandbox)
@@ -155,6 +162,9 @@ class FunctionHost:
             return self._failed(
                 "Sandbox.Timedout", f"{prefix} Task timed out after {seconds} seconds"
             )
+        except SandboxMemoryError as error:
+            memory = f"{prefix} Runtime exited with error: {error}"
+            return self._failed("Runtime.OutOfMemory", memory)
         except SandboxExitedError as error:
             with self._lock:
                 self._refuse_if_closed()

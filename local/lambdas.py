@@ -30,6 +30,8 @@ class FunctionConfig:
     timeout: float
     environment: Mapping[str, str]
     log: Path
+    #: In MiB: a process that uses more is killed.
+    memory_mib: int = _DEFAULT_MEMORY
 
 
 def configure(
@@ -62,6 +64,7 @@ def configure(
             **_reserved(name, memory, runtime, template.region, endpoint_url),
         },
         log=logs / f"{name}.log",
+        memory_mib=int(memory),
     )
 
 

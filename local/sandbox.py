@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
 _WORKER = Path(__file__).with_name("worker.py")
 # On a laptop many processes start at once; AWS allows an initialization ten seconds.
 _START_SECONDS = 60.0
+#: How often its memory is looked at. The kernel keeps the peak, so none is missed, only late.
+_LOOK_SECONDS = 0.1
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 class SandboxExitedError(Exception):
     """The process ended before it answered; the message says how, as Lambda words it."""
+
+
+class SandboxMemoryError(SandboxExitedError):
+    """The process used more memory than its function has, and was killed."""
 
 
 class SandboxTimeoutError(Exception):
@@ -50,9 +58,19 @@ class Sandbox:
         `package.module.function`.
     log : Path
         The file that its standard output and error are appended to.
+    memory_mib : int | None
+        What it may use, as it is resident; None for no limit.
     """
 
-    def __init__(self, handler: str, code: Path, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        handler: str,
+        code: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        memory_mib: int | None = None,
+    ) -> None:
+        self._memory_kib = None if memory_mib is None else memory_mib * 1024
         self._channel, theirs = socket.socketpair()
         paths = sysconfig.get_paths()
         packages = dict.fromkeys((paths["purelib"], paths["platlib"]))
@@ -135,7 +153,14 @@ class Sandbox:
 
     def _receive(self, deadline: float) -> tuple[dict[str, Any], bytes]:
         head = json.loads(self._frame(deadline))
-        return head, self._frame(deadline)
+        payload = self._frame(deadline)
+        self._check_memory()  # of a peak between two looks the kernel knows
+        return head, payload
+
+    def _check_memory(self) -> None:
+        if self._memory_kib is not None and peak_memory_kib(self.pid) > self._memory_kib:
+            self.kill()
+            raise SandboxMemoryError("signal: killed")
 
     def _frame(self, deadline: float) -> bytes:
         return self._bytes(struct.unpack(">I", self._bytes(4, deadline))[0], deadline)
@@ -144,8 +169,14 @@ class Sandbox:
         parts = bytearray()
         while len(parts) < count:
             try:
-                self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
+                left = max(deadline - time.monotonic(), 0.001)
+                self._channel.settimeout(min(left, _LOOK_SECONDS))
                 part = self._channel.recv(min(count - len(parts), 1 << 20))
+            except TimeoutError as error:
+                self._check_memory()
+                if time.monotonic() < deadline:
+                    continue
+                self._fail(error)
             except OSError as error:
                 self._fail(error)
             if not part:
@@ -162,6 +193,19 @@ class Sandbox:
         status = self._process.poll()
         self.kill()
         raise SandboxExitedError(_how_it_ended(status))
+
+
+def peak_memory_kib(pid: int) -> int:
+    """Return the most memory that a process had resident; 0 where the system does not tell.
+
+    proc_pid_status(5): `VmHWM`, which only Linux has.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = _PEAK.search(status)
+    return int(found[1]) if found else 0
 
 
 def _how_it_ended(status: int | None) -> str:

@@ -47,6 +47,14 @@ def leave(event, context):
 def die(event, context):
     os.kill(os.getpid(), 9)
 
+def eat(event, context):
+    eaten = bytearray(event["mib"] << 20)
+    for at in range(0, len(eaten), 4096):  # memory counts once it is written to
+        eaten[at] = 1
+    while event["then"] == "hang":
+        pass
+    return len(eaten)
+
 def hang(event, context):
     re.match(r"(a+)+$", "a" * 64 + "b")
 

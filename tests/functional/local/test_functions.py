@@ -117,6 +117,28 @@ def test_a_failing_handler_is_a_function_error(
     assert host.invoke({}).payload["errorType"] == kind
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
+@pytest.mark.parametrize("then", ["return", "hang"])
+def test_a_handler_that_takes_more_memory_than_its_function_has_is_killed(
+    tmp_path: Path, hosts: list[FunctionHost], then: str
+) -> None:
+    config = function_config(tmp_path, "handlers.eat", Timeout=60)
+    host = FunctionHost(config)
+    hosts.append(host)
+    assert config.memory_mib == 256
+
+    assert host.invoke({"mib": 100, "then": "return"}).payload == 100 << 20
+    outcome = host.invoke({"mib": 300, "then": then}, request_id="r-1")
+
+    assert outcome.function_error == "Unhandled"
+    assert outcome.payload == {
+        "errorType": "Runtime.OutOfMemory",
+        "errorMessage": "RequestId: r-1 Error: Runtime exited with error: signal: killed",
+    }
+    assert host.pids() == []
+    assert host.invoke({"mib": 1, "then": "return"}).payload == 1 << 20
+
+
 def test_an_event_above_the_limit_never_reaches_the_handler(
     tmp_path: Path, hosts: list[FunctionHost]
 ) -> None:
