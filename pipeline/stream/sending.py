@@ -16,7 +16,7 @@ from pipeline.aws.limits import (
 )
 from pipeline.aws.retries import RetryPolicy
 from pipeline.stream.aggregates import Packed, Packer
-from pipeline.stream.shards import StreamError
+from pipeline.stream.shards import StreamError, StreamUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 STALL_TIMEOUT = 120.0
 RETRIES = RetryPolicy(first_backoff=0.1, longest_backoff=5.0)
 _log = logging.getLogger(__name__)
-
-
-class StreamUnreachableError(StreamError):
-    """The stream took nothing until the timeout."""
 
 
 class StreamWriter:

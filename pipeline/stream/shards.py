@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws.errors import may_pass
 from pipeline.aws.limits import ON_DEMAND_SHARDS, SHARD_BYTES, SHARD_RECORDS
 from pipeline.errors import PipelineError
 
@@ -25,6 +26,10 @@ SHARE = 0.5
 
 class StreamError(PipelineError):
     """The stream is not there, is out of reach or may not be used."""
+
+
+class StreamUnreachableError(StreamError):
+    """The stream took nothing until the timeout, or told nothing; it may a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class ShardMap:
         Raises
         ------
         StreamError
-            When they were never read and cannot be. A map that is old still serves: an event
+            When they were never read and cannot be; StreamUnreachableError where another try may
+            help, as after a throttle. A map that is old still serves: an event
             that reaches another shard is not lost.
         """
         if self._clock() - self._read_at < REFRESH_SECONDS:
@@ -75,7 +81,8 @@ class ShardMap:
             shards = self._open_shards()
         except (BotoCoreError, ClientError) as error:
             if not self._shards:
-                raise StreamError(f"{self._stream}: cannot list its shards: {error}") from None
+                kind = StreamUnreachableError if may_pass(error) else StreamError
+                raise kind(f"{self._stream}: cannot list its shards: {error}") from None
             shards = self._shards
         self._read_at = self._clock()
         changed = shards != self._shards

@@ -12,7 +12,7 @@ from infra.application.replay_definition import DEFAULTS, replay_definition
 from local.emulator import Emulator
 from pipeline.archive.objects import ArchiveReadError
 from pipeline.replay.worker import Batch
-from pipeline.stream.sending import StreamUnreachableError
+from pipeline.stream.shards import StreamUnreachableError
 from tests.infra.policies import written
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.aws.limits import RECORD_BYTES
 from pipeline.stream.pace import Pace
-from pipeline.stream.sending import StreamUnreachableError, StreamWriter
-from pipeline.stream.shards import ShardMap, StreamError, capacity
+from pipeline.stream.sending import StreamWriter
+from pipeline.stream.shards import ShardMap, StreamError, StreamUnreachableError, capacity
 from tests.support.bench import generic
 from tests.support.fakes import client_error, out_of_reach
 from tests.support.replay import Clock, FakeKinesis
@@ -198,6 +198,27 @@ def test_the_map_is_read_again_after_a_minute_and_an_old_one_serves() -> None:
     assert not setup.shards.refresh()
     with pytest.raises(StreamError, match="cannot list"):
         ShardMap(setup.kinesis, "stream", setup.clock).refresh()
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (client_error("LimitExceededException", "ListShards"), True),
+        (client_error("429", "ListShards", 429), True),
+        (out_of_reach(), True),
+        (client_error("ResourceNotFoundException", "ListShards"), False),
+    ],
+)
+def test_a_throttle_of_the_very_first_call_is_one_that_the_workflow_tries_again(
+    error: Exception, again: bool
+) -> None:
+    class Refusing:
+        def list_shards(self, **_: Any) -> Any:
+            raise error
+
+    with pytest.raises(StreamError, match="cannot list") as caught:
+        ShardMap(Refusing(), "stream").refresh()
+    assert isinstance(caught.value, StreamUnreachableError) is again
 
 
 def test_shards_of_several_pages_without_closed_ones() -> None:

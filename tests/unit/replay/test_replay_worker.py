@@ -14,7 +14,7 @@ from pipeline.replay.filters import FilterError
 from pipeline.replay.job import Job, JobError
 from pipeline.replay.worker import Batch, BatchError, BatchTimeoutError, ReplayWorker
 from pipeline.runtime.environment import SettingsError
-from pipeline.stream.sending import StreamUnreachableError
+from pipeline.stream.shards import StreamUnreachableError
 from stream_processors.replay_worker import ReplayWorkerEnvironment
 from tests.support.fakes import out_of_reach
 from tests.support.replay import HOUR, JOB, FakeArchive, FakeKinesis, line
