@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from local import emulator
 from tests.e2e.conftest import Running, synthesized
 from tests.e2e.test_local_pipeline import drain, settled
 from tests.support.mozdef import assert_contract
+from toolbox.cli.status_local import LocalWatcher
 from toolbox.demo.api import COPIES, EVENTS, PAGE, SystemLog
 from toolbox.demo.source import POLLED as SOURCE
 
@@ -68,6 +70,8 @@ def test_what_an_api_has_arrives_once(tmp_path: Path, api: SystemLog) -> None:
         table = checkpoint_table(where)
         row = checkpoint(where, table)
         assert "owner" not in row
+        (feed,) = LocalWatcher(first.state).look(time.time(), 5).feeds
+        assert (feed.source, feed.feed, feed.why) == (SOURCE, "logs", "up to date")
         assert f"{PAGES}_page" in row["position"]
         assert f"POST {where.api}/generic" in first.output.read_text()
         assert f"polled: {SOURCE}" in first.output.read_text()

@@ -69,14 +69,14 @@ class LocalWatcher:
         )
 
     def _feeds(self, where: endpoints.Endpoints, now: float) -> tuple[FeedState, ...]:
-        client = emulator.client(
-            "dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region
-        )
         polled: dict[str, list[str]] = {
             source: [] for source, kinds in where.parameters.items() if POLLED_WITH in kinds
         }
         rows: dict[tuple[str, str], Mapping[str, Any]] = {}
         if polled:
+            client = emulator.client(
+                "dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region
+            )
             # A stack has two tables.
             names = set(client.list_tables()["TableNames"]) - {where.dedupe_table}
             for name in names:

@@ -6,19 +6,23 @@ import io
 import json
 import time
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.emulator import Emulator
+from local.endpoints import Endpoints
 from pipeline.polling.standing import FeedStanding
+from toolbox.cli.status_local import LocalWatcher
 from toolbox.watching.cloudwatch import CloudWatch, Series
 from toolbox.watching.stack import StackWatcher
 from toolbox.watching.status import WatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 STACK = "MozDef-EF-ingest-prod"
 PREFIX = "arn:aws:iam::000000000000:role/r"
@@ -187,6 +191,29 @@ def test_a_stack_at_work(account: Account) -> None:
     assert logs.polled == pytest.approx(NOW - 60, abs=1)
     assert more.feed == "more"
     assert more.why.startswith("never polled")
+
+
+def test_the_local_pipelines_feeds_are_read_from_its_checkpoints(
+    account: Account, tmp_path: Path
+) -> None:
+    where = Endpoints(
+        api="",
+        aws_endpoint_url=account.emulator.endpoint_url,
+        region=account.emulator.region,
+        stream="s",
+        queues={},
+        dead_letter_queue=account.urls["DeadLetters"],
+        archive_bucket="b",
+        dedupe_table="t",
+        parameters={"pulled": {"api_credential": "x"}, "never": {"api_credential": "x"}},
+    )
+    never, logs = LocalWatcher(tmp_path)._feeds(where, NOW)
+    assert (never.source, never.feed) == ("never", "")
+    assert never.why.startswith("never polled")
+    assert (logs.source, logs.feed) == ("pulled", "logs")
+    assert logs.why == "its last poll failed: GET /x: status 400"
+    unpolled = replace(where, parameters={"github": {"signing_secret": "x"}}, aws_endpoint_url="")
+    assert LocalWatcher(tmp_path)._feeds(unpolled, NOW) == ()
 
 
 def test_the_comparisons_of_a_day_are_summed_up(account: Account) -> None:

@@ -106,6 +106,19 @@ def test_the_model_refuses(feed: dict[str, Any], fault: str) -> None:
         Polling.model_validate(_polling(**feed))
 
 
+def test_a_feed_may_keep_its_events_for_another_time() -> None:
+    polling = Polling.model_validate(
+        {**_polling(keeps_days=7, empty_when_absent=True), "keeps_days": 90}
+    )
+    compiled = compiled_as(PollSettings, polling)
+    assert (compiled.keeps_days, compiled.feeds["events"].keeps_days) == (90, 7)
+    assert compiled.feeds["events"].empty_when_absent
+    bare = compiled_as(PollSettings, Polling.model_validate(_polling()))
+    assert (bare.keeps_days, bare.feeds["events"].keeps_days) == (None, None)
+    with pytest.raises(ValidationError, match="keeps_days"):
+        Polling.model_validate(_polling(keeps_days=0))
+
+
 def test_a_cursor_beside_the_query_and_alone() -> None:
     many = {"query": {"limit": "5"}, "first_query": {"from": "{since}"}}
     target, at = (
