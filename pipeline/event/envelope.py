@@ -119,7 +119,9 @@ def _quote(text: str) -> str:
     # As urllib's quote_plus, which goes through the text byte by byte in Python. Most values have
     # nothing to escape, and the others a character or two.
     if not text.isascii():
-        return quote_plus(text, safe="*", errors="surrogateescape")
+        # An id in JSON can be half a surrogate pair, which no UTF-8 holds: a question mark, as in
+        # the template's and the partition key's.
+        return quote_plus(text, safe="*", errors="replace")
     return _ESCAPED.sub(_escape, text)
 
 

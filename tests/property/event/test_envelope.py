@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote_plus, unquote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.event.envelope import (
@@ -145,3 +145,15 @@ def test_a_mark_beyond_its_room_is_read_all_the_same(replay: str, only: str) -> 
     data = encode_envelope(marked)
     assert decode_envelope(data) == marked
     assert (data.index(b"\n") + 1) % 3 == 0
+
+
+@given(st.text(st.characters(codec=None), max_size=20))
+@example("\ud83d")
+@example("é\udcff")
+def test_half_a_surrogate_pair_is_a_question_mark_and_no_error(key: str) -> None:
+    one = Envelope("a", 1, "s", "", b"", key)
+    written = encode_envelope(one)
+    read = decode_envelope(written)
+    assert read.key == key.encode(errors="replace").decode()
+    assert encode_envelope(read) == written
+    assert partition_key(read) == partition_key(one)
