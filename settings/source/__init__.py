@@ -2,7 +2,7 @@
 
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SourceName
-from settings.source.compiler import signature_of, write_compiled_catalog
+from settings.source.compiler import check_validators, signature_of, write_compiled_catalog
 from settings.source.errors import SourceError
 from settings.source.handshake import GetHandshake
 from settings.source.loader import (
@@ -13,7 +13,7 @@ from settings.source.loader import (
     load_sources,
     read_source_settings,
 )
-from settings.source.model import DeliveryId, Source
+from settings.source.model import DeliveryId, MozdefMapping, Source
 from settings.source.polling import FEED_HEADER
 from settings.source.schema_agreement import disagreement
 
@@ -24,11 +24,13 @@ __all__ = [
     "GetHandshake",
     "HmacAuthentication",
     "LoadedSource",
+    "MozdefMapping",
     "Source",
     "SourceError",
     "SourceName",
     "TokenAuthentication",
     "available_sources",
+    "check_validators",
     "disagreement",
     "load_source",
     "load_sources",

@@ -26,6 +26,7 @@ from toolbox.terminal.stopping import StopRequest
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.status import (
     COUNTERS,
+    RARE,
     ConsumerState,
     FeedState,
     QueueState,
@@ -186,7 +187,7 @@ def test_lines_that_are_something_else_do_no_harm(tmp_path: Path, noise: bytes) 
 
 
 def test_the_screen_says_everything_and_obeys_no_escape_sequence() -> None:
-    rates = dict.fromkeys(COUNTERS, 1.5)
+    rates = dict.fromkeys(COUNTERS, 1.5) | dict.fromkeys(RARE, 0.0)
     for name, shown in {"github": "github", "[red]\x1b[2J": "[red]\\x1b[2J"}.items():
         status = replace(QUIET, sources=(SourceState(name, rates, NOW - 3),))
         text = shown_on_screen(status, ["2 tickets wait"])
