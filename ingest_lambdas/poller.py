@@ -71,7 +71,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     deadline = Deadline(lambda: context.get_remaining_time_in_millis() / 1000, RESERVE_SECONDS)
     report = poller().poll(source, feed, deadline)
     metrics.emit_poll(source, feed, report.counts, report.lag_seconds)
-    log = logger.error if report.error else logger.info
+    log = logger.error if report.error else logger.warning if report.note else logger.info
     log("poll", extra={"poll": report.summary})
     if report.error:
         raise report.error

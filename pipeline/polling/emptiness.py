@@ -66,15 +66,14 @@ def nothing_new(document: Any, path: FieldPath, marks: PageMarks) -> bool:
                 raise PollError(f"the answer says that there was an error: {key[:40]!r} is set")
     value = document
     for depth, part in enumerate(path):
-        if value is None or value in ({}, []):
-            return True
-        if not isinstance(value, dict):
-            return False
+        if not isinstance(value, dict) or not value:
+            break
         if part not in value:
             _no_other_list(value, path[: depth + 1])
             return _is_vouched_for(document, marks)
         value = value[part]
-    return value is None or value in ({}, [])
+    # Some write an empty text in the place of an object that has nothing.
+    return value in (None, {}, []) or (value == "" and _is_vouched_for(document, marks))
 
 
 def _objects(document: Any, path: FieldPath) -> Iterator[dict[str, Any]]:
