@@ -121,8 +121,9 @@ def read_position(text: str, feed: FeedSettings, row: str) -> Position:
 
 
 def _sound(position: Position) -> bool:
-    numbers = [position.since, position.complete, position.written, position.until or 0]
+    numbers = [position.since, position.complete, position.written, position.pages]
+    numbers += [position.until] if position.until else []
     # A year beyond 9999 is no time that can be written.
     times = all(type(number) is int and 0 <= number < 253_402_300_800_000 for number in numbers)
-    marks = type(position.pages) is int and all(type(mark) is str for mark in position.marks)
+    marks = all(type(mark) is str for mark in position.marks)
     return times and marks and (position.next is None or isinstance(position.next, str))

@@ -195,6 +195,9 @@ def test_a_position_of_another_description_is_an_error_that_says_what_to_do(
         '{"v":1,"kind":"link","since":-1,"until":null,"next":null,"complete":0}',
         '{"v":1,"kind":"link","since":0,"until":null,"next":7,"complete":0}',
         '{"v":1,"kind":"link","since":0,"until":null,"next":null,"complete":0,"more":1}',
+        '{"v":1,"kind":"link","since":0,"until":null,"next":null,"complete":0,"pages":-1}',
+        '{"v":1,"kind":"link","since":0,"until":null,"next":null,"complete":0,"marks":[7]}',
+        '{"v":1,"kind":"link","since":0,"until":null,"next":null,"complete":0,"marks":7}',
     ],
 )
 def test_a_broken_position_is_never_taken_for_a_start(bench: PollBench, text: str) -> None:
