@@ -120,6 +120,8 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
         "STREAM_NAME": STREAM,
         "MAX_RECORD_KIB": "1024",
         "CHECKPOINT_TABLE": CHECKPOINTS,
+        "FAN_OUT_FUNCTION": "fan-out",
+        "ARCHIVER_FUNCTION": "archiver",
     }
 
 

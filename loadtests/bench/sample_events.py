@@ -119,6 +119,7 @@ def makers(arena: Arena) -> Iterator[dict[str, Callable[[], dict[str, Any]]]]:
             "archiver": lambda: batch_event(arena),
             "fan_out": lambda: batch_event(arena),
             "replay_worker": lambda: replayed,
+            "reconciler": dict,
         }
 
 
