@@ -206,9 +206,13 @@ class Connections:
         try:
             if call.connection is None:
                 return trouble or self._send(call.request)
-            left = call.sent + self._read_timeout - time.monotonic()
+            seconds = self._read_timeout
+            if trouble is not None:
+                # As long as others are answered, a busy service is waited for in full.
+                left = call.sent + seconds - time.monotonic()
+                seconds = max(left, SHORT_READ_TIMEOUT)
             try:
-                return self._read(call.connection, max(left, SHORT_READ_TIMEOUT))
+                return self._read(call.connection, seconds)
             except ConnectionClosedError:
                 return trouble or self._send(call.request)
         except BotoCoreError as error:

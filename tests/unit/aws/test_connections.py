@@ -304,6 +304,21 @@ def test_connections_that_vanished_cost_many_calls_at_once_one_time_out_together
     assert 5.0 <= clock.now - began < 5.5
 
 
+def test_a_service_that_answers_one_call_after_another_is_waited_for(
+    network: Network, clock: Clock
+) -> None:
+    class Slow(FakeSocket):
+        def recv(self, most: int) -> bytes:
+            clock.now += 4.0
+            return super().recv(most)
+
+    network.waiting = [Slow() for _ in range(MAX_IN_FLIGHT)]
+    connections = Connections("http://h", ClientConfig(read_timeout=5.0), clock.both)
+    answers = connections.send_each([REQUEST] * MAX_IN_FLIGHT)
+    assert all(isinstance(one, RawResponse) for one in answers)
+    assert [one.timeouts[-1] for one in network.opened] == [5.0] * MAX_IN_FLIGHT
+
+
 def test_what_was_answered_while_another_call_hung_is_taken(network: Network, clock: Clock) -> None:
     network.waiting = [VanishedSocket(clock, answers=0), FakeSocket(), FakeSocket()]
     connections = Connections("http://h", ClientConfig(read_timeout=5.0), clock.both)
