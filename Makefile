@@ -18,7 +18,7 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
+.PHONY: help setup demo soak hostile smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ demo: setup ## Send real webhooks through the local pipeline and account for eac
 
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
+
+hostile: setup ## Throw the worst bodies at the local pipeline; say what each costs, and how long others wait
+	$(BIN)/python -m loadtests.hostile
 
 bench: setup ## Measure every part, beside other designs (ROUNDS=7, ONLY=part, GRAPHS=folder)
 	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def hostile_bodies(size: int) -> Iterator[HostileBody]:
     """
     for name, element in _ELEMENTS.items():
         yield HostileBody(name, SPLIT, _list_of(element, size))
+    yield HostileBody("a gzip bomb", WHOLE, gzip.compress(bytes(size * 100), mtime=0))
     for name, (head, part, tail) in _WHOLE.items():
         yield HostileBody(name, WHOLE, _filled(head, part, tail, size))
 
