@@ -27,7 +27,8 @@ def test_bodies_have_the_size_that_they_are_made_for(size: int) -> None:
 
 
 def test_names_tell_inputs_apart() -> None:
-    names = [one.name for one in (*hostile_bodies(5_000), *hostile_records(5_000))]
+    names = [one.name for one in hostile_bodies(5_000)]
+    names += [one.name for one in hostile_records(5_000)]
     assert len(set(names)) == len(names)
 
 
