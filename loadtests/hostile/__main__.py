@@ -14,7 +14,7 @@ from loadtests.target import find_target
 from pipeline.errors import PipelineError
 from toolbox.sources.samples import authenticate
 from toolbox.synthesis import synthesize
-from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
+from toolbox.terminal.output import DOES_NOT_HOLD, console, say_error
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
@@ -49,7 +49,7 @@ def main() -> int:
                     one.name[:46], f"{one.bytes:,}", one.peak_mib, one.seconds, one.delay_seconds,
                     one.lost,
                 )  # fmt: skip
-                console.print(row, markup=False, highlight=False, style="" if one.holds else "red")
+                console.print(row, style="" if one.holds else "red")
                 write_costs(costs, BUILD / "hostile.json")
     broken = [one for one in costs if not one.holds]
     console.print(
@@ -64,5 +64,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except PipelineError as error:
-        errors.print(str(error), markup=False)
+        say_error(error, "hostile")
         sys.exit(DOES_NOT_HOLD)

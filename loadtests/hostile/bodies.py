@@ -29,6 +29,7 @@ def hostile_bodies(size: int) -> Iterator[HostileBody]:
     size : int
         In bytes, of which a body has a few less.
     """
+    yield HostileBody("events that are delivered", SPLIT, _good_events(size))
     for name, element in _ELEMENTS.items():
         yield HostileBody(name, SPLIT, _list_of(element, size))
     yield HostileBody("a gzip bomb", WHOLE, gzip.compress(bytes(size * 100), mtime=0))
@@ -41,11 +42,20 @@ def _list_of(element: bytes, size: int) -> bytes:
     return _HEAD + b",".join([element] * max((room + 1) // (len(element) + 1), 1)) + _TAIL
 
 
+def _good_events(size: int) -> bytes:
+    """Return a list of as many as are not too many, with ids of their own."""
+    count = min(max((size - len(_HEAD) - len(_TAIL)) // len(_GOOD % 0 + b","), 1), 5_000)
+    return _HEAD + b",".join([_GOOD % number for number in range(count)]) + _TAIL
+
+
 def _filled(head: bytes, part: bytes, tail: bytes, size: int) -> bytes:
     room = size - len(head) - len(tail)
     return head + part * max(room // len(part), 1) + tail
 
 
+_GOOD = (
+    b'{"uuid":"u-%06d","eventType":"x","published":"2026-11-23T20:08:23.123Z","actor":{"id":"a"}}'
+)
 #: Elements of a list; what they break is in their name.
 _ELEMENTS = {
     "bare numbers (R5)": b"0",

@@ -164,7 +164,7 @@ class CompiledSource:
     form_field: str | None
     kept_headers: Annotated[frozenset[str], "headers.keep", _lower]
     split: Annotated[Dotted | None, "split.path"]
-    split_most: Annotated[int, "split.most"] = 10_000
+    split_most: Annotated[int, "split.most"] = 5_000
     event_type_header: Annotated[Lower | None, "event_type.header"]
     event_type_path: Annotated[Dotted | None, "event_type.path"]
     ignored_types: Annotated[frozenset[str], "ignore_types", frozenset]

@@ -106,8 +106,9 @@ class Split(Model):
     """One request that carries many events: where the list of them is."""
 
     path: FieldPath = Field(description="dotted path to the list; '.' when the body is the list")
+    # A request of so many is settled within some seconds, and senders' own bounds are far below.
     most: int = Field(
-        default=10_000,
+        default=5_000,
         ge=1,
         le=50_000,
         description="a request with more events is rejected as a whole (too_many_events)",

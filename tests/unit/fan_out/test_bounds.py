@@ -30,7 +30,7 @@ SIZES = (100_000, 1_000_000, 4 * 1024 * 1024 - 8_192)
 #: bytes takes 232.
 MEMORY_PER_BYTE, MEMORY_PER_EVENT = 62, 4_000
 ARCHIVE_PER_BYTE, ARCHIVE_PER_EVENT = 6, 700
-MOST_EVENTS = 10_000
+MOST_EVENTS = 5_000
 #: A quarter of the function's memory in the defaults.
 MEMORY = 256 * 1024 * 1024
 
@@ -70,12 +70,12 @@ def test_memory_and_archive_go_with_the_size_of_a_request(catalog: Catalog, name
 @pytest.mark.parametrize("name", ["empty objects (R5)", "events of another type (R4)"])
 def test_a_batch_makes_a_bounded_number_of_events(catalog: Catalog, name: str) -> None:
     """Of the payload of an invocation, filled with requests that are just not too many events."""
-    (one,) = [body for body in hostile_bodies(29_900) if body.name == name]
-    batch = [record(envelope(one, f"r-{n}")) for n in range(140)]
+    (one,) = [body for body in hostile_bodies(14_900) if body.name == name]
+    batch = [record(envelope(one, f"r-{n}")) for n in range(280)]
     bench = Bench(catalog)
     peak, _ = measure(bench, *batch)
     assert peak < MEMORY
-    assert len(bench.s3.lines("ledger/")) < 2 * MOST_EVENTS
+    assert len(bench.s3.lines("ledger/")) < splitting.MOST_AT_ONCE + MOST_EVENTS
 
 
 def test_events_beyond_the_bound_of_an_invocation_are_delivered_again(
@@ -134,7 +134,7 @@ def test_explanations_of_one_request_share_a_bound(catalog: Catalog) -> None:
         raise ValueError("x" * 5_000)
 
     source = replace(catalog.sources[SPLIT], default_schema_module="m", _validators={"m": fail})
-    for count, longest in ((1, 4_000), (1_000, 400), (10_000, 100)):
+    for count, longest in ((1, 4_000), (1_000, 400), (5_000, 100)):
         bench = Bench(Catalog({SPLIT: source}))
         bench.run(record(elements(count, b'{"uuid":"u"}')))
         lengths = {len(one.explanation) for one in rejections(bench)}
