@@ -9,6 +9,7 @@ from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
 
 from infra.application.archive import Archive
+from infra.application.archive_access import guard_archive
 from infra.application.archive_tables import ArchiveTables
 from infra.application.archiver import ArchiverFunction
 from infra.application.authorizer import AuthorizerFunction
@@ -105,6 +106,12 @@ class ApplicationStack(Stack):
         self._compare_accounts()
         self._replay = self._replay_events()
         self._poller = self._fetch_events()
+        guard_archive(
+            self._archive.bucket,
+            fan_out=self._fan_out.function,
+            archiver=self._archiver.function,
+            poller=self._poller.function if self._poller else None,
+        )
         front_door = self._take_events()
         Watching(self, "Watching", watched=self._watched(front_door))
         self._outputs(front_door)

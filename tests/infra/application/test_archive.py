@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+
+from tests.infra.policies import ROLE, as_list, granted, statements, written
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
@@ -90,6 +93,80 @@ def notified(stack: Synthesized) -> dict[str, Any]:
         assert rule["Value"] not in topics, "an object would have two tickets"
         topics[rule["Value"]] = configuration["Topic"]
     return topics
+
+
+BELIEVED = ("raw/", "ledger/", "rejected/", "quarantine/", "aws/lambda/")
+"""The prefixes that a replay reads, or asks about what was delivered."""
+
+
+def is_refused(stack: Synthesized, action: str, key: str, principal: str | None) -> bool:
+    """Tell whether the bucket's policy refuses a request over TLS, as IAM would evaluate it."""
+    bucket, _ = stack.one("AWS::S3::Bucket")
+    _, policy = stack.one("AWS::S3::BucketPolicy")
+    for statement in statements(policy["PolicyDocument"]):
+        resources = [written(resource) for resource in statement["Resource"]]
+        if (
+            statement["Effect"] == "Deny"
+            and statement["Principal"] in ("*", {"AWS": "*"})
+            and any(fnmatchcase(action, pattern) for pattern in statement["Action"])
+            and any(fnmatchcase(f"{bucket}/{key}", pattern) for pattern in resources)
+            and all(
+                _holds(operator, wanted, principal)
+                for operator, wanted in statement["Condition"].items()
+            )
+        ):
+            return True
+    return False
+
+
+def _holds(operator: str, wanted: dict[str, Any], principal: str | None) -> bool:
+    ((name, value),) = wanted.items()
+    match operator, name:
+        case "StringNotEquals", "aws:PrincipalArn":
+            # Of none of them, and so also where the request has no such key.
+            return principal not in [written(each) for each in as_list(value)]
+        case "Bool", "aws:SecureTransport":
+            return bool(value != "false")
+        case "NumericLessThan", "s3:TlsVersion":
+            return False
+    raise AssertionError((operator, name))
+
+
+def test_only_the_own_writers_write_what_a_replay_believes(everything: Synthesized) -> None:
+    """Whoever writes there could have a replay put events before the SIEM."""
+    bucket, _ = everything.one("AWS::S3::Bucket")
+    admitted: dict[str, set[str]] = {prefix: set() for prefix in BELIEVED}
+    for role, properties in everything.all(ROLE).items():
+        grants = granted(properties) if "Policies" in properties else set()
+        for prefix in BELIEVED:
+            may = ("s3:PutObject", f"{bucket}/{prefix}*") in grants
+            key = f"{prefix}source=s/dt=2026-11-26/hr=06/x"
+            assert is_refused(everything, "s3:PutObject", key, role) is not may, (role, prefix)
+            if may:
+                admitted[prefix].add(role)
+    parts = {
+        prefix: sorted({role.split("Role")[0] for role in roles})
+        for prefix, roles in admitted.items()
+    }
+    assert parts == {
+        "raw/": ["Archiver"],
+        "ledger/": ["FanOut"],
+        "rejected/": ["FanOut", "Poller"],
+        "quarantine/": ["FanOut"],
+        "aws/lambda/": ["Archiver", "FanOut"],
+    }
+
+
+def test_nobody_else_of_the_account_writes_what_a_replay_believes(everything: Synthesized) -> None:
+    others = ("arn:aws:iam::1:root", "arn:aws:iam::1:role/Admin", "arn:aws:iam::1:user/a", None)
+    for principal in others:
+        for action in ("s3:PutObject", "s3:ReplicateObject"):
+            for prefix in BELIEVED:
+                assert is_refused(everything, action, f"{prefix}x", principal), (action, prefix)
+        # What operators and the workflow write, and what anyone may read, is left to their rights.
+        assert not is_refused(everything, "s3:PutObject", "jobs/replay/1.json", principal)
+        assert not is_refused(everything, "s3:PutObject", "athena-results/1.csv", principal)
+        assert not is_refused(everything, "s3:GetObject", "raw/x", principal)
 
 
 def test_tickets_for_what_needs_someone_alone(stack: Synthesized) -> None:
