@@ -234,9 +234,10 @@ class LineReader:
 
     def _read_element(self, line: dict[str, Any]) -> ArchivedEvent:
         number = number_of(line, "element", _MOST_ELEMENTS)
-        request, envelope = self._request or ("", None)
-        if text_of(line, "id", LONGEST_ID) != element_id(request, number):
+        identifier = text_of(line, "id", LONGEST_ID)
+        if self._request is None or identifier != element_id(self._request[0], number):
             raise LineError("an element whose request is not in the lines before it")
+        envelope = self._request[1]
         event = _event(self._kind, line, envelope, b"")
         event.element, event.numbers = _body_of(line), (number,)
         return event
