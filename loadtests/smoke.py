@@ -22,7 +22,14 @@ from loadtests.smoke_evidence import Evidence
 from loadtests.target import add_options, find_target
 from pipeline.errors import PipelineError
 from settings.source.model import TokenAuthentication
-from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE
+from toolbox.terminal.output import (
+    DOES_NOT_HOLD,
+    DONE,
+    WRONG_USAGE,
+    console,
+    errors,
+    say_error,
+)
 from toolbox.traffic.sender import FrontDoorAnswer, Outgoing, send_all
 
 if TYPE_CHECKING:
@@ -154,7 +161,7 @@ def _settle(
 
 
 def _say(probe: Probe, what: str) -> None:
-    print(f"{probe.source:20} {probe.what:40} {what}", flush=True)
+    console.print(f"{probe.source:20} {probe.what:40} {what}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,14 +180,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             role_arn=options.role_arn,
             private_sources=Path(options.private_sources),
         )
-        print(f"Smoke test of {target.name}: {', '.join(sorted(target.sources))}", flush=True)
+        console.print(f"Smoke test of {target.name}: {', '.join(sorted(target.sources))}")
         faults = run(target, options.timeout)
     except PipelineError as error:
-        print(f"smoke: {error}", file=sys.stderr)
+        say_error(error, "smoke")
         return WRONG_USAGE
     for fault in faults:
-        print(f"smoke: {fault}", file=sys.stderr)
-    print("Failed." if faults else "Every event is accounted for.")
+        errors.print(f"smoke: {fault}")
+    console.print("Failed." if faults else "Every event is accounted for.")
     return DOES_NOT_HOLD if faults else DONE
 
 

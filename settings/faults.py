@@ -56,6 +56,11 @@ class WrongSettingsError(PipelineError):
         )
         super().__init__("\n".join(map(str, self.faults)))
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each fault; what is quoted in one makes no line of its own."""
+        return tuple(map(str, self.faults))
+
 
 class WrongKeysError(ValueError):
     """Raised by a validator of a model: values that do not go together, each with its key.

@@ -14,7 +14,12 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 class AssemblyError(PipelineError):
-    """The cloud assembly could not be written."""
+    """The cloud assembly could not be written. Its message is what the stack's code said."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that the stack's code wrote."""
+        return tuple(str(self).split("\n"))
 
 
 def synthesize(stage: str, output: Path, config: Path | None = None) -> None:

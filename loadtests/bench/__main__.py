@@ -36,7 +36,7 @@ def main() -> None:
         for file in graphs.draw(figures, arguments.graphs):
             console.print(f"graph: {file}")
     for part, reason in figures.get("failed", {}).items():
-        errors.print(f"{part} failed: {reason}", style="red", markup=False)
+        errors.print(f"{part} failed: {reason}", style="red")
     if "failed" in figures:
         sys.exit(DOES_NOT_HOLD)
 

@@ -22,7 +22,7 @@ from loadtests.bench.__main__ import chosen, rounds
 from loadtests.bench.ratios import part_of
 from loadtests.bench.verdict import TOLERANCE, judge_run, read_run
 from pipeline.errors import PipelineError
-from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, console, errors
+from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, console, say_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -102,22 +102,20 @@ def write_baseline(
 def show_failed(failed: Mapping[str, str]) -> None:
     """Name the parts that could not be measured."""
     for part, reason in failed.items():
-        console.print(f"not measured: {part}: {reason}", style="red", markup=False)
+        console.print(f"not measured: {part}: {reason}", style="red")
 
 
 def show(verdict: RatioVerdict, compared: int) -> None:
     """Say what was found."""
     for change in verdict.slower:
-        console.print(f"slower: {change}", style="red", markup=False)
+        console.print(f"slower: {change}", style="red")
     for change in verdict.faster:
-        console.print(f"faster: {change}", style="green", markup=False)
+        console.print(f"faster: {change}", style="green")
     show_failed(verdict.failed)
     for name in verdict.gone:
-        console.print(
-            f"gone: {name} is in the baseline and was not measured", style="red", markup=False
-        )
+        console.print(f"gone: {name} is in the baseline and was not measured", style="red")
     for name in verdict.new:
-        console.print(f"new: {name} is not in the baseline", style="red", markup=False)
+        console.print(f"new: {name} is not in the baseline", style="red")
     if verdict.gone or verdict.new:
         console.print("Where that is meant: make bench-check UPDATE=1, and commit the baseline.")
     elif verdict.faster and not verdict.slower:
@@ -177,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         baseline = read_baseline()
         verdict = check(baseline, given.only, given.rounds, measure_ratios)
     except PipelineError as error:
-        errors.print(str(error), style="red", markup=False)
+        say_error(error, "bench")
         sys.exit(WRONG_USAGE)
     if os.getloadavg()[0] > 2 * (os.cpu_count() or 1):
         console.print("The machine does other things, too: what is called slower may be noise.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,6 +13,7 @@ from loadtests.bench import archives, cold_start, end_to_end, fan_out, front_doo
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
 from pipeline.errors import PipelineError
+from toolbox.terminal.console import tell_uncaught
 from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
@@ -107,5 +107,5 @@ def _reason(error: Exception) -> str:
     """Say why a part failed; what nobody has foreseen is shown whole on standard error."""
     if isinstance(error, PipelineError):
         return str(error)
-    traceback.print_exception(error)
+    tell_uncaught(type(error), error, error.__traceback__)
     return f"{type(error).__name__}: {error}"

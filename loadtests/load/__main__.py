@@ -18,7 +18,7 @@ from local import endpoints
 from local.endpoints import NotRunningError
 from local.leaving import end_in_order
 from pipeline.errors import PipelineError
-from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
+from toolbox.terminal.output import DOES_NOT_HOLD, console, say_error
 
 BUILD = Path(__file__).parents[2] / "build"
 _LEAST_USERS = 20
@@ -110,7 +110,7 @@ def main(
                 own = Path(temporary) / "state"
                 result = load_own(STAGE, own, plan, folder, drain=drain, mix=OWN_MIX)
     except PipelineError as error:
-        errors.print(f"load test: {error}", style="red", markup=False)
+        say_error(error, "load test")
         raise typer.Exit(DOES_NOT_HOLD) from None
     write_result(result, folder.path / "load.json")
     print_result(result)

@@ -133,6 +133,6 @@ def print_result(result: Result) -> None:
         rows.append((f"{sum(result.watched.microseconds.values()):,.0f}", "together"))
         print_table("Processor time of a request", ("µs", "process"), rows)
     for what in result.exceeded:
-        console.print(f"threshold exceeded: {what}", style="red", markup=False)
+        console.print(f"threshold exceeded: {what}", style="red")
     for what in result.proof.faults:
-        console.print(f"does not add up: {what}", style="red", markup=False)
+        console.print(f"does not add up: {what}", style="red")

@@ -203,14 +203,14 @@ def load_deployed(
     PipelineError
         When a part of the test cannot run.
     """
-    console.print(f"Load test of {target.name}; requests are sent.", markup=False)
+    console.print(f"Load test of {target.name}; requests are sent.")
     named = [word for pair in zip(words[::2], words[1::2], strict=True) if pair[1] for word in pair]
     watched = send([*plan.options(), *named], folder, settled=None, check=lambda: None)
     _check_locust(watched, folder)
     console.print("Sent; waiting until every event has its outcome.")
     accepted = list(read_journals(folder.journals))
     ledger = Ledger(target, watched.start, {one.id: one.events for one in accepted})
-    ends = ledger.wait(Standstill(drain), lambda line: console.print(line, markup=False))
+    ends = ledger.wait(Standstill(drain), console.print)
     answers = folder.answers()
     return Result(
         target=target.name,

@@ -223,4 +223,4 @@ def _tell(seconds: float, count: int, rate: float, folder: Folder, backlog: int 
         line += f", p99 {answers['p99_ms']:,.0f} ms, {answers['errors']:,.0f} errors"
     if backlog is not None:
         line += f", {max(0, backlog):,} not yet processed"
-    console.print(line, markup=False, highlight=False)
+    console.print(line)

@@ -34,7 +34,7 @@ from local.leaving import end_in_order
 from local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.errors import PipelineError
 from settings.source.loader import load_sources
-from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
+from toolbox.terminal.output import DOES_NOT_HOLD, console, say_error
 
 if TYPE_CHECKING:
     from local.endpoints import Endpoints
@@ -82,7 +82,7 @@ def soak(
     try:
         run = _run(seed, seconds, rate, drain, state.resolve())
     except PipelineError as error:
-        errors.print(f"soak: {error}", style="red", markup=False)
+        say_error(error, "soak")
         raise typer.Exit(DOES_NOT_HOLD) from None
     write_run(run, output)
     print_run(run)
@@ -110,7 +110,7 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> S
             arena = parts.enter_context(PipelineUnderTest(settings))
         requests = Requests(*_sources(arena.endpoints), seed)
         senders = Senders(requests, lambda: arena.endpoints.api, rate, journal)
-        console.print(f"The stack runs; its log is {state / 'logs' / 'soak.txt'}", markup=False)
+        console.print(f"The stack runs; its log is {state / 'logs' / 'soak.txt'}")
         storm = Storm(arena, senders, control)
         asyncio.run(storm.run(make_plan(seed, seconds), seconds))
         (state / CALM).touch()

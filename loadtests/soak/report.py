@@ -169,7 +169,7 @@ def print_run(run: SoakRun) -> None:
     )
     _print_three_ways(figures)
     for line in run.verdict.violations[:_MOST_PRINTED]:
-        console.print(f"does not hold: {line}", style="red", markup=False)
+        console.print(f"does not hold: {line}", style="red")
     left = run.verdict.violated - _MOST_PRINTED
     if left > 0:
         console.print(f"and {left} more", style="red")

@@ -159,7 +159,7 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
 
 def _print_reasons(rejected: dict[str, int], report: AuditReport) -> None:
     for reason, number in rejected.items():
-        console.print(f"  rejected, {reason}: {number:,}", markup=False)
+        console.print(f"  rejected, {reason}: {number:,}")
     for what, number in report.reused.items():
         if number:
             console.print(f"  with the {what.partition('_')[0]} of another event: {number:,}")
@@ -192,9 +192,9 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
     if report.unarchived:
         console.print(f"  {report.unarchived:,} are not in raw/: the archiver is behind, or failed")
     for event in report.missing[:_SHOWN]:
-        console.print(f"  missing: {event.source} {event.id} in {event.key}", markup=False)
+        console.print(f"  missing: {event.source} {event.id} in {event.key}")
     for entry in report.unmatched[:_SHOWN]:
         place = f"sequence number {entry.sequence}"
-        console.print(f"  not in raw/: {entry.source} {entry.id}, {place}", markup=False)
+        console.print(f"  not in raw/: {entry.source} {entry.id}, {place}")
     for what in report.unreadable[:_SHOWN]:
-        console.print(f"  unreadable: {what}", markup=False, style="yellow")
+        console.print(f"  unreadable: {what}", style="yellow")

@@ -28,7 +28,7 @@ def check(
         print_json({"checked": checked.files, "faults": faults})
     else:
         for fault in checked.faults:
-            errors.print(str(fault), markup=False)
-        console.print(f"{len(checked.files)} checked, {len(checked.faults)} faults", markup=False)
+            errors.print(str(fault))
+        console.print(f"{len(checked.files)} checked, {len(checked.faults)} faults")
     if checked.faults:
         raise typer.Exit(DOES_NOT_HOLD)

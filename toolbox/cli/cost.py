@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +11,7 @@ from toolbox.costs.designs import all_bills
 from toolbox.costs.document import document, dollars
 from toolbox.costs.prices import load_prices
 from toolbox.costs.workload import Workload
-from toolbox.terminal.output import DONE, console, print_json, print_table
+from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from toolbox.costs.designs import Bill
@@ -42,7 +41,7 @@ def cost(
     prices = load_prices()
     workload = Workload(events_per_second, size, duplicates)
     if as_document:
-        sys.stdout.write(document(prices))
+        print_text(document(prices))
     elif as_json:
         print_json(_plain(workload, prices))
     else:

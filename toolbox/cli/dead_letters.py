@@ -17,8 +17,8 @@ from toolbox.cli.replay_run import store
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, DeadLetters, Ticket
 from toolbox.dead_letters.summary import Summary, summarize, summarize_all
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.terminal.archived import event_document
 from toolbox.terminal.output import console, print_json, print_table
-from toolbox.terminal.printable import event_document, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="The beginning is enough.")]
 CUT = 500
+_OF_SEVERAL_LINES = frozenset({"body", "record", "message"})
 
 
 def _queue(where: RunningDeployment) -> DeadLetters:
@@ -55,10 +56,10 @@ def list_tickets(
             one["id"],
             one["kind"],
             " ".join(one["sources"]),
-            printable(" ".join(one["reasons"])),
+            " ".join(one["reasons"]),
             one["count"],
             _age(one["age_seconds"]),
-            printable(one["explanation"])[:160],
+            one["explanation"][:160],
         )
         for one in documents
     ]
@@ -84,13 +85,22 @@ def show_ticket(
         events = list(_event_documents(where, ticket, most))
         print_json({**_ticket_document(ticket, summary), "events": events})
         return
-    console.print(f"{ticket.id}: {ticket.kind}, {printable(ticket.key)}", markup=False)
+    console.print(f"{ticket.id}: {ticket.kind}, {ticket.key}")
     for event in _event_documents(where, ticket, most):
         console.print()
         for name, value in event.items():
             if value not in {"", None} if isinstance(value, str) else True:
                 text = ", ".join(value) if isinstance(value, list) else str(value)
-                console.print(f"  {name}: {printable(text)}", markup=False)
+                _print_field(name, text)
+
+
+def _print_field(name: str, text: str) -> None:
+    if name in _OF_SEVERAL_LINES and "\n" in text.rstrip("\n"):
+        console.print(f"  {name}:")
+        # It could hold lines that look like the next fields.
+        console.lines(text, prefix="  | ")
+    else:
+        console.print(f"  {name}: {text}")
 
 
 def replay_some(

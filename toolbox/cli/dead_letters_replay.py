@@ -18,7 +18,6 @@ from toolbox.cli.replay_run import ReplayPlan, print_job, sending, store
 from toolbox.dead_letters.queue import HIDDEN_SECONDS, UNREADABLE
 from toolbox.replaying.counts import LEFT_OUT, left_out
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
-from toolbox.terminal.printable import printable
 from toolbox.terminal.stopping import STOPPED, stopping
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def _report(
         print_job(job)
         console.print(f"{len(tickets) - len(remaining)} of {len(tickets)} tickets are done")
         for name, why in remaining.items():
-            console.print(f"{name} remains: {printable(why)}", style="yellow", markup=False)
+            console.print(f"{name} remains: {why}", style="yellow")
     if job.status != DONE:
         raise typer.Exit(STOPPED)
     if remaining:

@@ -50,7 +50,7 @@ def _announce(endpoints: Endpoints, state: Path) -> None:
     for source in sorted(endpoints.queues):
         polled = "api_credential" in endpoints.parameters.get(source, {})
         how = f"polled: {source}" if polled else f"POST {endpoints.api}/{source}"
-        console.print(f"  {how}", markup=False)
-    console.print(f"  AWS services    {endpoints.aws_endpoint_url}", markup=False)
-    console.print(f"  all addresses   {state}/endpoints.json", markup=False)
-    console.print(f"  logs            {state}/logs/", markup=False)
+        console.print(f"  {how}")
+    console.print(f"  AWS services    {endpoints.aws_endpoint_url}")
+    console.print(f"  all addresses   {state}/endpoints.json")
+    console.print(f"  logs            {state}/logs/")

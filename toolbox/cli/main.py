@@ -43,7 +43,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        console.print(f"mozdef-ef {version(DISTRIBUTION)}", markup=False)
+        console.print(f"mozdef-ef {version(DISTRIBUTION)}")
         raise typer.Exit
 
 

@@ -122,7 +122,7 @@ def _check(
     if distributed and dry:
         fault = "--dry-run counts on this machine: leave --distributed out"
     if fault:
-        errors.print(f"mozdef-ef: {fault}", style="red", markup=False)
+        errors.print(f"mozdef-ef: {fault}", style="red")
         raise typer.Exit(WRONG_USAGE)
 
 
@@ -164,13 +164,13 @@ def _run(plan: ReplayPlan, *, as_json: bool) -> None:
     option = f" --stack {plan.where.name.removeprefix('stack ')}" if not plan.where.local else ""
     resume = f"mozdef-ef replay --resume {job.id}{option}"
     if not as_json:
-        errors.print(f"{job.id}: {job.objects:,} objects, {job.size / 1e6:,.1f} MB", markup=False)
+        errors.print(f"{job.id}: {job.objects:,} objects, {job.size / 1e6:,.1f} MB")
     try:
         with stopping() as stop, sending(plan, stop, lambda: None) as replayer:
             if replayer.run(_refs(plan)):
                 replayer.finish()
     except BaseException:
-        errors.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+        errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise
     report(job, as_json=as_json, resume=resume)
 

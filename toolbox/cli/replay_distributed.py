@@ -51,8 +51,8 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
     if as_json:
         print_json(job.to_json())
         return
-    console.print(f"{job.id}: started {job.options['execution']}", markup=False)
-    console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …", markup=False)
+    console.print(f"{job.id}: started {job.options['execution']}")
+    console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …")
 
 
 def _input(plan: ReplayPlan, prefix: str, concurrency: int) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from pipeline.replay.selection import select
 from toolbox.cli.replay_run import default_rate
 from toolbox.replaying.counts import MEANINGS, known_before
 from toolbox.replaying.dry_run import DryRun
+from toolbox.terminal.archived import event_document
 from toolbox.terminal.output import console, errors, print_json, print_table
-from toolbox.terminal.printable import event_document, printable
 from toolbox.terminal.stopping import STOPPED, stopping
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _document(plan: ReplayPlan, sink: DryRun) -> dict[str, Any]:
 
 def _print(document: dict[str, Any]) -> None:
     groups = [
-        (one["kind"], one["source"], printable(one["reason"]), one["hour"], one["events"])
+        (one["kind"], one["source"], one["reason"], one["hour"], one["events"])
         for one in document["groups"]
     ]
     print_table(
@@ -94,11 +94,11 @@ def _print(document: dict[str, Any]) -> None:
     rows = [(name, number, MEANINGS[name]) for name, number in document["counts"].items() if number]
     print_table("Counts", ("count", "events", "meaning"), rows)
     for text in known_before(document["before"]):
-        console.print(printable(text), style="yellow", markup=False)
+        console.print(text, style="yellow")
     for event in document["sample"]:
         line = f"{event['arrived']} {event['source']} {event['id']} {event['reason']}"
-        console.print(printable(line), style="bold", markup=False)
-        console.print(printable(str(event.get("body", event.get("record")))), markup=False)
+        console.print(line, style="bold")
+        console.lines(str(event.get("body", event.get("record"))), prefix="  | ")
     for problem in document["problems"][:10]:
         text = f"{problem['what']}: {problem['key']} line {problem['line']}: "
-        console.print(printable(text + problem["explanation"]), style="yellow", markup=False)
+        console.print(text + problem["explanation"], style="yellow")

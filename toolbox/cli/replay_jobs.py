@@ -13,7 +13,6 @@ from toolbox.cli.replay_run import print_job, store
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.replaying.counts import left_out
 from toolbox.terminal.output import console, print_json, print_table
-from toolbox.terminal.printable import printable
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -34,7 +33,7 @@ def list_jobs(*, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Jso
         (
             job.id,
             job.status,
-            printable(str(job.who.get("user", ""))),
+            str(job.who.get("user", "")),
             job.counts.get("sent", 0),
             left_out(job.counts),
         )
@@ -42,7 +41,7 @@ def list_jobs(*, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Jso
     ]
     print_table(f"{len(rows)} replay jobs", ("job", "status", "by", "sent", "left out"), rows)
     for text in broken:
-        console.print(printable(text), style="yellow", markup=False)
+        console.print(text, style="yellow")
 
 
 def show_job(
@@ -61,7 +60,7 @@ def show_job(
         print_json({**job.to_json(), **({"execution_status": status} if status else {})})
         return
     print_job(job)
-    console.print(f"filter: {printable(str(dict(job.filter)))}", markup=False)
+    console.print(f"filter: {dict(job.filter)}")
     if status:
-        console.print(f"workflow: {printable(status)}; its counts are under", markup=False)
-        console.print(f"{REPLAYS_PREFIX}{job.id}/ in {where.archive_bucket}", markup=False)
+        console.print(f"workflow: {status}; its counts are under")
+        console.print(f"{REPLAYS_PREFIX}{job.id}/ in {where.archive_bucket}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
@@ -20,12 +19,20 @@ from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import SHARE, ShardMap, capacity
 from toolbox.cli.replay_history import delivery_history
 from toolbox.replaying.counts import MEANINGS, known_before, left_out
-from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
-from toolbox.terminal.printable import printable
+from toolbox.terminal.output import (
+    DOES_NOT_HOLD,
+    console,
+    errors,
+    print_json,
+    print_table,
+    progress_bar,
+)
 from toolbox.terminal.stopping import STOPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rich.progress import Progress
 
     from pipeline.replay.event_types import EventTypes
     from pipeline.replay.filters import Filter
@@ -74,7 +81,7 @@ def sending(plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None]) ->
     """Return a replayer that puts events on the stream, with a progress bar."""
     pace, writer = _writer(plan)
     history = UnaskedHistory() if plan.job.options.get("force") else plan.history()
-    with _progress() as bar:
+    with progress_bar(in_bytes=True) as bar:
         show = _Display(bar, plan.job)
         replayer = Replayer(
             plan.job,
@@ -121,18 +128,6 @@ class _Display:
         self._bar.update(self._task, completed=replayer.read_bytes, rate=text)
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-    )
-
-
 def report(job: Job, *, as_json: bool, resume: str) -> None:
     """Say what became of a job, and end with its exit status.
 
@@ -146,7 +141,7 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
     else:
         print_job(job)
     if job.status != DONE:
-        errors.print(f"stopped; nothing is lost. Go on with: {resume}", markup=False)
+        errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise typer.Exit(STOPPED)
     if left_out(job.counts):
         raise typer.Exit(DOES_NOT_HOLD)
@@ -154,21 +149,21 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
 
 def print_job(job: Job) -> None:
     """Print a job's counts, and what it left out."""
-    who = " ".join(printable(str(value)) for value in job.who.values())
-    console.print(f"{job.id}: {job.status}, by {who}, {job.created}", markup=False)
+    who = " ".join(str(value) for value in job.who.values())
+    console.print(f"{job.id}: {job.status}, by {who}, {job.created}")
     if job.error:
-        console.print(printable(job.error), style="red", markup=False)
+        console.print(job.error, style="red")
     rows = [(name, job.counts.get(name, 0), what) for name, what in MEANINGS.items()]
     print_table("Counts", ("count", "events", "meaning"), rows)
     if job.by:
-        rows = [(printable(name), number, "") for name, number in sorted(job.by.items())]
+        rows = [(name, number, "") for name, number in sorted(job.by.items())]
         print_table("Sent", ("where/source/reason", "events"), [row[:2] for row in rows])
     for text in known_before(job.before):
-        console.print(printable(text), style="yellow", markup=False)
+        console.print(text, style="yellow")
     for problem in job.problems[:SHOWN_PROBLEMS]:
         place = f"{problem.get('key')} line {problem.get('line')}"
         text = f"{problem.get('what')}: {place}: {problem.get('explanation')}"
-        console.print(printable(text), style="yellow", markup=False)
+        console.print(text, style="yellow")
     further = left_out(job.counts) - SHOWN_PROBLEMS
     if further > 0:
         console.print(f"and {further:,} more", style="yellow")

@@ -22,9 +22,8 @@ from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rich.console import Console
-
     from settings.source.loader import LoadedSource
+    from toolbox.terminal.console import TextConsole
 
 Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the deployment.")]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read the value from standard input.")]
@@ -68,13 +67,12 @@ def set_secret(
     elif not parameter.create(value, where.key_arn):
         _refuse_second(parameter)
     _remember_locally(where, state, loaded, [value])
-    console.print(f"{parameter.name}: written to {where.name}", markup=False)
+    console.print(f"{parameter.name}: written to {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
     if held is not None:
         console.print(
             f"Functions may go on with the old value for {in_words(MAX_AGE_SECONDS)}; what was "
             "signed with it and is not processed by then is rejected.",
-            markup=False,
         )
 
 
@@ -82,7 +80,6 @@ def _refuse_second(parameter: Parameter) -> None:
     errors.print(
         f"mozdef-ef: {parameter.name}: has a value; 'secret rotate' puts a new one before it, "
         "--replace throws it away",
-        markup=False,
         style="red",
     )
     raise typer.Exit(DOES_NOT_HOLD)
@@ -111,10 +108,10 @@ def rotate(
     values = [value, held.values[0]]
     parameter.write(values, held)
     _remember_locally(where, state, loaded, values)
-    console.print(f"{parameter.name}: rotated in {where.name}", markup=False)
+    console.print(f"{parameter.name}: rotated in {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
     if len(held.values) > 1:
-        console.print("The value that was the previous one until now is gone.", markup=False)
+        console.print("The value that was the previous one until now is gone.")
     _print_plan(loaded, spans_of(loaded, _retention(where)), source)
 
 
@@ -138,9 +135,7 @@ def retire(
     loaded, where, parameter = _find(source, sources, state, stack)
     held = _held(parameter)
     if len(held.values) < 2:
-        errors.print(
-            f"mozdef-ef: {parameter.name}: there is no previous value", markup=False, style="red"
-        )
+        errors.print(f"mozdef-ef: {parameter.name}: there is no previous value", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
     spans = spans_of(loaded, _retention(where))
     due = held.modified + timedelta(seconds=total(spans))
@@ -149,11 +144,10 @@ def retire(
         errors.print(
             f"mozdef-ef: {parameter.name}: too early by {in_words(left)}: rotated "
             f"{_moment(held.modified)}, and the old value may be needed until {_moment(due)}",
-            markup=False,
             style="red",
         )
         _print_spans(spans, errors)
-        errors.print("With --now it goes at once, as it must when it is known.", markup=False)
+        errors.print("With --now it goes at once, as it must when it is known.")
         raise typer.Exit(DOES_NOT_HOLD)
     values = [held.values[0]]
     parameter.write(values, held)
@@ -162,7 +156,6 @@ def retire(
     console.print(
         f"{parameter.name}: the previous value is gone. Caches may accept it for another "
         f"{in_words(cached)}.",
-        markup=False,
     )
 
 
@@ -202,14 +195,14 @@ def _hand_over(
     parameter: Parameter, where: RunningDeployment, made: str, *, print_it: bool
 ) -> None:
     if made and print_it:
-        console.print(f"The value, for the sender: {made}", markup=False)
+        console.print(f"The value, for the sender: {made}")
     elif made:
         how = (
             "'parameters' in endpoints.json"
             if where.local
             else f"aws ssm get-parameter --with-decryption --name {parameter.name}"
         )
-        console.print(f"The value was made here and not shown. Read it with: {how}", markup=False)
+        console.print(f"The value was made here and not shown. Read it with: {how}")
 
 
 def _retention(where: RunningDeployment) -> int:
@@ -226,12 +219,10 @@ def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> N
             f"Now give the sender the new value, {REFRESH_AFTER_SECONDS:.0f} seconds from now or "
             "later; both are accepted. Counted from the switch, the old one is needed for up to "
             f"{in_words(total(spans))}:",
-            markup=False,
         )
     else:
         console.print(
             f"The old credential may be deleted at the API after {in_words(total(spans))}:",
-            markup=False,
         )
     _print_spans(spans, console)
     console.print(
@@ -239,13 +230,12 @@ def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> N
         "checks signatures again, and refuses those of a value that is gone."
         if loaded.settings.parameter == "signing_secret"
         else f"Then: mozdef-ef secret retire {source}",
-        markup=False,
     )
 
 
-def _print_spans(spans: list[NeededSpan], where: Console) -> None:
+def _print_spans(spans: list[NeededSpan], where: TextConsole) -> None:
     for span in spans:
-        where.print(f"  {in_words(span.seconds):<12} {span.why}", markup=False)
+        where.print(f"  {in_words(span.seconds):<12} {span.why}")
 
 
 def _moment(when: datetime) -> str:

@@ -32,7 +32,7 @@ def obtain(loaded: LoadedSource, *, stdin: bool, generated: bool) -> str:
     value = generate(loaded) if generated else _read_stdin() if stdin else _ask(loaded)
     check_form(loaded, value)
     if weak := weakness(value):
-        errors.print(f"mozdef-ef: warning: {loaded.name}: {weak}", markup=False, style="yellow")
+        errors.print(f"mozdef-ef: warning: {loaded.name}: {weak}", style="yellow")
     return value
 
 

@@ -62,7 +62,7 @@ def send(
     where = endpoints.read(state)
     loaded = load_sources([source], PRIVATE_SOURCES)[source]
     if source not in where.parameters:
-        errors.print(f"mozdef-ef: {source}: the running pipeline has no such source", markup=False)
+        errors.print(f"mozdef-ef: {source}: the running pipeline has no such source")
         raise typer.Exit(WRONG_USAGE)
     secret = next(iter(where.parameters[source].values())).splitlines()[0]
     headers = _parse_headers(header or [])

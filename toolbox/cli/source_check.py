@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settings.source.loader import SourceError, load_source
-from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, cell, folders
+from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, folders
 from toolbox.sources.checking import CheckedSample, check_sources
 from toolbox.sources.checking_paths import PathWarning, unseen_paths
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
-from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +93,7 @@ def print_warnings(warnings: Sequence[PathWarning]) -> None:
     """Print a line for each."""
     for one in warnings:
         text = f"{one.source}, {one.key}: {one.text}"
-        console.print(printable(text), style="yellow", markup=False)
+        console.print(text, style="yellow")
 
 
 def warnings_document(warnings: Sequence[PathWarning]) -> dict[str, Any]:
@@ -107,11 +106,11 @@ def print_checked(checked: Sequence[CheckedSample]) -> None:
     """Print a table of samples, and the differences of their MozDef events below it."""
     rows = [
         (
-            cell(one.source),
-            cell(one.sample),
-            cell(one.expected),
-            cell(one.actual),
-            cell("; ".join(one.faults) or ("the MozDef event differs" if one.diff else "")),
+            one.source,
+            one.sample,
+            one.expected,
+            one.actual,
+            "; ".join(one.faults) or ("the MozDef event differs" if one.diff else ""),
         )
         for one in checked
     ]
@@ -121,8 +120,9 @@ def print_checked(checked: Sequence[CheckedSample]) -> None:
     print_table(f"{len(checked)} samples, {found}", columns, rows)
     for one in checked:
         if one.diff:
-            console.print(f"\n{one.source}, {one.sample}:", markup=False)
-            console.print(printable(one.diff), markup=False)
+            console.print()
+            console.print(f"{one.source}, {one.sample}:")
+            console.lines(one.diff)
 
 
 def _document(checked: Sequence[CheckedSample]) -> dict[str, Any]:

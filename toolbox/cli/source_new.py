@@ -18,7 +18,6 @@ from toolbox.cli.source_check import (
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, load_one, parse_headers
 from toolbox.sources.scaffolding import Choices, Scaffold, read_given, scaffold
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
-from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
     from toolbox.sources.inference import Found
@@ -112,7 +111,7 @@ def _path(found: Found | None) -> str | None:
 
 def _print(made: Scaffold) -> None:
     found = made.proposal
-    console.print(f"{made.folder}: {len(_files(made.folder))} files", markup=False)
+    console.print(f"{made.folder}: {len(_files(made.folder))} files")
     none = {
         "event type": "none found; set event_type if events have types",
         "delivery id": _no_delivery_id(found.identity.unproven),
@@ -123,17 +122,17 @@ def _print(made: Scaffold) -> None:
         ("delivery id", found.delivery_id),
         ("timestamp", found.timestamp),
     ):
-        console.print(f"  {label:<12} {_shown(what, none[label])}", markup=False)
+        console.print(f"  {label:<12} {_shown(what, none[label])}")
     if found.split is not None:
-        console.print(f"  {'split':<12} each element of {found.split} is an event", markup=False)
+        console.print(f"  {'split':<12} each element of {found.split} is an event")
     for note in made.notes:
-        console.print(f"  {'note':<12} {printable(note)}", markup=False)
+        console.print(f"  {'note':<12} {note}")
 
 
 def _no_delivery_id(unproven: Found | None) -> str:
     if unproven is None:
         return "none found; the body's hash stands for it"
-    return printable(
+    return (
         f"none proven; the body's hash stands for it. To prove {unproven.path}, give two samples "
         "about one thing"
     )
@@ -143,7 +142,7 @@ def _shown(found: Found | None, none: str) -> str:
     if found is None:
         return none
     others = f"; or {', '.join(found.others)}?" if found.others else ""
-    return printable(f"{found.path}, such as {found.values[0][:60]}{others}")
+    return f"{found.path}, such as {found.values[0][:60]}{others}"
 
 
 def _print_next(name: str, made: Scaffold) -> None:
@@ -156,4 +155,5 @@ def _print_next(name: str, made: Scaffold) -> None:
         f"  add {name} to 'sources' in config/dev.yaml",
         "  mozdef-ef local up",
     ]
-    console.print("\n".join(lines), markup=False)
+    for line in lines:
+        console.print(line)

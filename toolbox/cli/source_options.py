@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from settings.faults import Fault
 from settings.source.loader import CATALOG, SourceError, available_sources, load_source
 from toolbox.terminal.output import errors
-from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,17 +54,12 @@ def load_one(name: str, directory: Path) -> LoadedSource:
 def say_broken(lines: Iterable[str]) -> None:
     """Name the source folders that were left out, each in one line."""
     for line in lines:
-        errors.print(f"mozdef-ef: {printable(line)}", style="yellow", markup=False)
+        errors.print(f"mozdef-ef: {line}", style="yellow")
 
 
 def origin(folder: Path) -> str:
     """Say where a source comes from."""
     return "catalogue" if folder.parent == CATALOG else "private"
-
-
-def cell(text: object) -> str:
-    """Make text of strangers fit for a table."""
-    return escape(printable(str(text)))
 
 
 def parse_headers(lines: list[str] | None) -> dict[str, str]:

@@ -14,7 +14,6 @@ from toolbox.cli.source_options import (
     PRIVATE_SOURCES,
     Json,
     SourcesOption,
-    cell,
     folders,
     load_one,
     origin,
@@ -22,7 +21,6 @@ from toolbox.cli.source_options import (
 )
 from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import console, print_json, print_table
-from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -40,10 +38,7 @@ def list_sources(*, sources: SourcesOption = PRIVATE_SOURCES, as_json: Json = Fa
         print_json(documents)
         return
     columns = ("name", "title", "ingest", "authentication", "samples", "from")
-    rows = [
-        tuple(cell(one[key]) if key != "samples" else one[key] for key in columns)
-        for one in documents
-    ]
+    rows = [tuple(one[key] for key in columns) for one in documents]
     print_table(f"{len(rows)} sources", columns, rows)
 
 
@@ -81,7 +76,7 @@ def show(
         values = value if isinstance(value, list) else [value]
         for number, one in enumerate(values):
             label = key.replace("_", " ") if number == 0 else ""
-            console.print(f"{label:<16} {printable(str(one))}", markup=False)
+            console.print(f"{label:<16} {one}")
 
 
 def _parameter(source: LoadedSource, stage: str) -> str:

@@ -29,11 +29,12 @@ from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
 from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
-from toolbox.terminal.printable import printable
 
 if TYPE_CHECKING:
     from pipeline.event.events import Outcome
     from settings.source.loader import LoadedSource
+
+_MOZDEF_EVENT = "MozDef event"
 
 
 class SecretChoice(StrEnum):
@@ -191,7 +192,11 @@ def _print(steps: list[tuple[str, str]], events: list[dict[str, Any]], ending: E
         lines += _event_lines(event)
     lines.append(("outcome", describe(ending)))
     for label, what in lines:
-        console.print(f"{label:<18} {printable(what)}".rstrip(), markup=False)
+        line = f"{label:<18} {what}".rstrip()
+        if label == _MOZDEF_EVENT:
+            console.lines(line)
+        else:
+            console.print(line)
 
 
 def _event_lines(event: dict[str, Any]) -> list[tuple[str, str]]:
@@ -207,6 +212,6 @@ def _event_lines(event: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append((event["outcome"], event["explanation"]))
     if event["mozdef"] is not None:
         text = json.dumps(event["mozdef"], indent=2, ensure_ascii=False)
-        lines += [("MozDef event", text), ("queue", event["queue"])]
+        lines += [(_MOZDEF_EVENT, text), ("queue", event["queue"])]
     lines += [("contract", broken) for broken in event["contract"]]
     return lines

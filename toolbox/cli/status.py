@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Protocol
 
-import orjson
 import typer
-from rich.live import Live
 
 from settings.deployment_alarms import AlarmSettings
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.cli.status_screen import document, screen
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
+from toolbox.terminal.output import DOES_NOT_HOLD, console, live_screen, print_json
 from toolbox.terminal.stopping import stopping
 from toolbox.watching.stack import StackWatcher
 
@@ -79,14 +76,13 @@ def _watcher(state: Path, stack: str | None) -> Watcher:
 def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) -> None:
     live = None
     if console.is_terminal and not as_json:
-        live = Live(console=console, auto_refresh=False, transient=False)
+        live = live_screen()
     with live or nullcontext():
         while not stop():
             found = watcher.look(time.time(), minutes)
             risks = found.risks(AlarmSettings())
             if as_json:
-                sys.stdout.write(orjson.dumps(document(found, risks)).decode() + "\n")
-                sys.stdout.flush()
+                print_json(document(found, risks), indent=False)
             elif live:
                 live.update(screen(found, risks), refresh=True)
             else:

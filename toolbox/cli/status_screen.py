@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
-from toolbox.terminal.printable import printable
+from toolbox.terminal.output import screen_of, styled, table
 from toolbox.watching.feeds import UP_TO_DATE
 from toolbox.watching.status import COUNTERS
 
@@ -18,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import RenderableType
+    from rich.table import Table
 
     from toolbox.watching.status import AccountState, Status
 
@@ -63,7 +60,7 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
 def screen(status: Status, risks: Sequence[str]) -> RenderableType:
     """Return a status for people."""
     parts: list[RenderableType] = [
-        Text(f"{printable(status.deployment)}, {_iso(status.as_of)}", style="bold"),
+        styled(f"{status.deployment}, {_iso(status.as_of)}", "bold"),
         _sources(status),
         _consumers(status),
         _queues(status),
@@ -71,17 +68,17 @@ def screen(status: Status, risks: Sequence[str]) -> RenderableType:
     if status.feeds:
         parts.append(_feeds(status))
         parts += [
-            Text(printable(f"{each.source} {each.feed}: {each.why}"))
+            styled(f"{each.source} {each.feed}: {each.why}")
             for each in status.feeds
             if each.why not in {"", UP_TO_DATE}
         ]
     if status.accounts:
         parts.append(_accounts(status.accounts, status.as_of))
     if risks:
-        parts += [Text(f"at risk: {printable(risk)}", style="red") for risk in risks]
+        parts += [styled(f"at risk: {risk}", "red") for risk in risks]
     else:
-        parts.append(Text("nothing is at risk", style="green"))
-    return Group(*parts)
+        parts.append(styled("nothing is at risk", "green"))
+    return screen_of(parts)
 
 
 def _sources(status: Status) -> Table:
@@ -139,12 +136,7 @@ def _accounts(accounts: AccountState, now: float) -> Table:
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+    return table(title, columns, rows, [number > 0 for number in range(len(columns))])
 
 
 def _account(accounts: AccountState | None) -> dict[str, Any] | None:

@@ -19,4 +19,4 @@ def synth(
 ) -> None:
     """Write the cloud assembly of config/<stage>.yaml; needs no AWS account."""
     synthesize(stage, output.resolve())
-    console.print(f"{output}: cloud assembly of stage {stage}", markup=False)
+    console.print(f"{output}: cloud assembly of stage {stage}")

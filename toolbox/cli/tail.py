@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import endpoints
 from pipeline.errors import PipelineError
 from toolbox.deployments import local_clients
-from toolbox.terminal.output import WRONG_USAGE, console, errors
+from toolbox.terminal.output import WRONG_USAGE, console, errors, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def tail(
     where = endpoints.read(state)
     if source is not None and source not in where.queues:
         known = ", ".join(sorted(where.queues))
-        errors.print(f"mozdef-ef: {source}: no such source; there are {known}", markup=False)
+        errors.print(f"mozdef-ef: {source}: no such source; there are {known}")
         raise typer.Exit(WRONG_USAGE)
     urls = {where.queues[source]} if source else set(where.queues.values())
     sqs = local_clients(where)("sqs")
@@ -93,10 +93,11 @@ def _messages(
 
 def _print(body: str) -> None:
     try:
-        line = orjson.dumps(orjson.loads(body)).decode()
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        line = body
-    console.out(line, highlight=False)
+        console.print(body)
+    else:
+        print_json(document, indent=False)
 
 
 def _give_back(sqs: SQSClient, messages: list[tuple[str, str]]) -> None:

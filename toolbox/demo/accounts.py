@@ -12,7 +12,7 @@ import orjson
 from pipeline.archive.keys import ArchiveKind, kind_of
 from toolbox.demo.api import COPIES, EVENTS
 from toolbox.deployments import local_clients
-from toolbox.terminal.output import console, print_table
+from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ def report(
         ],
     )
     asked = ", ".join(f"{what}: {number}" for what, number in sorted(api.answers.items()))
-    console.print(f"The System Log was asked {api.answers.total()} times; {asked}.", markup=False)
+    console.print(f"The System Log was asked {api.answers.total()} times; {asked}.")
     print_table(
         "What became of it",
         ("outcome", "expected", "actual"),
@@ -173,4 +173,4 @@ def _print_events(holdings: Holdings) -> None:
     for event in list(by_summary.values())[:: max(len(by_summary) // 3, 1)][:3]:
         details = orjson.dumps(event["details"]).decode()
         shown = {**event, "details": details[:120] + ("…" if len(details) > 120 else "")}
-        console.print_json(orjson.dumps(shown).decode())
+        print_json(shown)

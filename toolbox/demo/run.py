@@ -56,7 +56,7 @@ def demo() -> None:
         state = Path(folder) / "state"
         faults = _send_and_account(stacks, state) or _mend_and_replay(stacks, state)
     for fault in faults:
-        console.print(f"does not add up: {fault}", style="red", markup=False)
+        console.print(f"does not add up: {fault}", style="red")
     if faults:
         raise typer.Exit(DOES_NOT_HOLD)
     console.print("Every event is accounted for.", style="green")
@@ -153,7 +153,8 @@ def _wait_until_settled(logs: Path, accepted: int) -> dict[str, Counter[str]]:
 def _mend_and_replay(stacks: _Stacks, state: Path) -> list[str]:
     """Deploy the mended schema, replay what the wrong one rejected, and audit everything."""
     name = demo_source.NAME
-    console.print(f"\nNow the wrong schema of the source {name} is mended and deployed.")
+    console.print()
+    console.print(f"Now the wrong schema of the source {name} is mended and deployed.")
     mended = stacks.synthesize("after", broken=False)
     with LocalRuntime(mended, state=state, port=None) as runtime:
         _command(state, "replay", "--kind", "rejected", "--source", name)
@@ -178,7 +179,8 @@ def _command(state: Path, *words: str, show: bool = True) -> str:
     """Run a command of this program, as an operator would."""
     program = Path(sys.executable).parent / "mozdef-ef"
     if show:
-        console.print(f"\n$ mozdef-ef {' '.join(words)}", style="bold", markup=False)
+        console.print()
+        console.print(f"$ mozdef-ef {' '.join(words)}", style="bold")
     done = subprocess.run(
         [program, *words, "--state", str(state)],
         cwd=REPOSITORY,
@@ -188,7 +190,7 @@ def _command(state: Path, *words: str, show: bool = True) -> str:
         check=False,
     )
     if show:
-        console.out(done.stdout.rstrip(), highlight=False)
+        console.lines(done.stdout.rstrip())
     if done.returncode:
-        console.out(done.stderr.rstrip(), highlight=False)
+        console.lines(done.stderr.rstrip())
     return done.stdout

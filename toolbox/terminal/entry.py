@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from local.leaving import end_in_order
 from pipeline.errors import PipelineError
-from toolbox.terminal.output import DONE, WRONG_USAGE, errors
+from toolbox.terminal.console import tell_uncaught
+from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, say_error
 
 if TYPE_CHECKING:
     import typer
@@ -19,8 +20,11 @@ def run(app: typer.Typer) -> None:
     try:
         app(standalone_mode=True)
     except PipelineError as error:
-        errors.print(f"mozdef-ef: {error}", style="red", markup=False)
+        say_error(error, "mozdef-ef")
         sys.exit(WRONG_USAGE)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - Typer puts its own hook before `sys.excepthook`
+        tell_uncaught(type(error), error, error.__traceback__)
+        sys.exit(DOES_NOT_HOLD)
     sys.exit(DONE)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
+
+from toolbox.terminal.console import TextConsole, tell_uncaught
+from toolbox.terminal.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+    from rich.progress import Task
+
+    from pipeline.errors import PipelineError
 
 #: Done; the thing asked about does not hold; wrong usage or settings.
 DONE, DOES_NOT_HOLD, WRONG_USAGE = 0, 1, 2
@@ -19,34 +37,106 @@ DONE, DOES_NOT_HOLD, WRONG_USAGE = 0, 1, 2
 #: Without a terminal there is no width to keep to; a table must not be cut into pieces.
 _WIDTH = None if sys.stdout.isatty() else 140
 
-console = Console(highlight=False, soft_wrap=True, width=_WIDTH)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+console = TextConsole(width=_WIDTH)
+errors = TextConsole(stderr=True)
+# Whoever can print can fail, also where nothing catches it.
+sys.excepthook = tell_uncaught
 
 
-def print_json(document: Any) -> None:
-    """Print a document as JSON, for programs."""
-    sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+def say_error(error: PipelineError, program: str) -> None:
+    """Say what was wrong, a line for each fault; what is quoted makes no line of its own."""
+    first, *more = error.lines
+    errors.print(f"{program}: {first}", style="red")
+    for line in more:
+        errors.print(line, style="red")
+
+
+def print_json(document: Any, *, indent: bool = True) -> None:
+    """Print a document as JSON, for programs; also a terminal can show it.
+
+    Parameters
+    ----------
+    indent : bool
+        Over several lines, else in one.
+    """
+    try:
+        text = orjson.dumps(document, option=orjson.OPT_INDENT_2 if indent else None).decode()
+    except TypeError:
+        # It refuses a lone surrogate, which a file's name has for a byte that is no UTF-8.
+        text = json.dumps(document, indent=2 if indent else None)
+    _write(printable_json(text) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print text of several lines as it is, to be put into a file."""
+    _write(printable_lines(text))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; numbers stand to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
     rows = [tuple(row) for row in rows]
-    for number, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    right = [
+        bool(rows) and all(isinstance(row[number], int | float) for row in rows)
+        for number in range(len(columns))
+    ]
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    console.print(table(title, columns, cells, right))
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]
+) -> Table:
+    """Return a table, each cell one line of text.
+
+    Parameters
+    ----------
+    right : Sequence[bool]
+        For each column, whether its cells stand to the right.
+    """
+    made = Table(title=styled(title, "bold"), title_justify="left")
+    for column, to_the_right in zip(columns, right, strict=True):
+        justify: Any = "right" if to_the_right else "left"
+        made.add_column(styled(column), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
-    console.print(table)
+        made.add_row(*map(styled, row))
+    return made
 
 
-def progress_bar() -> Progress:
+def styled(text: str, style: str = "") -> Text:
+    """Return one line of text in a style, as a part of a screen."""
+    return Text(printable(text), style=style)
+
+
+def screen_of(parts: Iterable[RenderableType]) -> Group:
+    """Return what stands below one another on a screen."""
+    return Group(*parts)
+
+
+def live_screen() -> Live:
+    """Return a screen that is shown again in its own place."""
+    return Live(console=console, auto_refresh=False, transient=False)
+
+
+class _Words(TextColumn):
+    """What goes on, and at what rate: a field of a task as text."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of a task."""
+        return styled(self.text_format.format(task=task))
+
+
+def progress_bar(*, in_bytes: bool = False) -> Progress:
     """Return a progress bar with rate and remaining time; it stays silent without a terminal."""
     return Progress(
-        TextColumn("{task.description}"),
+        _Words("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        DownloadColumn() if in_bytes else MofNCompleteColumn(),
+        _Words("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=errors,
         disable=not errors.is_terminal,

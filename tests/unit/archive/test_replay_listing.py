@@ -20,7 +20,8 @@ from tests.support.fakes import client_error
 from tests.support.replay import FakeArchive
 from toolbox.cli.replay_distributed import list_prefix
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
-from toolbox.terminal.printable import body_text, printable
+from toolbox.terminal.archived import body_text
+from toolbox.terminal.printable import printable
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
 
@@ -239,5 +240,5 @@ def test_the_rules_for_event_types_come_from_the_sources() -> None:
 
 
 def test_text_of_strangers_does_not_reach_the_terminal() -> None:
-    assert printable("a\x1b[31m\x9b\u202eü\r\n") == "a\\x1b[31m\\x9b\\u202eü\\r\n"
+    assert printable("a\x1b[31m\x9b\u202eü\r\n") == "a\\x1b[31m\\x9b\\u202eü\\r\\n"
     assert body_text(b"\xff\x00" + b"x" * 100, 10).startswith("\\xff\x00xxxxx… (105 characters")
