@@ -1,0 +1,257 @@
+"""A rejected event whose text is hostile, seen by each command: its text is shown, and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline.event.compiled_source import Catalog
+from pipeline.replay.job import Job, JobStore
+from tests.support.command import Done, run_here
+from tests.support.fakes import FakeDynamoDb
+from tests.support.hostile_text import HOSTILE, MARKUP, offending
+from tests.support.replay import HOUR, JOB, FakeArchive, FakeKinesis, line
+from tests.unit.toolbox.test_dead_letters import FakeQueue
+from toolbox.dead_letters.queue import ticket_id
+from toolbox.deployments import RunningDeployment
+from toolbox.terminal import entry
+
+#: Long ago, so that nothing is on its way.
+RAW = "raw/source=github/dt=2020-01-01/hr=00/shardId-000000000000-1.jsonl.gz"
+LONG_AGO = "2020-01-01T00:10:00+00:00"
+SPAN = ("--from", "2020-01-01T00:00Z", "--to", "2020-01-01T01:00Z")
+#: What an archive's line can hold: it is UTF-8, so no lone surrogate.
+TEXTS = [one.encode(errors="replace").decode() for one in HOSTILE]
+
+
+def _around(number: int) -> str:
+    return f"before{number}:{TEXTS[number]}:after{number}"
+
+
+ALL = [_around(number) for number in range(len(TEXTS))]
+
+
+class Deployment:
+    """An archive, queues and a stream that hold what a hostile sender put there."""
+
+    def __init__(self) -> None:
+        self.archive, self.tickets, self.messages = FakeArchive(), FakeQueue(), FakeQueue()
+        self.kinesis = FakeKinesis()
+
+    def running(self) -> RunningDeployment:
+        clients: dict[str, Any] = {
+            "s3": self.archive, "sqs": self.tickets, "kinesis": self.kinesis,
+            "dynamodb": FakeDynamoDb(),
+        }  # fmt: skip
+        return RunningDeployment(
+            "here", True, "stream", "archive", "table", "url", "", clients.__getitem__
+        )
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    made = Deployment()
+    for command in ("dead_letters", "replay", "replay_jobs", "audit"):
+        monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
+    monkeypatch.setattr("toolbox.cli.audit.compiled_catalog", lambda *_: Catalog({}))
+    where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
+    monkeypatch.setattr("toolbox.cli.tail.endpoints.read", lambda _: where)
+    monkeypatch.setattr("toolbox.cli.tail.local_clients", lambda _: lambda _: OneLook(made))
+    # A cell that is as long as these is not taken apart.
+    monkeypatch.setattr("toolbox.terminal.output.console._width", 20_000)
+    return made
+
+
+class OneLook:
+    """A queue of MozDef's, for one look."""
+
+    def __init__(self, made: Deployment) -> None:
+        self._queue = made.messages
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        return self._queue.receive_message(**request, WaitTimeSeconds=1)
+
+    def change_message_visibility(self, **_: Any) -> None:
+        """It is given back."""
+
+
+def _key(number: int) -> str:
+    return f"rejected/source=github/{HOUR}/shardId-000000000000-{number + 1}.jsonl.gz"
+
+
+def _reject_all(deployment: Deployment, texts: list[str] = ALL) -> None:
+    for number, said in enumerate(texts):
+        rejected = line(
+            number + 1,
+            reason="schema_violation",
+            explanation=said,
+            event_type=said,
+            key=said,
+            body=said,
+        )
+        deployment.archive.add(_key(number), [rejected])
+        deployment.tickets.notify(_key(number))
+
+
+def _sound(done: Done) -> str:
+    assert done.status in {0, 1}, done.err
+    assert offending(done.out + done.err) == []
+    return done.out
+
+
+def _shows_each(told: str) -> bool:
+    """Whether each text is there, in its order, and what is to be seen of it as it was sent."""
+    for number, text in enumerate(TEXTS):
+        between = re.search(f"before{number}:(.*?):after{number}", told, re.DOTALL)
+        assert between, text
+        if text in MARKUP:
+            assert between[1].replace("\\\\", "\\") == text
+    return True
+
+
+def test_the_list_of_tickets_shows_explanations_as_text(deployment: Deployment) -> None:
+    _reject_all(deployment, ["benign"] * len(TEXTS))
+    lines = len(_sound(run_here("dead-letters", "list")).splitlines())
+    _reject_all(deployment)
+    told = _sound(run_here("dead-letters", "list"))
+    assert _shows_each(told)
+    assert len(told.splitlines()) == lines
+
+
+@pytest.mark.parametrize("number", range(len(TEXTS)), ids=map(ascii, TEXTS))
+def test_a_ticket_shows_explanation_and_body_as_text(deployment: Deployment, number: int) -> None:
+    _reject_all(deployment, [ALL[number]])
+    told = _sound(run_here("dead-letters", "show", ticket_id(_key(0))[:6])).splitlines()
+    # No line of a sender passes for a field of the house.
+    assert sum(one.startswith("  reason:") for one in told) == 1
+    (said,) = [one for one in told if one.startswith(f"  explanation: before{number}:")]
+    assert said.endswith(f":after{number}")
+    assert any(f":after{number}" in one for one in told if one.startswith(("  body:", "  | ")))
+
+
+def test_json_of_tickets_has_the_texts_whole(deployment: Deployment) -> None:
+    _reject_all(deployment)
+    found = json.loads(_sound(run_here("dead-letters", "list", "--json")))
+    assert sorted((one["explanation"] for one in found), key=_number) == ALL
+    (event,) = json.loads(_sound(run_here("dead-letters", "show", ticket_id(_key(0)), "--json")))[
+        "events"
+    ]
+    assert (event["explanation"], event["body"]) == (ALL[0], ALL[0])
+
+
+def test_a_message_that_is_no_notification_is_shown_as_text(deployment: Deployment) -> None:
+    for said in ALL:
+        deployment.tickets.send(said)
+    tickets = json.loads(_sound(run_here("dead-letters", "list", "--json")))
+    assert {ticket["kind"] for ticket in tickets} == {"unreadable"}
+    _sound(run_here("dead-letters", "list"))
+    told = [_sound(run_here("dead-letters", "show", one["id"])) for one in tickets]
+    assert _shows_each("\n".join(sorted(told, key=_number)))
+
+
+def _number(told: str) -> int:
+    found = re.search(r"before(\d+):", told)
+    assert found
+    return int(found[1])
+
+
+def test_a_dry_run_shows_what_it_would_send_as_text(deployment: Deployment) -> None:
+    told = ""
+    # It shows a sample of five.
+    for first in range(0, len(ALL), 5):
+        deployment.archive.objects.clear()
+        _reject_all(deployment, ALL[first : first + 5])
+        told += _sound(run_here("replay", "--dry-run", "--all"))
+    assert _shows_each(told)
+
+
+def test_a_job_that_somebody_wrote_is_shown_as_text(deployment: Deployment) -> None:
+    said = " ".join(ALL)
+    job = Job(JOB, {"user": said}, "2026-11-23T21:00:00+00:00", {}, {})
+    job.error, job.by, job.counts = said, {said: 1}, {"unreadable": 1}
+    job.problems = [{"what": said, "key": said, "line": 1, "explanation": said}]
+    JobStore(deployment.archive, "archive").save(job)
+    assert _shows_each(_sound(run_here("replay", "list")))
+    assert _shows_each(_sound(run_here("replay", "show", JOB)))
+
+
+def test_an_audit_shows_what_is_missing_as_text(deployment: Deployment) -> None:
+    # It names ten.
+    for first in range(0, len(ALL), 10):
+        deployment.archive.objects.clear()
+        part = ALL[first : first + 10]
+        deployment.archive.add(
+            RAW, [line(n + 1, name=said, arrived=LONG_AGO) for n, said in enumerate(part)]
+        )
+        told = _sound(run_here("audit", *SPAN))
+        for number in range(first, first + len(part)):
+            assert f"missing: github before{number}:" in told
+
+
+def test_tail_shows_events_and_what_is_none(deployment: Deployment) -> None:
+    for said in ALL:
+        deployment.messages.send(orjson.dumps({"summary": said}).decode())
+        deployment.messages.send(f"no JSON, {said}")
+    told = _sound(run_here("tail"))
+    lines = told.splitlines()
+    assert [json.loads(one)["summary"] for one in lines[::2]] == ALL
+    assert all(one.startswith("no JSON, before") for one in lines[1::2])
+    assert len(lines) == 2 * len(ALL)
+    assert _shows_each("\n".join(lines[1::2]))
+
+
+PATTERN = "^[/a-z]+$"
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A source whose schema has what looks like markup in its own message."""
+    monkeypatch.chdir(tmp_path)
+    Path("body.json").write_text(json.dumps({"id": "1", "path": "/a"}))
+    Path("second.json").write_text(json.dumps({"id": "2", "path": "/b"}))
+    done = run_here("source", "new", "paths", "--sample", "body.json", "--sample", "second.json")
+    assert done.status == 0, done.err
+    folder = tmp_path / "config" / "sources" / "paths"
+    for file in folder.glob("schemas/*.json"):
+        schema = json.loads(file.read_text())
+        schema["properties"]["path"]["pattern"] = PATTERN
+        file.write_text(json.dumps(schema))
+    return folder
+
+
+def test_the_pattern_and_the_value_of_a_rejected_event_are_shown_as_text(private: Path) -> None:
+    Path("bad.json").write_bytes(orjson.dumps({"id": "1", "path": " ".join(ALL)}))
+    done = run_here("source", "try", "paths", "bad.json")
+    assert done.status == 1
+    assert offending(done.out + done.err) == []
+    assert PATTERN in done.out
+
+
+def test_an_error_that_quotes_what_it_was_given_is_one_line(deployment: Deployment) -> None:
+    for text in HOSTILE:
+        done = run_here("dead-letters", "show", f"x{text}")
+        assert done.status == 2
+        assert offending(done.err) == []
+        assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_a_stack_trace_is_text_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    def app(**_: Any) -> None:
+        raise ValueError(f"before{text}after")
+
+    monkeypatch.setattr(entry, "end_in_order", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.run(app)  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "ValueError: before" in told
+    assert offending(told) == []
