@@ -14,6 +14,9 @@ from settings.source.base import Model, SourceName
 MOST_SILENCE_HOURS = 168
 """CloudWatch API reference, PutMetricAlarm: 604,800 s of periods of an hour or more."""
 
+STEADY = "-steady"
+"""How the name of an alarm ends that tells nobody: others count only while it is on."""
+
 Email = Annotated[str, Field(pattern=r"^[^@\s,;<>\"]{1,64}@[A-Za-z0-9.-]{1,190}$")]
 SilenceHours = Annotated[int, Field(ge=1, le=MOST_SILENCE_HOURS)]
 # With periods of five minutes, an alarm looks back a day at most.

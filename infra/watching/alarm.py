@@ -44,8 +44,15 @@ class Alarm:
     silence_is_bad : bool
         Whether no data at all is as bad as a bad value. Counters of AWS are absent when all is
         well, and so this is for what must come regularly.
+    datapoints : int, optional
+        How many of these values need to be beyond the threshold, in any order; None for all.
     risks_events : bool
         Whether an event may be lost or forgotten if nothing is done.
+    only_with : tuple[str, ...]
+        Alarms of which one has to be on for this one to risk events: by itself, it is something
+        that a stranger can cause.
+    tells : bool
+        Whether anybody is told. What is only part of another's condition tells nobody.
     """
 
     name: str
@@ -57,7 +64,10 @@ class Alarm:
     periods: int = 1
     silence_is_bad: bool = False
     below: bool = False
+    datapoints: int | None = None
     risks_events: bool = False
+    only_with: tuple[str, ...] = ()
+    tells: bool = True
 
     def properties(self, stack: str) -> dict[str, Any]:
         """Return the properties of `CfnAlarm`, but for its actions.
@@ -80,8 +90,17 @@ class Alarm:
             "threshold": self.threshold,
             "comparison_operator": side,
             "evaluation_periods": self.periods,
+            "datapoints_to_alarm": self.datapoints,
             "treat_missing_data": "breaching" if self.silence_is_bad else "notBreaching",
         }
+
+    def rule(self, stack: str) -> str:
+        """Return when it risks events, as a part of a composite alarm's rule."""
+        own = f'ALARM("{stack}-{self.name}")'
+        if not self.only_with:
+            return own
+        with_one = " OR ".join(f'ALARM("{stack}-{each}")' for each in self.only_with)
+        return f"({own} AND ({with_one}))"
 
     def _check(self, stack: str) -> None:
         longest = LONGEST_SECONDS_OF_SHORT_PERIODS if self.period < _SHORT else LONGEST_SECONDS

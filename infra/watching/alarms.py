@@ -39,7 +39,8 @@ class Alarms(Construct):
         }
         definitions = list(alarms_of(watched))
         self.alarms = {each.name: self._alarm(each) for each in definitions}
-        self.at_risk = self._at_risk([each.name for each in definitions if each.risks_events])
+        self.shown = [self.alarms[each.name] for each in definitions if each.tells]
+        self.at_risk = self._at_risk([each for each in definitions if each.risks_events])
 
     def _topic(self, emails: Sequence[str]) -> sns.Topic:
         topic = sns.Topic(
@@ -100,31 +101,46 @@ class Alarms(Construct):
         }
 
     def _alarm(self, definition: Alarm) -> cloudwatch.CfnAlarm:
+        actions = self._actions if definition.tells else {}
         return cloudwatch.CfnAlarm(
-            self, definition.name, **definition.properties(self._stack), **self._actions
+            self, definition.name, **definition.properties(self._stack), **actions
         )
 
-    def _at_risk(self, names: Sequence[str]) -> cloudwatch.CfnCompositeAlarm:
+    def _at_risk(self, risks: Sequence[Alarm]) -> cloudwatch.CfnCompositeAlarm:
         """Make the alarm over those that can lose events, in two layers where they are many."""
-        if len(names) <= ALARMS_IN_A_RULE:
-            return self._any_of(AT_RISK, names)
-        parts = []
-        for number, start in enumerate(range(0, len(names), ALARMS_IN_A_RULE), 1):
-            parts.append(f"{AT_RISK}-{number}")
-            self._any_of(parts[-1], names[start : start + ALARMS_IN_A_RULE])
-        return self._any_of(AT_RISK, parts)
+        parts: list[list[Alarm]] = [[]]
+        for each in risks:
+            if len(_named([*parts[-1], each])) > ALARMS_IN_A_RULE:
+                parts.append([])
+            parts[-1].append(each)
+        if len(parts) == 1:
+            return self._composite(AT_RISK, self._rule(risks), _named(risks), tells=True)
+        names = [f"{AT_RISK}-{number}" for number in range(1, len(parts) + 1)]
+        for name, part in zip(names, parts, strict=True):
+            self._composite(name, self._rule(part), _named(part))
+        rule = " OR ".join(f'ALARM("{self._stack}-{name}")' for name in names)
+        return self._composite(AT_RISK, rule, names, tells=True)
 
-    def _any_of(self, name: str, names: Sequence[str]) -> cloudwatch.CfnCompositeAlarm:
-        whole = name == AT_RISK
+    def _rule(self, alarms: Sequence[Alarm]) -> str:
+        return " OR ".join(each.rule(self._stack) for each in alarms)
+
+    def _composite(
+        self, name: str, rule: str, names: Sequence[str], *, tells: bool = False
+    ) -> cloudwatch.CfnCompositeAlarm:
         alarm = cloudwatch.CfnCompositeAlarm(
             self,
             name,
             alarm_name=f"{self._stack}-{name}",
             alarm_description="Events may be lost, or wait where they will be forgotten. The "
             "alarms that are on say where. What to do: docs/operating.md, alarms.",
-            alarm_rule=" OR ".join(f'ALARM("{self._stack}-{each}")' for each in names),
-            **(self._actions if whole else {}),
+            alarm_rule=rule,
+            **(self._actions if tells else {}),
         )
         for each in names:
             alarm.node.add_dependency(self.node.find_child(each))
         return alarm
+
+
+def _named(alarms: Sequence[Alarm]) -> list[str]:
+    """Return each alarm that a rule over these names, once."""
+    return list(dict.fromkeys(name for each in alarms for name in (each.name, *each.only_with)))

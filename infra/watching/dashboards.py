@@ -67,7 +67,7 @@ class Dashboards(Construct):
 
 
 def _states(alarms: Alarms) -> list[dict[str, Any]]:
-    shown = [alarms.at_risk.attr_arn, *(alarm.attr_arn for alarm in alarms.alarms.values())]
+    shown = [alarms.at_risk.attr_arn, *(alarm.attr_arn for alarm in alarms.shown)]
     return [
         {
             "type": "alarm",

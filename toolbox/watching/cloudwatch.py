@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from settings.deployment_alarms import STEADY
 from toolbox.watching.status import WatchError
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ class CloudWatch:
         if not alarms:
             return None
         on = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
-        return tuple(sorted(name.removeprefix(prefix) for name in on))
+        # One that is only a condition of others is on while all is well.
+        return tuple(sorted(name.removeprefix(prefix) for name in on if not name.endswith(STEADY)))
 
     def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
         try:
