@@ -111,7 +111,9 @@ def _local(state: Path, private_sources: Path) -> TargetUnderTest:
         secrets={name: _first(next(iter(where.parameters[name].values()))) for name in sources},
         archive_bucket=where.archive_bucket,
         dedupe_table=where.dedupe_table,
-        client=emulator.clients(endpoint_url=where.aws_endpoint_url, region=where.region),
+        client=emulator.clients(
+            endpoint_url=where.aws_endpoint_url, region=where.region, credentials=where.credentials
+        ),
     )
 
 

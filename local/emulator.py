@@ -17,10 +17,13 @@ import botocore.session
 from botocore.config import Config
 from botocore.utils import parse_timestamp
 
+from local.credentials import RunCredentials
+from local.emulator_access import SERVICES
 from local.emulator_process import COMPLETE
 from local.processes import HOST, Child, ProcessFailedError, listen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from local.clients import Clients
@@ -32,10 +35,23 @@ _making_a_client = threading.Lock()
 
 
 class Emulator:
-    """ministack in a process of its own; its state is kept in a directory and found again there."""
+    """ministack in a process of its own; its state is kept in a directory and found again there.
 
-    def __init__(self, state: Path, *, region: str) -> None:
+    Parameters
+    ----------
+    services : Iterable[str]
+        Those that it answers, by the name that is signed.
+
+    Attributes
+    ----------
+    credentials : RunCredentials
+        Made anew for each; a request that is not signed with them is answered 403.
+    """
+
+    def __init__(self, state: Path, *, region: str, services: Iterable[str] = SERVICES) -> None:
         self.region = region
+        self.credentials = RunCredentials.make()
+        self._services = ",".join(services)
         self.directory = state / "emulator"
         self._log_file = state / "logs" / "emulator.log"
         self._inherited: list[int] = []
@@ -115,7 +131,12 @@ class Emulator:
 
     def client(self, service: Any) -> Any:
         """Return a boto3 client of one of its services."""
-        return client(service, endpoint_url=self.endpoint_url, region=self.region)
+        return client(
+            service,
+            endpoint_url=self.endpoint_url,
+            region=self.region,
+            credentials=self.credentials,
+        )
 
     def _environment(self, port: int) -> dict[str, str]:
         return {
@@ -133,7 +154,8 @@ class Emulator:
             # Nothing of the user's own: containers, certificates, start-up scripts.
             "DOCKER_HOST": f"unix://{os.devnull}.none",
             "USE_SSL": "0",
-            "SERVICES": "",
+            "SERVICES": self._services,
+            **self.credentials.environment(),
         }
 
 
@@ -151,18 +173,18 @@ def _session() -> boto3.Session:
     return boto3.Session(botocore_session=session)
 
 
-def clients(*, endpoint_url: str, region: str) -> Clients:
+def clients(*, endpoint_url: str, region: str, credentials: RunCredentials) -> Clients:
     """Return what makes clients of a local endpoint, as `client` does, and one for each service."""
 
     @functools.cache
     def make(service: Any) -> Any:
-        return client(service, endpoint_url=endpoint_url, region=region)
+        return client(service, endpoint_url=endpoint_url, region=region, credentials=credentials)
 
     return make
 
 
-def client(service: Any, *, endpoint_url: str, region: str) -> Any:
-    """Return a boto3 client that goes to a local endpoint with made-up credentials.
+def client(service: Any, *, endpoint_url: str, region: str, credentials: RunCredentials) -> Any:
+    """Return a boto3 client that goes to a local endpoint with the credentials of its run.
 
     The user's own profile, configuration files and proxy have no part in it.
     """
@@ -179,8 +201,8 @@ def client(service: Any, *, endpoint_url: str, region: str) -> Any:
             service,
             endpoint_url=endpoint_url,
             region_name=region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
             config=config,
         )
 
@@ -195,8 +217,8 @@ def _time(value: Any) -> datetime:
 def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == 200
+        connection.request("GET", "/")
+        return connection.getresponse().status == 403  # it asks who it is, so it runs
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -33,6 +33,11 @@ class StartError(PipelineError):
     """The emulator could not start."""
 
 
+def _bytes(text: str) -> bytes:
+    """Return what was sent: the server keeps bytes that are no UTF-8 as lone surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _scope(request: web.BaseRequest) -> Message:
     return {
         "type": "http",
@@ -41,8 +46,8 @@ def _scope(request: web.BaseRequest) -> Message:
         "method": request.method,
         "scheme": "http",
         "path": request.path,
-        "raw_path": request.raw_path.partition("?")[0].encode(),
-        "query_string": request.raw_path.partition("?")[2].encode(),
+        "raw_path": _bytes(request.raw_path.partition("?")[0]),
+        "query_string": _bytes(request.raw_path.partition("?")[2]),
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in request.raw_headers],
         "client": None,
@@ -76,13 +81,17 @@ class _Answer:
 
 
 async def _handle(application: Application, request: web.BaseRequest) -> web.Response:
-    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    body = await request.read()
-    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    read = False
 
     async def receive() -> Message:
-        return waiting.pop() if waiting else {"type": "http.disconnect"}
+        # Only once it is asked for: what is refused by its head is not read.
+        nonlocal read
+        if read:
+            return {"type": "http.disconnect"}
+        read = True
+        if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return {"type": "http.request", "body": await request.read(), "more_body": False}
 
     answer = _Answer()
     await application(_scope(request), receive, answer.send)

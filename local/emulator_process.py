@@ -1,5 +1,7 @@
 """The emulator's process: ministack, with its state kept on disk when it leaves.
 
+Who may call it is in the environment: arguments can be read by every user of the machine.
+
 Run as `python -m local.emulator_process <fd of the listening socket>`. It leaves when its
 standard input is closed: then its parent stops it, or was killed.
 """
@@ -16,7 +18,11 @@ import time
 from pathlib import Path
 
 from local import emulator_patches
+from local.credentials import RunCredentials
+from local.emulator_access import Access
+from local.emulator_guard import guarded
 from local.emulator_http import serve
+from local.files import OWNER_ALONE
 
 # Written last, so that a state without it is known to be incomplete.
 COMPLETE = "complete"
@@ -52,6 +58,8 @@ def _watch(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _serve(descriptor: str) -> None:
+    access = Access(RunCredentials.read(os.environ), os.environ["SERVICES"].split(","))
+
     from ministack import app
 
     loop = asyncio.get_running_loop()
@@ -59,8 +67,9 @@ async def _serve(descriptor: str) -> None:
     threading.Thread(target=_watch, args=(loop,), daemon=True).start()
     emulator_patches.apply()
     # It never returns: the only way out is `_leave`.
-    await serve(app.app, socket.socket(fileno=int(descriptor)))
+    await serve(guarded(app.app, access), socket.socket(fileno=int(descriptor)))
 
 
 if __name__ == "__main__":
+    os.umask(OWNER_ALONE)
     asyncio.run(_serve(sys.argv[1]))

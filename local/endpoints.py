@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from local.credentials import RunCredentials
 from local.files import write_atomically
 from local.state import in_use
 from pipeline.errors import PipelineError
@@ -34,6 +35,7 @@ class Endpoints:
     archive_bucket: str
     dedupe_table: str
     parameters: Mapping[str, Mapping[str, str]]
+    credentials: RunCredentials
 
     def to_json(self) -> str:
         """Return the file's text."""
@@ -45,11 +47,12 @@ class Endpoints:
 
         Raises
         ------
-        ValueError, KeyError
+        ValueError, KeyError, TypeError
             When it is not what `to_json` gives.
         """
         document = json.loads(text)
-        return cls(**{field.name: document[field.name] for field in fields(cls)})
+        found = {field.name: document[field.name] for field in fields(cls)}
+        return cls(**{**found, "credentials": RunCredentials(**found["credentials"])})
 
     def write(self, state: Path) -> Path:
         """Write the file into the state directory; readable by its owner, for it holds secrets."""

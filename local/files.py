@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The umask of what holds secrets and events: others can neither read nor enter it.
+OWNER_ALONE = 0o077
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file's text; the file can be read by its owner alone."""

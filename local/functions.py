@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local.credentials import RunCredentials
     from local.hooks import CallWatcher
     from local.template import Template
 
@@ -190,6 +191,8 @@ class Functions:
         The cloud assembly that holds the code assets.
     endpoint_url : str
         Where the functions' AWS clients go.
+    credentials : RunCredentials
+        What they sign with; in the environment, as on AWS.
     """
 
     def __init__(
@@ -198,6 +201,7 @@ class Functions:
         assembly: Path,
         *,
         endpoint_url: str,
+        credentials: RunCredentials,
         logs: Path,
         watch: CallWatcher | None = None,
     ) -> None:
@@ -205,6 +209,7 @@ class Functions:
         self._template = template
         self._assembly = assembly
         self._endpoint_url = endpoint_url
+        self._credentials = credentials
         self._logs = logs
         self._lock = threading.Lock()
         self._hosts: dict[str, FunctionHost] = {}
@@ -225,6 +230,7 @@ class Functions:
                     logical_id,
                     assembly=self._assembly,
                     endpoint_url=self._endpoint_url,
+                    credentials=self._credentials,
                     logs=self._logs,
                 )
                 self._hosts[logical_id] = FunctionHost(config, watch=self._watch)

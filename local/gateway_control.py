@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from local.credentials import RunCredentials
 from local.processes import HOST, Child
 
 if TYPE_CHECKING:
@@ -17,18 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GatewayConfig:
-    """What the gateway's process needs to know."""
+    """What the gateway's process needs to know; told on its standard input."""
 
     assembly: str
     stack: str
     region: str
     endpoint_url: str
+    credentials: RunCredentials
     logs: str
     physical_ids: Mapping[str, str]
 
     def to_json(self) -> str:
         """Return it as one line."""
         return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> GatewayConfig:
+        """Read what `to_json` gives."""
+        document = json.loads(text)
+        return cls(**{**document, "credentials": RunCredentials(**document["credentials"])})
 
 
 def start_gateway(listener: socket.socket, logs: Path) -> Child:

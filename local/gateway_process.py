@@ -8,7 +8,6 @@ each other. Run as `python -m local.gateway_process <fd of the listening socket>
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import re
@@ -19,14 +18,20 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiohttp import web
+
 from local.assembly import find_template
 from local.emulator import clients
+from local.emulator_access import host_is_own
+from local.files import OWNER_ALONE
 from local.functions import Functions
 from local.gateway.app import Gateway
 from local.gateway_control import GatewayConfig
 from local.lambdas import find_function
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
     from local.template import Template
 
 _READ_SIZE = 4096
@@ -65,9 +70,18 @@ def _watch(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     loop.call_soon_threadsafe(stop.set)
 
 
-async def _serve(descriptor: int, config: GatewayConfig) -> None:
-    from aiohttp import web
+@web.middleware
+async def own_host_alone(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer requests to this machine's name; others as API Gateway does for a foreign name.
 
+    A page whose own name was bound anew to this machine's address would else read the answers.
+    """
+    if host_is_own(request.host):
+        return await handler(request)
+    return web.json_response({"message": "Forbidden"}, status=403)
+
+
+async def _serve(descriptor: int, config: GatewayConfig) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     threading.Thread(target=_watch, args=(loop, stop), daemon=True).start()
@@ -76,16 +90,21 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
         template,
         Path(config.assembly),
         endpoint_url=config.endpoint_url,
+        credentials=config.credentials,
         logs=Path(config.logs),
     )
 
-    kinesis = clients(endpoint_url=config.endpoint_url, region=config.region)("kinesis")
+    kinesis = clients(
+        endpoint_url=config.endpoint_url, region=config.region, credentials=config.credentials
+    )("kinesis")
     gateway = Gateway(template, invoke=functions.invoke, put_record=kinesis.put_record)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()
     # The options of the gateway's own runner, and a shorter timeout at the end.
+    application = gateway.application()
+    application.middlewares.append(own_host_alone)
     runner = web.AppRunner(
-        gateway.application(), auto_decompress=False, access_log=None, shutdown_timeout=0.5
+        application, auto_decompress=False, access_log=None, shutdown_timeout=0.5
     )
     await runner.setup()
     try:
@@ -99,9 +118,10 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
 
 def main() -> None:
     """Serve until standard input is closed."""
+    os.umask(OWNER_ALONE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("local.gateway.access").setLevel(logging.WARNING)
-    config = GatewayConfig(**json.loads(_first_line()))
+    config = GatewayConfig.from_json(_first_line())
     asyncio.run(_serve(int(sys.argv[1]), config))
 
 

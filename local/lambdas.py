@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from local.credentials import RunCredentials
     from local.template import Resource, Template
 
 _DEFAULT_TIMEOUT = 3
@@ -35,7 +36,13 @@ class FunctionConfig:
 
 
 def configure(
-    template: Template, logical_id: str, *, assembly: Path, endpoint_url: str, logs: Path
+    template: Template,
+    logical_id: str,
+    *,
+    assembly: Path,
+    endpoint_url: str,
+    credentials: RunCredentials,
+    logs: Path,
 ) -> FunctionConfig:
     """Read one function of the template.
 
@@ -62,6 +69,7 @@ def configure(
         environment={
             **_strings(properties.get("Environment", {}).get("Variables", {})),
             **_reserved(name, memory, runtime, template.region, endpoint_url),
+            **credentials.environment(),
         },
         log=logs / f"{name}.log",
         memory_mib=int(memory),
@@ -107,8 +115,6 @@ def _reserved(
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
         # The user's own profile must not reach a function.
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

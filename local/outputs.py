@@ -11,6 +11,7 @@ from local.template import TemplateError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from local.credentials import RunCredentials
     from local.template import Template
 
 
@@ -30,7 +31,12 @@ def sources(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def describe(
-    template: Template, *, api: str, aws_endpoint_url: str, secrets: Mapping[str, Mapping[str, str]]
+    template: Template,
+    *,
+    api: str,
+    aws_endpoint_url: str,
+    credentials: RunCredentials,
+    secrets: Mapping[str, Mapping[str, str]],
 ) -> Endpoints:
     """Return the endpoints of a stack that runs here.
 
@@ -49,6 +55,7 @@ def describe(
         archive_bucket=_output(template, "ArchiveBucketName"),
         dedupe_table=_output(template, "DedupeTableName"),
         parameters=secrets,
+        credentials=credentials,
     )
 
 

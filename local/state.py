@@ -7,11 +7,12 @@ import logging
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from local.files import write_atomically
+from local.state_permissions import close_what_is_in, make_for_owner, owner_alone
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class StateInUseError(PipelineError):
 
 
 class StateDirectory:
-    """Holds a state directory for one runtime.
+    """Holds a state directory for one runtime. What is made meanwhile is its owner's alone.
 
     The emulator inherits the lock, so that the next runtime waits until it has written its state.
     """
@@ -41,6 +42,7 @@ class StateDirectory:
         self.status = path / "status.json"
         self._fingerprint = path / "template.sha256"
         self._lock = -1
+        self._held = ExitStack()
 
     @property
     def lock(self) -> int:
@@ -54,21 +56,27 @@ class StateDirectory:
         ------
         StateInUseError
             When another runtime has it.
+        StateUnusableError
+            When it, or a part of it, belongs to another user.
         """
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
+        make_for_owner(self.path)
+        with ExitStack() as entered:
+            entered.enter_context(owner_alone())
+            self._lock = os.open(
+                self.path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600
+            )
+            entered.callback(os.close, self._lock)
             self._wait_for_lock()
-        except BaseException:
-            os.close(self._lock)
-            raise
-        os.truncate(self._lock, 0)
+            close_what_is_in(self.path)
+            self.logs.mkdir(exist_ok=True)
+            os.truncate(self._lock, 0)
+            self._held = entered.pop_all()
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
         return self
 
     def __exit__(self, *_: object) -> None:
         os.truncate(self._lock, 0)
-        os.close(self._lock)
+        self._held.close()
 
     @contextmanager
     def log_file(self) -> Iterator[None]:

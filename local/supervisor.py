@@ -201,6 +201,7 @@ class LocalRuntime:
             template,
             api=f"http://{HOST}:{port}",
             aws_endpoint_url=self._emulator.endpoint_url,
+            credentials=self._emulator.credentials,
             secrets=create_secrets(sources(template), self._emulator.client("ssm")),
         )
         functions = self._start_functions(template)
@@ -226,7 +227,12 @@ class LocalRuntime:
     def _start_functions(self, template: Template) -> Functions:
         services, watch = self._services, self._hooks.watch
         functions = Functions(
-            template, self._assembly, endpoint_url=services, logs=self._state.logs, watch=watch
+            template,
+            self._assembly,
+            endpoint_url=services,
+            credentials=self._emulator.credentials,
+            logs=self._state.logs,
+            watch=watch,
         )
         self._functions = functions
         self._parts.callback(functions.close)
@@ -234,7 +240,11 @@ class LocalRuntime:
 
     def _start_mappings(self, template: Template, functions: Functions) -> None:
         self._parts.callback(self._mappings.stop)
-        made = clients(endpoint_url=self._services, region=self._region)
+        made = clients(
+            endpoint_url=self._services,
+            region=self._region,
+            credentials=self._emulator.credentials,
+        )
         for settings in read_mappings(template):
             host = functions.host(settings.function)
             host.warm()
@@ -260,6 +270,7 @@ class LocalRuntime:
             stack=template.stack_name,
             region=self._region,
             endpoint_url=self._services,
+            credentials=self._emulator.credentials,
             logs=str(self._state.logs),
             physical_ids=template.physical_ids,
         )

@@ -105,7 +105,12 @@ def local_clients(where: endpoints.Endpoints) -> ServiceClients:
     """Return what makes clients of the local pipeline that runs."""
 
     def client(service: Any) -> Any:
-        return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+        return emulator.client(
+            service,
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
 
     return client
 

@@ -68,6 +68,7 @@ def running(folder: Path) -> Iterator[RunningGateway]:
             stack=template.stack_name,
             region=REGION,
             endpoint_url=emulator.endpoint_url,
+            credentials=emulator.credentials,
             logs=str(folder / "gateway" / "logs"),
             physical_ids=template.physical_ids,
         )

@@ -49,12 +49,16 @@ class Queues:
     ----------
     endpoint_url, region : str
         Where SQS is.
+    access_key_id, secret_access_key : str
+        Who may read there.
     file : str
         Where the messages are noted.
     """
 
     endpoint_url: str
     region: str
+    access_key_id: str
+    secret_access_key: str
     urls: list[str]
     file: str
 
@@ -166,7 +170,12 @@ def _read(sqs: JsonService, url: str, file: TextIO) -> int:
 
 def consume(queues: Queues, stop: threading.Event) -> None:
     """Read the queues until they are to be left and are empty."""
-    account = Account(queues.region, "test", "test", endpoint_url=queues.endpoint_url)
+    account = Account(
+        queues.region,
+        queues.access_key_id,
+        queues.secret_access_key,
+        endpoint_url=queues.endpoint_url,
+    )
     sqs = JsonService(account, "sqs", "AmazonSQS", "1.0", ClientConfig(read_timeout=_READ_TIMEOUT))
     with Path(queues.file).open("w", encoding="ascii") as file:
         while True:

@@ -142,7 +142,14 @@ def _load_own(
             state=pipeline.state, stack="", region="", role_arn="", private_sources=sources
         )
         urls = sorted(set(where.queues.values()))
-        queues = Queues(where.aws_endpoint_url, where.region, urls, str(folder.messages))
+        queues = Queues(
+            where.aws_endpoint_url,
+            where.region,
+            where.credentials.access_key_id,
+            where.credentials.secret_access_key,
+            urls,
+            str(folder.messages),
+        )
         consumer = Consumer(queues, folder.path / "consumer.txt")
         parts.callback(consumer.stop)
         running = Running(where, consumer.pid)

@@ -80,7 +80,9 @@ class PipelineUnderTest:
     def client(self) -> Clients:
         """What makes a client of a service, past the fault proxy."""
         where = self.endpoints
-        return emulator.clients(endpoint_url=where.aws_endpoint_url, region=where.region)
+        return emulator.clients(
+            endpoint_url=where.aws_endpoint_url, region=where.region, credentials=where.credentials
+        )
 
     def wait_until_drained(self, still: Standstill) -> float | None:
         """Wait until all that is on the stream by now is settled.

@@ -13,7 +13,7 @@ import random
 import socket
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from local.files import write_atomically
@@ -23,6 +23,8 @@ from local.processes import HOST, Child, listen
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from aiohttp import web
 
 _START_SECONDS = 30.0
 ADDRESS = "proxy.url"
@@ -60,12 +62,27 @@ def _answers(url: str) -> bool:
         connection.close()
 
 
+def _keep_host(upstream: Any) -> None:
+    """Pass on the Host that the caller named: it is part of what the caller signed.
+
+    microburst (0.10.0) writes its upstream's in its place.
+    """
+    headers = upstream._outbound_headers
+
+    def with_host(request: web.Request) -> dict[str, str]:
+        return {**headers(request), "host": request.host}
+
+    upstream._outbound_headers = with_host
+
+
 async def _serve(descriptor: int, upstream: str) -> None:
     from aiohttp import web
     from microburst.app import make_app
     from microburst.core.pipeline import Microburst
 
-    runner = web.AppRunner(make_app(Microburst(upstream)), access_log=None)
+    proxy = Microburst(upstream)
+    _keep_host(proxy.upstream)
+    runner = web.AppRunner(make_app(proxy), access_log=None)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=descriptor)).start()
     await asyncio.Event().wait()

@@ -52,7 +52,12 @@ def test_audit_finds_what_the_ledger_lost_and_replay_sends_it_again(
     assert (clean["delivered"], clean["duplicate"], clean["rejected"]) == (23, 4, 3)
     assert clean["missing"] == clean["pending"] == clean["failed"] == clean["unarchived"] == 0
 
-    s3 = emulator.client("s3", endpoint_url=where.aws_endpoint_url, region=where.region)
+    s3 = emulator.client(
+        "s3",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     listed = s3.list_objects_v2(Bucket=where.archive_bucket, Prefix="ledger/")["Contents"]
     for item in listed:
         s3.delete_object(Bucket=where.archive_bucket, Key=item["Key"])

@@ -35,7 +35,12 @@ class Ends:
     def bodies(self) -> list[str]:
         """Take what the queues have, as text."""
         where, found = self._where, []
-        sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+        sqs = emulator.client(
+            "sqs",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
         for url in where.queues.values():
             while batch := sqs.receive_message(QueueUrl=url).get("Messages"):
                 (one,) = batch
@@ -80,7 +85,12 @@ def test_one_record_twice_on_the_stream_is_delivered_once(where: Endpoints, ends
     body, headers = orjson.dumps({"mark": str(uuid.uuid4())}), {"content-type": "application/json"}
     now = int(time.time() * 1_000)
     data = encode_envelope(Envelope(uuid.uuid4().hex, now, "generic", "::1", body, "", headers))
-    kinesis = emulator.client("kinesis", endpoint_url=where.aws_endpoint_url, region=where.region)
+    kinesis = emulator.client(
+        "kinesis",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     (stream,) = kinesis.list_streams()["StreamNames"]
     for _ in range(2):
         kinesis.put_record(StreamName=stream, PartitionKey="k", Data=data)

@@ -59,7 +59,12 @@ def settled(running: Running) -> Counter[str]:
 
 
 def drain(where: Endpoints) -> list[dict[str, Any]]:
-    sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+    sqs = emulator.client(
+        "sqs",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     found = []
     for url in where.queues.values():
         while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

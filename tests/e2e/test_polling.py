@@ -33,13 +33,23 @@ def api() -> Iterator[SystemLog]:
 
 
 def checkpoint(where: Endpoints, table: str) -> dict[str, str]:
-    dynamodb = emulator.client("dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region)
+    dynamodb = emulator.client(
+        "dynamodb",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     found = dynamodb.get_item(TableName=table, Key={"pk": {"S": f"{SOURCE}#logs"}})
     return {name: next(iter(value.values())) for name, value in found["Item"].items()}
 
 
 def checkpoint_table(where: Endpoints) -> str:
-    dynamodb = emulator.client("dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region)
+    dynamodb = emulator.client(
+        "dynamodb",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     (table,) = (name for name in dynamodb.list_tables()["TableNames"] if name != where.dedupe_table)
     return str(table)
 

@@ -38,7 +38,10 @@ class Archive:
 
     def __init__(self, where: Endpoints) -> None:
         self.s3: S3Client = emulator.client(
-            "s3", endpoint_url=where.aws_endpoint_url, region=where.region
+            "s3",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
         )
         self.bucket = where.archive_bucket
 
@@ -98,6 +101,7 @@ def built(
         name,
         assembly=routed / "cdk.out",
         endpoint_url=own[1].aws_endpoint_url,
+        credentials=own[1].credentials,
         logs=logs,
     )
     # The runtime knows the bucket's name once it has made it.
@@ -174,7 +178,12 @@ def test_it_knows_the_consumers_by_the_names_that_failure_records_have(
     }.items():
         (name,) = functions(template, handler)
         consumer = configure(
-            template, name, assembly=routed / "cdk.out", endpoint_url="", logs=routed
+            template,
+            name,
+            assembly=routed / "cdk.out",
+            endpoint_url="",
+            credentials=own[1].credentials,
+            logs=routed,
         )
         assert consumer.arn.endswith(f":function:{built.config.environment[variable]}")
 

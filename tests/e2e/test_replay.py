@@ -38,7 +38,12 @@ def send(where: Endpoints, body: bytes) -> str:
 
 
 def archived(where: Endpoints, prefix: str) -> int:
-    s3 = emulator.client("s3", endpoint_url=where.aws_endpoint_url, region=where.region)
+    s3 = emulator.client(
+        "s3",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket, Prefix=prefix)
     return sum(len(page.get("Contents", [])) for page in pages)
 
@@ -109,7 +114,12 @@ def test_what_is_rejected_again_and_again_stops_at_the_limit(
 
 def forget_what_was_delivered(where: Endpoints) -> None:
     """Let every window pass: DynamoDB deletes the items of the deduplication table."""
-    dynamodb = emulator.client("dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region)
+    dynamodb = emulator.client(
+        "dynamodb",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     pages = dynamodb.get_paginator("scan").paginate(TableName=where.dedupe_table)
     keys = [item["pk"] for page in pages for item in page["Items"]]
     assert keys

@@ -55,7 +55,12 @@ class LocalWatcher:
         """
         where = endpoints.read(self._state)
         self._logs.read()
-        sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+        sqs = emulator.client(
+            "sqs",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
         return Status(
             deployment=f"the local pipeline in {self._state}",
             as_of=now,
@@ -75,7 +80,10 @@ class LocalWatcher:
         rows: dict[tuple[str, str], Mapping[str, Any]] = {}
         if polled:
             client = emulator.client(
-                "dynamodb", endpoint_url=where.aws_endpoint_url, region=where.region
+                "dynamodb",
+                endpoint_url=where.aws_endpoint_url,
+                region=where.region,
+                credentials=where.credentials,
             )
             # A stack has two tables.
             names = set(client.list_tables()["TableNames"]) - {where.dedupe_table}

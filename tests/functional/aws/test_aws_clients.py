@@ -40,7 +40,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def account(emulator: Emulator) -> Account:
-    return Account("us-west-2", "test", "test", endpoint_url=emulator.endpoint_url)
+    return Account(
+        "us-west-2",
+        emulator.credentials.access_key_id,
+        emulator.credentials.secret_access_key,
+        endpoint_url=emulator.endpoint_url,
+    )
 
 
 def only(answers: list[dict[str, Any] | Failure]) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def environment(
     assert catalog.sources
     for name, value in {
         "AWS_ENDPOINT_URL": services.emulator.endpoint_url,
+        **services.emulator.credentials.environment(),
         "PROJECT": "P",
         "STAGE": "dev",
         "QUEUE_URLS": json.dumps(services.queues),

@@ -82,6 +82,7 @@ def deployment(
     with OktaPlayer([okta_event(n) for n in range(25)], page=10) as player:
         for key, value in {
             "AWS_ENDPOINT_URL": emulator.endpoint_url,
+            **emulator.credentials.environment(),
             "PROJECT": name,
             "STAGE": "dev",
             "STREAM_NAME": name,

@@ -87,6 +87,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
             template,
             folder / "out",
             endpoint_url=emulator.endpoint_url,
+            credentials=emulator.credentials,
             logs=folder / "logs",
         )
         try:

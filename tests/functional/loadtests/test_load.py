@@ -93,7 +93,12 @@ class Thief:
 
     def drained(self, running: Running) -> None:
         where = running.endpoints
-        sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+        sqs = emulator.client(
+            "sqs",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
         for url in where.queues.values():
             if found := sqs.receive_message(QueueUrl=url).get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
@@ -139,7 +144,12 @@ def test_a_threshold_decides_and_what_runs_keeps_its_messages(tmp_path: Path, st
         words += ["--least-requests", "30", "--mix", "github:real=1", "--p99-ms", "0.001"]
         status, figures = load(tmp_path / "load", *words)
         where = pipeline.endpoints
-        sqs = emulator.client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+        sqs = emulator.client(
+            "sqs",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
         names = ["ApproximateNumberOfMessages"]
         answer = sqs.get_queue_attributes(QueueUrl=where.queues["github"], AttributeNames=names)
     assert status == 1

@@ -133,7 +133,12 @@ def test_no_message_is_taken_away_from_mozdef(running: Running, private_sources:
 
 
 def client(where: Endpoints, service: str) -> Any:
-    return emulator.client(service, endpoint_url=where.aws_endpoint_url, region=where.region)
+    return emulator.client(
+        service,
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
 
 
 def make_stack(where: Endpoints, name: str, **outputs: str) -> None:
@@ -168,7 +173,11 @@ def deployed(running: Running) -> dict[str, str]:
     """A stack whose outputs are those of the running pipeline; what reaches it, as variables."""
     where = endpoints.read(running.state)
     make_stack(where, STACK, **outputs_of(where, *where.queues))
-    return {**os.environ, "AWS_ENDPOINT_URL": where.aws_endpoint_url}
+    return {
+        **os.environ,
+        "AWS_ENDPOINT_URL": where.aws_endpoint_url,
+        **where.credentials.environment(),
+    }
 
 
 def test_what_is_not_archived_in_time_is_a_fault(

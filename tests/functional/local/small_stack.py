@@ -197,7 +197,12 @@ def post(where: Endpoints, text: str, token: str = "yes") -> int:
 
 
 def messages(where: Endpoints) -> list[str]:
-    sqs = client("sqs", endpoint_url=where.aws_endpoint_url, region=where.region)
+    sqs = client(
+        "sqs",
+        endpoint_url=where.aws_endpoint_url,
+        region=where.region,
+        credentials=where.credentials,
+    )
     found: list[str] = []
     url = where.queues["hook"]
     while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):

@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+from local.credentials import RunCredentials
 from local.invocation import Invocation
 from local.lambdas import FunctionConfig, configure
 from local.mapping.event_source import EventSourceMapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from local.emulator import Emulator
 
 REGION = "us-west-2"
+CREDENTIALS = RunCredentials("LOCALID", "a secret")
 QUICK = Backoff(first=0.01, longest=0.02)
 ERROR = Invocation({"errorType": "KeyError", "errorMessage": "no"}, "Unhandled")
 CODE = """
@@ -104,6 +106,7 @@ def function_config(
         "Function",
         assembly=tmp_path,
         endpoint_url="http://127.0.0.1:1",
+        credentials=CREDENTIALS,
         logs=tmp_path,
     )
 

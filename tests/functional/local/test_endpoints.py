@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local import endpoints
+from local.credentials import RunCredentials
 from local.dataplane import data_plane, fingerprint
 from local.endpoints import Endpoints, NotRunningError
 from local.state import StateDirectory
@@ -26,6 +27,7 @@ WHERE = Endpoints(
     archive_bucket="bucket",
     dedupe_table="table",
     parameters={"github": {"signing_secret": "s"}},
+    credentials=RunCredentials("LOCALID", "a secret"),
 )
 
 
@@ -44,7 +46,9 @@ def test_the_file_has_the_documented_keys(tmp_path: Path) -> None:
         "archive_bucket",
         "dedupe_table",
         "parameters",
+        "credentials",
     ]
+    assert document["credentials"] == {"access_key_id": "LOCALID", "secret_access_key": "a secret"}
     with StateDirectory(tmp_path):
         assert endpoints.read(tmp_path) == endpoints.read(tmp_path / "endpoints.json") == WHERE
 

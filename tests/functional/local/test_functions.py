@@ -18,7 +18,12 @@ import pytest
 from local.functions import FunctionHost, FunctionUnavailableError
 from local.lambdas import configure, find_function
 from local.template import TemplateError
-from tests.functional.local.support import function_config, function_template, wait_until_gone
+from tests.functional.local.support import (
+    CREDENTIALS,
+    function_config,
+    function_template,
+    wait_until_gone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -260,6 +265,7 @@ def test_code_that_is_not_there_says_so(tmp_path: Path) -> None:
             "Function",
             assembly=tmp_path,
             endpoint_url="http://127.0.0.1:1",
+            credentials=CREDENTIALS,
             logs=tmp_path,
         )
 

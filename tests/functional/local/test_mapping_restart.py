@@ -8,23 +8,26 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.emulator import Emulator, client
 from local.mapping.event_source import EventSourceMapping
 from tests.functional.local.support import (
     QUICK,
-    REGION,
     Handler,
     mapping_settings,
     put,
 )
 
+if TYPE_CHECKING:
+    from local.emulator import Emulator
+
 READ = """
+        import os
         import threading
         from pathlib import Path
+        from local.credentials import RunCredentials
         from local.emulator import client
         from local.invocation import Invocation
         from local.mapping.event_source import EventSourceMapping
@@ -44,7 +47,8 @@ READ = """
         mapping = EventSourceMapping(
             {settings!r}, invoke=invoke, checkpoints=Path({checkpoints!r}),
             clients=lambda name: client(
-                name, endpoint_url={endpoint_url!r}, region="us-west-2"))
+                name, endpoint_url={endpoint_url!r}, region="us-west-2",
+                credentials=RunCredentials.read(os.environ)))
         mapping.start()
         assert mapping.wait_until_idle(600)
 """
@@ -65,17 +69,20 @@ def test_it_goes_on_where_it_was_killed(
         "checkpoints": str(tmp_path / "checkpoints"),
         "endpoint_url": shared_emulator.endpoint_url,
     }
+    environment = {**os.environ, **shared_emulator.credentials.environment()}
     for wanted in (150, 350):  # killed in the midst of the batch that makes so many
         script = dedent(READ).format(wanted=wanted, **parts)
         process = subprocess.Popen(
-            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
         )
         assert process.stdout is not None
         with process:
             assert process.stdout.readline() == "enough\n"
             os.kill(process.pid, signal.SIGKILL)
     script = dedent(READ).format(wanted=10_000, **parts)
-    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL, env=environment
+    )
 
     seen = log.read_text().splitlines()
     assert set(seen) == set(keys)
@@ -84,7 +91,7 @@ def test_it_goes_on_where_it_was_killed(
 
 def test_an_expired_iterator_is_replaced(shared_emulator: Emulator, tmp_path: Path) -> None:
     settings, handler = mapping_settings(shared_emulator), Handler()
-    kinesis = client("kinesis", endpoint_url=shared_emulator.endpoint_url, region=REGION)
+    kinesis = shared_emulator.client("kinesis")
     original, calls = kinesis.get_records, 0
 
     def get_records(**arguments: Any) -> Any:

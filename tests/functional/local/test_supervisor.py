@@ -126,6 +126,11 @@ def test_a_record_that_kills_its_handler_ends_in_the_archive(assembly: Path, sta
             assert post(where, text) == 200
         assert runtime.wait_until_idle(60)
         assert set(messages(where)) == {"one", "two"}
-        s3 = client("s3", endpoint_url=where.aws_endpoint_url, region=where.region)
+        s3 = client(
+            "s3",
+            endpoint_url=where.aws_endpoint_url,
+            region=where.region,
+            credentials=where.credentials,
+        )
         (kept,) = s3.list_objects_v2(Bucket=where.archive_bucket)["Contents"]
         assert kept["Key"].startswith("aws/lambda/")

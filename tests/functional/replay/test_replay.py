@@ -221,6 +221,8 @@ def test_the_worker_function(
 ) -> None:
     assert catalog.sources
     monkeypatch.setenv("AWS_ENDPOINT_URL", account.emulator.endpoint_url)
+    for name, value in account.emulator.credentials.environment().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("ARCHIVE_BUCKET", account.name)
     monkeypatch.setenv("STREAM_NAME", account.name)
     monkeypatch.setenv("MAX_RECORD_KIB", "1024")

@@ -42,6 +42,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, emulator: Emulator) -> Callable[..., Done]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.endpoint_url)
+    for name, value in emulator.credentials.environment().items():
+        monkeypatch.setenv(name, value)
     return run_here
 
 
@@ -89,7 +91,7 @@ def running(emulator: Emulator, names: dict[str, str], ssm: Any, tmp_path: Path)
     with StateDirectory(state):
         Endpoints(
             "http://127.0.0.1:1", emulator.endpoint_url, "us-west-2", "stack-stream", {}, "q", "a",
-            "t", secrets,
+            "t", secrets, emulator.credentials,
         ).write(state)  # fmt: skip
         yield state
 

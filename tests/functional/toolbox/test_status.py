@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.emulator import Emulator
+from local.emulator_access import SERVICES
 from local.endpoints import Endpoints
 from pipeline.polling.standing import FeedStanding
 from toolbox.cli.status_local import LocalWatcher
@@ -130,7 +131,9 @@ class Account:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with Emulator(tmp_path_factory.mktemp("emulator"), region="us-west-2") as emulator:
+    services = (*SERVICES, "lambda", "monitoring")
+    folder = tmp_path_factory.mktemp("emulator")
+    with Emulator(folder, region="us-west-2", services=services) as emulator:
         yield Account(emulator)
 
 
@@ -206,6 +209,7 @@ def test_the_local_pipelines_feeds_are_read_from_its_checkpoints(
         archive_bucket="b",
         dedupe_table="t",
         parameters={"pulled": {"api_credential": "x"}, "never": {"api_credential": "x"}},
+        credentials=account.emulator.credentials,
     )
     never, logs = LocalWatcher(tmp_path)._feeds(where, NOW)
     assert (never.source, never.feed) == ("never", "")

@@ -12,6 +12,7 @@ import pytest
 
 from infra.assembly.app import ROOT
 from local.emulator import Emulator
+from local.emulator_access import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,8 @@ def emulator(
 ) -> Iterator[Emulator]:
     """An emulator with what `cdk bootstrap` and the asset publishing leave in an account."""
     folder = tmp_path_factory.mktemp("emulator")
-    with Emulator(folder / "state", region=REGION) as started:
+    services = (*SERVICES, "lambda")
+    with Emulator(folder / "state", region=REGION, services=services) as started:
         started.client("ssm").put_parameter(
             Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
         )

@@ -159,7 +159,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str
     definition = replay_definition(900)
     definition["States"]["Replay"] = {"Type": "Pass", "End": True}
     del definition["States"]["Done"]
-    with Emulator(tmp_path_factory.mktemp("states"), region="us-west-2") as emulator:
+    folder = tmp_path_factory.mktemp("states")
+    with Emulator(folder, region="us-west-2", services=["states"]) as emulator:
         client = emulator.client("stepfunctions")
         created = client.create_state_machine(
             name="replay",

@@ -110,7 +110,7 @@ class Draining:
 
 
 def consumer(file: Path, process: Draining) -> Consumer:
-    queues = Queues("http://127.0.0.1:1", "us-west-2", [], str(file))
+    queues = Queues("http://127.0.0.1:1", "us-west-2", "id", "secret", [], str(file))
     return Consumer(queues, process.log, cast("Callable[..., Child]", process))
 
 

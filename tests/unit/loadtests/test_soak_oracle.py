@@ -15,6 +15,7 @@ from loadtests.soak.oracle import judge
 from loadtests.soak.plan import Strike, make_plan
 from loadtests.soak.requests import RequestKind
 from loadtests.soak.senders import SendersJournal
+from local.credentials import RunCredentials
 from local.endpoints import Endpoints
 from tests.unit.loadtests.soak_support import (
     AGoodRun,
@@ -258,6 +259,7 @@ def test_each_message_is_read_once_and_deleted() -> None:
         dedupe_table="",
         stream="",
         parameters={},
+        credentials=RunCredentials("id", "secret"),
     )
     with Books(Path(":memory:")) as books:
         read_queues(books, cast("SQSClient", Queues(queue=queue, tickets=tickets)), where)

@@ -22,6 +22,7 @@ from loadtests.soak.proxy import ADDRESS
 from loadtests.soak.requests import RequestKind
 from loadtests.soak.runtime import RuntimeSettings
 from loadtests.soak.stream_reader import SPLITS, find_elements, read_envelope
+from local.credentials import RunCredentials
 from local.endpoints import Endpoints
 from settings.source.loader import load_sources
 from tests.unit.loadtests.soak_support import (
@@ -81,6 +82,7 @@ def test_the_reader_asks_the_stream_and_not_the_fault_proxy(tmp_path: Path) -> N
         dedupe_table="",
         stream="",
         parameters={},
+        credentials=RunCredentials("id", "secret"),
     )
     (tmp_path / ADDRESS).write_text("http://127.0.0.1:9")
     assert arena.client("kinesis").meta.endpoint_url == "http://127.0.0.1:7" != arena.proxy

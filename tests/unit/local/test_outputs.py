@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from local.credentials import RunCredentials
 from local.outputs import describe
 from local.template import Template, TemplateError
 from settings.stack_outputs import StackOutput
@@ -19,6 +20,8 @@ READ = (
     StackOutput.SOURCES,
 )
 
+CREDENTIALS = RunCredentials("id", "secret")
+
 
 def template(*left_out: StackOutput) -> Template:
     values = {name.value: f"value of {name.value}" for name in StackOutput}
@@ -29,7 +32,9 @@ def template(*left_out: StackOutput) -> Template:
 
 def test_each_name_is_one_that_the_stack_writes() -> None:
     """`local` imports nothing of the product, so it spells the names itself."""
-    found = describe(template(), api="http://a", aws_endpoint_url="http://b", secrets={})
+    found = describe(
+        template(), api="http://a", aws_endpoint_url="http://b", credentials=CREDENTIALS, secrets={}
+    )
     assert found.stream == "value of StreamName"
     assert found.dead_letter_queue == "value of DeadLetterQueueUrl"
     assert found.archive_bucket == "value of ArchiveBucketName"
@@ -40,4 +45,10 @@ def test_each_name_is_one_that_the_stack_writes() -> None:
 @pytest.mark.parametrize("name", READ)
 def test_an_output_that_the_stack_lacks_is_named(name: StackOutput) -> None:
     with pytest.raises(TemplateError, match=f"Stack: the stack has no output {name.value}"):
-        describe(template(name), api="http://a", aws_endpoint_url="http://b", secrets={})
+        describe(
+            template(name),
+            api="http://a",
+            aws_endpoint_url="http://b",
+            credentials=CREDENTIALS,
+            secrets={},
+        )
