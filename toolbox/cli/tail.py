@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import endpoints
 from pipeline.errors import PipelineError
 from toolbox.deployments import local_clients
-from toolbox.terminal.output import WRONG_USAGE, console, errors, print_json
+from toolbox.terminal.output import WRONG_USAGE, console, errors, print_json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,11 +93,12 @@ def _messages(
 
 def _print(body: str) -> None:
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        # MozDef's own reader: it takes half a surrogate pair, and numbers of any size.
+        json.loads(body)
+    except (ValueError, RecursionError):
         console.print(body)
     else:
-        print_json(document, indent=False)
+        print_json_text(body)
 
 
 def _give_back(sqs: SQSClient, messages: list[tuple[str, str]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,12 @@ def print_json(document: Any, *, indent: bool = True) -> None:
         # It refuses a lone surrogate, which a file's name has for a byte that is no UTF-8.
         text = json.dumps(document, indent=2 if indent else None)
     _write(printable_json(text) + "\n")
+
+
+def print_json_text(text: str) -> None:
+    """Print a JSON text in one line; nothing of it changes but how characters are written."""
+    # White space of JSON that is no space stands between its parts, never in a string.
+    _write(printable_json(" ".join(re.split("[\t\n\r]", text))) + "\n")
 
 
 def print_text(text: str) -> None:

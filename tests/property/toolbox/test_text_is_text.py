@@ -266,10 +266,14 @@ def test_json_says_the_same_and_fits_a_terminal(text: str, indent: bool) -> None
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(text=hostile())
-def test_tail_prints_an_event_as_one_line_of_json(text: str) -> None:
-    text = text.encode(errors="replace").decode()
-    told = shown(tail._print, json.dumps({"summary": text}, ensure_ascii=False))
+@given(text=hostile(), plain=st.booleans(), indent=st.sampled_from([None, 1, "\t", "\r\n"]))
+def test_tail_prints_an_event_as_one_line_of_json(
+    text: str, *, plain: bool, indent: int | str | None
+) -> None:
+    # A queue holds no lone surrogate, but the escape of one.
+    text = text if plain else text.encode(errors="replace").decode()
+    event = {"summary": text}
+    told = shown(tail._print, json.dumps(event, ensure_ascii=plain, indent=indent))
     assert offending(told) == []
     assert told.count("\n") == 1
-    assert json.loads(told) == {"summary": text}
+    assert json.loads(told) == event
