@@ -59,6 +59,25 @@ def test_times_of_senders(value: Any) -> None:
     assert read_time(value) == MOMENT
 
 
+@pytest.mark.parametrize("fraction", ["5", "50", "500", "500000"])
+@pytest.mark.parametrize("offset", ["+00:00", "+0000", " +00:00", "  -0000", "Z", " UTC"])
+@pytest.mark.parametrize("mark", [".", ","])
+def test_a_fraction_of_any_length_stands_before_an_offset_of_any_spelling(
+    fraction: str, offset: str, mark: str
+) -> None:
+    moment = MOMENT + timedelta(seconds=0.5)
+    assert read_time(f"2026-11-23 20:08:23{mark}{fraction}{offset}") == moment
+
+
+@pytest.mark.parametrize(
+    ("padding", "is_time"), [(" " * 44, True), (" " * 45, False), ("\u2003", False)]
+)
+def test_what_is_longer_than_a_time_or_has_more_than_ascii_is_none(
+    padding: str, is_time: bool
+) -> None:
+    assert read_time("2026-11-23T20:08:23Z" + padding) == (MOMENT if is_time else None)
+
+
 def test_fractions_are_kept() -> None:
     assert read_time("1795176000.123456") == datetime.fromtimestamp(1_795_176_000.123456, UTC)
     assert read_time(EPOCH * 1_000_000 + 250_000) == MOMENT + timedelta(milliseconds=250)
