@@ -14,6 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.color import ColorSystem
+from rich.style import Style
+from rich.text import Text
 
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
@@ -277,3 +279,15 @@ def test_tail_prints_an_event_as_one_line_of_json(
     assert offending(told) == []
     assert told.count("\n") == 1
     assert json.loads(told) == event
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=hostile())
+def test_what_was_made_past_the_renderer_is_written_as_text(text: str, *, coloured: bool) -> None:
+    link = Style(bold=True, link="https://attacker.example")
+    raw = shown(lambda one: console.print(Text(one, style=link)), text)
+    told = uncoloured(raw) if coloured else raw
+    assert offending(told) == []
+    assert _has_words(told)
