@@ -143,7 +143,10 @@ class Deployment(Model):
     receiver: AtTheDoor = AtTheDoor()
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30
-    web_acl: bool = False
+    web_acl: bool | None = Field(
+        default=None,
+        description="unset: where anyone can put unverified requests on the stream",
+    )
     domain: Domain | None = None
     pollers: dict[SourceName, PollerSettings] = Field(default_factory=dict)
     alarms: AlarmSettings = AlarmSettings()

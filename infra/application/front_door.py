@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.application.checks import acknowledge
-from infra.application.front_door_guards import add_domain, add_web_acl
+from infra.application.front_door_guards import add_domain, add_web_acl, is_exposed
 from infra.application.functions import RETENTIONS
 from infra.application.gateway_responses import add_gateway_responses
 from infra.application.routes import Routes, has_route
@@ -84,7 +84,9 @@ class FrontDoor(Construct):
                 "every source of this service is polled, and API Gateway has no API without a "
                 "route; poll them in a service that senders post to, too"
             )
-        self.api = self._api(deployment, key)
+        exposed = [source.name for source in routed if is_exposed(source)]
+        guarded = bool(exposed) if deployment.web_acl is None else deployment.web_acl
+        self.api = self._api(deployment, key, guarded=guarded)
         add_gateway_responses(self.api)
         routes = Routes(
             self.api,
@@ -97,8 +99,14 @@ class FrontDoor(Construct):
         for source in routed:
             routes.add(source)
         add_sampling(self, self.api.deployment_stage)
-        if deployment.web_acl:
-            add_web_acl(self, self.api.deployment_stage, deployment.stack_name)
+        if guarded:
+            add_web_acl(
+                self,
+                self.api.deployment_stage,
+                deployment.stack_name,
+                exposed=exposed,
+                others=[source.name for source in routed if source.name not in exposed],
+            )
         self.url = self._url(deployment)
 
     def _url(self, deployment: Deployment) -> str:
@@ -111,7 +119,9 @@ class FrontDoor(Construct):
             f"/{deployment.stage}"
         )
 
-    def _api(self, deployment: Deployment, key: kms.IKey | None) -> apigateway.RestApi:
+    def _api(
+        self, deployment: Deployment, key: kms.IKey | None, *, guarded: bool
+    ) -> apigateway.RestApi:
         log_group = self.access_logs = logs.LogGroup(
             self,
             "AccessLogs",
@@ -151,7 +161,7 @@ class FrontDoor(Construct):
         )
         # The construct's own output; the stack has an output of its own, with the stage's path.
         api.node.try_remove_child("Endpoint")
-        _acknowledge_api(api, guarded=deployment.web_acl)
+        _acknowledge_api(api, guarded=guarded)
         return api
 
     def _integration_role(self, stream: kinesis.Stream) -> iam.Role:

@@ -12,9 +12,14 @@ from aws_cdk import aws_wafv2 as wafv2
 from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from constructs import Construct
 
     from settings.deployment_protection import Domain
+    from settings.source.loader import LoadedSource
+
+_AS_IT_IS = [wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")]
 
 REQUESTS_OF_AN_ADDRESS = 100_000
 """In five minutes. AWS WAF Developer Guide, rate-based rules: 10 to 2,000,000,000.
@@ -23,12 +28,66 @@ A vendor sends its webhooks from a few addresses, so this is far above what one 
 earnest and far below what the stage's throttle lets through.
 """
 
+UNVERIFIED_WINDOW = 60
+"""Seconds; the shortest that a rule can have, so that a flood ends soon."""
 
-def add_web_acl(scope: Construct, stage: apigateway.Stage, name: str) -> None:
-    """Put a web ACL before a stage: it looks at addresses, and at no body.
+UNVERIFIED_OF_AN_ADDRESS = {"small": (0, 1_200), "medium": (8_192, 180), "large": (65_536, 12)}
+"""How many requests with a body of more than so many bytes one address may send in a window.
+
+WAF counts requests and no bytes. Together they bound the bytes: below all three limits an address
+sends 20 x 8 KiB + 3 x 64 KiB + 0.2 x 1 MiB in a second, about half of what a shard takes.
+"""
+
+
+def is_exposed(source: LoadedSource) -> bool:
+    """Tell whether anyone on the internet can put requests of this source on the stream.
+
+    A signed request is verified behind the stream. A token is judged by the authorizer, a network
+    too, and the receiver judges what comes to it.
+    """
+    settings = source.settings
+    return settings.ingest == "direct" and bool(settings.hmac) and not settings.allowed_networks
+
+
+def add_web_acl(
+    scope: Construct,
+    stage: apigateway.Stage,
+    name: str,
+    *,
+    exposed: Sequence[str],
+    others: Sequence[str],
+) -> None:
+    """Put a web ACL before a stage: it looks at addresses and sizes, and at no body's content.
 
     The rule groups that look into bodies would block security events for what they report.
+
+    Parameters
+    ----------
+    exposed : Sequence[str]
+        The sources whose requests are not verified before the stream; see `is_exposed`.
+    others : Sequence[str]
+        The other sources that have a route: they are not bound by size.
     """
+    statements = {
+        "rate-of-an-address": wafv2.CfnWebACL.StatementProperty(
+            rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+                aggregate_key_type="IP", limit=REQUESTS_OF_AN_ADDRESS
+            )
+        )
+    }
+    if exposed:
+        for label, (size, limit) in UNVERIFIED_OF_AN_ADDRESS.items():
+            statements[f"{label}-unverified"] = _unverified(size, limit, others)
+    rules = [
+        wafv2.CfnWebACL.RuleProperty(
+            name=rule,
+            priority=priority,
+            action=wafv2.CfnWebACL.RuleActionProperty(block={}),
+            statement=statement,
+            visibility_config=_visibility(f"{name}-{rule}"),
+        )
+        for priority, (rule, statement) in enumerate(statements.items())
+    ]
     acl = wafv2.CfnWebACL(
         scope,
         "WebAcl",
@@ -36,33 +95,86 @@ def add_web_acl(scope: Construct, stage: apigateway.Stage, name: str) -> None:
         scope="REGIONAL",
         default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
         visibility_config=_visibility(name),
-        rules=[
-            wafv2.CfnWebACL.RuleProperty(
-                name="rate-of-an-address",
-                priority=0,
-                action=wafv2.CfnWebACL.RuleActionProperty(block={}),
-                statement=wafv2.CfnWebACL.StatementProperty(
-                    rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
-                        aggregate_key_type="IP", limit=REQUESTS_OF_AN_ADDRESS
-                    )
-                ),
-                visibility_config=_visibility(f"{name}-rate"),
-            ),
-            wafv2.CfnWebACL.RuleProperty(
-                name="addresses-of-ill-repute",
-                priority=1,
-                override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
-                statement=wafv2.CfnWebACL.StatementProperty(
-                    managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
-                        vendor_name="AWS", name="AWSManagedRulesAmazonIpReputationList"
-                    )
-                ),
-                visibility_config=_visibility(f"{name}-reputation"),
-            ),
-        ],
+        association_config=_look_at_64_kib() if exposed else None,
+        rules=[*rules, _ill_repute(name, len(rules))],
     )
     wafv2.CfnWebACLAssociation(
         scope, "WebAclOfStage", resource_arn=stage.stage_arn, web_acl_arn=acl.attr_arn
+    )
+
+
+def _unverified(size: int, limit: int, others: Sequence[str]) -> wafv2.CfnWebACL.StatementProperty:
+    """Limit what one address sends with a body of more than so many bytes, but for some routes.
+
+    Whatever is not exactly another source's path is limited: a path can be written in many ways,
+    and none of them that leads to an exposed source ends like another's.
+    """
+    parts = [_larger_than(size)] if size else []
+    parts += [
+        wafv2.CfnWebACL.StatementProperty(
+            not_statement=wafv2.CfnWebACL.NotStatementProperty(statement=_path_of(each))
+        )
+        for each in others
+    ]
+    both = wafv2.CfnWebACL.StatementProperty(
+        and_statement=wafv2.CfnWebACL.AndStatementProperty(statements=parts)
+    )
+    return wafv2.CfnWebACL.StatementProperty(
+        rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+            aggregate_key_type="IP",
+            limit=limit,
+            evaluation_window_sec=UNVERIFIED_WINDOW,
+            # AWS WAF API reference, AndStatement: of two statements or more.
+            scope_down_statement=both if len(parts) > 1 else next(iter(parts), None),
+        )
+    )
+
+
+def _larger_than(size: int) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        size_constraint_statement=wafv2.CfnWebACL.SizeConstraintStatementProperty(
+            field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(
+                # One of which WAF sees a part alone is larger than any of these sizes.
+                body=wafv2.CfnWebACL.BodyProperty(oversize_handling="MATCH")
+            ),
+            comparison_operator="GT",
+            size=size,
+            text_transformations=_AS_IT_IS,
+        )
+    )
+
+
+def _path_of(source: str) -> wafv2.CfnWebACL.StatementProperty:
+    # With API Gateway's own address the stage's name stands before it, with a domain nothing does.
+    return wafv2.CfnWebACL.StatementProperty(
+        byte_match_statement=wafv2.CfnWebACL.ByteMatchStatementProperty(
+            field_to_match=wafv2.CfnWebACL.FieldToMatchProperty(uri_path={}),
+            positional_constraint="ENDS_WITH",
+            search_string=f"/{source}",
+            text_transformations=_AS_IT_IS,
+        )
+    )
+
+
+def _look_at_64_kib() -> wafv2.CfnWebACL.AssociationConfigProperty:
+    """AWS WAF Developer Guide, body inspection: 16 KB without it, 64 KB at most."""
+    limit = wafv2.CfnWebACL.RequestBodyAssociatedResourceTypeConfigProperty(
+        default_size_inspection_limit="KB_64"
+    )
+    return wafv2.CfnWebACL.AssociationConfigProperty(request_body={"API_GATEWAY": limit})
+
+
+def _ill_repute(name: str, priority: int) -> wafv2.CfnWebACL.RuleProperty:
+    return wafv2.CfnWebACL.RuleProperty(
+        name="addresses-of-ill-repute",
+        priority=priority,
+        override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
+        statement=wafv2.CfnWebACL.StatementProperty(
+            managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
+                vendor_name="AWS", name="AWSManagedRulesAmazonIpReputationList"
+            )
+        ),
+        visibility_config=_visibility(f"{name}-reputation"),
     )
 
 

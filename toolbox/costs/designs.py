@@ -72,6 +72,7 @@ def this_design(workload: Workload, prices: PriceList, mode: str) -> Bill:
     stream = _provisioned(workload, prices, needed) if provisioned else _on_demand(workload, prices)
     lines = [
         _front_door(workload, prices),
+        _web_acl(workload, prices),
         _authorizer(prices),
         *stream,
         *_consumer(workload, prices, "fan_out", open_shards),
@@ -140,6 +141,14 @@ def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
 def _front_door(workload: Workload, prices: PriceList) -> BillLine:
     requests = workload.events
     return BillLine("API Gateway", requests, "requests", prices.api_gateway(requests))
+
+
+def _web_acl(workload: Workload, prices: PriceList) -> BillLine:
+    """Return what stands before the API where a source is signed and `direct`."""
+    millions = workload.events / MILLION
+    dollars = millions * prices.price("web_acl_million_requests") + prices.price("web_acl_month")
+    dollars += prices.assume("web_acl_rules") * prices.price("web_acl_rule_month")
+    return BillLine("web ACL", millions, "million requests", dollars)
 
 
 def _authorizer(prices: PriceList) -> BillLine:

@@ -12,12 +12,11 @@ import pytest
 from infra.application.encryption import THROUGH
 from local.dataplane import data_plane
 from local.template import Template
-from settings.deployment import DeploymentError, load_deployment
+from settings.deployment import Deployment, DeploymentError, load_deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from settings.deployment import Deployment
     from tests.infra.conftest import Synthesized
 
 SETTINGS = """\
@@ -192,23 +191,36 @@ def test_one_request_a_second_is_traced_and_no_share_of_the_rest(plain: dict[str
     assert stage in json.dumps(rule["ResourceARN"])
 
 
-def test_the_web_acl_looks_at_addresses_alone(
-    guarded: dict[str, Any], plain: dict[str, Any]
-) -> None:
-    assert not of(plain, "AWS::WAFv2::WebACL")
+def test_the_web_acl_looks_at_addresses_and_sizes_alone(guarded: dict[str, Any]) -> None:
     (acl,) = of(guarded, "AWS::WAFv2::WebACL").values()
     properties = acl["Properties"]
     assert properties["DefaultAction"] == {"Allow": {}}
-    rate, reputation = (rule["Statement"] for rule in properties["Rules"])
+    rate, *_, reputation = (rule["Statement"] for rule in properties["Rules"])
     assert rate["RateBasedStatement"] == {"AggregateKeyType": "IP", "Limit": 100_000}
     name = reputation["ManagedRuleGroupStatement"]["Name"]
     assert name == "AWSManagedRulesAmazonIpReputationList"
+    assert [rule["Priority"] for rule in properties["Rules"]] == [0, 1, 2, 3, 4]
+    assert "OverrideAction" in properties["Rules"][-1]
     sampled = [properties["VisibilityConfig"]]
     sampled += [rule["VisibilityConfig"] for rule in properties["Rules"]]
     assert not any(one["SampledRequestsEnabled"] for one in sampled)
     (association,) = of(guarded, "AWS::WAFv2::WebACLAssociation").values()
     (stage,) = of(guarded, "AWS::ApiGateway::Stage")
     assert stage in json.dumps(association["Properties"]["ResourceArn"])
+
+
+def test_the_web_acl_stands_where_anyone_can_put_unverified_requests_on_the_stream(
+    make: Callable[[str], dict[str, Any]], synthesized: Callable[[Deployment], Synthesized]
+) -> None:
+    def stands(*sources: str, **more: Any) -> bool:
+        deployment = Deployment(stage="test", service="a", sources=sources, **more)
+        return bool(of(synthesized(deployment).document, "AWS::WAFv2::WebACL"))
+
+    assert of(make(""), "AWS::WAFv2::WebACL")
+    assert not of(make("web_acl: false\n"), "AWS::WAFv2::WebACL")
+    # A token is judged by the authorizer, and what comes to the receiver by the receiver.
+    assert not stands("generic", "zoom")
+    assert stands("generic", "zoom", web_acl=True)
 
 
 def test_a_domain_closes_the_other_address(guarded: dict[str, Any], plain: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 UNTAGGED = re.compile(
     r"Policy$|Permission$|::Glue::|::ApiGateway::(?!RestApi$|Stage$)|LayerVersion$|CDK::Metadata$"
     r"|::MetricFilter$|::QueryDefinition$|::Subscription$|KMS::Alias$|::EventInvokeConfig$"
+    r"|::WebACLAssociation$"
     r"|Events::Rule$"  # it has some by now, and the construct gives it none
 )
 """Types that CloudFormation gives no tags, or that have none of their own."""
