@@ -3,6 +3,7 @@
 What other rooms may use is what stands here, and in `settings.source` for sources.
 """
 
+from settings.bounded import OUTSIDE, MissingFileError, UnfitFileError, leads_out, read_own
 from settings.config_check import check_config
 from settings.delivery_pipeline import (
     BothSource,
@@ -14,7 +15,7 @@ from settings.delivery_pipeline import (
 )
 from settings.delivery_stages import FILE, PlannedStack, StagePlan, load_delivery, plan_stages
 from settings.deployment import Deployment, DeploymentError, StreamSettings, load_deployment
-from settings.deployment_alarms import AlarmSettings
+from settings.deployment_alarms import MOST_SILENCE_HOURS, STEADY, AlarmSettings
 from settings.deployment_protection import Domain
 from settings.faults import Fault, WrongSettingsError, refuse
 from settings.poll_targets import PollTarget, environment_value, poll_targets
@@ -23,6 +24,9 @@ from settings.stack_outputs import StackOutput
 
 __all__ = [
     "FILE",
+    "MOST_SILENCE_HOURS",
+    "OUTSIDE",
+    "STEADY",
     "AlarmSettings",
     "BothSource",
     "CodeCommit",
@@ -34,20 +38,24 @@ __all__ = [
     "Fault",
     "GitHub",
     "LoadTest",
+    "MissingFileError",
     "PlannedStack",
     "PollTarget",
     "StackOutput",
     "StagePlan",
     "StreamSettings",
+    "UnfitFileError",
     "WrongSettingsError",
     "check_config",
     "checked",
     "environment_value",
+    "leads_out",
     "load_delivery",
     "load_deployment",
     "plan_stages",
     "poll_targets",
     "read_mapping",
+    "read_own",
     "read_yaml",
     "refuse",
 ]

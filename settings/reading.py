@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from settings.bounded import (
+    ABSENT,
+    MissingFileError,
+    UnfitFileError,
+    parse_yaml,
+    read_bounded,
+    read_own,
+)
 from settings.expectations import faults_of, one_line
 from settings.faults import Fault, WrongSettingsError
 
@@ -16,14 +23,12 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings", bound=BaseModel)
 
-LARGEST_FILE = 16_000_000
-"""Bytes: a sample may hold a request of 10 MB, the most that API Gateway takes, as base64."""
-
 
 def read_yaml(
     path: Path,
     kind: type[WrongSettingsError] = WrongSettingsError,
-    absent: str = "there is no such file",
+    absent: str = ABSENT,
+    folder: Path | None = None,
 ) -> Any:
     """Read one YAML file.
 
@@ -31,41 +36,29 @@ def read_yaml(
     ----------
     absent : str
         What is said where there is no such file.
+    folder : Path | None
+        The folder that the file must not lead out of, by a link for example.
 
     Raises
     ------
     WrongSettingsError
-        When it is missing, is no file, is too large, is no UTF-8 or no YAML.
+        When it is missing, is no file, is too large, is no UTF-8 or no YAML, or leads out.
     """
     try:
-        _refuse_unfit(path, kind, absent)
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except WrongSettingsError:
-        raise
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-    except RecursionError:
-        reason = "nested too deep"
-    except Exception as error:  # noqa: BLE001 - PyYAML's constructors raise what Python's types do
-        reason = f"not readable as YAML: {error}"
-    raise kind(Fault(str(path), "", one_line(reason)))
-
-
-def _refuse_unfit(path: Path, kind: type[WrongSettingsError], absent: str) -> None:
-    if not path.exists():
-        raise kind(Fault(str(path), "", absent))
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "a device or a pipe"
-        raise kind(Fault(str(path), "", "expected a file", found))
-    if path.stat().st_size > LARGEST_FILE:
-        raise kind(Fault(str(path), "", f"expected {LARGEST_FILE:,} bytes or less"))
+        content = read_bounded(path) if folder is None else read_own(folder, path)
+        return parse_yaml(content)
+    except MissingFileError:
+        raise kind(Fault(str(path), "", absent)) from None
+    except UnfitFileError as error:
+        raise kind(Fault(str(path), "", one_line(str(error)), error.found)) from None
 
 
 def read_mapping(
     path: Path,
     example: str,
     kind: type[WrongSettingsError] = WrongSettingsError,
-    absent: str = "there is no such file",
+    absent: str = ABSENT,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Read one YAML file that holds a mapping.
 
@@ -79,7 +72,7 @@ def read_mapping(
     WrongSettingsError
         As `read_yaml`, and when it holds anything else.
     """
-    document = read_yaml(path, kind, absent)
+    document = read_yaml(path, kind, absent, folder)
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise kind(Fault(str(path), "", f"expected a mapping with {example}"))
     return document

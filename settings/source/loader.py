@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from catalog import FOLDER
+from settings.bounded import OUTSIDE, leads_out
 from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.errors import SourceError
@@ -25,7 +26,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 CATALOG = FOLDER
@@ -90,7 +91,8 @@ def read_source_settings(folder: Path) -> Source:
         With all that is wrong with them.
     """
     path = folder / "source.yaml"
-    document = read_mapping(path, "'version', 'title', …", SourceError)
+    example = "'version', 'title', …"
+    document = read_mapping(path, example, SourceError, folder=folder)
     return checked(Source, document, path, SourceError)
 
 
@@ -117,6 +119,9 @@ def load_source(folder: Path) -> LoadedSource:
     wanted: dict[str | None, Path | None] = dict(settings.schemas.types.items())
     wanted[None] = settings.schemas.default
     schemas: dict[Path, CompiledSchema] = {}
+    faults += _outside(folder, wanted)
+    if faults:
+        raise SourceError(*faults)
     # Several types may share a file.
     for file in dict.fromkeys(one for one in wanted.values() if one is not None):
         try:
@@ -127,6 +132,14 @@ def load_source(folder: Path) -> LoadedSource:
         raise SourceError(*faults)
     compiled = {kind: schemas[file] for kind, file in wanted.items() if file is not None}
     return LoadedSource(name, folder, settings, compiled)
+
+
+def _outside(folder: Path, wanted: Mapping[str | None, Path | None]) -> Iterator[Fault]:
+    """Find schemas outside of the source's folder: who wrote it may not choose among all files."""
+    for kind, file in wanted.items():
+        if file is not None and leads_out(folder, folder / file):
+            key = "schemas.default" if kind is None else f"schemas.types.{kind}"
+            yield Fault(str(folder / "source.yaml"), key, f"{file} {OUTSIDE}")
 
 
 def load_sources(names: Sequence[str], private: Path | None = None) -> dict[str, LoadedSource]:

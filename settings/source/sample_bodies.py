@@ -6,9 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from settings.reading import LARGEST_FILE
+from settings.bounded import UnfitFileError, parse_yaml, read_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +14,6 @@ if TYPE_CHECKING:
 
 #: Bytes of a body, and events of a list in it: beyond that a sample is about sizes, not schemas.
 LARGEST_BODY, MOST_EVENTS = 300_000, 20
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def sample_bodies(folder: Path) -> dict[str, Any]:
@@ -30,30 +26,24 @@ def sample_bodies(folder: Path) -> dict[str, Any]:
     bodies: dict[str, Any] = {}
     for path in sorted((folder / "samples").glob("*.yaml")):
         try:
-            content = _content(path)
+            content = _content(path, folder)
             document = json.loads(content if len(content) <= LARGEST_BODY else "")
-        except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError):
+        except (UnfitFileError, TypeError, ValueError, RecursionError):
             continue
         bodies |= {f"{path.stem}{place}": one for place, one in _events(document)}
     return bodies
 
 
-def _content(path: Path) -> str | bytes:
-    settings = yaml.load(_bytes(path), _Loader)  # noqa: S506 - a safe loader, the one in C
+def _content(path: Path, folder: Path) -> str | bytes:
+    settings = parse_yaml(read_own(folder, path))
     if not isinstance(settings, dict):
         raise TypeError
     if "body_base64" in settings:
         return base64.b64decode(settings["body_base64"])
     if "body_file" in settings:
-        return _bytes(path.parent / settings["body_file"])
+        return read_own(folder, path.parent / settings["body_file"])
     body: str = settings.get("body", "")
     return body
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-        raise OSError(path)
-    return path.read_bytes()
 
 
 def _events(document: Any) -> Iterator[tuple[str, Any]]:

@@ -6,17 +6,23 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from settings.bounded import UnfitFileError, read_bounded
 from settings.expectations import one_line
 from settings.faults import Fault
 from settings.source.errors import SourceError
-from settings.source.schema_code import run_code, validator_code
+from settings.source.schema_code import anchored, run_code, validator_code
 from settings.source.schema_formats import FORMATS
+from settings.source.schema_patterns import slow_pattern
 from settings.source.schema_places import SchemaPlaces, SchemaReferenceError, as_pointer
 from settings.source.schema_words import draft_of, wrong_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+
+LARGEST_SCHEMA = 1_000_000
+"""Bytes; the largest of GitHub's own schemas has a tenth of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +86,8 @@ def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
     try:
         code = validator_code(places, draft, formats=formats)
         run_code(code, path.name)
+    except RecursionError:
+        raise _error(path, "nested too deep") from None
     except Exception as error:  # noqa: BLE001 - it raises whatever its code meets in a bad schema
         raise _error(path, f"the schema cannot be compiled: {str(error) or repr(error)}") from None
     return CompiledSchema(path, schema, places, draft, formats, code)
@@ -87,11 +95,9 @@ def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        schema = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise _error(path, "there is no such file") from None
-    except OSError as error:
-        raise _error(path, f"cannot be read: {error.strerror or error}") from None
+        schema = json.loads(read_bounded(path, LARGEST_SCHEMA))
+    except UnfitFileError as error:
+        raise SourceError(Fault(str(path), "", one_line(str(error)), error.found)) from None
     except RecursionError:
         raise _error(path, "nested too deep") from None
     except ValueError as error:
@@ -105,10 +111,21 @@ def _faults(path: Path, places: SchemaPlaces, draft: int, *, formats: bool) -> I
     for pointer, node in places:
         for word, expected in wrong_words(pointer, node, draft):
             yield Fault(str(path), as_pointer((*pointer, word)), one_line(expected))
+        for where, pattern in _patterns(node):
+            if wrong := slow_pattern(anchored(pattern)):
+                yield Fault(str(path), as_pointer((*pointer, *where)), one_line(wrong))
         named = node.get("format")
         if formats and isinstance(named, str) and named not in FORMATS:
             expected = f"the format {named!r} would not be checked; known are {', '.join(FORMATS)}"
             yield Fault(str(path), as_pointer((*pointer, "format")), one_line(expected))
+
+
+def _patterns(node: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(node.get("pattern"), str):
+        yield ("pattern",), node["pattern"]
+    named = node.get("patternProperties")
+    for pattern in named if isinstance(named, dict) else ():
+        yield ("patternProperties", pattern), pattern
 
 
 def _error(path: Path, expected: str, key: str = "") -> SourceError:

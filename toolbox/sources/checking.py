@@ -12,6 +12,7 @@ from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcome, duplicate
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.receiving.answers import Answer
+from settings.bounded import OUTSIDE, MissingFileError, UnfitFileError, leads_out, read_own
 from settings.faults import Fault
 from settings.source.loader import SourceError
 from settings.source.schema_agreement import disagreement
@@ -120,7 +121,7 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
     for number, message in enumerate(messages):
         faults += [f"MozDef event {number}: {broken}" for broken in violations(message)]
     if update and messages and not faults:
-        kept_file(sample).write_text(as_text(messages), encoding="utf-8")
+        _keep(sample, messages)
     return CheckedSample(
         sample.source.name,
         sample.name,
@@ -200,6 +201,13 @@ def kept_file(sample: LoadedSample) -> Path:
     return sample.source.folder / "samples" / f"{sample.name}.mozdef.json"
 
 
+def _keep(sample: LoadedSample, messages: list[Any]) -> None:
+    path = kept_file(sample)
+    if leads_out(sample.source.folder, path):
+        raise SourceError(Fault(str(path), "", f"{OUTSIDE}; nothing is written there"))
+    path.write_text(as_text(messages), encoding="utf-8")
+
+
 def as_text(messages: list[Any]) -> str:
     """Write MozDef events for people and for a diff: an object, or a list of several."""
     document = messages[0] if len(messages) == 1 else messages
@@ -208,11 +216,13 @@ def as_text(messages: list[Any]) -> str:
 
 def _diff(sample: LoadedSample, messages: list[Any]) -> str:
     path = kept_file(sample)
-    if not path.is_file():
-        return ""
     try:
-        kept = json.loads(path.read_bytes())
-    except ValueError as error:
+        kept = json.loads(read_own(sample.source.folder, path))
+    except MissingFileError:
+        return ""
+    except UnfitFileError as error:
+        raise SourceError(Fault(str(path), "", str(error), error.found)) from None
+    except (ValueError, RecursionError) as error:
         expected = f"not JSON: {error}; write it with --update"
         raise SourceError(Fault(str(path), "", expected)) from None
     before = json.dumps(kept, indent=2, ensure_ascii=False)

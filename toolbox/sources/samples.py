@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import sign, signing_key
+from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault, refuse
 from settings.reading import checked, read_mapping
 from settings.source.compiler import signature_of
@@ -205,10 +206,11 @@ def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
         When a file is wrong; the message names the file, the key and what was expected.
     """
     for path in sorted((source.folder / "samples").glob("*.yaml")):
-        document = read_mapping(path, "'description', 'body', 'expect', …", SourceError)
+        example = "'description', 'body', 'expect', …"
+        document = read_mapping(path, example, SourceError, folder=source.folder)
         settings = checked(SampleFile, document, path, SourceError)
         _check_signing(source, settings, path)
-        yield LoadedSample(path.stem, source, settings, _body(settings, path))
+        yield LoadedSample(path.stem, source, settings, _body(settings, path, source.folder))
 
 
 def _check_signing(source: LoadedSource, settings: SampleFile, path: Path) -> None:
@@ -221,7 +223,7 @@ def _check_signing(source: LoadedSource, settings: SampleFile, path: Path) -> No
         raise _error(path, "sign", "'several' needs authentication.separator in source.yaml")
 
 
-def _body(settings: SampleFile, path: Path) -> bytes:
+def _body(settings: SampleFile, path: Path, folder: Path) -> bytes:
     if settings.body is not None:
         return settings.body.encode()
     if settings.body_base64 is not None:
@@ -231,9 +233,10 @@ def _body(settings: SampleFile, path: Path) -> bytes:
             raise _error(path, "body_base64", f"not base64: {error}") from None
     file = path.parent / (settings.body_file or "")
     try:
-        return file.read_bytes()
-    except OSError as error:
-        raise _error(path, "body_file", f"{file} cannot be read: {error}") from None
+        return read_own(folder, file)
+    except UnfitFileError as error:
+        said = Fault(str(settings.body_file), "", str(error), error.found)
+        raise _error(path, "body_file", str(said)) from None
 
 
 def _error(path: Path, key: str, expected: str) -> SourceError:

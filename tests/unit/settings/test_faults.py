@@ -12,9 +12,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from settings.bounded import LARGEST_FILE
 from settings.expectations import one_line, said
 from settings.faults import Fault, WrongSettingsError
-from settings.reading import LARGEST_FILE, read_yaml
+from settings.reading import read_yaml
 from settings.source.loader import SourceError, load_source
 from toolbox.cli.main import app
 
@@ -170,7 +171,7 @@ def test_what_cannot_be_read_is_a_fault(
     elif content == "pipe":
         os.mkfifo(path)
     else:
-        path.symlink_to(tmp_path / "nowhere")
+        path.symlink_to(path.parent / "nowhere")
     result = CliRunner().invoke(app, ["config", "check", "--config", str(tmp_path), "--json"])
     (fault,) = json.loads(result.stdout)["faults"]
     assert (result.exit_code, fault["file"], fault["key"]) == (1, str(path), "")
