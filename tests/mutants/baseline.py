@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.mutants.mutations import Mutant
     from tests.mutants.plan import Room
 
+#: Seconds for all tests of a room, watched line by line, on a machine that is busy with others.
+HANG_SECONDS = 1_800
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -61,7 +64,13 @@ def measure(project: Path, room: Room, folder: Path) -> Baseline:
     MutantError
         When they do not pass: then nothing they say of a mutant counts.
     """
-    ((_, result),) = Children(folder).each([lambda: _measure(project, room)])
+    child = Children(folder, hang_seconds=HANG_SECONDS)
+    ((_, result),) = child.each([lambda: _measure(project, room)])
+    if result.status < 0:
+        raise MutantError(
+            f"{room.name}: its tests without a mutant were ended by signal {-result.status} (after "
+            f"{HANG_SECONDS:,} seconds, or from outside); try again on a machine that is less busy"
+        )
     if result.status != 0:
         raise MutantError(
             f"{room.name}: its tests do not pass without a mutant:\n{result.log[-3_000:]}"

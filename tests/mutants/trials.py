@@ -160,10 +160,13 @@ class Children:
     ----------
     folder : Path
         Where they write what they have to say.
+    hang_seconds : float
+        After so many, one that waits for something is ended.
     """
 
     folder: Path
     jobs: int = 1
+    hang_seconds: float = HANG_SECONDS
     _running: dict[int, tuple[int, float]] = field(default_factory=dict)
 
     def each(self, works: Sequence[Callable[[], dict[str, Any]]]) -> Iterator[tuple[int, Result]]:
@@ -186,7 +189,7 @@ class Children:
         time.sleep(0.02)
         for child, (number, since) in list(self._running.items()):
             found, status = os.waitpid(child, os.WNOHANG)
-            if not found and time.monotonic() - since > HANG_SECONDS:
+            if not found and time.monotonic() - since > self.hang_seconds:
                 os.killpg(child, signal.SIGKILL)
                 found, status = os.waitpid(child, 0)
             if found:
