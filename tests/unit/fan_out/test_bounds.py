@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from pipeline.archive.lines import ArchivedEvent
 
 SIZES = (100_000, 1_000_000)
-#: What a record has at most (`max_record_kib`) that Lambda can hand over: of the worst of each kind.
+#: What a record has at most (`max_record_kib`) that Lambda can hand over; of the worst kinds.
 LARGEST = 4 * 1024 * 1024 - 8_192
 LARGEST_OF = {
     *("empty objects (R5)", "objects of one member", "empty lists", "one long text"),
-    *("control characters", "elements nested 800 deep (R2)"),
+    *("control characters, which are no JSON", "elements nested 800 deep (R2)"),
 }
 #: Bytes of memory and of archive for each byte of a request, and for each event that is made of it.
 #: orjson asks for the twelvefold of a text while it reads it, and an object of one member in five
