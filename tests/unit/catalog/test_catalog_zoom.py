@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from pipeline.event.outcomes import Reason
 from pipeline.event.identity import find_identity
+from pipeline.event.outcomes import Reason
 from pipeline.event.signatures import find_fault
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request
