@@ -7,8 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from local.endpoints import Endpoints
 
 STACK = "MozDef-EF-deployed-smoke"
+ASSUMED = """\
+<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>
+<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>
+<SessionToken>token</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>
+</AssumeRoleResult></AssumeRoleResponse>"""
 GUARDED = """\
 version: 1
 title: A source that takes requests from its sender's own network alone
@@ -197,12 +205,48 @@ def test_what_is_not_archived_in_time_is_a_fault(
     assert late.stdout.splitlines()[-1] == "Failed."
 
 
+@pytest.fixture
+def roles(deployed: dict[str, str]) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """Serve STS, which the emulator does not: who takes a role may call it, and nobody else.
+
+    Gives the variables of a caller whose own key opens nothing, and the roles that were asked for.
+    """
+    asked: list[str] = []
+    given = deployed["AWS_ACCESS_KEY_ID"], deployed["AWS_SECRET_ACCESS_KEY"]
+
+    class Sts(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            assert form["Action"] == ["AssumeRole"]
+            asked.extend(form["RoleArn"])
+            body = ASSUMED.format(*given).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Write nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sts)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        own = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example"}
+        sts = f"http://127.0.0.1:{server.server_port}"
+        yield {**deployed, **own, "AWS_ENDPOINT_URL_STS": sts}, asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_a_stack_is_found_by_its_outputs_through_a_role(
-    deployed: dict[str, str], private_sources: Path, names: list[str]
+    roles: tuple[dict[str, str], list[str]], private_sources: Path, names: list[str]
 ) -> None:
+    environment, asked = roles
     role = ["--role-arn", "arn:aws:iam::000000000000:role/smoke", "--aws-region", "us-west-2"]
-    done = on_stack(deployed, private_sources, STACK, *role)
+    done = on_stack(environment, private_sources, STACK, *role)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert set(asked) == {role[1]}
     first, *_, last = done.stdout.splitlines()
     assert first == f"Smoke test of stack {STACK}: {', '.join(sorted(names))}"
     assert last == "Every event is accounted for."
