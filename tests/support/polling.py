@@ -131,9 +131,13 @@ class PollBench:
         self.largest_record = RECORD_BYTES
         self.poller = self.new_process()
 
-    def new_process(self) -> Poller:
-        """A poller that remembers nothing of earlier invocations."""
+    def new_process(self, ahead: float = 0.0) -> Poller:
+        """A poller that remembers nothing of earlier invocations, so many seconds later."""
         self.mortal = Mortal()
+
+        def clock() -> float:
+            return self.now + ahead
+
         dynamodb, kinesis, s3 = (
             Proxy(service, self.mortal) for service in (self.table, self.kinesis, self.s3)
         )
@@ -141,13 +145,13 @@ class PollBench:
             Services(
                 catalog=self.catalog,
                 targets={self.source: self.target},
-                secrets=SecretStore(self.ssm, "P", "dev", lambda: self.now),
-                checkpoints=Checkpoints(dynamodb, "checkpoints", lambda: self.now),
+                secrets=SecretStore(self.ssm, "P", "dev", clock),
+                checkpoints=Checkpoints(dynamodb, "checkpoints", clock),
                 kinesis=kinesis,
                 stream="stream",
                 largest_record=self.largest_record,
                 archive=ArchiveWriter(s3, "archive"),
-                clock=lambda: self.now,
+                clock=clock,
             )
         )
         return self.poller
