@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -142,7 +142,9 @@ class Access:
             stated = digest
         lines = "".join(f"{name}:{' '.join(headers[name].split())}\n" for name in claim.signed)
         # S3 encodes a path once, the others encode what was sent another time.
-        path = raw_path if claim.service == "s3" else quote(raw_path, safe="/-_.~")
+        # What is between may have written the path anew: `%3D` and `=` are the same there.
+        same = quote(unquote(raw_path), safe="/-_.~")
+        path = same if claim.service == "s3" else quote(raw_path, safe="/-_.~")
         request = (
             f"{method}\n{path}\n{_canonical(query)}\n{lines}\n{';'.join(claim.signed)}\n{stated}"
         )

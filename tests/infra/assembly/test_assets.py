@@ -32,6 +32,7 @@ LAYER_PACKAGES = {
     "s3transfer",
     "six",
     "typing-extensions",
+    "tzdata",
     "urllib3",
 }
 IMPORT_NAMES = {
@@ -56,6 +57,7 @@ HANDLERS = (
     "ingest_lambdas.receiver",
     "stream_processors.archiver",
     "stream_processors.fan_out",
+    "stream_processors.reconciler",
     "stream_processors.replay_worker",
 )
 IMPORT_ALL = """
