@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 logger = Logger()
 #: How many events that were sent but not written into the table are kept in mind.
 MOST_UNWRITTEN = 10_000
-#: Lambda's own variable, and the least that a function can have.
-MEMORY_SIZE, LEAST_MEMORY_MB = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 128
 
 
 @dataclass
@@ -86,7 +84,8 @@ class FanOut:
         settlement = Settlement.of(outcomes.all).archived(self.archive, deadline)
         account.check(settlement.outcomes, outcomes.parts, outcomes.chosen)
         recorded = settlement.recorded(self.archive, deadline)
-        account.check(recorded.outcomes, outcomes.parts, outcomes.chosen)
+        if recorded is not settlement:
+            account.check(recorded.outcomes, outcomes.parts, outcomes.chosen)
         return recorded
 
     def _tried(
@@ -143,7 +142,7 @@ def fan_out() -> FanOut:
         table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
         delivery=SqsDelivery(Sqs(account), environment.queue_urls),
         archive=ArchiveWriter(S3(account, bucket), bucket),
-        trial=Trial(catalog, int(os.environ.get(MEMORY_SIZE, LEAST_MEMORY_MB))),
+        trial=Trial(catalog, environment.memory_mb),
         former_keys_until=environment.former_keys_until,
     )
 

@@ -80,6 +80,8 @@ class _Sorting:
         self.result = Sorted()
         self._table = table
         self._former_key_of = former_key_of
+        #: The former key of each event, by its place; empty where none is asked for.
+        self._former: dict[str, str] = {}
         self._known: dict[str, Remembered] = {}
         self._unread: set[str] = set()
         self._now = 0.0
@@ -89,7 +91,8 @@ class _Sorting:
     def look_up(self, events: Sequence[Event], deadline: Deadline) -> None:
         keys = dict.fromkeys([key for event in events for key in event.keys])
         if self._former_key_of is not None:
-            keys |= dict.fromkeys(map(self._former_key_of, events))
+            self._former = {event.place: self._former_key_of(event) for event in events}
+            keys |= dict.fromkeys(self._former.values())
         self._now = self._table.clock()
         self._known, self._unread = self._table.find(keys, deadline)
 
@@ -117,8 +120,8 @@ class _Sorting:
     def _items(self, event: Event) -> list[Remembered]:
         """Return what is known of an event: by its id first, then by its body."""
         keys = event.keys
-        if self._former_key_of is not None and keys[0] not in self._known:
-            keys = (self._former_key_of(event), *keys[1:])
+        if self._former and keys[0] not in self._known:
+            keys = (self._former[event.place], *keys[1:])
         return [self._known[key] for key in keys if key in self._known]
 
     def _take_try(self, event: Event, items: Sequence[Remembered]) -> None:

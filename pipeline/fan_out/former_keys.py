@@ -12,17 +12,26 @@ import orjson
 
 from pipeline.event.event_id import EventId
 from pipeline.event.fields import as_text, find
-from pipeline.event.identity import LONGEST_KEY, digest
+from pipeline.event.identity import LONGEST_KEY, ONCE, digest
 
 if TYPE_CHECKING:
     from pipeline.event.events import Event
 
 
 def former_key(event: Event) -> str:
-    """Return the key that the event had; its present one where copies of it are not looked for."""
-    if not event.source.body_hash_seconds and "!once:" in event.deduplication_key:
+    """Return the key that the event had; its present one where it had none that counts.
+
+    So it is where copies of the event are not looked for, and where an older version could not
+    read it: half a surrogate pair, or deeper than it could write.
+    """
+    if not event.source.body_hash_seconds and event.deduplication_key.endswith(ONCE + event.id):
         return event.deduplication_key
-    return f"{event.source.name}#{_former_id(event)}"
+    try:
+        former = f"{event.source.name}#{_former_id(event)}"
+        former.encode()
+    except (TypeError, UnicodeEncodeError):
+        return event.deduplication_key
+    return former
 
 
 def _former_id(event: Event) -> str:

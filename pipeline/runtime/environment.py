@@ -45,6 +45,7 @@ class FanOutEnvironment:
     dedupe_table: str
     archive_bucket: str
     former_keys_until: float
+    memory_mb: int
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> FanOutEnvironment:
@@ -68,6 +69,8 @@ class FanOutEnvironment:
             dedupe_table=_required(environ, "DEDUPE_TABLE"),
             archive_bucket=_required(environ, "ARCHIVE_BUCKET"),
             former_keys_until=float(environ.get("FORMER_KEYS_UNTIL", "0")),
+            # Lambda's own variable; the least that a function can have.
+            memory_mb=int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")),
         )
 
 

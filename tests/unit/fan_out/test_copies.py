@@ -347,6 +347,16 @@ def test_a_batch_that_the_older_version_sent_is_known_by_its_id(bench: Bench) ->
     assert bench.sqs.bodies() == []
 
 
+@pytest.mark.parametrize("body", [b'{"a":"\\ud83d"}', b'{"a":' + b"[" * 400 + b"]" * 400 + b"}"])
+def test_what_an_older_version_could_not_read_has_no_former_key(bench: Bench, body: bytes) -> None:
+    change(bench, "generic", delivery_id_paths=PathSet([("a",)]), delivery_id_needed=1)
+    change(bench, "generic", split=("e",), body_hash_seconds=HOUR)
+    bench.fan_out.former_keys_until = bench.now + 60
+    request = b'{"e":[{"a":"x"},' + body + b"]}"
+    assert ends(bench, generic(request)) == [DELIVERED] * 2
+    assert ends(bench, generic(request)) == [DUPLICATE] * 2
+
+
 def test_former_keys_are_those_that_older_versions_wrote(bench: Bench) -> None:
     """The hash was made with coreutils."""
     change(bench, "generic", deduplication_seconds=HOUR, body_hash_seconds=HOUR)
