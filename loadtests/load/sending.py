@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from loadtests.load.journal import Counting
 from loadtests.load.processes import machine_load, microseconds_for_each, processor_seconds
 from local.leaving import Lifeline
+from local.processes import HOST
 from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
@@ -138,11 +140,24 @@ class SendingWatched:
     machine: dict[str, float] = field(default_factory=dict)
 
 
+def _meeting_place() -> list[str]:
+    """Name a port for the processes of one run: locust's own is one for all runs of a machine.
+
+    The senders of a second run would join the first one.
+    """
+    with socket.create_server((HOST, 0)) as free:
+        port = str(free.getsockname()[1])
+    return [
+        *("--master-bind-host", HOST, "--master-bind-port", port),
+        *("--master-host", HOST, "--master-port", port),
+    ]
+
+
 @contextmanager
 def _locust(words: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
     # Requests in flight are answered before the users end: else their fate would be unknown.
-    command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}", *words]
+    command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}", *_meeting_place(), *words]
     lifeline = Lifeline(signal.SIGTERM)
     with log.open("wb") as output:
         process = subprocess.Popen(
