@@ -157,7 +157,8 @@ def _meeting_place() -> list[str]:
 def _locust(words: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
     # Requests in flight are answered before the users end: else their fate would be unknown.
-    command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}", *_meeting_place(), *words]
+    command += ["--only-summary", "--stop-timeout", f"{_STOP_SECONDS:.0f}"]
+    command += [*_meeting_place(), *words]
     lifeline = Lifeline(signal.SIGTERM)
     with log.open("wb") as output:
         process = subprocess.Popen(

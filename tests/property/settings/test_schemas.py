@@ -60,55 +60,48 @@ REFERENCES = st.sampled_from(
 def _words(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     named = st.dictionaries(NAMES, inner, max_size=3)
     listed = st.lists(inner, min_size=1, max_size=3)
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
-            "enum": st.lists(DATA, min_size=1, max_size=3),
-            "const": DATA,
-            "allOf": listed,
-            "anyOf": listed,
-            "oneOf": listed,
-            "not": inner,
-            "if": inner,
-            "then": inner,
-            "else": inner,
-            "minLength": SMALL,
-            "maxLength": SMALL,
-            "pattern": PATTERNS,
-            "minimum": st.integers(-3, 3) | st.just(0.5),
-            "maximum": st.integers(-3, 3) | st.just(0.5),
-            "exclusiveMinimum": st.integers(-3, 3),
-            "exclusiveMaximum": st.integers(-3, 3),
-            "multipleOf": st.sampled_from([1, 2, 0.5, 0.01]),
-            "minItems": SMALL,
-            "maxItems": SMALL,
-            "uniqueItems": st.booleans(),
-            "items": inner | listed,
-            "additionalItems": inner,
-            "contains": inner,
-            "minProperties": SMALL,
-            "maxProperties": SMALL,
-            "required": st.lists(NAMES, max_size=2, unique=True),
-            "properties": named,
-            "patternProperties": st.dictionaries(PATTERNS, inner, max_size=2),
-            "additionalProperties": inner,
-            "propertyNames": inner,
-            "dependencies": st.dictionaries(
-                NAMES, inner | st.lists(NAMES, max_size=2, unique=True), max_size=2
-            ),
-            "definitions": named,
-            "default": DATA,
-            "title": st.text(max_size=3),
-        },
-    ).flatmap(_few)
-
-
-def _few(words: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    keys = (
-        st.lists(st.sampled_from(sorted(words)), max_size=4, unique=True) if words else st.just([])
-    )
-    return keys.map(lambda kept: {key: words[key] for key in kept})
+    words: dict[str, st.SearchStrategy[Any]] = {
+        "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
+        "enum": st.lists(DATA, min_size=1, max_size=3),
+        "const": DATA,
+        "allOf": listed,
+        "anyOf": listed,
+        "oneOf": listed,
+        "not": inner,
+        "if": inner,
+        "then": inner,
+        "else": inner,
+        "minLength": SMALL,
+        "maxLength": SMALL,
+        "pattern": PATTERNS,
+        "minimum": st.integers(-3, 3) | st.just(0.5),
+        "maximum": st.integers(-3, 3) | st.just(0.5),
+        "exclusiveMinimum": st.integers(-3, 3),
+        "exclusiveMaximum": st.integers(-3, 3),
+        "multipleOf": st.sampled_from([1, 2, 0.5, 0.01]),
+        "minItems": SMALL,
+        "maxItems": SMALL,
+        "uniqueItems": st.booleans(),
+        "items": inner | listed,
+        "additionalItems": inner,
+        "contains": inner,
+        "minProperties": SMALL,
+        "maxProperties": SMALL,
+        "required": st.lists(NAMES, max_size=2, unique=True),
+        "properties": named,
+        "patternProperties": st.dictionaries(PATTERNS, inner, max_size=2),
+        "additionalProperties": inner,
+        "propertyNames": inner,
+        "dependencies": st.dictionaries(
+            NAMES, inner | st.lists(NAMES, max_size=2, unique=True), max_size=2
+        ),
+        "definitions": named,
+        "default": DATA,
+        "title": st.text(max_size=3),
+    }
+    # The words are chosen first: those that are not kept need not be drawn.
+    few = st.lists(st.sampled_from(sorted(words)), max_size=4, unique=True)
+    return few.flatmap(lambda kept: st.fixed_dictionaries({key: words[key] for key in kept}))
 
 
 SCHEMAS = st.recursive(

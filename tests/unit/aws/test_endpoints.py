@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
+from botocore.loaders import Loader
 
 from infra.assembly.endpoint_table import SERVICES as TABLED
 from infra.assembly.endpoint_table import VARIANTS, Resolver, render
@@ -45,6 +46,10 @@ OURS: dict[str, Callable[[Account], object]] = {
 }
 
 
+#: Read once: the models are large.
+LOADER = Loader()
+
+
 class SentError(Exception):
     """A request was made, and is not sent."""
 
@@ -56,6 +61,7 @@ def botocores(service: str) -> str:
         raise SentError(request.url)
 
     session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
     client = session.create_client(service)
     client.meta.events.register("before-send.*.*", stop)
     with pytest.raises(SentError) as caught:
