@@ -21,20 +21,25 @@ class HostileBody(NamedTuple):
     body: bytes
 
 
-def hostile_bodies(size: int) -> Iterator[HostileBody]:
-    """Make each body of the corpus.
+def hostile_names() -> list[str]:
+    """Name the bodies of the corpus, in its order."""
+    return [_GOOD_EVENTS, *_ELEMENTS, _BOMB, *_WHOLE]
 
-    Parameters
-    ----------
-    size : int
-        In bytes, of which a body has a few less.
-    """
-    yield HostileBody("events that are delivered", SPLIT, _good_events(size))
-    for name, element in _ELEMENTS.items():
-        yield HostileBody(name, SPLIT, _list_of(element, size))
-    yield HostileBody("a gzip bomb", WHOLE, gzip.compress(bytes(size * 100), mtime=0))
-    for name, (head, part, tail) in _WHOLE.items():
-        yield HostileBody(name, WHOLE, _filled(head, part, tail, size))
+
+def hostile_bodies(size: int) -> Iterator[HostileBody]:
+    """Make each body of the corpus, of so many bytes or a few less."""
+    return (hostile_body(name, size) for name in hostile_names())
+
+
+def hostile_body(name: str, size: int) -> HostileBody:
+    """Make one body of the corpus, of so many bytes or a few less."""
+    if name == _GOOD_EVENTS:
+        return HostileBody(name, SPLIT, _good_events(size))
+    if name in _ELEMENTS:
+        return HostileBody(name, SPLIT, _list_of(_ELEMENTS[name], size))
+    if name == _BOMB:
+        return HostileBody(name, WHOLE, gzip.compress(bytes(size * 100), mtime=0))
+    return HostileBody(name, WHOLE, _filled(*_WHOLE[name], size))
 
 
 def _list_of(element: bytes, size: int) -> bytes:
@@ -53,6 +58,7 @@ def _filled(head: bytes, part: bytes, tail: bytes, size: int) -> bytes:
     return head + part * max(room // len(part), 1) + tail
 
 
+_GOOD_EVENTS, _BOMB = "events that are delivered", "a gzip bomb"
 _GOOD = (
     b'{"uuid":"u-%06d","eventType":"x","published":"2026-11-23T20:08:23.123Z","actor":{"id":"a"}}'
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from loadtests.hostile.bodies import SPLIT, HostileBody, hostile_bodies
+from loadtests.hostile.bodies import SPLIT, HostileBody, hostile_bodies, hostile_body, hostile_names
 from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.reading import read_object
 from pipeline.event import splitting
@@ -99,10 +99,10 @@ def _peak() -> int:
     return int(line.split()[1]) * 1_024
 
 
-@pytest.mark.parametrize("name", [one.name for one in hostile_bodies(100)])
+@pytest.mark.parametrize("name", hostile_names())
 def test_memory_and_archive_go_with_the_size_of_a_request(catalog: Catalog, name: str) -> None:
     for size in (*SIZES, LARGEST) if name in LARGEST_OF else SIZES:
-        (one,) = [body for body in hostile_bodies(size) if body.name == name]
+        one = hostile_body(name, size)
         bench = Bench(catalog)
         peak, written, events = measure(bench, record(envelope(one)))
         assert 1 <= events <= MOST_EVENTS
@@ -113,7 +113,7 @@ def test_memory_and_archive_go_with_the_size_of_a_request(catalog: Catalog, name
 @pytest.mark.parametrize("name", ["empty objects (R5)", "events of another type (R4)"])
 def test_a_batch_makes_a_bounded_number_of_events(catalog: Catalog, name: str) -> None:
     """Of the payload of an invocation, filled with requests that are just not too many events."""
-    (one,) = [body for body in hostile_bodies(14_900) if body.name == name]
+    one = hostile_body(name, 14_900)
     batch = [record(envelope(one, f"r-{n}")) for n in range(280)]
     bench = Bench(catalog)
     peak, _, events = measure(bench, *batch)
@@ -228,7 +228,7 @@ def tally_lines(bench: Bench) -> dict[str, int]:
 
 
 def test_the_largest_are_of_the_corpus() -> None:
-    assert {one.name for one in hostile_bodies(100)} >= LARGEST_OF
+    assert {*hostile_names()} >= LARGEST_OF
 
 
 def test_the_corpus_can_be_sent(catalog: Catalog) -> None:

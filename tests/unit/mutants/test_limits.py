@@ -22,14 +22,14 @@ def wait() -> dict[str, Any]:
 
 
 def test_a_child_that_waits_without_end_is_ended(tmp_path: Path) -> None:
-    ((_, result),) = Children(tmp_path, hang_seconds=2.0).each([wait])
+    ((_, result),) = Children(tmp_path, hang_seconds=0.3).each([wait])
     assert result.status == -signal.SIGKILL
 
 
 def test_a_rooms_tests_that_are_ended_are_not_said_to_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(baseline, "HANG_SECONDS", 2.0)
+    monkeypatch.setattr(baseline, "HANG_SECONDS", 0.3)
     (tmp_path / "test_it.py").write_text(
         "import signal\ndef test_it():\n    while True:\n        signal.pause()\n"
     )

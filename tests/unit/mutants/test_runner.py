@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -84,10 +85,20 @@ class Project:
         where = ["--project", str(self.folder), "--plan", str(self.folder / "plan.toml")]
         return [sys.executable, "-m", "tests.mutants", "--cpu-seconds", "1", *options, *where]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Its tests need no plugin, and each plugin costs every child that runs them."""
+        return {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
     def run(self, *options: str) -> tuple[int, str, dict[str, dict[str, Any]]]:
         """Status, what it printed, and its verdicts by the mutant's id."""
         done = subprocess.run(
-            self.command(*options), cwd=ROOT, capture_output=True, text=True, check=False
+            self.command(*options),
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         file = self.folder / "build/mutants.json"
         found = json.loads(file.read_text())["mutants"] if file.exists() else []
@@ -185,7 +196,10 @@ def test_a_run_that_is_ended_leaves_no_child(project: Project) -> None:
     project.append("plan.toml", NAMED.format(old="return False", new=new))
     written = project.folder / "child"
     with subprocess.Popen(
-        project.command("--mutants", "0"), cwd=ROOT, stdout=subprocess.DEVNULL
+        project.command("--mutants", "0"),
+        cwd=ROOT,
+        env=project.environment,
+        stdout=subprocess.DEVNULL,
     ) as run:
         while not (written.exists() and written.read_text()):
             assert run.poll() is None
