@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 
 from pipeline.errors import PipelineError
+from pipeline.event.detail_fields import DetailFields
 from pipeline.event.fields import PathSet, SummaryTemplate, path_of
+from pipeline.event.judgement import TypeTable, ValueRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pipeline.event.compiled_poll import PollSettings
+    from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
+    from pipeline.event.judgement import Rule
 
 Validator = Callable[[Any], Any]
 
@@ -58,6 +62,14 @@ def _seconds(hours: int) -> int:
 
 def _rejects(unknown_types: str) -> bool:
     return unknown_types == "reject"
+
+
+def _rules(rules: tuple[Rule, ...]) -> ValueRules | None:
+    return ValueRules(rules) if rules else None
+
+
+def _fields(plan: FieldPlan) -> DetailFields | None:
+    return DetailFields(plan) if plan else None
 
 
 def _parts(details: str | Mapping[str, str]) -> Mapping[str, str] | None:
@@ -112,7 +124,10 @@ class MozdefSettings:
     source: str
     tags: tuple[str, ...]
     severity: str
-    severity_by_type: Mapping[str, str]
+    severity_by_type: Annotated[TypeTable, TypeTable]
+    category_by_type: Annotated[TypeTable, TypeTable]
+    by_value: Annotated[ValueRules | None, "value_rules", _rules]
+    fields: Annotated[DetailFields | None, "field_plan", _fields]
     summary: Annotated[SummaryTemplate, SummaryTemplate]
     timestamps: tuple[Dotted, ...]
     timezone: str
@@ -134,7 +149,7 @@ class MozdefSettings:
 
     def head_with(self, tags: tuple[str, ...]) -> bytes:
         """Return the same with further tags."""
-        names = ("category", "hostname", "processname", "source")
+        names = ("hostname", "processname", "source")
         shared = {name: getattr(self, name) for name in names}
         document = {**shared, "tags": (*self.tags, *tags), "processid": "0"}
         return orjson.dumps(document)[:-1]

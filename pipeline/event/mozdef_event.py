@@ -8,11 +8,12 @@ an object (MozDef, `mq/esworker_sqs.py` and `docs/source/usage/json_format.rst`)
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pipeline.aws.limits import CHARACTERS_NOT_IN_MESSAGES, MESSAGE_BYTES
+from pipeline.event.detail_fields import with_fields
 from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.exactly import read_exactly, write_exactly
 from pipeline.event.fields import find, path_of
@@ -21,7 +22,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.event.times import iso_milliseconds, read_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipeline.event.compiled_source import MozdefSettings
     from pipeline.event.fields import FieldPath
@@ -39,17 +40,20 @@ def write_message(event: Event) -> Outcome | None:
     with an event that it is no copy of is a tag.
     """
     settings = event.source.mozdef
-    local, utc = _times(event, settings)
-    severity = settings.severity_by_type.get(event.event_type, settings.severity)
-    summary = settings.summary.render(event.source.name, event.event_type, event.body)
+    body = event.body  # once: of some events it is parsed anew at each look
+    category, severity = _judged(event.event_type, body, settings)
+    summary = settings.summary.render(event.source.name, event.event_type, body)
+    local, utc = _times(event, body, settings)
     message = b"".join(
         (
             settings.head if event.remark is None else settings.head_with((event.remark,)),
             f',"severity":"{severity}","timestamp":"{local}","utctimestamp":"{utc}"'.encode(),
+            b',"category":',
+            write_json(category),
             b',"summary":',
             write_json(summary),
             b',"details":',
-            _details(event, settings.details),
+            *_details(event, body, settings),
             b"}",
         )
     )
@@ -69,9 +73,28 @@ def write_message(event: Event) -> Outcome | None:
     return None
 
 
-def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
-    if shape is None:
-        return event.body_json
+def _judged(event_type: str, body: Any, settings: MozdefSettings) -> tuple[str, str]:
+    category = severity = None
+    if settings.by_value is not None:
+        category, severity = settings.by_value.judge(event_type, body)
+    category = category or settings.category_by_type.get(event_type) or settings.category
+    severity = severity or settings.severity_by_type.get(event_type) or settings.severity
+    return category, severity
+
+
+def _details(event: Event, body: Any, settings: MozdefSettings) -> Iterator[bytes | memoryview]:
+    """Return `details` in pieces: the fields that MozDef documents, then what the sender sent."""
+    fields: dict[str, Any] = {}
+    if settings.fields is not None:
+        fields = settings.fields.values(event.event_type, body)
+    if settings.details is not None:
+        return with_fields(fields, _shaped(event, body, settings.details), True)
+    # The sender's own key of such a name is in the same place, and stays: no key is there twice.
+    fields = {name: value for name, value in fields.items() if name not in body}
+    return with_fields(fields, event.body_json, bool(body))
+
+
+def _shaped(event: Event, body: Any, shape: Mapping[str, str]) -> bytes:
     parts = []
     for key, what in shape.items():
         if what == "$body":
@@ -84,23 +107,23 @@ def _details(event: Event, shape: Mapping[str, str] | None) -> bytes:
             name = what.removeprefix(_HEADER).lower()
             value = orjson.dumps(event.envelope.headers.get(name))
         else:
-            value = _value_at(event, path_of(what))
+            value = _value_at(event, body, path_of(what))
         parts.append(orjson.dumps(key) + b":" + value)
     return b"{" + b",".join(parts) + b"}"
 
 
-def _value_at(event: Event, path: FieldPath) -> bytes:
-    value = find(event.body, path)
+def _value_at(event: Event, body: Any, path: FieldPath) -> bytes:
+    value = find(body, path)
     if isinstance(value, float | dict | list):
         return write_exactly(find(read_exactly(event.body_json), path)) or write_json(value)
     return write_json(value)
 
 
-def _times(event: Event, settings: MozdefSettings) -> tuple[str, str]:
+def _times(event: Event, body: Any, settings: MozdefSettings) -> tuple[str, str]:
     """Return the sender's time of an event, or that of its arrival: as it was said, and in UTC."""
     when = None
     for path in settings.timestamps:
-        value = find(event.body, path)
+        value = find(body, path)
         when = read_time(value, settings.zone)
         if when is not None:
             break

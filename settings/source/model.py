@@ -6,13 +6,22 @@ import ipaddress
 import itertools
 import zoneinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
+from settings.source.detail_fields import (
+    SEVERITIES,
+    Category,
+    FieldName,
+    Places,
+    ValueRule,
+    field_fault,
+    field_plan,
+)
 from settings.source.handshake import HandshakeSettings
 from settings.source.polling import FEED_HEADER, Polling
 
@@ -22,9 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
 MediaType = Annotated[str, Field(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
-SEVERITIES = Literal[
-    "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "ALERT", "EMERGENCY"
-]
 
 
 class Headers(Model):
@@ -127,13 +133,27 @@ class QueueSettings(Model):
 class MozdefMapping(Model):
     """How an event becomes a MozDef event. Everything has a default but `category`'s name."""
 
-    category: str | None = Field(default=None, description="default: the name of the source")
+    category: Category | None = Field(default=None, description="default: the name of the source")
+    category_by_type: dict[str, Category] = Field(
+        default_factory=dict, description="`user.*`: all types that begin so; the longest counts"
+    )
     processname: str | None = Field(default=None, description="default: the name of the source")
     hostname: str | None = Field(default=None, description="default: <source>_host")
     source: str = "api_aws_lambda"
     tags: tuple[str, ...] | None = Field(default=None, description="default: [<source>]")
     severity: SEVERITIES = "INFO"
-    severity_by_type: dict[str, SEVERITIES] = Field(default_factory=dict)
+    severity_by_type: dict[str, SEVERITIES] = Field(
+        default_factory=dict, description="`user.*`: all types that begin so; the longest counts"
+    )
+    by_value: tuple[ValueRule, ...] = Field(
+        default=(),
+        description="category and severity by an event's values, before those by type; in order",
+    )
+    fields: dict[FieldName, Places] = Field(
+        default_factory=dict,
+        description="fields of `details` beside the body, such as sourceipaddress and username: "
+        "the path of each, or several of which the first that has one is taken",
+    )
     summary: str = Field(
         default="{source} {type}",
         description="text with {source}, {type} and {dotted.paths} of the body",
@@ -161,6 +181,14 @@ class MozdefMapping(Model):
             raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin")
         return name
 
+    @field_validator("fields")
+    @classmethod
+    def _fields_of_their_kind(cls, fields: dict[str, Places]) -> dict[str, Places]:
+        for name, places in fields.items():
+            if fault := field_fault(name, places):
+                raise ValueError(fault)
+        return fields
+
     def named_after(self, source: str) -> MozdefMapping:
         """Return the same with what is named after the source by default."""
         names = {
@@ -170,6 +198,16 @@ class MozdefMapping(Model):
             "tags": self.tags or (source,),
         }
         return self.model_copy(update=names)
+
+    @property
+    def field_plan(self) -> tuple[Any, ...]:
+        """The fields of `details` as the fan-out reads them."""
+        return field_plan(self.fields)
+
+    @property
+    def value_rules(self) -> tuple[Any, ...]:
+        """The rules by value as the fan-out reads them."""
+        return tuple(one.rule for one in self.by_value)
 
     @property
     def timestamps(self) -> tuple[str, ...]:

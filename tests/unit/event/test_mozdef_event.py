@@ -57,8 +57,9 @@ def test_paths(path: str, value: Any) -> None:
 
 def test_severity_by_type(bench: Bench) -> None:
     settings = bench.catalog.sources["github"].mozdef
-    assert settings.severity_by_type
-    for number, (kind, severity) in enumerate(settings.severity_by_type.items()):
+    entries = settings.severity_by_type.entries
+    assert entries
+    for number, (kind, severity) in enumerate(entries.items()):
         bench.catalog.sources["github"]._validators.clear()
         before = len(bench.sqs.bodies())
         bench.run(record(github({"zen": number}, event=f"{kind}_x", delivery=f"d-{number}")))

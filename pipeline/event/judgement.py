@@ -1,0 +1,71 @@
+"""What an event counts as in MozDef: its category and its severity, by its type and its values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.fields import as_text, find
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.event.fields import FieldPath
+
+    #: The values that fit, as texts; the types; the category; the severity.
+    Rule = tuple[
+        tuple[tuple[FieldPath, tuple[str, ...]], ...], tuple[str, ...], str | None, str | None
+    ]
+
+
+class TypeTable:
+    """What belongs to which type. `user.*` is for all that begin so, and the longest one counts."""
+
+    def __init__(self, entries: Mapping[str, str]) -> None:
+        self.entries = entries
+        starts = sorted((key for key in entries if key.endswith("*")), key=len, reverse=True)
+        self._starts = tuple((key[:-1], entries[key]) for key in starts)
+
+    def __repr__(self) -> str:
+        return f"TypeTable({dict(sorted(self.entries.items()))!r})"
+
+    def get(self, event_type: str) -> str | None:
+        """Return what belongs to a type; None where nothing does."""
+        exact = self.entries.get(event_type)
+        if exact is not None:
+            return exact
+        for start, value in self._starts:
+            if event_type.startswith(start):
+                return value
+        return None
+
+
+class ValueRules:
+    """Rules on an event's values, in order: the first that fits and names it says what it is."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._rules = rules
+        self._work = tuple(
+            (
+                tuple((path, frozenset(values)) for path, values in when),
+                TypeTable(dict.fromkeys(types, "fits")) if types else None,
+                category,
+                severity,
+            )
+            for when, types, category, severity in rules
+        )
+
+    def __repr__(self) -> str:
+        return f"ValueRules({self._rules!r})"
+
+    def judge(self, event_type: str, body: Any) -> tuple[str | None, str | None]:
+        """Return category and severity; None for what no rule says."""
+        category = severity = None
+        for when, types, its_category, its_severity in self._work:
+            if (category or not its_category) and (severity or not its_severity):
+                continue  # It has nothing to say that is not said.
+            if types is not None and types.get(event_type) is None:
+                continue
+            if all(as_text(find(body, path)) in values for path, values in when):
+                category = category or its_category
+                severity = severity or its_severity
+        return category, severity
