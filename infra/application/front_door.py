@@ -12,7 +12,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.application.checks import acknowledge
-from infra.application.front_door_guards import add_domain, add_web_acl, is_exposed
+from infra.application.domain import add_domain
+from infra.application.front_door_guards import add_web_acl, is_exposed
 from infra.application.functions import RETENTIONS
 from infra.application.gateway_responses import add_gateway_responses
 from infra.application.routes import Routes, has_route
@@ -84,7 +85,7 @@ class FrontDoor(Construct):
                 "every source of this service is polled, and API Gateway has no API without a "
                 "route; poll them in a service that senders post to, too"
             )
-        exposed = [source.name for source in routed if is_exposed(source)]
+        exposed = [source for source in routed if is_exposed(source)]
         guarded = bool(exposed) if deployment.web_acl is None else deployment.web_acl
         self.api = self._api(deployment, key, guarded=guarded)
         add_gateway_responses(self.api)
@@ -104,8 +105,13 @@ class FrontDoor(Construct):
                 self,
                 self.api.deployment_stage,
                 deployment.stack_name,
-                exposed=exposed,
-                others=[source.name for source in routed if source.name not in exposed],
+                exposed=[source.name for source in exposed],
+                others=[source.name for source in routed if source not in exposed],
+                id_headers=[
+                    source.settings.delivery_id.header
+                    for source in exposed
+                    if source.settings.delivery_id and source.settings.delivery_id.header
+                ],
             )
         self.url = self._url(deployment)
 

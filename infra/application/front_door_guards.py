@@ -1,22 +1,17 @@
-"""What can stand before the API: a web ACL, and a domain name of one's own."""
+"""The web ACL before the API: what one address, and one delivery id, may send."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput
-from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_certificatemanager as certificatemanager
 from aws_cdk import aws_wafv2 as wafv2
-
-from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_apigateway as apigateway
     from constructs import Construct
 
-    from settings.deployment_protection import Domain
     from settings.source.loader import LoadedSource
 
 _AS_IT_IS = [wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")]
@@ -39,6 +34,14 @@ sends 20 x 8 KiB + 3 x 64 KiB + 0.2 x 1 MiB in a second, about half of what a sh
 """
 
 
+COPIES_OF_AN_ID = 10
+"""How many requests with one delivery id may come in a window; the least that a rule can have.
+
+All requests with one id go to one shard, so that copies meet there. A sender that tries again
+sends a handful.
+"""
+
+
 def is_exposed(source: LoadedSource) -> bool:
     """Tell whether anyone on the internet can put requests of this source on the stream.
 
@@ -56,6 +59,7 @@ def add_web_acl(
     *,
     exposed: Sequence[str],
     others: Sequence[str],
+    id_headers: Sequence[str],
 ) -> None:
     """Put a web ACL before a stage: it looks at addresses and sizes, and at no body's content.
 
@@ -67,6 +71,8 @@ def add_web_acl(
         The sources whose requests are not verified before the stream; see `is_exposed`.
     others : Sequence[str]
         The other sources that have a route: they are not bound by size.
+    id_headers : Sequence[str]
+        The headers that carry the delivery ids of the exposed sources.
     """
     statements = {
         "rate-of-an-address": wafv2.CfnWebACL.StatementProperty(
@@ -78,6 +84,10 @@ def add_web_acl(
     if exposed:
         for label, (size, limit) in UNVERIFIED_OF_AN_ADDRESS.items():
             statements[f"{label}-unverified"] = _unverified(size, limit, others)
+    names = sorted({name.lower() for name in id_headers})
+    statements |= {f"copies-of-{name}": _copies_of(name) for name in names}
+    if names:
+        statements["odd-delivery-ids"] = _any_of([each for name in names for each in _odd(name)])
     rules = [
         wafv2.CfnWebACL.RuleProperty(
             name=rule,
@@ -130,6 +140,62 @@ def _unverified(size: int, limit: int, others: Sequence[str]) -> wafv2.CfnWebACL
     )
 
 
+def _copies_of(header: str) -> wafv2.CfnWebACL.StatementProperty:
+    """Limit the requests with one delivery id, from however many addresses they come.
+
+    Requests without the header are not counted (AWS WAF API reference, RateBasedStatementCustomKey)
+    and go to shards by their own ids.
+    """
+    value = wafv2.CfnWebACL.RateLimitHeaderProperty(name=header, text_transformations=_AS_IT_IS)
+    return wafv2.CfnWebACL.StatementProperty(
+        rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+            aggregate_key_type="CUSTOM_KEYS",
+            custom_keys=[wafv2.CfnWebACL.RateBasedStatementCustomKeyProperty(header=value)],
+            limit=COPIES_OF_AN_ID,
+            evaluation_window_sec=UNVERIFIED_WINDOW,
+        )
+    )
+
+
+def _odd(header: str) -> list[wafv2.CfnWebACL.StatementProperty]:
+    """Find ids that WAF and API Gateway could read differently: two of them, or beyond ASCII.
+
+    One that WAF took for many ids, and API Gateway for one, would get around the limit.
+    """
+    return [
+        _matches(
+            f"(^|:){header}:(.*:)?{header}(:|$)",
+            wafv2.CfnWebACL.FieldToMatchProperty(
+                header_order=wafv2.CfnWebACL.HeaderOrderProperty(oversize_handling="MATCH")
+            ),
+            transformation="LOWERCASE",
+        ),
+        _matches("[^ -~]", wafv2.CfnWebACL.FieldToMatchProperty(single_header={"Name": header})),
+    ]
+
+
+def _matches(
+    pattern: str, field: wafv2.CfnWebACL.FieldToMatchProperty, *, transformation: str = "NONE"
+) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        regex_match_statement=wafv2.CfnWebACL.RegexMatchStatementProperty(
+            regex_string=pattern,
+            field_to_match=field,
+            text_transformations=[
+                wafv2.CfnWebACL.TextTransformationProperty(priority=0, type=transformation)
+            ],
+        )
+    )
+
+
+def _any_of(
+    statements: Sequence[wafv2.CfnWebACL.StatementProperty],
+) -> wafv2.CfnWebACL.StatementProperty:
+    return wafv2.CfnWebACL.StatementProperty(
+        or_statement=wafv2.CfnWebACL.OrStatementProperty(statements=statements)
+    )
+
+
 def _larger_than(size: int) -> wafv2.CfnWebACL.StatementProperty:
     return wafv2.CfnWebACL.StatementProperty(
         size_constraint_statement=wafv2.CfnWebACL.SizeConstraintStatementProperty(
@@ -176,30 +242,6 @@ def _ill_repute(name: str, priority: int) -> wafv2.CfnWebACL.RuleProperty:
         ),
         visibility_config=_visibility(f"{name}-reputation"),
     )
-
-
-def add_domain(scope: Construct, api: apigateway.RestApi, domain: Domain) -> str:
-    """Put a domain name before the API; give the URL that senders use.
-
-    The record in DNS is made by hand: the zone may be in another account. It points to the
-    output `DomainTarget`.
-    """
-    certificate = certificatemanager.Certificate.from_certificate_arn(
-        scope, "Certificate", domain.certificate_arn
-    )
-    name = apigateway.DomainName(
-        scope,
-        "Domain",
-        domain_name=domain.name,
-        certificate=certificate,
-        endpoint_type=apigateway.EndpointType.REGIONAL,
-        security_policy=apigateway.SecurityPolicy.TLS_1_2,
-    )
-    name.add_base_path_mapping(api, stage=api.deployment_stage)
-    target = StackOutput.DOMAIN_TARGET.value
-    output = CfnOutput(scope, target, value=name.domain_name_alias_domain_name)
-    output.override_logical_id(target)
-    return f"https://{domain.name}"
 
 
 def _visibility(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:

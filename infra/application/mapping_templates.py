@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+KEY_PREFIX_CHARACTERS = 40
+"""The room that a partition key leaves for `key_prefix`: a UUID has 36."""
+
+
 def put_record_request(
-    *, source: str, stream_name: str, keep: Sequence[str], delivery_id: str | None
+    *,
+    source: str,
+    stream_name: str,
+    keep: Sequence[str],
+    delivery_id: str | None,
+    key_prefix: str = "",
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -29,6 +38,10 @@ def put_record_request(
         The stream's name, or the reference that CloudFormation resolves to it.
     delivery_id : str or None
         The header that carries the sender's delivery id, if there is one; one of `keep`.
+    key_prefix : str
+        What stands before it in the partition key: a text that no stranger knows, at most
+        `KEY_PREFIX_CHARACTERS` long. Kinesis takes the MD5 of the whole, so without it nobody can
+        tell, or choose, which shard an id belongs to.
 
     Returns
     -------
@@ -59,7 +72,7 @@ def put_record_request(
         '#set($key = "")',
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
-        *_pick_headers(keep, delivery_id),
+        *_pick_headers(keep, delivery_id, key_prefix),
         f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
@@ -71,7 +84,7 @@ def put_record_request(
     return "\n".join(lines)
 
 
-def _pick_headers(keep: Sequence[str], delivery_id: str | None) -> list[str]:
+def _pick_headers(keep: Sequence[str], delivery_id: str | None, key_prefix: str) -> list[str]:
     """Pick the headers in one pass; the first of two that differ in case alone is taken."""
     if not keep:
         return []
@@ -86,10 +99,11 @@ def _pick_headers(keep: Sequence[str], delivery_id: str | None) -> list[str]:
         '#set($kept = "$kept&h.$util.urlEncode($lower)=$value")',
     ]
     if delivery_id:
+        longest = PARTITION_KEY_CHARACTERS - (KEY_PREFIX_CHARACTERS if key_prefix else 0)
         lines += [
             f'#if($lower == "{delivery_id.lower()}" && $value.length() > 0)',
             '#set($key = "&key=$value")',
-            f"#if($value.length() <= {PARTITION_KEY_CHARACTERS})#set($partitionKey = $value)#end",
+            f'#if($value.length() <= {longest})#set($partitionKey = "{key_prefix}$value")#end',
             "#end",
         ]
     return [*lines, "#end", "#end"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 
 from infra.application.checks import acknowledge
@@ -113,6 +114,7 @@ class Routes:
             stream_name=self._stream.stream_name,
             keep=settings.headers.keep,
             delivery_id=settings.delivery_id.header if settings.delivery_id else None,
+            key_prefix=f"{_secret_of(self._api)}-",
         )
         return apigateway.AwsIntegration(
             service="kinesis",
@@ -128,6 +130,15 @@ class Routes:
                 integration_responses=_integration_responses(),
             ),
         )
+
+
+def _secret_of(api: apigateway.RestApi) -> str:
+    """Return a text of this stack that no stranger knows, and that never changes.
+
+    The last part of a stack's id is a UUID that CloudFormation makes up (AWS CloudFormation User
+    Guide, pseudo parameters). It is in no answer; who may look into the account sees it.
+    """
+    return Fn.select(2, Fn.split("/", Stack.of(api).stack_id))
 
 
 def has_route(source: LoadedSource) -> bool:

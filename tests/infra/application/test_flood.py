@@ -1,16 +1,27 @@
-"""What forgeries that one address sends can do to the events of others.
+"""What forgeries can do to the events of others: those of one address, and those of many.
 
 The rules are taken from the synthesized template and evaluated as AWS WAF documents them: a
-rate-based rule blocks an address while it sent more matching requests in the window than the limit.
+rate-based rule blocks an address, or a value of a header, while more matching requests came in the
+window than the limit. Partition keys are those that the template makes, and shards take them by
+their MD5, as Kinesis does.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from local.gateway.variables import InputObject, UtilObject
+from local.template import Template
+from local.vtl import VtlTemplate
+from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
 from settings.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -40,7 +51,9 @@ class Guard:
         return [
             (rule["Limit"], rule.get("EvaluationWindowSec", 300))
             for rule in rules
-            if rule and self._counts(rule.get("ScopeDownStatement"), path, size)
+            if rule
+            and rule["AggregateKeyType"] == "IP"
+            and self._counts(rule.get("ScopeDownStatement"), path, size)
         ]
 
     def lets_through(self, path: str, size: int, rate: float) -> bool:
@@ -72,12 +85,98 @@ class Guard:
                 return size > SEEN_BYTES or size > int(wanted["Size"])
         raise AssertionError(statement)
 
+    def most_of_an_id(self, header: str) -> float:
+        """Return the requests of a second that may come with one value of a header."""
+        rules = [rule["Statement"].get("RateBasedStatement", {}) for rule in self.acl["Rules"]]
+        as_it_is = [{"Priority": 0, "Type": "NONE"}]
+        wanted = [{"Header": {"Name": header.lower(), "TextTransformations": as_it_is}}]
+        (rule,) = (rule for rule in rules if rule.get("CustomKeys") == wanted)
+        assert rule["AggregateKeyType"] == "CUSTOM_KEYS"
+        assert "ScopeDownStatement" not in rule
+        return float(rule["Limit"] / rule["EvaluationWindowSec"])
+
+    def refuses(self, headers: list[tuple[str, str]]) -> bool:
+        """Tell whether headers are refused for what they are."""
+        (rule,) = (rule for rule in self.acl["Rules"] if rule["Name"] == "odd-delivery-ids")
+        assert rule["Action"] == {"Block": {}}
+        return any(
+            self._matches(one["RegexMatchStatement"], headers)
+            for one in rule["Statement"]["OrStatement"]["Statements"]
+        )
+
+    @staticmethod
+    def _matches(statement: dict[str, Any], headers: list[tuple[str, str]]) -> bool:
+        match statement["FieldToMatch"]:
+            case {"HeaderOrder": {"OversizeHandling": "MATCH"}}:
+                texts = [":".join(name for name, _ in headers)]
+            case {"SingleHeader": {"Name": wanted}}:
+                texts = [value for name, value in headers if name.lower() == wanted]
+            case other:
+                raise AssertionError(other)
+        (transformation,) = statement["TextTransformations"]
+        if transformation["Type"] == "LOWERCASE":
+            texts = [text.lower() for text in texts]
+        return any(re.search(statement["RegexString"], text) for text in texts)
+
+
+@dataclass
+class Door:
+    """A deployed route's template, of a stack with this id."""
+
+    document: dict[str, Any]
+    stack: str
+
+    def shard(self, source: str, header: str, delivery_id: str, shards: int) -> int:
+        """Return the number of the shard that a request goes to."""
+        digest = hashlib.md5(self.partition_key(source, header, delivery_id).encode()).digest()
+        return int.from_bytes(digest) * shards >> 128
+
+    def partition_key(self, source: str, header: str, delivery_id: str) -> str:
+        exchange = SimpleNamespace(query={}, headers={header: delivery_id})
+        context = {
+            "extendedRequestId": "JKJaXmPLvHcESHA=",
+            "requestTimeEpoch": 1_795_464_503_123,
+            "identity": {"sourceIp": "192.0.2.1"},
+        }
+        variables = {
+            "input": InputObject(cast("Any", exchange), "e30="),
+            "util": UtilObject(),
+            "context": context,
+        }
+        text = VtlTemplate(self._template(source), "test").render(variables)
+        return str(json.loads(text)["PartitionKey"])
+
+    def _template(self, source: str) -> str:
+        template = Template(self.document, self.stack, "us-west-2")
+        methods = [
+            each["Properties"]["Integration"]
+            for each in self.document["Resources"].values()
+            if each["Type"] == "AWS::ApiGateway::Method"
+        ]
+        found = [
+            str(template.resolve(each["RequestTemplates"]["application/json"]))
+            for each in methods
+            if "PutRecord" in json.dumps(each.get("Uri"))
+        ]
+        (one,) = (text for text in found if f"&source={source}&" in text)
+        # CloudFormation makes up the last part of a stack's id.
+        return one.replace('"local-$', f'"{self.stack}-$')
+
 
 @pytest.fixture(scope="module")
-def guard(synthesized: Callable[[Deployment], Synthesized]) -> Guard:
+def stack(synthesized: Callable[[Deployment], Synthesized]) -> Synthesized:
     sources = ("github", "stripe", "generic", "gitlab", "zoom")
-    stack = synthesized(Deployment(stage="test", service="ingest", sources=sources))
+    return synthesized(Deployment(stage="test", service="ingest", sources=sources))
+
+
+@pytest.fixture(scope="module")
+def guard(stack: Synthesized) -> Guard:
     return Guard(stack.one("AWS::WAFv2::WebACL")[1])
+
+
+@pytest.fixture
+def door(stack: Synthesized) -> Door:
+    return Door(stack.document, "7a3e1c58-0f2b-4d7e-9c41-5be0a6f4d2c9")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -130,3 +229,74 @@ def test_a_source_that_takes_some_networks_alone_is_not_bound_by_size(
     guard = Guard(beside.one("AWS::WAFv2::WebACL")[1])
     assert guard.lets_through("/test/near", MIB, 300)
     assert not guard.lets_through("/test/github", MIB, 2)
+
+
+ID = "X-GitHub-Delivery"
+
+
+def test_one_delivery_id_is_bound_from_however_many_addresses(guard: Guard) -> None:
+    most = guard.most_of_an_id(ID)
+    assert most * 60 == 10
+    assert most * MIB < SHARD_BYTES / 5  # with the largest bodies that there are
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(ID, "a"), ("x-github-delivery", "b")],
+        [("Host", "x"), (ID, "a"), ("Accept", "*/*"), (ID, "b")],
+        [(ID, "a\xe9")],
+        [(ID, "a\x01")],
+    ],
+)
+def test_an_id_that_can_be_read_in_two_ways_is_refused(
+    guard: Guard, headers: list[tuple[str, str]]
+) -> None:
+    assert guard.refuses(headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Host", "x"), (ID, "72d3162e-cc78-11e3-81ab-4c9367dc0958"), ("X-GitHub-Event", "push")],
+        [("X-GitHub-Delivery-Attempt", "a"), (ID, "b"), ("Not-X-GitHub-Delivery", "c")],
+        [("Host", "x")],
+    ],
+)
+def test_what_senders_send_is_not_refused_for_its_headers(
+    guard: Guard, headers: list[tuple[str, str]]
+) -> None:
+    assert not guard.refuses(headers)
+
+
+def test_nobody_can_choose_ids_that_share_a_shard(door: Door) -> None:
+    """Two megabytes a second of forgeries whose ids a stranger chose by Kinesis's own rule."""
+    shards, wanted = 4, 1
+    digests = ((f"id-{n}", hashlib.md5(f"id-{n}".encode()).digest()) for n in range(2_000))
+    chosen = [one for one, digest in digests if int.from_bytes(digest) * shards >> 128 == wanted]
+    assert len(chosen) > 400
+    load = Counter(door.shard("github", ID, one, shards) for one in chosen)
+    assert set(load) == set(range(shards))
+    busiest = max(load.values()) / len(chosen) * 2_000_000
+    assert busiest < SHARD_BYTES * 0.6
+    # The same ids at another stack, where no id of it is known either.
+    other = Door(door.document, "00f9a1de-2222-4333-8444-955555555555")
+    assert [other.shard("github", ID, one, shards) for one in chosen[:50]] != [
+        door.shard("github", ID, one, shards) for one in chosen[:50]
+    ]
+
+
+def test_copies_of_a_delivery_have_one_key_of_which_a_stranger_knows_a_part(door: Door) -> None:
+    key = door.partition_key("github", ID, "72d3162e-cc78")
+    assert key == door.partition_key("github", ID.lower(), "72d3162e-cc78")
+    assert key == f"{door.stack}-72d3162e-cc78"
+    assert key != door.partition_key("gitlab", "Idempotency-Key", "72d3162e-cc79")
+
+
+@pytest.mark.parametrize(("length", "fits"), [(216, True), (217, False), (256, False)])
+def test_a_key_with_its_prefix_is_one_that_kinesis_takes(
+    door: Door, length: int, fits: bool
+) -> None:
+    key = door.partition_key("github", ID, "x" * length)
+    assert len(key) <= PARTITION_KEY_CHARACTERS
+    assert (key != "JKJaXmPLvHcESHA=") is fits

@@ -191,7 +191,7 @@ def test_one_request_a_second_is_traced_and_no_share_of_the_rest(plain: dict[str
     assert stage in json.dumps(rule["ResourceARN"])
 
 
-def test_the_web_acl_looks_at_addresses_and_sizes_alone(guarded: dict[str, Any]) -> None:
+def test_the_web_acl_looks_at_addresses_sizes_and_ids_alone(guarded: dict[str, Any]) -> None:
     (acl,) = of(guarded, "AWS::WAFv2::WebACL").values()
     properties = acl["Properties"]
     assert properties["DefaultAction"] == {"Allow": {}}
@@ -199,7 +199,7 @@ def test_the_web_acl_looks_at_addresses_and_sizes_alone(guarded: dict[str, Any])
     assert rate["RateBasedStatement"] == {"AggregateKeyType": "IP", "Limit": 100_000}
     name = reputation["ManagedRuleGroupStatement"]["Name"]
     assert name == "AWSManagedRulesAmazonIpReputationList"
-    assert [rule["Priority"] for rule in properties["Rules"]] == [0, 1, 2, 3, 4]
+    assert [rule["Priority"] for rule in properties["Rules"]] == [0, 1, 2, 3, 4, 5, 6]
     assert "OverrideAction" in properties["Rules"][-1]
     sampled = [properties["VisibilityConfig"]]
     sampled += [rule["VisibilityConfig"] for rule in properties["Rules"]]
