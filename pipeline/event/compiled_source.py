@@ -22,8 +22,9 @@ import orjson
 
 from pipeline.errors import PipelineError
 from pipeline.event.detail_fields import DetailFields
-from pipeline.event.fields import PathSet, SummaryTemplate, path_of
+from pipeline.event.fields import PathSet, path_of
 from pipeline.event.judgement import TypeTable, ValueRules
+from pipeline.event.summary import SummaryTemplate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

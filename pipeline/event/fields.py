@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 FieldPath = tuple[str, ...]
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PIECE = re.compile(r"\\([\\.])|.", re.DOTALL)
-_LONGEST_VALUE = 200
 _SCALARS = (str, int, float)  # a union would be made anew at each look
 
 
@@ -139,33 +137,3 @@ def as_text(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     return ""
-
-
-class SummaryTemplate:
-    """Text with placeholders: {source}, {type} and dotted paths of the body.
-
-    A placeholder for which an event has no value becomes nothing, and the white space around it
-    is folded, so that one template serves every type of event.
-    """
-
-    def __init__(self, template: str) -> None:
-        self._template = template
-        pieces = _PLACEHOLDER.split(template)
-        self._literals = pieces[0::2]
-        self._paths = [(name, path_of(name)) for name in pieces[1::2]]
-
-    def __repr__(self) -> str:
-        return f"SummaryTemplate({self._template!r})"
-
-    def render(self, source: str, event_type: str, body: Any) -> str:
-        """Fill the placeholders; a value counts for 200 characters at most."""
-        parts = [self._literals[0]]
-        for (name, path), literal in zip(self._paths, self._literals[1:], strict=True):
-            if name == "source":
-                value = source
-            elif name == "type":
-                value = event_type
-            else:
-                value = as_text(find(body, path))
-            parts += (value[:_LONGEST_VALUE], literal)
-        return " ".join("".join(parts).split())

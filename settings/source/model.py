@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.event.summary import template_fault
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
@@ -156,7 +157,8 @@ class MozdefMapping(Model):
     )
     summary: str = Field(
         default="{source} {type}",
-        description="text with {source}, {type} and {dotted.paths} of the body",
+        description="text with {source}, {type}, {dotted.paths} of the body, {one|other} of which "
+        "the first is taken, and {? by {path}}, which is left out where the path has nothing",
     )
     timestamp: FieldPath | tuple[FieldPath, ...] = Field(
         default=(),
@@ -181,6 +183,13 @@ class MozdefMapping(Model):
             raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin")
         return name
 
+    @field_validator("summary")
+    @classmethod
+    def _whole_template(cls, template: str) -> str:
+        if fault := template_fault(template):
+            raise ValueError(fault)
+        return template
+
     @field_validator("fields")
     @classmethod
     def _fields_of_their_kind(cls, fields: dict[str, Places]) -> dict[str, Places]:
@@ -188,6 +197,13 @@ class MozdefMapping(Model):
             if fault := field_fault(name, places):
                 raise ValueError(fault)
         return fields
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> MozdefMapping:
+        taken = self.fields.keys() & (self.details if isinstance(self.details, dict) else {})
+        if taken:
+            raise ValueError(f"fields and details both have {', '.join(sorted(taken))}")
+        return self
 
     def named_after(self, source: str) -> MozdefMapping:
         """Return the same with what is named after the source by default."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from settings.deployment import load_deployment
+from settings.source.detail_fields import places_of, values_of
 from settings.source.loader import load_source
 from settings.source.model import HmacAuthentication, TokenAuthentication
 from toolbox.cli.source_options import (
@@ -23,6 +24,7 @@ from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
+    from settings.source.detail_fields import Places, ValueRule
     from settings.source.loader import LoadedSource
     from settings.source.model import Source
 
@@ -170,8 +172,24 @@ def _mapping(source: LoadedSource) -> list[str]:
         f"category {mapping.category or source.name}, tags {list(mapping.tags or [source.name])}",
         f"summary {mapping.summary}",
         f"timestamp {times}, severity {mapping.severity}",
+        *(f"details.{name} from {_places(places)}" for name, places in mapping.fields.items()),
+        *map(_rule, mapping.by_value),
+        *(f"category of {name}: {what}" for name, what in mapping.category_by_type.items()),
         *(f"severity of {name}: {level}" for name, level in mapping.severity_by_type.items()),
     ]
+
+
+def _places(places: Places) -> str:
+    return " or ".join(one.path for one in places_of(places))
+
+
+def _rule(rule: ValueRule) -> str:
+    said = ", ".join(filter(None, (rule.category, rule.severity)))
+    when = " and ".join(
+        f"{path} is {' or '.join(map(str, values_of(wanted)))}"
+        for path, wanted in rule.when.items()
+    )
+    return f"{said} where {when}" + (f", of {', '.join(rule.types)}" if rule.types else "")
 
 
 def sender_needs(source: LoadedSource) -> list[str]:

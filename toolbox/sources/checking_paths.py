@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from pipeline.event.fields import find, path_of, path_text
+from pipeline.event.summary import OF_THE_EVENT, placeholders
+from settings.source.detail_fields import TYPE, places_of
 from toolbox.sources.inference_values import scalar_paths
 from toolbox.sources.samples import load_samples
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from settings.source.model import MozdefMapping, Source
     from toolbox.sources.samples import LoadedSample
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-_OF_THE_EVENT = frozenset({"source", "type"})
 #: What shows that a path is right: such an event was understood in full.
 _UNDERSTOOD = frozenset({"delivered", "ignored"})
 
@@ -54,7 +53,8 @@ def unseen_paths(source: LoadedSource) -> list[PathWarning]:
     """Return the settings of a source whose paths none of its samples has.
 
     What is optional in an event needs to be in one sample only, and of several paths of which the
-    first that is there counts (`mozdef.timestamp`, `delivery_id.where_present`) one has to be.
+    first that is there counts (`mozdef.timestamp`, `delivery_id.where_present`, those of a field)
+    one has to be.
     Nothing is said of a source without a sample that is delivered.
 
     Raises
@@ -103,13 +103,24 @@ def _settings(settings: Source) -> Iterator[_PathSetting]:
 def _settings_of_mozdef(mozdef: MozdefMapping) -> Iterator[_PathSetting]:
     if mozdef.timestamps:
         yield _PathSetting("mozdef.timestamp", mozdef.timestamps)
-    for name in dict.fromkeys(_PLACEHOLDER.findall(mozdef.summary)):
-        if name not in _OF_THE_EVENT:
-            yield _PathSetting("mozdef.summary", (name,))
+    for names in dict.fromkeys(placeholders(mozdef.summary)):
+        if not OF_THE_EVENT.intersection(names):
+            yield _PathSetting("mozdef.summary", names)
+    yield from _settings_of_fields(mozdef)
     if isinstance(mozdef.details, dict):
         for name, value in mozdef.details.items():
             if not value.startswith("$"):
                 yield _PathSetting(f"mozdef.details.{name}", (value,), scalar=False)
+
+
+def _settings_of_fields(mozdef: MozdefMapping) -> Iterator[_PathSetting]:
+    for name, places in mozdef.fields.items():
+        paths = tuple(one.path for one in places_of(places))
+        if TYPE not in paths:
+            yield _PathSetting(f"mozdef.fields.{name}", paths)
+    for number, rule in enumerate(mozdef.by_value):
+        for path in rule.when:
+            yield _PathSetting(f"mozdef.by_value.{number}.when", (path,))
 
 
 def _warning(source: str, setting: _PathSetting, events: Sequence[Any], wanted: str) -> PathWarning:

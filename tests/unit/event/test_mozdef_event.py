@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.event.fields import SummaryTemplate, compile_path, find
+from pipeline.event.fields import compile_path, find
 from tests.support.bench import NOW_MS, generic, github, record
 from tests.support.fakes import out_of_reach
 
@@ -20,20 +20,6 @@ def test_the_arrival_is_the_time_of_an_event_without_one(bench: Bench) -> None:
     (message,) = bench.sqs.bodies()
     when = datetime.fromisoformat(message["utctimestamp"])
     assert abs(when - datetime.fromtimestamp(NOW_MS / 1000, UTC)) < timedelta(milliseconds=1)
-
-
-def test_summaries_fold_what_is_missing() -> None:
-    template = SummaryTemplate("{source} {type} {action} by {sender.login} in {repo.name}")
-    assert template.render("github", "push", {"sender": {"login": "mona"}}) == (
-        "github push by mona in"
-    )
-    assert template.render("github", "push", []) == "github push by in"
-
-
-def test_a_summary_keeps_a_hostile_value_short() -> None:
-    text = SummaryTemplate("{a}").render("s", "t", {"a": "x\n" * 1000})
-    assert len(text) <= 200
-    assert "\n" not in text
 
 
 @pytest.mark.parametrize(

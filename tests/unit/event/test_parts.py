@@ -18,11 +18,12 @@ from pipeline.event.envelope import (
     partition_key,
 )
 from pipeline.event.events import Event, Outcomes, Record, delivered, duplicate
-from pipeline.event.fields import PathSet, SummaryTemplate, as_text, find, path_of, path_text
+from pipeline.event.fields import PathSet, as_text, find, path_of, path_text
 from pipeline.event.identity import find_identity, reused_key
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.steps import examine
+from pipeline.event.summary import SummaryTemplate
 from pipeline.event.times import hours_since_epoch, iso_milliseconds
 from tests.support.bench import NOW_MS, SECRET, generic, github
 

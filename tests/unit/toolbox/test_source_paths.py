@@ -66,6 +66,22 @@ def test_the_samples_of_each_source_have_its_paths(name: str) -> None:
         ({"mozdef": {"timestamp": "time"}}, "mozdef.timestamp", "at time"),
         ({"mozdef": {"timestamp": ["time", "when"]}}, "mozdef.timestamp", "at time, when"),
         ({"mozdef": {"summary": "{type} {user.nane}"}}, "mozdef.summary", "at user.nane"),
+        (
+            {"mozdef": {"summary": "{type|$keys}{? by {user.nane|who}}"}},
+            "mozdef.summary",
+            "at user",
+        ),
+        ({"mozdef": {"fields": {"username": "user"}}}, "mozdef.fields.username", "at user"),
+        (
+            {"mozdef": {"fields": {"success": ["ok", {"path": "fine"}]}}},
+            "mozdef.fields.success",
+            "at ok, fine",
+        ),
+        (
+            {"mozdef": {"by_value": [{"when": {"id": "e1", "rank": 1}, "severity": "ERROR"}]}},
+            "mozdef.by_value.0.when",
+            "at rank",
+        ),
         ({"mozdef": {"details": {"a": "$body", "b": "users"}}}, "mozdef.details.b", "at users"),
         ({"split": {"path": "events"}}, "split.path", "a list with an event in it at events"),
     ],

@@ -1,0 +1,147 @@
+"""The summary of an event: the line that people read in a chat or a list."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.fields import as_text, find, path_of
+from pipeline.event.printable import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.event.fields import FieldPath
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_OPTIONAL = re.compile(r"\{\?((?:[^{}]|\{[^{}]*\})*)\}")
+_LONGEST_VALUE = 200
+_SOURCE, _TYPE, _KEYS = "source", "type", "$keys"
+#: The names of what is no path.
+OF_THE_EVENT = frozenset({_SOURCE, _TYPE, _KEYS})
+_MOST_KEYS = 5
+#: What joins a part to its neighbour, and dangles where that is missing.
+_JOINTS = " :,;-\u2013\u2014"
+
+
+def placeholders(template: str) -> list[tuple[str, ...]]:
+    """Return what each placeholder of a template names, in the order in which it is tried."""
+    return [tuple(found.split("|")) for found in _PLACEHOLDER.findall(template)]
+
+
+def template_fault(template: str) -> str | None:
+    """Say what is wrong with a template; None for a sound one."""
+    for part in _OPTIONAL.findall(template):
+        if not _PLACEHOLDER.search(part):
+            return f"{{?{part}}} has no placeholder that could be missing, as {{? by {{user}}}} has"
+    if "{?" in _OPTIONAL.sub("", template):
+        return "an optional part {?…} is not closed, or another one is in it"
+    return None
+
+
+class SummaryTemplate:
+    """Text with placeholders: {source}, {type}, {$keys} and dotted paths of the body.
+
+    Of `{one|other}` the first is taken that an event has. `{? by {user}}` is left out as a whole
+    where an event has no user. A placeholder without a value becomes nothing, with the punctuation
+    that joined it, so that one template serves every type of event.
+    """
+
+    def __init__(self, template: str) -> None:
+        self._template = template
+        pieces = _OPTIONAL.split(template)
+        self._parts = [_Part(piece) for piece in pieces]
+
+    def __repr__(self) -> str:
+        return f"SummaryTemplate({self._template!r})"
+
+    def render(self, source: str, event_type: str, body: Any) -> str:
+        """Fill the placeholders; a value counts for 200 characters at most."""
+        line = _Line()
+        for number, part in enumerate(self._parts):
+            if number % 2 == 0:
+                line.fill(part.filled(source, event_type, body))
+                continue
+            own = _Line()
+            own.fill(part.filled(source, event_type, body))
+            line.fill([("", own.text if own.complete else "")])
+        return line.finished() or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
+
+
+class _Part:
+    """Placeholders, each after a literal, and a literal at the end."""
+
+    def __init__(self, text: str) -> None:
+        pieces = _PLACEHOLDER.split(text)
+        self._last = pieces[-1]
+        self._fields = [
+            (literal, [(name, path_of(name)) for name in names.split("|")])
+            for literal, names in zip(pieces[0::2], pieces[1::2], strict=False)
+        ]
+
+    def filled(self, source: str, event_type: str, body: Any) -> Iterable[tuple[str, str | None]]:
+        """Yield each literal, and the value after it: empty where none is, None at the end."""
+        for literal, ways in self._fields:
+            value = ""
+            for name, path in ways:
+                value = _value(name, path, source, event_type, body)
+                if value:
+                    break
+            yield literal, value
+        yield self._last, None
+
+
+class _Line:
+    """A line as it grows."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.complete = True
+        #: Up to here it stays; what is behind is the template's.
+        self._fixed = 0
+        self._missing = False
+
+    def fill(self, pieces: Iterable[tuple[str, str | None]]) -> None:
+        """Append literals and values."""
+        for literal, value in pieces:
+            self._append(literal)
+            if value:
+                self.text += value
+                self._fixed = len(self.text)
+                self._missing = False
+            elif value is not None:
+                self.complete = False
+                self._missing = True
+
+    def _append(self, literal: str) -> None:
+        if self._missing and literal:
+            bare = literal.lstrip(_JOINTS)
+            joint = literal[: len(literal) - len(bare)].strip()
+            behind = self.text[self._fixed :].rstrip()
+            if not self.text.strip():
+                literal = bare
+            elif joint and behind.endswith(tuple(_JOINTS)):
+                literal = " " + bare  # "a - b - c" without b: one of the two hyphens
+            elif joint:
+                self.text = self.text[: self._fixed] + behind  # "zoom: …" of "{source} {type}: …"
+        self.text += literal
+
+    def finished(self) -> str:
+        """Return the line, without what would join what is missing at its end."""
+        text = self.text
+        if self._missing:
+            text = text[: self._fixed] + text[self._fixed :].rstrip(_JOINTS)
+        return " ".join(text.split())
+
+
+def _value(name: str, path: FieldPath, source: str, event_type: str, body: Any) -> str:
+    if name == _SOURCE:
+        return source
+    if name == _TYPE:
+        return one_line(event_type, _LONGEST_VALUE)
+    if name == _KEYS:
+        keys = islice(body, _MOST_KEYS) if isinstance(body, dict) else ()
+        return one_line(", ".join(keys), _LONGEST_VALUE)
+    value = find(body, path)
+    return one_line(value if isinstance(value, str) else as_text(value), _LONGEST_VALUE)
