@@ -10,16 +10,13 @@ from pipeline.event.fields import as_text, find, path_of
 from pipeline.event.printable import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pipeline.event.fields import FieldPath
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _OPTIONAL = re.compile(r"\{\?((?:[^{}]|\{[^{}]*\})*)\}")
 _LONGEST_VALUE = 200
-_SOURCE, _TYPE, _KEYS = "source", "type", "$keys"
-#: The names of what is no path.
-OF_THE_EVENT = frozenset({_SOURCE, _TYPE, _KEYS})
+_SOURCE, _TYPE, _KEYS, _FIELD = "source", "type", "$keys", "$"
+_NONE: Mapping[str, Any] = {}
 _MOST_KEYS = 5
 #: What joins a part to its neighbour, and dangles where that is missing.
 _JOINTS = " :,;-\u2013\u2014"
@@ -30,22 +27,37 @@ def placeholders(template: str) -> list[tuple[str, ...]]:
     return [tuple(found.split("|")) for found in _PLACEHOLDER.findall(template)]
 
 
-def template_fault(template: str) -> str | None:
-    """Say what is wrong with a template; None for a sound one."""
+def is_path(name: str) -> bool:
+    """Tell whether a placeholder's name is a path of the body."""
+    return name not in {_SOURCE, _TYPE} and not name.startswith(_FIELD)
+
+
+def template_fault(template: str, fields: Container[str] = ()) -> str | None:
+    """Say what is wrong with a template; None for a sound one.
+
+    Parameters
+    ----------
+    fields : Container[str]
+        The names of the fields that events can fill in `details`.
+    """
     for part in _OPTIONAL.findall(template):
         if not _PLACEHOLDER.search(part):
             return f"{{?{part}}} has no placeholder that could be missing, as {{? by {{user}}}} has"
     if "{?" in _OPTIONAL.sub("", template):
         return "an optional part {?…} is not closed, or another one is in it"
+    for name in (one for names in placeholders(template) for one in names):
+        if name.startswith(_FIELD) and name != _KEYS and name[1:] not in fields:
+            return f"{{{name}}} is none of the names in 'fields'"
     return None
 
 
 class SummaryTemplate:
-    """Text with placeholders: {source}, {type}, {$keys} and dotted paths of the body.
+    """Text with placeholders: {source}, {type} and dotted paths of the body.
 
-    Of `{one|other}` the first is taken that an event has. `{? by {user}}` is left out as a whole
-    where an event has no user. A placeholder without a value becomes nothing, with the punctuation
-    that joined it, so that one template serves every type of event.
+    `{$username}` is the field of that name in `details`, and `{$keys}` the names of the body's
+    first members. Of `{one|other}` the first is taken that an event has. `{? by {user}}` is left
+    out as a whole where an event has no user. A placeholder without a value becomes nothing, with
+    the punctuation that joined it, so that one template serves every type of event.
     """
 
     def __init__(self, template: str) -> None:
@@ -56,15 +68,24 @@ class SummaryTemplate:
     def __repr__(self) -> str:
         return f"SummaryTemplate({self._template!r})"
 
-    def render(self, source: str, event_type: str, body: Any) -> str:
-        """Fill the placeholders; a value counts for 200 characters at most."""
+    def render(
+        self, source: str, event_type: str, body: Any, fields: Mapping[str, Any] = _NONE
+    ) -> str:
+        """Fill the placeholders; a value counts for 200 characters at most.
+
+        Parameters
+        ----------
+        fields : Mapping[str, Any]
+            The fields that the event fills in `details`.
+        """
+        of_the_event = {_SOURCE: source, _TYPE: event_type}
         line = _Line()
         for number, part in enumerate(self._parts):
             if number % 2 == 0:
-                line.fill(part.filled(source, event_type, body))
+                line.fill(part.filled(of_the_event, body, fields))
                 continue
             own = _Line()
-            own.fill(part.filled(source, event_type, body))
+            own.fill(part.filled(of_the_event, body, fields))
             line.fill([("", own.text if own.complete else "")])
         return line.finished() or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
 
@@ -80,15 +101,28 @@ class _Part:
             for literal, names in zip(pieces[0::2], pieces[1::2], strict=False)
         ]
 
-    def filled(self, source: str, event_type: str, body: Any) -> Iterable[tuple[str, str | None]]:
+    def filled(
+        self, of_the_event: Mapping[str, str], body: Any, fields: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str | None]]:
         """Yield each literal, and the value after it: empty where none is, None at the end."""
         for literal, ways in self._fields:
-            value = ""
+            text = ""
             for name, path in ways:
-                value = _value(name, path, source, event_type, body)
-                if value:
-                    break
-            yield literal, value
+                if name in of_the_event:
+                    value: Any = of_the_event[name]
+                elif name == _KEYS:
+                    value = ", ".join(islice(body, _MOST_KEYS)) if isinstance(body, dict) else ""
+                elif name.startswith(_FIELD):
+                    value = fields.get(name[1:])
+                else:
+                    value = find(body, path)
+                if value is not None:
+                    text = one_line(
+                        value if isinstance(value, str) else as_text(value), _LONGEST_VALUE
+                    )
+                    if text:
+                        break
+            yield literal, text
         yield self._last, None
 
 
@@ -133,15 +167,3 @@ class _Line:
         if self._missing:
             text = text[: self._fixed] + text[self._fixed :].rstrip(_JOINTS)
         return " ".join(text.split())
-
-
-def _value(name: str, path: FieldPath, source: str, event_type: str, body: Any) -> str:
-    if name == _SOURCE:
-        return source
-    if name == _TYPE:
-        return one_line(event_type, _LONGEST_VALUE)
-    if name == _KEYS:
-        keys = islice(body, _MOST_KEYS) if isinstance(body, dict) else ()
-        return one_line(", ".join(keys), _LONGEST_VALUE)
-    value = find(body, path)
-    return one_line(value if isinstance(value, str) else as_text(value), _LONGEST_VALUE)

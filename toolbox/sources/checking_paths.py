@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from pipeline.event.fields import find, path_of, path_text
-from pipeline.event.summary import OF_THE_EVENT, placeholders
+from pipeline.event.summary import is_path, placeholders
 from settings.source.detail_fields import TYPE, places_of
 from toolbox.sources.inference_values import scalar_paths
 from toolbox.sources.samples import load_samples
@@ -104,7 +104,7 @@ def _settings_of_mozdef(mozdef: MozdefMapping) -> Iterator[_PathSetting]:
     if mozdef.timestamps:
         yield _PathSetting("mozdef.timestamp", mozdef.timestamps)
     for names in dict.fromkeys(placeholders(mozdef.summary)):
-        if not OF_THE_EVENT.intersection(names):
+        if all(map(is_path, names)):
             yield _PathSetting("mozdef.summary", names)
     yield from _settings_of_fields(mozdef)
     if isinstance(mozdef.details, dict):

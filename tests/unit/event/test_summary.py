@@ -52,6 +52,14 @@ def test_what_joins_a_missing_part_goes_with_it(
     assert SummaryTemplate(template).render("s", "t", body) == line
 
 
+def test_a_field_of_details_stands_in_a_summary_by_its_name() -> None:
+    template = SummaryTemplate("{source}{?: {$success|ok}}{? by {$username}}{? from {$ip}}")
+    assert template.render("s", "t", {"ok": 1}, {"success": False}) == "s: false"
+    assert template.render("s", "t", {"ok": 1}, {"username": "mona"}) == "s: 1 by mona"
+    assert "none of the names" in str(template_fault("{$username}", {"success"}))
+    assert template_fault("{$username} {$keys}", {"username"}) is None
+
+
 def test_a_type_that_is_missing_leaves_no_gap_before_its_colon() -> None:
     assert SummaryTemplate("{source} {type}: {a}").render("s", "", {"a": "x : y"}) == "s: x : y"
     assert SummaryTemplate("{source} {type}").render("s", "", {}) == "s"
