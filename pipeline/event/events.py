@@ -131,11 +131,10 @@ class Event:
         """Its JSON, parsed; where that takes far more memory than its text, anew each time."""
         return read_json(self.body_json)[1] if self.parsed is _LATER else self.parsed
 
-    @body.setter
-    def body(self, value: Any) -> None:
-        containers = self.body_json.count(b"[") + self.body_json.count(b"{")
-        dense = containers > _FEW_CONTAINERS and containers * _DENSE_BYTES > len(self.body_json)
-        self.parsed = _LATER if dense else value
+    def take_body(self, text: bytes, value: Any, containers: int) -> None:
+        """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""
+        dense = containers > _FEW_CONTAINERS and containers * _DENSE_BYTES > len(text)
+        self.body_json, self.parsed = text, _LATER if dense else value
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def find_identity(
     items = sorted(found.items())
     parts = list(chain.from_iterable(items))
     written = write_exactly(parts) or json.dumps(_marked(parts)).encode()
-    texts = [one if type(one) is str else as_text(one) for _, one in items]
+    texts = [one if type(one) is str else as_text(one) for one in parts[1::2]]
     text = printable_text("|".join(texts))
     return Identity(text, _bounded(_JSON, written.decode()), complete)
 

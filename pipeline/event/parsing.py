@@ -15,6 +15,9 @@ from pipeline.event.identity import BODY, ONCE, find_identity, fingerprint_of
 from pipeline.event.json_text import (
     NoJsonError,
     TooDeepError,
+    check_depth,
+    containers_in,
+    parse_json,
     printable_text,
     read_json,
 )
@@ -73,11 +76,14 @@ def parse_body(event: Event) -> Outcome | None:
 def read_event(event: Event) -> Outcome | None:
     """Parse the JSON of one event."""
     try:
-        event.body_json, event.body = read_json(event.body_json)
+        text, value = parse_json(event.body_json)
+        containers = containers_in(text)
+        check_depth(text, containers)
     except TooDeepError as error:
         return rejected(event, Reason.TOO_DEEP, str(error))
     except NoJsonError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
+    event.take_body(text, value, containers)
     return None
 
 
