@@ -104,6 +104,11 @@ class Signature:
         """The signed string in parts: literals, and names of what is filled in, by turns."""
         return tuple(_PLACEHOLDER.split(self.signed))
 
+    @cached_property
+    def literals(self) -> tuple[bytes, ...]:
+        """The literals among the parts."""
+        return tuple(literal.encode() for literal in self.parts[0::2])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Challenge:

@@ -27,6 +27,7 @@ REPLAY_ROOM = len(
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.~*-]")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.*-]+")
 _ESCAPES = {chr(code): quote_plus(chr(code)) for code in range(128)}
+_UNESCAPED = {f"{code:02X}": chr(code) for code in range(128)}
 #: API Gateway takes 10,240 bytes of header values; URL-encoding makes each byte three at most.
 _LONGEST_METADATA = 64 * 1024
 
@@ -150,19 +151,26 @@ def decode_envelope(data: bytes) -> Envelope:
         line = data[:end].decode("ascii").rstrip(" ")
     except UnicodeDecodeError:
         raise EnvelopeError("the metadata line is not ASCII") from None
-    fields: dict[str, str] = {}
+    fields, headers = dict[str, str](), dict[str, str]()
     for pair in line.split("&"):
         name, separator, value = pair.partition("=")
-        if not separator or name in fields:
+        into = fields
+        if name[:2] == _HEADER:
+            into, name = headers, name[2:]
+        if not separator or name in into:
             raise EnvelopeError("the metadata line is no list of distinct fields")
-        fields[name] = _unquote(value) if "%" in value or "+" in value else value
-    return _from_fields(fields, data[end + 1 :])
+        into[name] = _unquote(value) if "%" in value or "+" in value else value
+    return _from_fields(fields, headers, data[end + 1 :])
 
 
 def _unquote(value: str) -> str:
     # As urllib's unquote_plus for ASCII, which this line is; without its search for other text.
-    # Bytes that are no UTF-8 stay apart from one another: a delivery id can be among them.
-    return unquote_to_bytes(value.replace("+", " ")).decode(errors="backslashreplace")
+    first, *parts = value.replace("+", " ").split("%")
+    try:
+        return first + "".join([_UNESCAPED[part[:2]] + part[2:] for part in parts])
+    except KeyError:
+        # Bytes that are no UTF-8 stay apart from one another: a delivery id can be among them.
+        return unquote_to_bytes(value.replace("+", " ")).decode(errors="backslashreplace")
 
 
 def partition_key(envelope: Envelope) -> str:
@@ -189,26 +197,26 @@ def _ranges(text: str) -> str:
     return text
 
 
-def _from_fields(fields: dict[str, str], body: bytes) -> Envelope:
+def _from_fields(fields: dict[str, str], headers: dict[str, str], body: bytes) -> Envelope:
     if fields.get("v") != VERSION:
         raise EnvelopeError(f"envelope version {fields.get('v', 'missing')!r:.20}, expected '1'")
-    missing = [name for name in ("id", "ts", "source") if not fields.get(name)]
-    if missing:
+    found = fields.get
+    if not (found("id") and found("ts") and found("source")):
+        missing = [name for name in ("id", "ts", "source") if not found(name)]
         raise EnvelopeError(f"the metadata line lacks {', '.join(missing)}")
     arrived = fields["ts"]
     if not (arrived.isascii() and arrived.isdigit() and len(arrived) <= 14):
         raise EnvelopeError("ts is no time in milliseconds")
-    start = len(_HEADER)
     return Envelope(
         id=fields["id"],
         arrived_ms=int(arrived),
         source=fields["source"],
-        ip=fields.get("ip", ""),
+        ip=found("ip", ""),
         body=body,
-        key=fields.get("key", ""),
-        headers={name[start:]: value for name, value in fields.items() if name.startswith(_HEADER)},
-        replay=fields.get("replay", ""),
-        force=fields.get("force") == "1",
-        replays=_count(fields.get("replays", "0")),
-        only=_ranges(fields.get("only", "")),
+        key=found("key", ""),
+        headers=headers,
+        replay=found("replay", ""),
+        force=found("force") == "1",
+        replays=_count(fields["replays"]) if "replays" in fields else 0,
+        only=_ranges(found("only", "")),
     )

@@ -114,18 +114,22 @@ class PathSet:
 
 
 def _visit(node: _Node, value: Any, found: dict[int, str | int | float | bool]) -> None:
-    if node.ends and isinstance(value, _SCALARS) and value != "":
+    if isinstance(value, dict):
+        children = node.children
+        for key in children.keys() & value.keys():
+            child, inner = children[key], value[key]
+            # Most of what is there is a text at the end of a path: it takes no call.
+            if child.ends and inner != "" and isinstance(inner, _SCALARS):
+                for place in child.ends:
+                    found[place] = inner
+            elif child.children:
+                _visit(child, inner, found)
+    elif isinstance(value, list):
+        for key, child in node.children.items():
+            _visit(child, find(value, (key,)), found)
+    elif node.ends and isinstance(value, _SCALARS) and value != "":
         for place in node.ends:
             found[place] = value
-    children = node.children
-    if not children:
-        return
-    if isinstance(value, dict):
-        for key in children.keys() & value.keys():
-            _visit(children[key], value[key], found)
-    elif isinstance(value, list):
-        for key, child in children.items():
-            _visit(child, find(value, (key,)), found)
 
 
 def as_text(value: Any) -> str:

@@ -83,16 +83,17 @@ def find_identity(
         return _NONE
     if len(paths) == 1:
         return _single(found[0], paths[0], body_json)
-    if float in map(type, found.values()):
-        found = _with_digits(found, paths, body_json)
-    needed = source.delivery_id_needed
-    complete = all(map(found.__contains__, range(needed))) and (
-        len(found) > needed or needed == len(paths)
-    )
     items = sorted(found.items())
     parts = list(chain.from_iterable(items))
+    if float in map(type, parts):
+        items = sorted(_with_digits(found, paths, body_json).items())
+        parts = list(chain.from_iterable(items))
+    needed = source.delivery_id_needed
+    # Those that are needed have the first places.
+    complete = not needed or (len(items) >= needed and items[needed - 1][0] == needed - 1)
+    complete = complete and (len(items) > needed or needed == len(paths))
     written = write_exactly(parts) or json.dumps(_marked(parts)).encode()
-    texts = [one if type(one) is str else as_text(one) for one in parts[1::2]]
+    texts = [one if type(one) is str else as_text(one) for _, one in items]
     text = printable_text("|".join(texts))
     return Identity(text, _bounded(_JSON, written.decode()), complete)
 

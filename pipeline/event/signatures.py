@@ -181,11 +181,11 @@ def _expected(settings: Signature, key: bytes, body: bytes, headers: Mapping[str
     if settings.signed == "{body}":
         signed = body
     else:
-        parts = settings.parts
-        literals = [literal.encode() for literal in parts[0::2]]
-        values = [_filled_in(settings, name, body, headers) for name in parts[1::2]]
-        pairs = zip(values, literals[1:], strict=True)
-        signed = literals[0] + b"".join(value + literal for value, literal in pairs)
+        literals = settings.literals
+        pieces = [literals[0]]
+        for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
+            pieces += (_filled_in(settings, name, body, headers), literal)
+        signed = b"".join(pieces)
     digest = hmac.digest(key, signed, settings.algorithm)
     text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
     return settings.prefix + text
