@@ -46,14 +46,29 @@ EVENT = {
     "headers": "map<string,string>",
     "replay": "string",
     "replays": "int",
+    "only": "string",
     "body": "string",
     "body_base64": "string",
     "record_base64": "string",
 }
 """The line's `source` is the partition's: a table cannot have it twice."""
 
-REJECTION = {"reason": "string", "explanation": "string", **EVENT}
-OUTCOME = {"id": "string", "source": "string", "outcome": "string", "reason": "string", **PLACE}
+REJECTION = {
+    "reason": "string",
+    "explanation": "string",
+    "kind": "string",
+    "element": "int",
+    **EVENT,
+}
+OUTCOME = {
+    "id": "string",
+    "source": "string",
+    "outcome": "string",
+    "reason": "string",
+    "elements": "int",
+    "partial": "boolean",
+    **PLACE,
+}
 
 _BY_HOUR = {DAY: "string", HOUR: "int"}
 _BY_SOURCE = {SOURCE: "string", **_BY_HOUR}

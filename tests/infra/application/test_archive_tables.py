@@ -10,12 +10,13 @@ import pytest
 
 from pipeline.archive.ledger import describe_outcome
 from pipeline.archive.lines import describe, describe_rejection
-from pipeline.event.envelope import decode_envelope
+from pipeline.event.envelope import Envelope, decode_envelope, encode_envelope
 from pipeline.event.events import Record, rejected
 from pipeline.event.outcomes import Reason
-from tests.support.bench import generic
+from tests.support.bench import NOW_MS, Bench, generic, record
 
 if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
     from tests.infra.conftest import Synthesized
 
 DOCS = Path(__file__).parents[3] / "docs" / "athena.md"
@@ -45,8 +46,12 @@ def partitions(table: dict[str, Any]) -> dict[str, str]:
     return {column["Name"]: column["Type"] for column in table["PartitionKeys"]}
 
 
-def lines() -> dict[str, list[dict[str, Any]]]:
+def lines(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
     """Return lines as the archive writes them, of each form that there is."""
+    body = b'{"data":{"events":[{"uuid":7},{"uuid":8}]}}'
+    wanted = Envelope("r", NOW_MS, "okta", "", body, replay="job", replays=1, only="1")
+    bench = Bench(catalog)
+    bench.run(record(encode_envelope(wanted)))
     events = [
         Record("1", "shard", 1.0, data, envelope=decode_envelope(data))
         for data in (generic({}), generic(b"\xff"))
@@ -55,27 +60,34 @@ def lines() -> dict[str, list[dict[str, Any]]]:
     outcomes = [rejected(event, Reason.INVALID_JSON, "why") for event in events]
     rejections = [describe_rejection(outcome) for outcome in outcomes]
     return {
-        "raw": [describe(event) for event in events],
-        "rejected": rejections,
-        "quarantine": rejections,
-        "ledger": [describe_outcome(outcome) for outcome in outcomes],
+        "raw": [
+            describe(event) for event in [*events, Record("3", "shard", 1.0, b"", envelope=wanted)]
+        ],
+        "rejected": rejections + bench.s3.lines("rejected/"),
+        "quarantine": rejections + bench.s3.lines("rejected/"),
+        "ledger": [
+            *(describe_outcome(outcome) for outcome in outcomes),
+            *bench.s3.lines("ledger/"),
+        ],
     }
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_columns_are_those_of_the_lines(stack: Synthesized, name: str) -> None:
+def test_columns_are_those_of_the_lines(stack: Synthesized, catalog: Catalog, name: str) -> None:
     table = tables(stack)[name]
-    written = {key for line in lines()[name] for key in line}
+    written = {key for line in lines(catalog)[name] for key in line}
     assert written == columns(table).keys() | (partitions(table).keys() & {"source"})
     # Athena refuses a table that has a column twice.
     assert not columns(table).keys() & partitions(table).keys()
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_types_are_those_of_the_lines(stack: Synthesized, name: str) -> None:
+def test_types_are_those_of_the_lines(stack: Synthesized, catalog: Catalog, name: str) -> None:
     types = columns(tables(stack)[name])
-    hive = {str: {"string"}, int: {"int", "bigint"}, dict: {"map<string,string>"}}
-    for line in lines()[name]:
+    hive = {
+        bool: {"boolean"}, str: {"string"}, int: {"int", "bigint"}, dict: {"map<string,string>"},
+    }  # fmt: skip
+    for line in lines(catalog)[name]:
         for key in line.keys() & types.keys():
             kind = next(kind for kind in hive if isinstance(line[key], kind))
             assert types[key] in hive[kind], key
