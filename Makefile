@@ -16,6 +16,8 @@ LENGTH ?= 60
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 TIMES ?= 5
+# Programs start programs here, by the hundred in the tests: each would compile anew what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
 .PHONY: help setup demo soak hostile smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean

@@ -23,6 +23,9 @@ os.environ.update(
     POWERTOOLS_METRICS_NAMESPACE="MozDef-EF",
     POWERTOOLS_LOG_LEVEL="INFO",
 )
+# The hundreds of processes that the tests start would each compile anew what they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 from pipeline.event.compiled_source import Catalog, load_catalog
 from settings.source.compiler import write_compiled_catalog

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def runtime_modules(root: Path) -> list[Path]:
     return sorted(found)
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path: Path) -> tuple[str, ...]:
     """Return what a module imports when it runs, whether at once or inside a function.
 
     Parameters
@@ -56,7 +57,15 @@ def imports(path: Path) -> Iterator[str]:
     path : Path
         A module. Imports for annotations alone (`if TYPE_CHECKING`) are left out.
     """
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return _imports(path.read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1024)
+def _imports(text: str) -> tuple[str, ...]:
+    return tuple(_imported(ast.parse(text)))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
     # A pass of its own: the walk has a node's children before it gives the node.
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":

@@ -8,8 +8,10 @@ in `definitions`, and of the other words those alone that it checks.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
@@ -42,12 +44,18 @@ def validator_code(places: SchemaPlaces, draft: int, *, formats: bool) -> str:
     Exception
         Whatever the compiler meets in a schema that is wrong.
     """
-    schema = _PlainSchema(places, draft).schema()
+    return _code(json.dumps(_PlainSchema(places, draft).schema()), formats=formats)
+
+
+@lru_cache(maxsize=1024)
+def _code(plain: str, *, formats: bool) -> str:
+    """Compile a plain schema: once for all stages, and all stacks, that have it."""
     return fastjsonschema.compile_to_code(
-        schema, handlers=_NoDocuments(), use_default=False, use_formats=formats
+        json.loads(plain), handlers=_NoDocuments(), use_default=False, use_formats=formats
     )
 
 
+@lru_cache(maxsize=1024)
 def run_code(code: str, name: str) -> Validate:
     """Return the function `validate` of a validator's module.
 
