@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak hostile smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
+.PHONY: help setup demo soak hostile attack audit smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -81,6 +81,9 @@ up: setup ## Run the pipeline on this machine until Ctrl-C
 LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
+audit: setup ## Ask whether locked packages are known to be vulnerable (exit 1: yes; 3: not answered)
+	@$(BIN)/python -m toolbox.vulnerabilities
+
 lock: ## Resolve both locks anew from pyproject.toml: all extras, and the functions' layer alone
 	$(LOCK) --all-extras -o requirements.lock
 	$(LOCK) --constraint requirements.lock -o requirements-runtime.lock
@@ -102,9 +105,10 @@ $(BIN)/uv: requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	@touch $@
 
+# The build back-end is within uv, whose hash the lock has: offline, no other can be fetched.
 $(STAMP): $(BIN)/uv pyproject.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --offline --editable .
 	@touch $@
 
 # The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.

@@ -20,6 +20,8 @@ class StackOutput(StrEnum):
     GLUE_DATABASE = "GlueDatabase"
     #: A JSON object: what each source is, and where its events go.
     SOURCES = "Sources"
+    #: The asset that says what the functions and the build are made of (CycloneDX), as a zip file.
+    BILLS_OF_MATERIALS = "BillsOfMaterials"
     #: Only where a source is polled.
     CHECKPOINT_TABLE_NAME = "CheckpointTableName"
     #: Only with a key of the stack's own.

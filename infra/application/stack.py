@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk.aws_s3_assets import Asset
 
 from infra.application.archive import Archive
 from infra.application.archive_access import guard_archive
@@ -50,10 +51,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FunctionAssets:
-    """The folders that become the functions' code and their layer."""
+    """The folders that become the functions' code and their layer, and say what these are made of.
+
+    Parameters
+    ----------
+    bills : Path
+        The bills of materials, which are published with the other assets.
+    """
 
     code: Path
     layer: Path
+    bills: Path
 
 
 class ApplicationStack(Stack):
@@ -85,6 +93,7 @@ class ApplicationStack(Stack):
         self._sources = sources
         self._key = self._own_key()
         self._package = self._function_package(assets)
+        self._bills = Asset(self, "Bills", path=str(assets.bills))
         self._environment = common_environment(
             project=deployment.project, service=deployment.service, stage=deployment.stage
         )
@@ -247,6 +256,7 @@ class ApplicationStack(Stack):
             StackOutput.ATHENA_WORKGROUP: self._tables.workgroup.ref,
             StackOutput.GLUE_DATABASE: self._tables.database.ref,
             StackOutput.SOURCES: self.to_json_string(self._describe_sources()),
+            StackOutput.BILLS_OF_MATERIALS: self._bills.s3_object_url,
         }
         if self._poller:
             values[StackOutput.CHECKPOINT_TABLE_NAME] = self._poller.table.table_name

@@ -67,18 +67,22 @@ def synthesize(
     """
     # The CDK starts a Node process when it is imported: not before there is something to do.
     from infra.application.stack import ApplicationStack, FunctionAssets
+    from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
     from infra.assembly.layer import build_layer
 
     with tempfile.TemporaryDirectory() as folder:
-        code = Path(folder) / "code"
+        code, bills = Path(folder) / "code", Path(folder) / "bills"
         write_code(ROOT, sources, code)
+        write_bills(ROOT, code, bills)
         app = _new_app(output)
         ApplicationStack(
             app,
             deployment=deployment,
             sources=sources,
-            assets=FunctionAssets(code=code, layer=layer or build_layer(ROOT, ROOT / "build")),
+            assets=FunctionAssets(
+                code=code, layer=layer or build_layer(ROOT, ROOT / "build"), bills=bills
+            ),
         )
         _write(app, deployment.stack_name)
     return template_path(deployment, output)
@@ -111,6 +115,7 @@ def synthesize_delivery(
         As `synthesize` does.
     """
     from infra.application.stack import FunctionAssets
+    from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
     from infra.assembly.layer import build_layer
     from infra.delivery_pipeline.stack import DeliveryStack, StackParts
@@ -124,8 +129,11 @@ def synthesize_delivery(
                 deployment = planned.deployment
                 sources = load_sources(deployment.sources, deployment.source_directory)
                 code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
+                bills = code.with_name(f"{code.name}-bills")
                 write_code(ROOT, sources, code)
-                parts.append(StackParts(planned, sources, FunctionAssets(code=code, layer=layer)))
+                write_bills(ROOT, code, bills)
+                assets = FunctionAssets(code=code, layer=layer, bills=bills)
+                parts.append(StackParts(planned, sources, assets))
             stages.append((plan, parts))
         app = _new_app(output)
         packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from infra.assembly.layer import LOCK
+from infra.assembly.locks import BUILD_LOCK, NODE_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 FILE = "inputs.sha256"
 
 _FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "stream_processors")
-_FILES = ("cdk.json", "pyproject.toml", LOCK)
+_FILES = ("cdk.json", "pyproject.toml", LOCK, BUILD_LOCK, NODE_LOCK)
 
 
 def inputs_hash(root: Path, deployment: Deployment) -> str:

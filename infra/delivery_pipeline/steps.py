@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from settings.delivery_stages import PlannedStack, StagePlan
 
 OUTPUT = "cdk.out"
+BUILD_IMAGE = "aws/codebuild/standard:7.0-26.07.29"
+"""With its date: the tag without one is moved to each new image of AWS's.
+
+`aws codebuild list-curated-environment-images` lists those that there are. AWS keeps the newest on
+its machines, so one that is older takes longer to start (AWS CodeBuild User Guide, Docker images
+provided by CodeBuild).
+"""
 _PYTHON = ".venv/bin/python"
 _COMMAND = ".venv/bin/mozdef-ef"
 
@@ -35,7 +42,7 @@ def build_defaults() -> pipelines.CodeBuildOptions:
     """
     return pipelines.CodeBuildOptions(
         build_environment=codebuild.BuildEnvironment(
-            build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+            build_image=codebuild.LinuxBuildImage.from_code_build_image_id(BUILD_IMAGE),
             compute_type=codebuild.ComputeType.SMALL,
             privileged=False,
         ),

@@ -49,6 +49,7 @@ def test_outputs_are_the_documented_ones(stack: Synthesized) -> None:
         "AthenaWorkgroup",
         "GlueDatabase",
         "Sources",
+        "BillsOfMaterials",
         "KeyArn",
     }
     assert outputs["ApiUrl"]["Value"]["Fn::Join"][1][-1] == "/test"
