@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 
 from pipeline.errors import PipelineError
+from pipeline.event.body_rules import BodyRules
 from pipeline.event.detail_fields import DetailFields
 from pipeline.event.fields import PathSet, path_of
 from pipeline.event.judgement import TypeTable, ValueRules
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from types import ModuleType
 
+    from pipeline.event.body_rules import RulePlan
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
@@ -71,6 +73,14 @@ def _rules(rules: tuple[Rule, ...]) -> ValueRules | None:
 
 def _fields(plan: FieldPlan) -> DetailFields | None:
     return DetailFields(plan) if plan else None
+
+
+def _body_rules(plan: RulePlan) -> BodyRules | None:
+    return BodyRules(plan) if plan else None
+
+
+def _is_top(body: str) -> bool:
+    return body == "top"
 
 
 def _parts(details: str | Mapping[str, str]) -> Mapping[str, str] | None:
@@ -121,6 +131,15 @@ class Challenge:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class PluginForm:
+    """What a plugin of MozDef's wants of the types that it keeps."""
+
+    types: Annotated[frozenset[str], frozenset]
+    tags: tuple[str, ...]
+    details: Annotated[Mapping[str, str] | None, _parts]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MozdefSettings:
     """How a source's events become MozDef events."""
 
@@ -138,6 +157,9 @@ class MozdefSettings:
     timestamps: tuple[Dotted, ...]
     timezone: str
     details: Annotated[Mapping[str, str] | None, _parts]
+    body_at_top: Annotated[bool, "body", _is_top]
+    rules: Annotated[BodyRules | None, "rule_plan", _body_rules]
+    plugin: PluginForm | None
 
     @cached_property
     def zone(self) -> tzinfo:
@@ -150,14 +172,19 @@ class MozdefSettings:
 
     @cached_property
     def head(self) -> bytes:
-        """The JSON that all events of the source begin with, without the brace at the end."""
-        return self.head_with(())
+        """The JSON that the source's events begin with, without the brace at the end."""
+        return self.head_with(self.tags)
+
+    @cached_property
+    def plugin_head(self) -> bytes:
+        """The same for the types that a plugin keeps."""
+        return self.head_with(self.plugin.tags if self.plugin else self.tags)
 
     def head_with(self, tags: tuple[str, ...]) -> bytes:
-        """Return the same with further tags."""
+        """Return the same with these tags."""
         names = ("hostname", "processname", "source")
         shared = {name: getattr(self, name) for name in names}
-        document = {**shared, "tags": (*self.tags, *tags), "processid": "0"}
+        document = {**shared, "tags": tags, "processid": "0"}
         return orjson.dumps(document)[:-1]
 
 
@@ -237,6 +264,11 @@ class CompiledSource:
                 f"({error!r:.300}); deploy anew"
             )
         return validator
+
+    @cached_property
+    def own_key(self) -> bytes:
+        """The field of `details` that holds the body of its events, as JSON with the colon."""
+        return orjson.dumps(self.name) + b":"
 
     def knows_type(self, event_type: str) -> bool:
         """Tell whether the source names a schema for this event type."""

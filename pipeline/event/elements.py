@@ -6,12 +6,11 @@ large its numbers are, and whether it is JSON at all, is each element's own affa
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING
-
-import orjson
 
 from pipeline.errors import PipelineError
 
@@ -39,6 +38,14 @@ _SPACE = re.compile(rb"[ \t\n\r]*+")
 #: What most elements of a hostile list are, with the comma after it: one step in the place of six.
 _BARE = re.compile(rb"(\{\}|\[\]|[^\s,\[\]{}\":]++)[ \t\n\r]*+,[ \t\n\r]*+")
 _OPENING = b"[{"
+#: A key with its colon; then, where that is no container, the value and what stands behind it.
+_MEMBER = re.compile(
+    rb"(" + _STRING + rb")[ \t\n\r]*+:[ \t\n\r]*+"
+    rb"(?:(" + _STRING + rb"|[^\s,\[\]{}\":]++)[ \t\n\r]*+([,}])[ \t\n\r]*+)?",
+    re.DOTALL,
+)
+Member = tuple[int, int, int, int]
+"""Where a key begins and ends, and where its value does."""
 
 
 class ElementsError(PipelineError):
@@ -130,6 +137,43 @@ def spans_of(text: bytes, at: int) -> Iterator[tuple[int, int]]:
         at, last = _after_value(text, end, b"]")
 
 
+def members_of(text: bytes, at: int) -> Iterator[Member]:
+    """Go through the members of the object at `at`.
+
+    Raises
+    ------
+    ElementsError
+        As `take_apart` does, when it gets there.
+    """
+    at = _skip_space(text, at + 1)
+    last = text[at : at + 1] == b"}"
+    while not last:
+        found = _MEMBER.match(text, at)
+        if found is None:
+            raise ElementsError(f"a key and a colon were expected at byte {at}")
+        if found[3]:
+            yield *found.span(1), *found.span(2)
+            at, last = found.end(), found[3] == b"}"
+            continue
+        start = found.end()
+        end = _end_of_value(text, start)
+        yield *found.span(1), start, end
+        at, last = _after_value(text, end, b"}")
+
+
+def top_names(text: bytes) -> set[str | None]:
+    """Return the names in the object that a text is."""
+    return {name_of(text[begin:end]) for begin, end, _, _ in members_of(text, text.index(b"{"))}
+
+
+def long_strings(text: bytes, longest: int) -> Iterator[tuple[int, int]]:
+    """Go through the strings, keys among them, with more bytes between their quotation marks."""
+    for found in _STRING_VALUE.finditer(text):
+        begin, end = found.span()
+        if end - begin - 2 > longest:
+            yield begin, end
+
+
 def frame_around(text: bytes, at: int, end: int) -> bytes:
     """Return a text with an empty list in the place of the one at `at`, whose last element ends."""
     return text[: at + 1] + text[_skip_space(text, end) :]
@@ -153,28 +197,19 @@ def _nth(text: bytes, at: int, number: int) -> int | None:
 def _member(text: bytes, at: int, name: str) -> int | None:
     """Return where the value of a member begins: of the last one with this name, as parsers do."""
     found = None
-    at = _skip_space(text, at + 1)
-    if text[at : at + 1] == b"}":
-        return None
-    while True:
-        key = _STRING_VALUE.match(text, at)
-        if key is None:
-            raise ElementsError(f"a key was expected at byte {at}")
-        at = _skip_space(text, key.end())
-        if text[at : at + 1] != b":":
-            raise ElementsError(f"a colon was expected at byte {at}")
-        at = _skip_space(text, at + 1)
-        if _read_key(key[0]) == name:
-            found = at
-        at, last = _after_value(text, _end_of_value(text, at), b"}")
-        if last:
-            return found
+    for key, key_end, start, _ in members_of(text, at):
+        if name_of(text[key:key_end]) == name:
+            found = start
+    return found
 
 
-def _read_key(key: bytes) -> str | None:
+def name_of(key: bytes) -> str | None:
+    """Return what a key says; None where that is no JSON text."""
+    if b"\\" not in key and key.isascii():
+        return key[1:-1].decode()
     try:
-        return str(orjson.loads(key))
-    except orjson.JSONDecodeError:
+        return str(json.loads(key))
+    except ValueError:
         return None  # the frame is parsed later, and says what is wrong with it
 
 

@@ -34,18 +34,19 @@ class TooDeepError(PipelineError):
 
 def read_json(text: bytes) -> tuple[bytes, Any]:
     """Parse a JSON text that MozDef can read; see `parse_json` and `check_depth`."""
-    text, value = parse_json(text)
+    text, value, _ = parse_json(text)
     check_depth(text, containers_in(text))
     return text, value
 
 
-def parse_json(text: bytes) -> tuple[bytes, Any]:
+def parse_json(text: bytes) -> tuple[bytes, Any, bool]:
     """Parse a JSON text.
 
     Returns
     -------
-    tuple[bytes, Any]
-        The text as UTF-8 without a byte order mark, and its value.
+    tuple[bytes, Any, bool]
+        The text as UTF-8 without a byte order mark, its value, and whether it is JSON by the
+        standard, and has no number beyond a double.
 
     Raises
     ------
@@ -53,9 +54,9 @@ def parse_json(text: bytes) -> tuple[bytes, Any]:
         When MozDef could not read it. What is only too deep for MozDef can be read here.
     """
     try:
-        return text, orjson.loads(text)
+        return text, orjson.loads(text), True
     except orjson.JSONDecodeError as error:
-        return _read_otherwise(text, str(error))
+        return *_read_otherwise(text, str(error)), False
 
 
 def containers_in(text: bytes) -> int:

@@ -14,9 +14,11 @@ import orjson
 
 from pipeline.aws.limits import CHARACTERS_NOT_IN_MESSAGES, MESSAGE_BYTES
 from pipeline.event.detail_fields import with_fields
+from pipeline.event.elements import top_names
 from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.exactly import read_exactly, write_exactly
 from pipeline.event.fields import find, path_of
+from pipeline.event.index_limits import fitting
 from pipeline.event.json_text import write_json
 from pipeline.event.outcomes import Reason
 from pipeline.event.times import iso_milliseconds, read_time
@@ -24,10 +26,11 @@ from pipeline.event.times import iso_milliseconds, read_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.event.compiled_source import MozdefSettings
+    from pipeline.event.compiled_source import MozdefSettings, PluginForm
     from pipeline.event.fields import FieldPath
 
 _HEADER = "$header."
+_NO_FIELDS: Mapping[str, Any] = {}
 _ESCAPES = [
     (one, one.decode().encode("ascii", "backslashreplace")) for one in CHARACTERS_NOT_IN_MESSAGES
 ]
@@ -36,24 +39,29 @@ _ESCAPES = [
 def write_message(event: Event) -> Outcome | None:
     """Write the MozDef message of an event.
 
-    The sender's JSON is put in as it is, so its numbers, key order and escapes stay. What it shares
-    with an event that it is no copy of is a tag.
+    The sender's JSON is put in as it is, but for what the source's rules and the limits of MozDef's
+    index name, so its numbers, key order and escapes stay. What it shares with an event that it is
+    no copy of is a tag.
     """
     settings = event.source.mozdef
+    plugin = settings.plugin
+    if plugin is not None and event.event_type not in plugin.types:
+        plugin = None
     body = event.body  # once: of some events it is parsed anew at each look
     category, severity = _judged(event.event_type, body, settings)
-    summary = settings.summary.render(event.source.name, event.event_type, body)
+    fields = settings.fields.values(event.event_type, body) if settings.fields else _NO_FIELDS
+    summary = settings.summary.render(event.source.name, event.event_type, body, fields)
     local, utc = _times(event, body, settings)
     message = b"".join(
         (
-            settings.head if event.remark is None else settings.head_with((event.remark,)),
+            _head(event, settings, plugin),
             f',"severity":"{severity}","timestamp":"{local}","utctimestamp":"{utc}"'.encode(),
             b',"category":',
             write_json(category),
             b',"summary":',
             write_json(summary),
             b',"details":',
-            *_details(event, body, settings),
+            *_details(event, body, fields, plugin),
             b"}",
         )
     )
@@ -82,23 +90,48 @@ def _judged(event_type: str, body: Any, settings: MozdefSettings) -> tuple[str, 
     return category, severity
 
 
-def _details(event: Event, body: Any, settings: MozdefSettings) -> Iterator[bytes | memoryview]:
+def _head(event: Event, settings: MozdefSettings, plugin: PluginForm | None) -> bytes:
+    if event.remark is not None:
+        return settings.head_with((*(plugin or settings).tags, event.remark))
+    return settings.head if plugin is None else settings.plugin_head
+
+
+def _details(
+    event: Event, body: Any, fields: Mapping[str, Any], plugin: PluginForm | None
+) -> Iterator[bytes | memoryview]:
     """Return `details` in pieces: the fields that MozDef documents, then what the sender sent."""
-    fields: dict[str, Any] = {}
-    if settings.fields is not None:
-        fields = settings.fields.values(event.event_type, body)
-    if settings.details is not None:
-        return with_fields(fields, _shaped(event, body, settings.details), True)
-    # The sender's own key of such a name is in the same place, and stays: no key is there twice.
-    fields = {name: value for name, value in fields.items() if name not in body}
-    return with_fields(fields, event.body_json, bool(body))
+    settings = event.source.mozdef
+    shape = settings.details if plugin is None else plugin.details
+    text = event.body_json
+    if settings.rules is not None and plugin is None:
+        text = settings.rules.applied(text, body)
+    text = fitting(text, containers=event.containers, strict=event.strict)
+    if shape is not None:
+        return with_fields(fields, _shaped(event, body, text, shape), True)
+    if settings.body_at_top:
+        # The sender's own key of such a name is in the same place, and stays: none is there twice.
+        names = body if text is event.body_json else top_names(text)
+        fields = {name: value for name, value in fields.items() if name not in names}
+        return with_fields(fields, text, bool(names))
+    return _under(event.source.own_key, fields, text)
 
 
-def _shaped(event: Event, body: Any, shape: Mapping[str, str]) -> bytes:
+def _under(own_key: bytes, fields: Mapping[str, Any], text: bytes) -> Iterator[bytes]:
+    if fields:
+        yield write_json(fields)[:-1]
+        yield b","
+    else:
+        yield b"{"
+    yield own_key
+    yield text
+    yield b"}"
+
+
+def _shaped(event: Event, body: Any, text: bytes, shape: Mapping[str, str]) -> bytes:
     parts = []
     for key, what in shape.items():
         if what == "$body":
-            value = event.body_json
+            value = text
         elif what == "$type":
             value = write_json(event.event_type)
         elif what == "$delivery_id":

@@ -76,7 +76,7 @@ def parse_body(event: Event) -> Outcome | None:
 def read_event(event: Event) -> Outcome | None:
     """Parse the JSON of one event."""
     try:
-        text, value = parse_json(event.body_json)
+        text, value, strict = parse_json(event.body_json)
         containers = containers_in(text)
         check_depth(text, containers)
     except TooDeepError as error:
@@ -84,6 +84,7 @@ def read_event(event: Event) -> Outcome | None:
     except NoJsonError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
     event.take_body(text, value, containers)
+    event.strict = strict
     return None
 
 

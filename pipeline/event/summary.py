@@ -18,6 +18,7 @@ _LONGEST_VALUE = 200
 _SOURCE, _TYPE, _KEYS, _FIELD = "source", "type", "$keys", "$"
 _NONE: Mapping[str, Any] = {}
 _MOST_KEYS = 5
+_CLOSERS = (":", ",", ";", ".")
 #: What joins a part to its neighbour, and dangles where that is missing.
 _JOINTS = " :,;-\u2013\u2014"
 
@@ -32,13 +33,13 @@ def is_path(name: str) -> bool:
     return name not in {_SOURCE, _TYPE} and not name.startswith(_FIELD)
 
 
-def template_fault(template: str, fields: Container[str] = ()) -> str | None:
+def template_fault(template: str, fields: Container[str] | None = None) -> str | None:
     """Say what is wrong with a template; None for a sound one.
 
     Parameters
     ----------
     fields : Container[str]
-        The names of the fields that events can fill in `details`.
+        The names of the fields that events can fill in `details`; None: any.
     """
     for part in _OPTIONAL.findall(template):
         if not _PLACEHOLDER.search(part):
@@ -46,7 +47,8 @@ def template_fault(template: str, fields: Container[str] = ()) -> str | None:
     if "{?" in _OPTIONAL.sub("", template):
         return "an optional part {?…} is not closed, or another one is in it"
     for name in (one for names in placeholders(template) for one in names):
-        if name.startswith(_FIELD) and name != _KEYS and name[1:] not in fields:
+        named = name.startswith(_FIELD) and name != _KEYS
+        if named and fields is not None and name[1:] not in fields:
             return f"{{{name}}} is none of the names in 'fields'"
     return None
 
@@ -54,10 +56,11 @@ def template_fault(template: str, fields: Container[str] = ()) -> str | None:
 class SummaryTemplate:
     """Text with placeholders: {source}, {type} and dotted paths of the body.
 
-    `{$username}` is the field of that name in `details`, and `{$keys}` the names of the body's
-    first members. Of `{one|other}` the first is taken that an event has. `{? by {user}}` is left
-    out as a whole where an event has no user. A placeholder without a value becomes nothing, with
-    the punctuation that joined it, so that one template serves every type of event.
+    Where an event has no type, `{type}` is what its body calls so. `{$username}` is the field of
+    that name in `details`, and `{$keys}` the names of the body's first members. Of `{one|other}` the
+    first is taken that an event has. `{? by {user}}` is left out as a whole where an event has no
+    user. A placeholder without a value becomes nothing, with the punctuation that joined it, so
+    that one template serves every type of event.
     """
 
     def __init__(self, template: str) -> None:
@@ -78,7 +81,7 @@ class SummaryTemplate:
         fields : Mapping[str, Any]
             The fields that the event fills in `details`.
         """
-        of_the_event = {_SOURCE: source, _TYPE: event_type}
+        of_the_event = {_SOURCE: source, _TYPE: event_type or find(body, (_TYPE,))}
         line = _Line()
         for number, part in enumerate(self._parts):
             if number % 2 == 0:
@@ -86,7 +89,7 @@ class SummaryTemplate:
                 continue
             own = _Line()
             own.fill(part.filled(of_the_event, body, fields))
-            line.fill([("", own.text if own.complete else "")])
+            line.add_optional(own)
         return line.finished() or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
 
 
@@ -102,7 +105,7 @@ class _Part:
         ]
 
     def filled(
-        self, of_the_event: Mapping[str, str], body: Any, fields: Mapping[str, Any]
+        self, of_the_event: Mapping[str, Any], body: Any, fields: Mapping[str, Any]
     ) -> Iterator[tuple[str, str | None]]:
         """Yield each literal, and the value after it: empty where none is, None at the end."""
         for literal, ways in self._fields:
@@ -111,7 +114,7 @@ class _Part:
                 if name in of_the_event:
                     value: Any = of_the_event[name]
                 elif name == _KEYS:
-                    value = ", ".join(islice(body, _MOST_KEYS)) if isinstance(body, dict) else ""
+                    value = _keys(body)
                 elif name.startswith(_FIELD):
                     value = fields.get(name[1:])
                 else:
@@ -161,9 +164,21 @@ class _Line:
                 self.text = self.text[: self._fixed] + behind  # "zoom: …" of "{source} {type}: …"
         self.text += literal
 
+    def add_optional(self, part: _Line) -> None:
+        """Append a part in which no value is missing; another one is left out."""
+        text = part.text if part.complete else ""
+        if text.startswith(_CLOSERS):
+            self.text = self.text.rstrip()  # "zoom: …" of "{source} {type}{?: …}"
+        self.fill([("", text)])
+
     def finished(self) -> str:
         """Return the line, without what would join what is missing at its end."""
         text = self.text
         if self._missing:
             text = text[: self._fixed] + text[self._fixed :].rstrip(_JOINTS)
         return " ".join(text.split())
+
+
+def _keys(body: Any) -> str:
+    names = (name for name in body if name != _TYPE) if isinstance(body, dict) else ()
+    return ", ".join(islice(names, _MOST_KEYS))

@@ -14,6 +14,7 @@ from pipeline.event.summary import template_fault
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
+from settings.source.body import BodyRule, PluginSettings, Shape, rule_plan
 from settings.source.detail_fields import (
     SEVERITIES,
     Category,
@@ -158,7 +159,8 @@ class MozdefMapping(Model):
     summary: str = Field(
         default="{source} {type}",
         description="text with {source}, {type}, {dotted.paths} of the body, {one|other} of which "
-        "the first is taken, and {? by {path}}, which is left out where the path has nothing",
+        "the first is taken, {$username} of `fields`, and {? by {path}}, which is left out where "
+        "the path has nothing",
     )
     timestamp: FieldPath | tuple[FieldPath, ...] = Field(
         default=(),
@@ -168,12 +170,23 @@ class MozdefMapping(Model):
     timezone: str = Field(
         default="UTC", description="that of a time that names none, such as Europe/Berlin"
     )
-    details: Literal["body"] | dict[str, str] = Field(
+    details: Shape = Field(
         default="body",
         description=(
-            "'body': the sender's body as it is; or an object whose values are $body, $type, "
-            "$delivery_id, $header.<name> or a dotted path of the body"
+            "'body': the sender's body, where 'body' says; or an object whose values are $body, "
+            "$type, $delivery_id, $header.<name> or a dotted path of the body"
         ),
+    )
+    body: Literal["own_name", "top"] = Field(
+        default="own_name",
+        description="where the body's fields are: below details.<source>, so that no other "
+        "source's are in their way, or in details itself",
+    )
+    rules: tuple[BodyRule, ...] = Field(
+        default=(), description="what is changed in the body for the index; of several, the first"
+    )
+    plugin: PluginSettings | None = Field(
+        default=None, description="what a plugin of MozDef's wants of the types that it keeps"
     )
 
     @field_validator("timezone")
@@ -182,13 +195,6 @@ class MozdefMapping(Model):
         if name not in zoneinfo.available_timezones():
             raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin")
         return name
-
-    @field_validator("summary")
-    @classmethod
-    def _whole_template(cls, template: str) -> str:
-        if fault := template_fault(template):
-            raise ValueError(fault)
-        return template
 
     @field_validator("fields")
     @classmethod
@@ -200,9 +206,12 @@ class MozdefMapping(Model):
 
     @model_validator(mode="after")
     def _each_name_once(self) -> MozdefMapping:
-        taken = self.fields.keys() & (self.details if isinstance(self.details, dict) else {})
-        if taken:
-            raise ValueError(f"fields and details both have {', '.join(sorted(taken))}")
+        if fault := template_fault(self.summary, self.fields):
+            raise ValueError(f"summary: {fault}")
+        for shape in (self.details, self.plugin.details if self.plugin else "body"):
+            taken = self.fields.keys() & (shape if isinstance(shape, dict) else {})
+            if taken:
+                raise ValueError(f"fields and details both have {', '.join(sorted(taken))}")
         return self
 
     def named_after(self, source: str) -> MozdefMapping:
@@ -224,6 +233,11 @@ class MozdefMapping(Model):
     def value_rules(self) -> tuple[Any, ...]:
         """The rules by value as the fan-out reads them."""
         return tuple(one.rule for one in self.by_value)
+
+    @property
+    def rule_plan(self) -> tuple[Any, ...]:
+        """The rules on the body, for the fan-out."""
+        return rule_plan(self.rules)
 
     @property
     def timestamps(self) -> tuple[str, ...]:

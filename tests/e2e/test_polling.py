@@ -71,7 +71,8 @@ def test_what_an_api_has_arrives_once(tmp_path: Path, api: SystemLog) -> None:
         )
         assert api.tokens == set(where.parameters[SOURCE].values())
         messages = drain(where)
-        assert len({message["details"]["uuid"] for message in messages}) == len(messages) == EVENTS
+        ids = {message["details"][SOURCE]["uuid"] for message in messages}
+        assert len(ids) == len(messages) == EVENTS
         for message in messages:
             assert_contract(message)
         schedules = json.loads((first.state / "status.json").read_text())["schedules"]

@@ -183,7 +183,7 @@ class PollBench:
         for start in range(0, len(batch), 100):
             settled = bench.run_until_settled(*batch[start : start + 100])
             assert {outcome.kind for outcome in settled} <= {"delivered", "duplicate"}
-        return sorted(message["details"][key] for message in bench.sqs.bodies())
+        return sorted(message["details"][self.source][key] for message in bench.sqs.bodies())
 
 
 def feed_of(settings: PollSettings, name: str, **changes: Any) -> PollSettings:

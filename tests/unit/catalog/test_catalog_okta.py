@@ -48,7 +48,7 @@ def test_each_event_has_its_own_key_and_message(bench: Bench) -> None:
     outcomes = bench.run(hook(*events)).outcomes
     assert keys(outcomes) == ["okta#u-0", "okta#u-1", "okta#u-2"]
     assert len({o.event.id for o in outcomes}) == 3
-    assert [message["details"] for message in bench.sqs.bodies()] == events
+    assert [message["details"]["okta"] for message in bench.sqs.bodies()] == events
 
 
 def test_a_retry_with_one_more_event_delivers_that_one(bench: Bench) -> None:
@@ -57,7 +57,11 @@ def test_a_retry_with_one_more_event_delivers_that_one(bench: Bench) -> None:
     bench.run(hook(*first, event_id="e-1"))
     outcomes = bench.run(hook(event("u-3"), *first, event_id="e-2")).outcomes
     assert tally(outcomes) == {"delivered": 1, "duplicate": 2}
-    assert [message["details"]["uuid"] for message in bench.sqs.bodies()] == ["u-1", "u-2", "u-3"]
+    assert [message["details"]["okta"]["uuid"] for message in bench.sqs.bodies()] == [
+        "u-1",
+        "u-2",
+        "u-3",
+    ]
 
 
 def test_the_same_event_twice_in_a_request(bench: Bench) -> None:
@@ -81,7 +85,7 @@ def test_the_same_event_twice_in_a_request(bench: Bench) -> None:
 def test_a_wrong_event_does_not_take_its_neighbours_with_it(bench: Bench, wrong: Any) -> None:
     outcomes = bench.run(hook(event("u-1"), wrong, event("u-3"))).outcomes
     assert tally(outcomes) == {"delivered": 2, "schema_violation": 1}
-    assert [message["details"]["uuid"] for message in bench.sqs.bodies()] == ["u-1", "u-3"]
+    assert [message["details"]["okta"]["uuid"] for message in bench.sqs.bodies()] == ["u-1", "u-3"]
 
 
 @pytest.mark.parametrize("data", [{}, {"events": []}, {"events": {"0": 1}}, [], None])
@@ -107,7 +111,7 @@ def test_severity_goes_by_the_elements_type(bench: Bench, kind: str, severity: s
     bench.run(hook(event("u-1", kind, severity="WARN")))
     (message,) = bench.sqs.bodies()
     assert message["severity"] == severity
-    assert message["details"]["severity"] == "WARN"
+    assert message["details"]["okta"]["severity"] == "WARN"
     assert message["utctimestamp"] == "2026-11-23T09:00:01.120+00:00"
     assert message["summary"] == (
         f"Okta {kind}: Something happened SUCCESS by alice@example.com from 192.0.2.10 "

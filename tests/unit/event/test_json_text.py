@@ -51,13 +51,8 @@ def text_of(bench: Bench) -> str:
         b'{"a":"\\ud83d"}',
         b'{"a":"\\ude00 x \\ud83d"}',
         b'{"\\ud83d":1}',
-        b'{"a":NaN,"b":-Infinity,"c":Infinity}',
-        b'{"a":1e400,"b":-1e400}',
         b'{"a":340282366920938463463374607431768211401,"b":1.10}',
-        b'{"a":' + b"9" * 5_000 + b"}",
         b'{"a":"\xef\xbf\xbe","n":1.10}',
-        b'{"a":' + nested(254) + b"}",
-        b'{"a":' + nested(DEEPEST - 2, OBJECTS) + b"}",
     ],
 )
 def test_what_mozdef_can_read_is_delivered_as_it_was_sent(bench: Bench, body: bytes) -> None:
@@ -66,9 +61,7 @@ def test_what_mozdef_can_read_is_delivered_as_it_was_sent(bench: Bench, body: by
     text = text_of(bench)
     expected = body.decode().replace("\ufffe", "\\ufffe")
     assert expected in text
-    message = json.loads(text) if b"9" * 5_000 not in body else {}
-    if message:
-        assert_contract(message)
+    assert_contract(json.loads(text))
 
 
 @pytest.mark.parametrize(

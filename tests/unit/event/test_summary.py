@@ -42,7 +42,9 @@ def test_a_part_is_left_out_with_its_words(body: dict[str, Any], line: str) -> N
         ("{a} took {b} {c} along", {"a": 1}, "1 took along"),
         ("{a|b|c.0}", {"b": "", "c": [False]}, "false"),
         ("{a}", {}, "s t"),
-        ("{source} {$keys}", {"at": 1, "level": 2}, "s at, level"),
+        ("{source} {$keys}", {"at": 1, "type": "x", "level": 2}, "s at, level"),
+        ("{source} {b}{?: {a}}{?, {c}}", {"a": 1}, "s: 1"),
+        ("{source} {b}{?: {a}}{?, {c}}", {"b": 2, "c": 3}, "s 2, 3"),
         ("{source} {$keys}", {}, "s"),
     ],
 )
@@ -63,6 +65,7 @@ def test_a_field_of_details_stands_in_a_summary_by_its_name() -> None:
 def test_a_type_that_is_missing_leaves_no_gap_before_its_colon() -> None:
     assert SummaryTemplate("{source} {type}: {a}").render("s", "", {"a": "x : y"}) == "s: x : y"
     assert SummaryTemplate("{source} {type}").render("s", "", {}) == "s"
+    assert SummaryTemplate("{source} {type}").render("s", "", {"type": "alarm"}) == "s alarm"
 
 
 def test_a_hostile_value_is_short_and_of_one_line() -> None:

@@ -54,9 +54,9 @@ def messages(place: Arena, name: str) -> list[dict[str, Any]]:
 
 
 def bodies(delivered: list[dict[str, Any]]) -> list[Any]:
-    """What the senders wrote, out of the messages; GitHub's is a part of `details`."""
+    """What the senders wrote, out of the messages; of GitHub's own types a part of `details`."""
     details = [one["details"] for one in delivered]
-    return sorted((one.get("body", one) for one in details), key=json.dumps)
+    return sorted((one.get("body", one.get("github", one)) for one in details), key=json.dumps)
 
 
 @pytest.mark.parametrize("design", ["old_design", "powertools", "fan_out"])

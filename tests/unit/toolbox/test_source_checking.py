@@ -157,7 +157,8 @@ def test_a_split_request_keeps_its_events_in_order(check: Any, folder: Path) -> 
     sample = {**GOOD, "body": body, "expect": {"outcome": "delivered", "events": 12}}
     assert check(sample, split={"path": "."}, update=True)[0].fits
     kept = json.loads((folder / "samples" / "s0.mozdef.json").read_text())
-    assert [event["details"]["id"] for event in kept] == [str(number) for number in range(12)]
+    ids = [event["details"]["sender"]["id"] for event in kept]
+    assert ids == [str(number) for number in range(12)]
 
 
 def test_a_broken_file_of_mozdef_events_says_how_to_mend_it(check: Any, folder: Path) -> None:

@@ -1,0 +1,233 @@
+"""Changes what a source's rules name in the JSON of its events, and no byte beside it.
+
+MozDef writes all sources into one index, where a field is either an object or not. A rule says what
+becomes of a field that is now this and now that, or whose names have no end: `stringify` makes a
+text of it, `drop` leaves it out, `rename` gives it another name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.elements import members_of, name_of, spans_of
+from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_edits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.event.fields import FieldPath
+    from pipeline.event.index_limits import Edit
+
+    #: Path, kind, new name, and which values are meant.
+    Rule = tuple[FieldPath, str, str, str]
+    RulePlan = tuple[Rule, ...]
+    #: A rule by its number, and how many parts of its path are behind.
+    Place = tuple[int, int]
+
+_ANY_DEPTH = "**"
+_NOTHING = object()
+
+
+class _State:
+    """Where in the rules' paths one is: which rules end here, and what goes on from here.
+
+    What follows a name that no path spells is found anew each time: a sender chooses such names.
+    """
+
+    __slots__ = ("_exact", "_globs", "_states", "rules")
+
+    def __init__(self, plan: RulePlan, places: frozenset[Place], states: _States) -> None:
+        self._states = states
+        states.known[places] = self
+        self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
+        ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
+        self._globs = [
+            (None, (rule, at)) if part == _ANY_DEPTH else (_glob(part), (rule, at + 1))
+            for rule, at, part in ahead
+            if "*" in part
+        ]
+        self._exact = {
+            name: states.of(
+                {(rule, at + 1) for rule, at, part in ahead if part == name} | self._matching(name)
+            )
+            for name in {part for _, _, part in ahead if "*" not in part}
+        }
+
+    def after(self, name: str) -> _State | None:
+        """Return where one is below a field of this name; None where no rule looks."""
+        found = self._exact.get(name, _NOTHING)
+        if found is _NOTHING:
+            return self._states.of(self._matching(name)) if self._globs else None
+        return found  # type: ignore[return-value]
+
+    def spelled(self) -> Iterable[str] | None:
+        """Return the names that matter here; None where any may."""
+        return None if self._globs else self._exact
+
+    def _matching(self, name: str) -> set[Place]:
+        return {place for glob, place in self._globs if glob is None or glob.fullmatch(name)}
+
+
+class _States:
+    """Those that were needed so far, each once."""
+
+    def __init__(self, plan: RulePlan) -> None:
+        self._plan = plan
+        self.known: dict[frozenset[Place], _State] = {}
+
+    def of(self, places: set[Place]) -> _State | None:
+        """Return where all of these places are one."""
+        # `**` may stand for nothing.
+        for rule, at in sorted(places):
+            path, further = self._plan[rule][0], at
+            while further < len(path) and path[further] == _ANY_DEPTH:
+                further += 1
+                places.add((rule, further))
+        key = frozenset(places)
+        if not key:
+            return None
+        return self.known.get(key) or _State(self._plan, key, self)
+
+
+def _glob(part: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, part.split("*"))), re.DOTALL)
+
+
+class BodyRules:
+    """The rules of a source.
+
+    Parameters
+    ----------
+    plan : RulePlan
+        Made at build (`settings.source.body`). Of several that meet one value, the first counts.
+    """
+
+    def __init__(self, plan: RulePlan) -> None:
+        self._plan = plan
+        self._start = _States(plan).of({(rule, 0) for rule in range(len(plan))})
+
+    def __repr__(self) -> str:
+        return f"BodyRules({self._plan!r})"
+
+    def applied(self, text: bytes, body: Any) -> bytes:
+        """Return an event's JSON as the rules want it.
+
+        Parameters
+        ----------
+        text : bytes
+            The JSON of an object, which is sound.
+        body : Any
+            The same, parsed.
+        """
+        start = self._start
+        if start is None or not _touches(start, body, MOST_LEVELS):
+            return text
+        return with_edits(text, _in_object(text, text.index(b"{"), start, MOST_LEVELS))
+
+
+def _touches(state: _State, value: Any, levels: int) -> bool:
+    """Tell whether a rule has something to do: most events have not what conflicts."""
+    if isinstance(value, list):
+        return levels > 0 and any(_touches(state, one, levels - 1) for one in value)
+    if not isinstance(value, dict) or not levels:
+        return False
+    names = state.spelled()
+    for name in value if names is None else names:
+        one = value.get(name, _NOTHING)
+        after = None if one is _NOTHING else state.after(name)
+        if after is None:
+            continue
+        if after.rules and any(_does(rule, one) for rule in after.rules):
+            return True
+        if isinstance(one, dict | list) and _touches(after, one, levels - 1):
+            return True
+    return False
+
+
+def _does(rule: Rule, value: Any) -> bool:
+    _, kind, _, only = rule
+    if only and (only == "objects") != _has_object(value):
+        return False
+    return kind != "stringify" or _not_flat(value)
+
+
+def _has_object(value: Any) -> bool:
+    while isinstance(value, list):
+        if any(isinstance(one, dict) for one in value):
+            return True
+        value = next((one for one in value if isinstance(one, list)), None)
+    return isinstance(value, dict)
+
+
+def _not_flat(value: Any) -> bool:
+    return isinstance(value, dict | bool | list)
+
+
+def _in_object(text: bytes, at: int, state: _State, levels: int) -> Iterator[Edit]:
+    members = list(members_of(text, at))
+    kept, names = False, None
+    for number, (key, key_end, start, end) in enumerate(members):
+        name = name_of(text[key:key_end]) or ""
+        after = state.after(name)
+        rule = None if after is None else _rule_for(after, text, start)
+        if rule is not None and rule[1] == "drop":
+            # With the comma before it; with the one after it where no field is before it.
+            if kept:
+                yield members[number - 1][3], end, b""
+            else:
+                yield key, members[number + 1][0] if number + 1 < len(members) else end, b""
+            continue
+        kept = True
+        if after is None:
+            continue
+        if rule is not None and rule[1] == "rename":
+            names = names or NewNames(text, members)
+            yield key, key_end, names.of(name, rule[2])
+        yield from _in_value(text, (start, end), after, rule, levels - 1)
+
+
+def _in_value(
+    text: bytes, span: tuple[int, int], state: _State, rule: Rule | None, levels: int
+) -> Iterator[Edit]:
+    start, end = span
+    opening = text[start : start + 1]
+    if rule is not None and rule[1] == "stringify":
+        if opening == b"{":
+            yield start, end, as_keyword(text[start:end])
+        elif opening in {b"t", b"f"}:
+            yield start, end, b'"' + text[start:end] + b'"'
+        elif opening == b"[":
+            yield from _in_list(text, start, state, rule, levels)
+    elif levels > 0 and opening == b"{":
+        yield from _in_object(text, start, state, levels)
+    elif opening == b"[":
+        yield from _in_list(text, start, state, None, levels)
+
+
+def _in_list(
+    text: bytes, start: int, state: _State, rule: Rule | None, levels: int
+) -> Iterator[Edit]:
+    if levels <= 0:
+        return
+    for span in spans_of(text, start):
+        yield from _in_value(text, span, state, rule, levels - 1)
+
+
+def _rule_for(state: _State, text: bytes, start: int) -> Rule | None:
+    for rule in state.rules:
+        if not rule[3] or (rule[3] == "objects") == _opens_object(text, start):
+            return rule
+    return None
+
+
+def _opens_object(text: bytes, start: int) -> bool:
+    """Tell whether an object begins here, or a list with one in it."""
+    opening = text[start : start + 1]
+    if opening != b"[":
+        return opening == b"{"
+    spans = [one for one, _ in spans_of(text, start)]
+    if any(text[one : one + 1] == b"{" for one in spans):
+        return True
+    inner = next((one for one in spans if text[one : one + 1] == b"["), None)
+    return inner is not None and _opens_object(text, inner)
