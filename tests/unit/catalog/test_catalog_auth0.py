@@ -40,7 +40,7 @@ def test_each_log_event_has_its_own_key_and_message(bench: Bench) -> None:
     outcomes = bench.run(stream(events)).outcomes
     assert keys(outcomes) == ["auth0#900202600001", "auth0#900202600002", "auth0#900202600003"]
     messages = bench.sqs.bodies()
-    assert [message["details"] for message in messages] == events
+    assert [message["details"]["auth0"] for message in messages] == events
     assert [message["severity"] for message in messages] == ["INFO", "NOTICE", "WARNING"]
 
 
@@ -93,7 +93,10 @@ def test_severity_summary_and_time(bench: Bench, kind: str, severity: str) -> No
     (message,) = bench.sqs.bodies()
     assert message["severity"] == severity
     assert message["utctimestamp"] == "2026-11-23T09:00:01.193+00:00"
-    assert message["summary"] == (f"Auth0 {kind}: Something happened alice@example.com 192.0.2.20")
+    name = message["details"].get("eventname", kind)
+    assert message["summary"] == (
+        f"Auth0 {name}: Something happened by alice@example.com from 192.0.2.20"
+    )
     assert message["tags"] == ["auth0"]
     assert message["hostname"] == "auth0_host"
 

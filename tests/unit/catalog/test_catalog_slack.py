@@ -149,7 +149,7 @@ def test_rate_limits_of_two_minutes_are_two_events(bench: Bench) -> None:
     assert tally(outcomes) == {"delivered": 2, "duplicate": 1}
     messages = bench.sqs.bodies()
     assert [message["severity"] for message in messages] == ["WARNING", "WARNING"]
-    assert [message["details"] for message in messages] == events[:2]
+    assert [message["details"]["slack"] for message in messages] == events[:2]
 
 
 @pytest.mark.parametrize(
@@ -158,22 +158,22 @@ def test_rate_limits_of_two_minutes_are_two_events(bench: Bench) -> None:
         (
             callback("file_public", file_id="F1", user_id="U1"),
             "WARNING",
-            "Slack file_public: U1 F1 team T0EXAMPLE1",
+            "Slack file_public: F1 by U1, team T0EXAMPLE1",
         ),
         (
             callback("team_join", user={"id": "U1", "name": "bob-example"}),
             "NOTICE",
-            "Slack team_join: bob-example team T0EXAMPLE1",
+            "Slack team_join by bob-example, team T0EXAMPLE1",
         ),
         (
             callback("example_added_later", user="U1", channel="C1"),
             "INFO",
-            "Slack example_added_later: U1 C1 team T0EXAMPLE1",
+            "Slack example_added_later by U1 in C1, team T0EXAMPLE1",
         ),
         (
             callback("user_huddle_changed", user={"id": "U1"}),
             "DEBUG",
-            "Slack user_huddle_changed: team T0EXAMPLE1",
+            "Slack user_huddle_changed, team T0EXAMPLE1",
         ),
     ],
 )
@@ -185,5 +185,5 @@ def test_severity_summary_and_time(
     assert message["severity"] == severity
     assert message["summary"] == summary
     assert message["utctimestamp"] == "2026-11-23T20:00:01.000+00:00"
-    assert message["details"] == event
+    assert message["details"]["slack"] == event
     assert message["tags"] == ["slack"]

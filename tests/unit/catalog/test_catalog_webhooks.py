@@ -53,21 +53,21 @@ def message(bench: Bench, source: str, sample: str) -> dict[str, Any]:
             "incident-triggered",
             "ERROR",
             "2026-11-23T19:28:21.169+00:00",
-            "PagerDuty incident.triggered: Disk of ledger-db-1 is full Ledger API high",
+            "PagerDuty incident.triggered: Disk of ledger-db-1 is full on Ledger API, urgency high",
         ),
         (
             "pagerduty",
             "incident-resolved-previous-secret",
             "NOTICE",
             "2026-11-23T19:28:21.169+00:00",
-            "PagerDuty incident.resolved: Disk of ledger-db-1 is full Ledger API low",
+            "PagerDuty incident.resolved: Disk of ledger-db-1 is full on Ledger API, urgency low",
         ),
         (
             "pagerduty",
             "incident-annotated",
             "INFO",
             "2026-11-23T19:31:02.004+00:00",
-            "PagerDuty incident.annotated: Disk of ledger-db-1 is full Zoë Beispiel",
+            "PagerDuty incident.annotated: Disk of ledger-db-1 is full by Zoë Beispiel",
         ),
         (
             "pagerduty",
@@ -81,28 +81,31 @@ def message(bench: Bench, source: str, sample: str) -> dict[str, Any]:
             "push",
             "INFO",
             ARRIVED,
-            "GitLab Push Hook: push example/ledger refs/heads/main alice-example",
+            "GitLab Push Hook: push in example/ledger on refs/heads/main, user alice-example",
         ),
         (
             "gitlab",
             "merge-request",
             "INFO",
             ARRIVED,
-            "GitLab Merge Request Hook: merge Pay twice at most example/ledger alice-example",
+            (
+                "GitLab Merge Request Hook: merge Pay twice at most in example/ledger, "
+                "user alice-example"
+            ),
         ),
         (
             "gitlab",
             "system-hook-failed-login",
-            "NOTICE",
+            "WARNING",
             ARRIVED,
-            "GitLab System Hook: user_failed_login bob-example",
+            "GitLab System Hook: user_failed_login, user bob-example",
         ),
         (
             "gitlab",
             "vulnerability",
             "WARNING",
             ARRIVED,
-            "GitLab Vulnerability Hook: SQL injection in the search",
+            "GitLab Vulnerability Hook: detected SQL injection in the search",
         ),
         (
             "stripe",
@@ -111,7 +114,7 @@ def message(bench: Bench, source: str, sample: str) -> dict[str, Any]:
             "2026-11-23T20:08:20.000+00:00",
             (
                 "Stripe account.external_account.created: bank_account ba_1Example01 "
-                "acct_1Example01 livemode true"
+                "new on account acct_1Example01, livemode true"
             ),
         ),
         (
@@ -119,36 +122,42 @@ def message(bench: Bench, source: str, sample: str) -> dict[str, Any]:
             "thin-event",
             "INFO",
             "2026-11-23T19:28:20.000+00:00",
-            "Stripe v1.billing.meter.error_report_triggered: livemode true",
+            (
+                "Stripe v1.billing.meter.error_report_triggered: billing.meter "
+                "mtr_test_1Example01, livemode true"
+            ),
         ),
         (
             "standard-webhooks",
             "user-created",
             "INFO",
             "2026-11-23T19:28:20.344+00:00",
-            "standard-webhooks user.created",
+            (
+                "standard-webhooks user.created: 1f81eb52-5198-4599-803e-771906343485 "
+                "of alice@example.com"
+            ),
         ),
-        ("standard-webhooks", "own-body", "INFO", ARRIVED, "standard-webhooks"),
+        ("standard-webhooks", "own-body", "INFO", ARRIVED, "standard-webhooks opened"),
         (
             "bitbucket",
             "push",
             "INFO",
             ARRIVED,
-            "Bitbucket repo:push: example/ledger alice-example Alice Example",
+            "Bitbucket repo:push in example/ledger by alice-example",
         ),
         (
             "bitbucket",
             "repository-updated",
-            "NOTICE",
+            "CRITICAL",
             ARRIVED,
-            "Bitbucket repo:updated: example/ledger alice-example Alice Example",
+            "Bitbucket repo:updated in example/ledger by alice-example",
         ),
         (
             "generic-hmac",
             "typed-event",
             "INFO",
             ARRIVED,
-            "generic-hmac backup.failed: Disk of ledger-db-1 is full",
+            "generic-hmac backup.failed: Disk of ledger-db-1 is full on ledger-db-1.example.com",
         ),
     ],
 )
@@ -159,10 +168,10 @@ def test_the_mozdef_event(
     assert event["summary"] == summary
     assert event["severity"] == severity
     assert event["timestamp"] == timestamp
-    assert event["category"] == event["processname"] == source
+    assert event["processname"] == source
     assert event["hostname"] == f"{source}_host"
     assert event["tags"] == [source]
-    assert event["details"] == orjson.loads(SAMPLES[source][sample].body)
+    assert event["details"][source] == orjson.loads(SAMPLES[source][sample].body)
 
 
 @pytest.mark.parametrize("name", NAMES)
