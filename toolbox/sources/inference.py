@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.event.fields import as_text, find, path_of
+from toolbox.sources.inference_fields import find_fields
 from toolbox.sources.inference_find import (
     MOST_TYPES,
     Found,
@@ -50,6 +51,8 @@ class Proposal:
         What tells one event from another, and what could where the samples prove nothing.
     summary : tuple[str, ...]
         Paths of texts that say what happened.
+    fields : Mapping[str, Any]
+        Where MozDef's fields of `details` are, as `mozdef.fields` has them.
     schemas : Mapping[str, dict[str, Any]]
         A schema for each event type; empty where the default serves them all.
     default_schema : dict[str, Any]
@@ -62,6 +65,7 @@ class Proposal:
     timestamp: Found | None = None
     identity: IdentityFound = field(default_factory=IdentityFound)
     summary: tuple[str, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict)
     schemas: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     default_schema: dict[str, Any] = field(default_factory=dict)
 
@@ -142,6 +146,7 @@ def infer(documents: Sequence[Any]) -> Proposal:
         identity=identity,
         timestamp=timestamp,
         summary=find_summary(events, used),
+        fields=find_fields(events, used),
         schemas=schemas,
         default_schema=default,
     )

@@ -24,8 +24,16 @@ _CENTURY = (946_684_800, 4_102_444_800)
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])|_+|@+")
 
 
-def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Return the paths of the texts and numbers in an event that a dotted path can name."""
+def scalar_paths(
+    event: Any, prefix: tuple[str, ...] = (), *, flags: bool = False
+) -> Iterator[tuple[str, ...]]:
+    """Return the paths of the texts and numbers in an event that a dotted path can name.
+
+    Parameters
+    ----------
+    flags : bool
+        Those of true and false as well.
+    """
     if not isinstance(event, dict):
         return
     for key, value in event.items():
@@ -34,8 +42,8 @@ def scalar_paths(event: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str
             continue
         path = (*prefix, key)
         if isinstance(value, dict) and len(path) < _DEEPEST:
-            yield from scalar_paths(value, path)
-        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield from scalar_paths(value, path, flags=flags)
+        elif isinstance(value, str | int | float) and (flags or not isinstance(value, bool)):
             yield path
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from settings.source.loader import LoadedSource
     from toolbox.sources.inference import Found, Proposal
@@ -108,13 +108,29 @@ def _located(like: LoadedSource, proposal: Proposal) -> dict[str, Any]:
 
 def _mapping(proposal: Proposal, like: LoadedSource | None) -> dict[str, Any]:
     copied = like.settings.mozdef.model_dump(mode="json", exclude_unset=True) if like else {}
-    texts = " ".join(f"{{{path}}}" for path in proposal.summary)
-    if texts or "summary" not in copied:
-        copied["summary"] = f"{{source}} {{type}}: {texts}" if texts else "{source} {type}"
+    shapes = (copied.get("details"), (copied.get("plugin") or {}).get("details"))
+    taken = {key for shape in shapes if isinstance(shape, dict) for key in shape}
+    fields = {name: where for name, where in proposal.fields.items() if name not in taken}
+    if fields:
+        copied["fields"] = copied.get("fields", {}) | fields
+    if proposal.summary or "summary" not in copied:
+        copied["summary"] = _summary(proposal.summary, fields)
     if proposal.timestamp:
         copied["timestamp"] = proposal.timestamp.path
     copied.setdefault("severity", "INFO")
     return copied
+
+
+def _summary(texts: Sequence[str], fields: Mapping[str, Any]) -> str:
+    """Compose a template of which each part is left out with its words where an event lacks it."""
+    parts = ["{source} {type}"]
+    if texts:
+        parts.append("{?: " + f"{{{texts[0]}}}" + "}")
+        parts += ["{? " + f"{{{path}}}" + "}" for path in texts[1:]]
+    for name, word in (("username", "by"), ("sourceipaddress", "from")):
+        if name in fields and fields[name] not in texts:
+            parts.append("{? " + f"{word} {{${name}}}" + "}")
+    return "".join(parts)
 
 
 def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -> str:
@@ -169,7 +185,10 @@ def _comments(settings: Mapping[str, Any], proposal: Proposal, like: str | None)
         "Take out what a sender may leave out: an event that breaks its schema is rejected.",
         "mozdef": "CHECK. What MozDef shows. "
         + _why(proposal.timestamp, "`timestamp` says when it happened.")
-        + " Raise severities of single types with `severity_by_type`.",
+        + " `fields` are what alerts and analysts look for in `details`; see that each path is "
+        "that of the one who acted. Raise severities of single types with `severity_by_type`, say "
+        "what they are with `category_by_type` (authentication, account creation, …), and weigh "
+        "values with `by_value`.",
     }
 
 
