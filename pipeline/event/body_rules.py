@@ -2,7 +2,7 @@
 
 MozDef writes all sources into one index, where a field is either an object or not. A rule says what
 becomes of a field that is now this and now that, or whose names have no end: `stringify` makes a
-text of it, `drop` leaves it out, `rename` gives it another name.
+text of it, `drop` leaves it out, `rename` gives it another name, `keep` leaves it as it is.
 """
 
 from __future__ import annotations
@@ -138,18 +138,19 @@ def _touches(state: _State, value: Any, levels: int) -> bool:
         after = None if one is _NOTHING else state.after(name)
         if after is None:
             continue
-        if after.rules and any(_does(rule, one) for rule in after.rules):
+        if after.rules and _changes(after.rules, one):
             return True
         if isinstance(one, dict | list) and _touches(after, one, levels - 1):
             return True
     return False
 
 
-def _does(rule: Rule, value: Any) -> bool:
-    _, kind, _, only = rule
-    if only and (only == "objects") != _has_object(value):
-        return False
-    return kind != "stringify" or _not_flat(value)
+def _changes(rules: Iterable[Rule], value: Any) -> bool:
+    for _, kind, _, only in rules:
+        if not only or (only == "objects") == _has_object(value):
+            # The first that fits decides.
+            return kind != "keep" and (kind != "stringify" or isinstance(value, dict | bool | list))
+    return False
 
 
 def _has_object(value: Any) -> bool:
@@ -158,10 +159,6 @@ def _has_object(value: Any) -> bool:
             return True
         value = next((one for one in value if isinstance(one, list)), None)
     return isinstance(value, dict)
-
-
-def _not_flat(value: Any) -> bool:
-    return isinstance(value, dict | bool | list)
 
 
 def _in_object(text: bytes, at: int, state: _State, levels: int) -> Iterator[Edit]:

@@ -43,6 +43,9 @@ class BodyRule(Model):
     )
     drop: RulePaths | None = Field(default=None, description="the fields are left out")
     rename: RulePaths | None = Field(default=None, description="the fields get another name")
+    keep: RulePaths | None = Field(
+        default=None, description="the fields stay, whatever a rule below says of them"
+    )
     to: NewName | None = Field(default=None, description="the name that 'rename' gives")
     only: Literal["objects", "scalars"] | None = Field(
         default=None,
@@ -56,7 +59,7 @@ class BodyRule(Model):
 
     def _wrong(self) -> Iterator[tuple[str, str]]:
         if sum(paths is not None for _, paths in self._kinds()) != 1:
-            yield "stringify", "give exactly one of 'stringify', 'drop' and 'rename'"
+            yield "stringify", "give exactly one of 'stringify', 'drop', 'rename' and 'keep'"
         if (self.rename is None) != (self.to is None):
             yield "to", "is given if and only if 'rename' is"
         for path in self.paths:
@@ -66,7 +69,9 @@ class BodyRule(Model):
                 yield "path", f"{path!r}: '**' stands before the name of a field"
 
     def _kinds(self) -> tuple[tuple[str, RulePaths | None], ...]:
-        return ("stringify", self.stringify), ("drop", self.drop), ("rename", self.rename)
+        return tuple(
+            (kind, getattr(self, kind)) for kind in ("stringify", "drop", "rename", "keep")
+        )
 
     @property
     def kind(self) -> str:

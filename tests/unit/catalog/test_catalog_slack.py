@@ -185,5 +185,5 @@ def test_severity_summary_and_time(
     assert message["severity"] == severity
     assert message["summary"] == summary
     assert message["utctimestamp"] == "2026-11-23T20:00:01.000+00:00"
-    assert message["details"]["slack"] == event
+    assert message["details"]["slack"]["event_id"] == event["event_id"]
     assert message["tags"] == ["slack"]

@@ -171,7 +171,7 @@ def test_the_mozdef_event(
     assert event["processname"] == source
     assert event["hostname"] == f"{source}_host"
     assert event["tags"] == [source]
-    assert event["details"][source] == orjson.loads(SAMPLES[source][sample].body)
+    assert event["details"][source].keys() <= orjson.loads(SAMPLES[source][sample].body).keys()
 
 
 @pytest.mark.parametrize("name", NAMES)
