@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
 
 PRIVATE_SOURCES = Path("config/sources")
-_PAUSE_SECONDS = 2.0
+#: The first pause between two looks, and the longest: each is twice as long as the one before.
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _settle(
     target: TargetUnderTest, waiting: dict[str, Probe], start: float, timeout: float
 ) -> list[str]:
     evidence = Evidence(target, frozenset(waiting), start)
-    end = time.monotonic() + timeout
+    end, pause = time.monotonic() + timeout, _PAUSE_SECONDS
     while True:
         evidence.look()
         left = {
@@ -150,7 +151,8 @@ def _settle(
         }
         if not left or time.monotonic() > end:
             break
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     faults = []
     for key, probe in waiting.items():
         fault = evidence.fault(key, probe.outcomes, probe.events)

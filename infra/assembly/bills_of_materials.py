@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 import uuid
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cyclonedx.model import (
@@ -64,16 +65,18 @@ def write_bills(root: Path, code: Path, target: Path) -> None:
     parts = [_python(package, files=True) for package in shipped]
     functions = _bill(root, "functions", parts, [_hash_of(code)])
     (target / FUNCTIONS_BILL).write_text(functions, encoding="utf-8")
+    read = ("pyproject.toml", BUILD_LOCK, NODE_LOCK)
+    digests = (hashlib.sha256((root / name).read_bytes()).hexdigest() for name in read)
+    (target / BUILD_BILL).write_text(_build_bill(root, *digests), encoding="utf-8")
+
+
+@lru_cache(maxsize=8)
+def _build_bill(root: Path, _project: str, *locks: str) -> str:
+    """Return the bill of what builds it: one for all stages, and all stacks, of a commit."""
     building = [_python(package, files=False) for package in read_lock(root / BUILD_LOCK)]
     building += map(_node, read_node_lock(root / NODE_LOCK))
-    locks = [
-        HashType(
-            alg=HashAlgorithm.SHA_256,
-            content=hashlib.sha256((root / lock).read_bytes()).hexdigest(),
-        )
-        for lock in (BUILD_LOCK, NODE_LOCK)
-    ]
-    (target / BUILD_BILL).write_text(_bill(root, "build", building, locks), encoding="utf-8")
+    hashes = [HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in locks]
+    return _bill(root, "build", building, hashes)
 
 
 def _bill(root: Path, what: str, parts: Sequence[Component], hashes: Sequence[HashType]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import shutil
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +39,13 @@ def runtime_modules(root: Path) -> list[Path]:
     Found by following imports from the handlers, so that what belongs to the build or the command
     line stays out without being listed, and brings none of its packages with it.
     """
+    files = cache(lambda name: tuple(_files(root, name)))
     found: set[Path] = set()
     waiting = {path.relative_to(root) for name in HANDLERS for path in (root / name).rglob("*.py")}
     while waiting:
         module = waiting.pop()
         found.add(module)
-        imported = {file for name in imports(root / module) for file in _files(root, name)}
+        imported = {file for name in imports(root / module) for file in files(name)}
         waiting |= imported - found
     return sorted(found)
 

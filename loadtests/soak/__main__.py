@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -34,6 +32,7 @@ from local.leaving import end_in_order
 from local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.errors import PipelineError
 from settings.source.loader import load_sources
+from toolbox.synthesis import synthesize
 from toolbox.terminal.output import DOES_NOT_HOLD, console, say_error
 
 if TYPE_CHECKING:
@@ -99,7 +98,8 @@ def soak(
 
 def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> SoakRun:
     with console.status("synthesizing the stack"):
-        assembly = synthesize()
+        assembly = BUILD / "soak-cdk.out"
+        synthesize("soak", assembly, CONFIG)
     _empty(state)
     control = FaultControl()
     with ExitStack() as parts:
@@ -126,28 +126,6 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> S
         verdict = judge(journal, books, faults)
         oracle = Oracle(read - start, time.monotonic() - read, peak_memory_mib())
     return SoakRun(seed, seconds, sent, verdict, faults, drained, oracle)
-
-
-def synthesize() -> Path:
-    """Write the cloud assembly of the soak's own stage.
-
-    Raises
-    ------
-    PipelineError
-        With what the stack's code said was wrong.
-    """
-    assembly = BUILD / "soak-cdk.out"
-    command = [sys.executable, "-m", "infra.assembly.app", "--stage", "soak"]
-    done = subprocess.run(
-        [*command, "--config", str(CONFIG), "--output", str(assembly)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise PipelineError(f"synthesis ended with {done.returncode}: {done.stderr[-2000:]}")
-    return assembly
 
 
 def _empty(state: Path) -> None:

@@ -8,16 +8,20 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import redirect_stderr, redirect_stdout
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from loadtests import smoke as smoke_test
 from local import emulator, endpoints
 from settings.source.loader import available_sources, load_sources
 from tests.e2e.conftest import ROOT, Running
+from tests.support.command import Done
 from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
@@ -72,16 +76,15 @@ def running(private_sources: Path, names: list[str]) -> Iterator[Running]:
         runtime.stop()
 
 
-def smoke(running: Running, sources: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    where = ["--state", str(running.state), "--private-sources", str(sources)]
-    return subprocess.run(
-        [sys.executable, "-m", "loadtests.smoke", *where, *words],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def smoke(running: Running, sources: Path, *words: str) -> Done:
+    return here("--state", str(running.state), "--private-sources", str(sources), *words)
+
+
+def here(*words: str) -> Done:
+    """Run the smoke test in this process, which knows the sources already."""
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        status = smoke_test.main(words)
+    return Done(status, out.getvalue(), err.getvalue())
 
 
 def locust(running: Running, sources: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -111,8 +114,8 @@ def test_every_source_is_well_and_so_it_is_a_second_time(
 ) -> None:
     for _ in range(2):
         done = smoke(running, private_sources, "--timeout", "60")
-        assert done.returncode == 0, done.stdout + done.stderr
-        lines = done.stdout.splitlines()
+        assert done.status == 0, done.out + done.err
+        lines = done.out.splitlines()
         assert lines[-1] == "Every event is accounted for."
         said = {name: [line for line in lines if line.startswith(f"{name} ")] for name in names}
         for name in set(names) - {"guarded"}:
@@ -136,7 +139,7 @@ def test_no_message_is_taken_away_from_mozdef(running: Running, private_sources:
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
     before = waiting()
-    assert smoke(running, private_sources, "--timeout", "60").returncode == 0
+    assert smoke(running, private_sources, "--timeout", "60").status == 0
     assert waiting() == before + 1
 
 
@@ -200,9 +203,9 @@ def test_what_is_not_archived_in_time_is_a_fault(
     outputs = outputs_of(where, "github") | {"ArchiveBucketName": "nothing-comes-here"}
     make_stack(where, "forgetful", **outputs)
     late = on_stack(deployed, private_sources, "forgetful", "--timeout", "0")
-    assert late.returncode == 1
-    assert "not in the ledger in time" in late.stderr
-    assert late.stdout.splitlines()[-1] == "Failed."
+    assert late.status == 1
+    assert "not in the ledger in time" in late.err
+    assert late.out.splitlines()[-1] == "Failed."
 
 
 @pytest.fixture
@@ -245,17 +248,17 @@ def test_a_stack_is_found_by_its_outputs_through_a_role(
     environment, asked = roles
     role = ["--role-arn", "arn:aws:iam::000000000000:role/smoke", "--aws-region", "us-west-2"]
     done = on_stack(environment, private_sources, STACK, *role)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.status == 0, done.out + done.err
     assert set(asked) == {role[1]}
-    first, *_, last = done.stdout.splitlines()
+    first, *_, last = done.out.splitlines()
     assert first == f"Smoke test of stack {STACK}: {', '.join(sorted(names))}"
     assert last == "Every event is accounted for."
 
 
 def test_a_stack_that_is_not_there_is_told(deployed: dict[str, str], private_sources: Path) -> None:
     done = on_stack(deployed, private_sources, "absent")
-    assert done.returncode == 2
-    assert done.stderr.startswith("smoke: absent: cannot be described")
+    assert done.status == 2
+    assert done.err.startswith("smoke: absent: cannot be described")
 
 
 def test_a_secret_that_nobody_wrote_is_told(
@@ -265,23 +268,15 @@ def test_a_secret_that_nobody_wrote_is_told(
     outputs = {"ApiUrl": "a", "ArchiveBucketName": "b", "DedupeTableName": "c"}
     make_stack(endpoints.read(running.state), "silent", **outputs, Sources=described)
     done = on_stack(deployed, private_sources, "silent")
-    assert done.returncode == 2
-    assert "/nothing/here: cannot be read (ParameterNotFound); write the source's" in done.stderr
+    assert done.status == 2
+    assert "/nothing/here: cannot be read (ParameterNotFound); write the source's" in done.err
 
 
-def on_stack(
-    environment: dict[str, str], sources: Path, *words: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadtests.smoke", "--private-sources", str(sources), "--stack",
-         *words],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+def on_stack(environment: dict[str, str], sources: Path, *words: str) -> Done:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        return here("--private-sources", str(sources), "--stack", *words)
 
 
 def test_the_load_test_ends_well_within_its_thresholds(
