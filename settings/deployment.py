@@ -125,6 +125,18 @@ class ArchiveSettings(Model):
         return self
 
 
+class StageQueue(Model):
+    """A queue that MozDef reads, where it is not to be as all others are."""
+
+    full_name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,72}$",
+        description="its name in SQS; default: <project>-<service>-<stage>-<queue>",
+    )
+    # SQS keeps a message for 14 days at most (Amazon SQS Developer Guide, quotas).
+    retention_days: int = Field(default=7, ge=1, le=14)
+
+
 class Deployment(Model):
     """One stage of one service."""
 
@@ -149,6 +161,9 @@ class Deployment(Model):
     )
     domain: Domain | None = None
     pollers: dict[SourceName, PollerSettings] = Field(default_factory=dict)
+    queues: dict[str, StageQueue] = Field(
+        default_factory=dict, description="queue, by the name that its sources give it"
+    )
     alarms: AlarmSettings = AlarmSettings()
 
     @field_validator("sources")

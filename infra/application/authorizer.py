@@ -68,6 +68,8 @@ class AuthorizerFunction(Construct):
         sources = {
             f"{own}Token": identity.header(header) if header else "",
             "Address": identity.context("identity.sourceIp") if by_address else "",
+            # A decision names the method that it was asked for.
+            "Method": identity.context("httpMethod") if len(settings.methods) > 1 else "",
         }
         name = "".join(part for part, source in sources.items() if source)
         if name not in self._made:

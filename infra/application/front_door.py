@@ -87,7 +87,7 @@ class FrontDoor(Construct):
             )
         exposed = [source for source in routed if is_exposed(source)]
         guarded = bool(exposed) if deployment.web_acl is None else deployment.web_acl
-        self.api = self._api(deployment, key, guarded=guarded)
+        self.api = self._api(deployment, sources, key, guarded=guarded)
         add_gateway_responses(self.api)
         routes = Routes(
             self.api,
@@ -126,7 +126,12 @@ class FrontDoor(Construct):
         )
 
     def _api(
-        self, deployment: Deployment, key: kms.IKey | None, *, guarded: bool
+        self,
+        deployment: Deployment,
+        sources: Mapping[str, LoadedSource],
+        key: kms.IKey | None,
+        *,
+        guarded: bool,
     ) -> apigateway.RestApi:
         log_group = self.access_logs = logs.LogGroup(
             self,
@@ -152,10 +157,11 @@ class FrontDoor(Construct):
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
                 method_options={
-                    f"/{name}/POST": apigateway.MethodDeploymentOptions(
+                    f"/{name}/{method}": apigateway.MethodDeploymentOptions(
                         throttling_rate_limit=limit.rate, throttling_burst_limit=limit.burst
                     )
                     for name, limit in sorted(deployment.throttle.by_source.items())
+                    for method in sources[name].settings.methods
                 },
                 metrics_enabled=True,
                 tracing_enabled=True,

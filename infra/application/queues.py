@@ -9,10 +9,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from pipeline.aws.limits import MESSAGE_BYTES
-from settings.deployment import DeploymentError
+from settings.deployment import DeploymentError, StageQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from aws_cdk import aws_kms as kms
 
@@ -26,21 +26,25 @@ REDRIVE = "-redrive"
 class EventQueues(Construct):
     """Queues by the names that sources give them.
 
-    A queue has a set name, `<stack>-<queue>`: MozDef's worker is configured with it, and adds it
-    to the tags of each event. An expired message keeps its age when it moves to the redrive queue,
-    so the redrive queue's retention is the longer one.
+    A queue has a set name, `<stack>-<queue>` or the stage's own: MozDef's worker is configured with
+    it, and adds it to the tags of each event. A message keeps its age when it moves to the redrive
+    queue, which keeps it for the 14 days that SQS can: the more it has of the queue's own, the
+    shorter it is there.
 
     Parameters
     ----------
     prefix : str
         What stands before each queue's name, without the hyphen.
+    own : Mapping[str, StageQueue]
+        What the stage says of single queues.
     key : kms.IKey, optional
         Encrypts them; without one, the key that AWS manages does.
 
     Raises
     ------
     DeploymentError
-        When a name would be too long, or is taken by a redrive queue.
+        When a name would be too long, or is taken by another queue; when the stage says something
+        of a queue that no source has.
     """
 
     def __init__(
@@ -50,15 +54,25 @@ class EventQueues(Construct):
         *,
         prefix: str,
         names: Iterable[str],
+        own: Mapping[str, StageQueue] | None = None,
         key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._key = key
-        self.queues = {name: self._pair(prefix, name) for name in sorted(set(names))}
+        own = own or {}
+        wanted = sorted(set(names))
+        if strange := sorted(own.keys() - set(wanted)):
+            raise DeploymentError(
+                f"queues.{strange[0]}: no source has this queue; there are {', '.join(wanted)}"
+            )
+        full_names = {name: _full_name(prefix, name, own.get(name)) for name in wanted}
+        _check_distinct(full_names)
+        self.queues = {
+            name: self._pair(name, full_name, own.get(name) or StageQueue())
+            for name, full_name in full_names.items()
+        }
 
-    def _pair(self, prefix: str, name: str) -> sqs.Queue:
-        full_name = f"{prefix}-{name}"
-        _check_name(name, full_name)
+    def _pair(self, name: str, full_name: str, settings: StageQueue) -> sqs.Queue:
         redrive = sqs.Queue(
             self,
             f"{name}{REDRIVE}",
@@ -73,7 +87,7 @@ class EventQueues(Construct):
             self,
             name,
             queue_name=full_name,
-            retention_period=Duration.days(7),
+            retention_period=Duration.days(settings.retention_days),
             **queue_encryption(self._key),
             enforce_ssl=True,
             max_message_size_bytes=MESSAGE_BYTES,
@@ -110,8 +124,22 @@ def queue_encryption(key: kms.IKey | None) -> QueueEncryption:
     }
 
 
+def _full_name(prefix: str, name: str, own: StageQueue | None) -> str:
+    full_name = own.full_name if own and own.full_name else f"{prefix}-{name}"
+    _check_name(name, full_name)
+    return full_name
+
+
+def _check_distinct(full_names: Mapping[str, str]) -> None:
+    named: dict[str, str] = {}
+    for name, full_name in full_names.items():
+        if full_name in named:
+            raise DeploymentError(f"queues {named[full_name]} and {name}: both are {full_name}")
+        named[full_name] = name
+
+
 def _check_name(name: str, full_name: str) -> None:
-    if name.endswith(REDRIVE):
+    if name.endswith(REDRIVE) or full_name.endswith(REDRIVE):
         raise DeploymentError(f"queue {name}: a name that ends in {REDRIVE} is kept for the pair")
     length = len(full_name) + len(REDRIVE)
     if length > QUEUE_NAME_LIMIT:

@@ -68,7 +68,7 @@ class Routes:
             for header in source.settings.headers.require
         }
         if source.settings.ingest == "receiver":
-            self._received(resource, required)
+            self._received(resource, required, source)
         else:
             self._direct(resource, required, source)
         handshake = source.settings.handshake
@@ -78,34 +78,39 @@ class Routes:
     def _direct(
         self, resource: apigateway.Resource, required: dict[str, bool], source: LoadedSource
     ) -> None:
-        method = resource.add_method(
-            "POST",
-            self._integration(source),
-            authorizer=self._authorizer.for_source(source.settings),
-            request_parameters=required,
-            request_validator=self._validator,
-            method_responses=_method_responses("200", "413", "503"),
-        )
-        acknowledge(
-            method,
-            {"COG4": "Senders are machines: a Lambda authorizer checks their token or address."},
-        )
+        integration = self._integration(source)
+        for name in source.settings.methods:
+            method = resource.add_method(
+                name,
+                integration,
+                authorizer=self._authorizer.for_source(source.settings),
+                request_parameters=required,
+                request_validator=self._validator,
+                method_responses=_method_responses("200", "413", "503"),
+            )
+            acknowledge(
+                method,
+                {"COG4": "Senders are machines: an authorizer checks their token or address."},
+            )
 
-    def _received(self, resource: apigateway.Resource, required: dict[str, bool]) -> None:
+    def _received(
+        self, resource: apigateway.Resource, required: dict[str, bool], source: LoadedSource
+    ) -> None:
         if self._receiver is None:
             raise AssertionError("the stack makes a receiver when a source chooses it")
-        method = resource.add_method(
-            "POST",
-            self._receiver.integration(),
-            authorization_type=apigateway.AuthorizationType.NONE,
-            request_parameters=required,
-            request_validator=self._validator,
-        )
-        _acknowledge_open(
-            method,
-            "The function behind it checks network, token and signature before it takes anything. "
-            "An authorizer sees no body, so it could not check a signature.",
-        )
+        for name in source.settings.methods:
+            method = resource.add_method(
+                name,
+                self._receiver.integration(),
+                authorization_type=apigateway.AuthorizationType.NONE,
+                request_parameters=required,
+                request_validator=self._validator,
+            )
+            _acknowledge_open(
+                method,
+                "The function behind it checks network, token and signature before it takes "
+                "anything. An authorizer sees no body, so it could not check a signature.",
+            )
 
     def _integration(self, source: LoadedSource) -> apigateway.AwsIntegration:
         settings = source.settings

@@ -108,6 +108,7 @@ class ApplicationStack(Stack):
             "Delivery",  # its logical ids are those of queues that hold events
             prefix=deployment.stack_name,
             names=(queue for source in sources.values() for queue in source.queues),
+            own=deployment.queues,
             key=self._key,
         ).queues
         self._fan_out = self._process_events()

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 Validator = Callable[[Any], Any]
 
+#: Stands in a list of content types for all of them.
+ANY_CONTENT_TYPE = "*/*"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 

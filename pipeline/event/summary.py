@@ -57,9 +57,9 @@ class SummaryTemplate:
     """Text with placeholders: {source}, {type} and dotted paths of the body.
 
     Where an event has no type, `{type}` is what its body calls so. `{$username}` is the field of
-    that name in `details`, and `{$keys}` the names of the body's first members. Of `{one|other}` the
-    first is taken that an event has. `{? by {user}}` is left out as a whole where an event has no
-    user. A placeholder without a value becomes nothing, with the punctuation that joined it, so
+    that name in `details`, and `{$keys}` the names of the body's first members. Of `{one|other}`
+    the first is taken that an event has. `{? by {user}}` is left out as a whole where an event has
+    no user. A placeholder without a value becomes nothing, with the punctuation that joined it, so
     that one template serves every type of event.
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import BodyError, read_body
 from pipeline.event.signatures import find_fault
@@ -102,7 +103,7 @@ def refuse_stranger(request: Request) -> Answer | None:
         return denied(403, "forbidden", "The sender is not let in.", "address not allowed")
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower() or _DEFAULT_TYPE
-    if media_type not in source.content_types:
+    if media_type not in source.content_types and ANY_CONTENT_TYPE not in source.content_types:
         message = "The source does not send this Content-Type."
         return denied(415, "unsupported_media_type", message)
     return None

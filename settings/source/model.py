@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.summary import template_fault
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
-MediaType = Annotated[str, Field(pattern=r"^[a-z0-9.+-]+/[a-z0-9.+-]+$")]
+MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
 
 
 class Headers(Model):
@@ -261,7 +262,12 @@ class Source(Model):
     ) = None
     handshake: HandshakeSettings | None = None
     poll: Polling | None = None
-    content_types: tuple[MediaType, ...] = ("application/json",)
+    methods: tuple[Literal["POST", "PUT"], ...] = Field(
+        default=("POST",), min_length=1, description="how requests with events are sent"
+    )
+    content_types: tuple[MediaType, ...] = Field(
+        default=("application/json",), description="'*/*': any, of a source of the receiver"
+    )
     form_field: str | None = Field(
         default=None, description="the form field that holds the JSON of a form-encoded delivery"
     )
@@ -394,6 +400,10 @@ class Source(Model):
 
     def _forms(self) -> Iterator[tuple[str, str]]:
         form = "application/x-www-form-urlencoded"
+        if ANY_CONTENT_TYPE in self.content_types and self.ingest != "receiver":
+            yield "content_types", "'*/*' needs ingest: receiver; API Gateway has a list for others"
+        if len(set(self.methods)) < len(self.methods):
+            yield "methods", "name each once"
         if (form in self.content_types) != (self.form_field is not None):
             yield "form_field", f"is set if and only if content_types has {form}"
         kept = {name.lower() for name in self.headers.keep}

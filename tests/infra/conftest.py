@@ -30,6 +30,7 @@ ALARMS = """\
 version: 1
 title: A source of a deployment's own, with two queues of which it shares one, and a network
 authentication: {type: token, prefix: "Bearer "}
+methods: [POST, PUT]
 content_types: [application/json, text/plain]
 headers: {keep: [X-Kind], require: [X-Kind]}
 event_type: {header: X-Kind}

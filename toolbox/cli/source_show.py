@@ -94,8 +94,9 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
     if settings.schemas.default:
         types.append(f"every other type: {settings.schemas.default}")
     polls = settings.ingest == "poll"
+    route = " or ".join(settings.methods)
     return {
-        "route": "none: events are fetched" if polls else f"POST /{source.name}",
+        "route": "none: events are fetched" if polls else f"{route} /{source.name}",
         "proof": proof(settings),
         "content_types": list(settings.content_types),
         "keeps_headers": list(settings.headers.keep) or "none",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
@@ -109,7 +110,8 @@ def _read(file: Path) -> bytes:
 def _request(
     source: LoadedSource, body: bytes, given: dict[str, str], secret: SecretChoice
 ) -> tuple[SampleRequest, dict[str, str]]:
-    headers = {"Content-Type": source.settings.content_types[0], **given}
+    usual = [one for one in source.settings.content_types if one != ANY_CONTENT_TYPE]
+    headers = {"Content-Type": (*usual, "application/json")[0], **given}
     if source.settings.poll is not None:
         headers.setdefault(FEED_HEADER, next(iter(source.settings.poll.feeds)))
         return SampleRequest(headers, body), {

@@ -38,7 +38,7 @@ class HandshakeTrial:
         connection = http.client.HTTPConnection(host, timeout=30)
         try:
             request = self.request
-            body = request.body if request.method == "POST" else None
+            body = request.body if request.method != "GET" else None
             connection.request(request.method, f"/{self.source}", body, request.headers)
             answer = connection.getresponse()
             content = answer.read()

@@ -60,6 +60,10 @@ class Door:
             return _polled(request)
         if sent.method == "GET":
             return self._answer_get(lower)
+        if sent.method not in self.loaded.settings.methods:
+            # What API Gateway says of a route without the method (gateway responses,
+            # MISSING_AUTHENTICATION_TOKEN).
+            return denied(403, "forbidden", f"The source takes no {sent.method}.")
         if self.source.ingest == "receiver":
             return self._missing(sent) or self._receive(request)
         return self._authorize(request) or self._missing(sent) or _put_by_template(request)

@@ -30,7 +30,8 @@ def test_each_source_has_one_route_and_there_is_no_other(stack: Synthesized) -> 
     paths = {resource["PathPart"] for resource in stack.all("AWS::ApiGateway::Resource").values()}
     methods = stack.all(METHOD).values()
     assert paths == set(SOURCES)
-    assert [method["HttpMethod"] for method in methods] == ["POST"] * len(SOURCES)
+    kinds = sorted(method["HttpMethod"] for method in methods)
+    assert kinds == [*["POST"] * len(SOURCES), "PUT"]  # of alarms
 
 
 def test_no_route_is_without_an_authorizer(stack: Synthesized) -> None:
@@ -47,7 +48,10 @@ def test_no_route_is_without_an_authorizer(stack: Synthesized) -> None:
         ("generic", "method.request.header.Authorization,context.path"),
         (
             "alarms",
-            "method.request.header.Authorization,context.identity.sourceIp,context.path",
+            (
+                "method.request.header.Authorization,context.identity.sourceIp,"
+                "context.httpMethod,context.path"
+            ),
         ),
     ],
 )
@@ -195,3 +199,9 @@ def test_stage_throttles_and_logs_neither_bodies_nor_secrets(stack: Synthesized)
     assert logged["id"] == "$context.extendedRequestId", "the envelope's id"
     assert all(value.startswith("$context.") for value in logged.values())
     assert "header" not in str(logged).lower()
+
+
+def test_a_source_with_two_methods_does_the_same_with_both(stack: Synthesized) -> None:
+    _, post = stack.one(METHOD, "ApialarmsPOST")
+    _, put = stack.one(METHOD, "ApialarmsPUT")
+    assert put | {"HttpMethod": "POST"} == post

@@ -114,6 +114,29 @@ def test_path_among_the_identity_sources_keeps_routes_apart() -> None:
     assert len(function.events) == 2
 
 
+@pytest.mark.parametrize(
+    ("source", "statuses"),
+    [
+        (f"{HEADER}, context.path", [200, 403]),
+        (f"{HEADER}, context.httpMethod, context.path", [200, 200]),
+    ],
+)
+def test_method_among_the_identity_sources_keeps_methods_apart(
+    source: str, statuses: list[int]
+) -> None:
+    function = FakeFunction(lambda event: policy(resource=event["methodArn"]))
+    api = ApiTemplate()
+    guard = api.authorizer(IdentitySource=source, AuthorizerResultTtlInSeconds=300)
+    for method in ("POST", "PUT"):
+        api.method("/x", method, mock("{}"), **guard)
+
+    async def scenario(sender: Sender) -> list[int]:
+        both = [await sender.send("/x", headers=TOKEN, method=one) for one in ("POST", "PUT")]
+        return [answer.status for answer in both]
+
+    assert run(api, scenario, invoke=function) == statuses
+
+
 def test_denial_is_cached_too() -> None:
     function = FakeFunction(policy("Deny"))
     answers = many(guarded(), function, ("/x", TOKEN), ("/x", TOKEN))
