@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +30,7 @@ from loadtests.target import add_options, find_target
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
 from local.files import write_atomically
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     import argparse
@@ -157,13 +159,17 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None  # noqa: S101
-    target = find_target(
-        state=Path(options.state),
-        stack=options.stack,
-        region=options.aws_region,
-        role_arn=options.role_arn,
-        private_sources=Path(options.private_sources),
-    )
+    try:
+        target = find_target(
+            state=Path(options.state),
+            stack=options.stack,
+            region=options.aws_region,
+            role_arn=options.role_arn,
+            private_sources=Path(options.private_sources),
+        )
+    except PipelineError as error:
+        # What else a listener raises, locust shows as a traceback.
+        sys.exit(f"load test: {error}")
     environment.host = target.api
     environment.journal = None  # type: ignore[attr-defined]
     if not isinstance(environment.runner, MasterRunner):

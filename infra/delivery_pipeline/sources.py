@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import SecretValue, pipelines
 from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_iam as iam
 
 from settings.delivery_pipeline import BothSource, CodeCommit, GitHub
 
@@ -65,6 +66,34 @@ def find_sources(scope: Construct, delivery: DeliverySettings) -> Sources:
         configuration = None
     framework = _producer(scope, "Framework", source.framework)
     return Sources(framework, configuration, delivery.config_folder)
+
+
+def allow_connections(pipeline: pipelines.CodePipeline, delivery: DeliverySettings) -> None:
+    """Let the actions that fetch code use their connections, once the pipeline is built.
+
+    The service's name in an action has to be that of the resource: `codestar-connections` is the
+    former one, and the only one that the CDK's source action writes (Developer Tools console,
+    "Connections rename - Summary of changes").
+    """
+    source = delivery.source
+    repositories = [source.framework]
+    if isinstance(source, BothSource):
+        repositories.append(source.configuration)
+    roles = [
+        one
+        for one in pipeline.pipeline.node.find_all()
+        if isinstance(one, iam.Role) and one.node.path.split("/")[-3] == "Source"
+    ]
+    for repository in repositories:
+        arn = repository.connection_arn if isinstance(repository, GitHub) else None
+        if arn is None:
+            continue
+        statement = iam.PolicyStatement(
+            actions=[f"{arn.split(':')[2]}:UseConnection"], resources=[arn]
+        )
+        name = repository.repository.replace("/", "_")
+        (role,) = [one for one in roles if one.node.path.split("/")[-2] == name]
+        role.add_to_principal_policy(statement)
 
 
 def _producer(

@@ -13,7 +13,8 @@ from aws_cdk import aws_s3 as s3
 from infra.application.stack import ApplicationStack
 from infra.delivery_pipeline.checks import add_target_role
 from infra.delivery_pipeline.findings import acknowledge_findings
-from infra.delivery_pipeline.sources import find_sources
+from infra.delivery_pipeline.publishing import publish_with_the_command_line
+from infra.delivery_pipeline.sources import allow_connections, find_sources
 from infra.delivery_pipeline.steps import build_defaults, check_steps, synth_step
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from settings.delivery_pipeline import DeliverySettings
     from settings.delivery_stages import PlannedStack, StagePlan
     from settings.source.loader import LoadedSource
-
-CDK_ASSETS_VERSION = "4.7.3"
-"""The asset publisher that the pipeline installs. Unpinned, it would be the newest of the day."""
 
 ARTIFACT_DAYS = 30
 
@@ -72,9 +70,10 @@ class DeliveryStack(Stack):
         self._delivery = delivery
         self._sources = find_sources(self, delivery)
         self._pipeline = self._make_pipeline(stages, cli_version)
-        for plan, parts in stages:
-            self._add_stage(plan, parts)
+        made = [self._add_stage(plan, parts) for plan, parts in stages]
         self._pipeline.build_pipeline()
+        publish_with_the_command_line(self._pipeline, made, cli_version)
+        allow_connections(self._pipeline, delivery)
         acknowledge_findings(self)
 
     def _make_pipeline(
@@ -96,7 +95,6 @@ class DeliveryStack(Stack):
             synth=synth_step(self._sources, sorted(folders)),
             self_mutation=True,
             cli_version=cli_version,
-            cdk_assets_cli_version=CDK_ASSETS_VERSION,
             artifact_bucket=self._artifacts(),
             cross_account_keys=self._delivery.crosses_accounts,
             enable_key_rotation=True if self._delivery.crosses_accounts else None,
@@ -140,7 +138,7 @@ class DeliveryStack(Stack):
             ],
         )
 
-    def _add_stage(self, plan: StagePlan, parts: Sequence[StackParts]) -> None:
+    def _add_stage(self, plan: StagePlan, parts: Sequence[StackParts]) -> Stage:
         stage = Stage(
             self,
             plan.stage.name,
@@ -160,6 +158,7 @@ class DeliveryStack(Stack):
             pre=approval if plan.stage.approval else None,
             post=check_steps(self, delivery=self._delivery, plan=plan, sources=self._sources),
         )
+        return stage
 
     def _add_stack(self, stage: Stage, plan: StagePlan, part: StackParts) -> None:
         deployment = part.planned.deployment

@@ -61,6 +61,8 @@ def written(value: Any) -> str:
             return f"<{name}>"
         case {"Fn::GetAtt": [name, "Arn"]}:
             return str(name)
+        case {"Fn::Sub": str(text)}:
+            return text
         case {"Fn::Join": ["", parts]}:
             return "".join(written(part) for part in parts)
     raise AssertionError(value)

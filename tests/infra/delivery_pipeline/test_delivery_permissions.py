@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.infra.delivery_support import (
+    CONNECTION,
     PIPELINE_ACCOUNT,
+    PRODUCTION_ACCOUNT,
     STAGING_ACCOUNT,
     DeliveryAssembly,
     granted,
@@ -16,7 +18,7 @@ from tests.infra.delivery_support import (
 from tests.infra.policies import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.mark.parametrize("check", ["SmokeTest", "LoadTest"])
@@ -143,3 +145,38 @@ def policies(made: DeliveryAssembly) -> Iterator[dict[str, Any]]:
     for role in made.all("AWS::IAM::Role").values():
         for policy in role.get("Policies", []):
             yield policy["PolicyDocument"]
+
+
+@pytest.mark.parametrize("mode", ["connection", "both"])
+def test_an_action_may_use_its_connection_by_the_name_that_the_connection_has(
+    make_delivery: Callable[[str, bool], DeliveryAssembly], mode: str
+) -> None:
+    """IAM compares the service of an action with that of the resource, and one is a former name."""
+    made = make_delivery(mode, False)
+    found = {
+        (action, resource)
+        for policy in made.all("AWS::IAM::Policy").values()
+        for action, resource, _ in granted(policy["PolicyDocument"])
+        if "UseConnection" in action
+    }
+    assert ("codeconnections:UseConnection", CONNECTION) in found
+
+
+def test_who_publishes_may_see_how_each_account_was_bootstrapped(
+    delivery: DeliveryAssembly,
+) -> None:
+    """`cdk publish-assets` reads the version of the bootstrap stack by the role that deploys."""
+    name, _ = delivery.role("AssetsFileRole")
+    roles = {
+        written(resource).rsplit("/", 1)[-1]
+        for policy in delivery.all("AWS::IAM::Policy").values()
+        if {"Ref": name} in policy["Roles"]
+        for action, resource, _ in granted(policy["PolicyDocument"])
+        if action == "sts:AssumeRole"
+    }
+    for account, region in (
+        (STAGING_ACCOUNT, "us-west-2"),
+        (PRODUCTION_ACCOUNT, "eu-west-1"),
+    ):
+        for role in ("deploy", "file-publishing"):
+            assert f"cdk-hnb659fds-{role}-role-{account}-{region}" in roles
