@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak hostile attack audit smoke load bench bench-check test stress-test mutants lint format synth endpoints lock up clean
+.PHONY: help setup demo soak hostile attack audit smoke load bench bench-check test stress-test mutants lint format synth endpoints catalog-table lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ soak: setup ## Send while faults strike, then account for each event (DURATION=1
 
 hostile: setup ## Throw the worst bodies at the local pipeline; say what each costs, and how long others wait
 	$(BIN)/python -m loadtests.hostile
+
+attack: setup ## Try the red team's list against the local pipeline; say of each whether it held
+	$(BIN)/python -m loadtests.attack
 
 bench: setup ## Measure every part, beside other designs (ROUNDS=7, ONLY=part, GRAPHS=folder)
 	$(BIN)/python -m loadtests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY)) \
@@ -91,6 +94,9 @@ lock: ## Resolve both locks anew from pyproject.toml: all extras, and the functi
 endpoints: setup ## Write the table of AWS's endpoints anew, from botocore's rules
 	$(BIN)/python -m infra.assembly.endpoint_table
 	$(BIN)/ruff format -q pipeline/aws/endpoint_table.py
+
+catalog-table: setup ## Write the table of the catalogue's README anew, from the samples
+	$(BIN)/python -m toolbox.sources.mozdef_table
 
 clean: ## Remove what was built (the virtual environment stays)
 	rm -rf build cdk.out .local

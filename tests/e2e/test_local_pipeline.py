@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from loadtests.attack.pipeline import AttackedPipeline
+from loadtests.attack.plan import ATTACKS, tell
+from loadtests.attack.verdicts import carry_out
 from local import emulator
 from local.accounts import counters
+from local.assembly import find_template
 from settings.source.loader import available_sources, load_source
 from tests.e2e.conftest import ROOT, Running, alive, options_of
 from tests.support.command import run_here
@@ -257,6 +261,24 @@ def test_the_signature_covers_the_exact_bytes(running: Running, where: Endpoints
     assert counted["rejected:bad_signature"] == 0
     assert counted["Delivered"] == 2
     assert counted["rejected:invalid_json"] == 2
+
+
+def test_each_attack_of_the_brief_form_is_held(
+    running: Running, where: Endpoints, routed: Path, tmp_path: Path
+) -> None:
+    """The red team's list; `make attack` has the rest of it."""
+    arena = AttackedPipeline(
+        state=running.state,
+        template=find_template(routed / "cdk.out", region=where.region).document,
+        scratch=tmp_path,
+        pids=running.descendants,
+        wait=running.settle,
+    )
+    lines: list[str] = []
+    brief = [attack for attack in ATTACKS if attack.brief]
+    fallen = tell(carry_out(brief, arena), lambda text, _: lines.append(text))
+    assert len(lines) == len(brief)
+    assert not fallen, "\n".join(line for line in lines if line.startswith("NOT HELD"))
 
 
 def test_the_demo_accounts_for_everything() -> None:
