@@ -89,6 +89,18 @@ def test_a_verified_request_is_on_the_stream(receiver: Receiver, stream: FakeStr
     assert put["PartitionKey"] == "meeting.started%7C17" == partition_key(envelope)
 
 
+def test_a_form_that_is_none_goes_by_the_hash_of_its_body(
+    receiver: Receiver, stream: FakeStream
+) -> None:
+    """The fan-out rejects it; copies of it meet in one shard all the same."""
+    body = b"payload=%7B%7D&payload=%7B%7D"
+    assert ask(receiver, "chat", body, chat(body))[0] == 200
+    (put,) = stream.records
+    key = "sha256:" + hashlib.sha256(body).hexdigest()
+    assert decode_envelope(put["Data"]).key == key
+    assert put["PartitionKey"] == key.replace(":", "%3A")
+
+
 def test_answers_are_those_of_the_front_door(receiver: Receiver) -> None:
     _, answer = receiver.receive(proxy_event("parcels", headers=TOKEN))
     written = accepted_response().replace("$context.extendedRequestId", "r-1")
