@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import stat
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,6 +19,7 @@ LARGEST_FILE = 16_000_000
 MOST_NODES = 10_000
 """Values in a YAML file, each alias counted as all that it stands for."""
 
+_REMEMBERED_BYTES = 100_000
 _DEEPEST = 100
 _LONGEST_SCALAR = 1_000
 """Characters of a number or a date: Python reads some spellings in quadratic time."""
@@ -140,6 +143,19 @@ def parse_yaml(content: bytes) -> Any:
     UnfitFileError
         When it is no UTF-8, no YAML, nested too deep, or too large with its aliases written out.
     """
+    if len(content) > _REMEMBERED_BYTES:
+        return _parse(content)
+    # Each caller has a document of its own.
+    return pickle.loads(_parsed(content))  # noqa: S301 - what is read was written in this process
+
+
+@lru_cache(maxsize=1024)
+def _parsed(content: bytes) -> bytes:
+    """Parse a text once: stages, and stacks, have the same sources; the parser is slow."""
+    return pickle.dumps(_parse(content))
+
+
+def _parse(content: bytes) -> Any:
     try:
         return yaml.load(content.decode(), _BoundedLoader)  # noqa: S506 - a safe loader
     except UnfitFileError:
