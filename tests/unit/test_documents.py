@@ -15,6 +15,7 @@ import yaml
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from loadtests.attack.plan import ATTACKS
 from toolbox.cli.main import app
 
 if TYPE_CHECKING:
@@ -156,6 +157,40 @@ def test_every_command_and_option_exists(page: Page) -> None:
             words = shlex.split(re.split(r" [|;&>]+ ", command)[0], comments=True)[1:]
             for one in itertools.product(*(word.split("|") for word in words)):
                 assert not (fault := fault_of(one)), f"{command}: {fault}"
+
+
+#: A test that a page names as what holds a claim, and an entry of `make attack`.
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+_ATTACK = re.compile(r'"([^"]+)"')
+
+
+@pages
+def test_every_test_that_a_page_names_exists(page: Page) -> None:
+    for file, name in _TEST.findall(page.text):
+        text = (ROOT / file).read_text() if (ROOT / file).exists() else ""
+        assert re.search(rf"^(?:async )?def {name}\(", text, re.MULTILINE), f"{file}::{name}"
+
+
+def claims() -> list[tuple[str, str]]:
+    """Return each row of the threat model's tables of what an attacker cannot do."""
+    text = (ROOT / "docs" / "security.md").read_text()
+    tables = re.findall(
+        r"^\| cannot \| held by \|\n\|---\|---\|\n((?:\|.*\n)+)", text, re.MULTILINE
+    )
+    assert len(tables) == len(re.findall(r"^\*\*Can\*\*", text, re.MULTILINE))
+    rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()]
+    return [(claim, held) for claim, held in rows]
+
+
+def test_each_claim_of_the_threat_model_names_what_holds_it() -> None:
+    attacks = {attack.name for attack in ATTACKS}
+    named = set()
+    for claim, held in claims():
+        found = set(_ATTACK.findall(held))
+        assert found <= attacks, f"{claim}: no attack {found - attacks}"
+        assert found or _TEST.findall(held), f"{claim}: nothing holds it"
+        named |= found
+    assert named == attacks, f"of no claim: {attacks - named}"
 
 
 def test_what_is_drawn_as_the_layout_is_the_layout() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: 2026-11-23T00:00:00Z, so that a day begins there.
 MIDNIGHT = 1_795_392_000
 DAY = 86_400
-#: docs/operating.md and SECURITY.md promise so many.
+#: docs/operating.md and docs/security.md promise so many.
 TICKETS = 5
 
 
