@@ -65,6 +65,9 @@ mutants: setup ## Change the code in small ways; see that tests notice (ROOM=nam
 	$(BIN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(MUTANTS),--mutants $(MUTANTS)) \
 	  $(if $(SEED),--seed $(SEED))
 
+golden: setup ## Write the message of each sample anew (tests/golden)
+	$(BIN)/python -m tests.support.golden
+
 lint: setup ## Check format, lint and types
 	$(BIN)/ruff format --check $(PYTHON_CODE)
 	$(BIN)/ruff check $(PYTHON_CODE)

@@ -28,10 +28,11 @@ class ConfigCheckError(PipelineError):
 
 @dataclass
 class Checked:
-    """What was checked, and what is wrong with it."""
+    """What was checked, what is wrong with it, and where private sources may be."""
 
     files: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    source_directories: list[Path] = field(default_factory=list)
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Note faults, each once."""
@@ -57,7 +58,8 @@ def check_config(config: Path) -> Checked:
     for path in sorted(deliveries):
         checked.files.append(str(path))
         _check_delivery(path, checked, directories, example=path.name != FILE)
-    for directory in sorted(directories):
+    checked.source_directories = sorted(directories)
+    for directory in checked.source_directories:
         _check_sources(directory, checked)
     if not checked.files:
         raise ConfigCheckError(f"{config}: no settings of a stage (<stage>.yaml) in this folder")

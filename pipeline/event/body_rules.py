@@ -121,7 +121,11 @@ class BodyRules:
             The same, parsed.
         """
         start = self._start
-        if start is None or not _touches(start, body, MOST_LEVELS):
+        if start is None:
+            return text
+        if start.rules and _changes(start.rules, body):
+            return as_keyword(text)  # of the body itself
+        if not _touches(start, body, MOST_LEVELS):
             return text
         return with_edits(text, _in_object(text, text.index(b"{"), start, MOST_LEVELS))
 

@@ -51,12 +51,14 @@ def fitting(text: bytes, *, containers: int, strict: bool) -> bytes:
     Parameters
     ----------
     text : bytes
-        The JSON of an object, which is sound.
+        The JSON of an object, which is sound; or a text that a rule made of it, which fits.
     containers : int
         As many objects and lists as there can be in it.
     strict : bool
         Whether it is JSON by the standard; `NaN` is not, nor is a number beyond a double.
     """
+    if text.startswith(b'"'):
+        return text
     if len(text) > LONGEST_KEYWORD:
         text = with_edits(text, _long_texts(text))
     if not strict or _has_odd_name(text) or (containers > MOST_LEVELS and _is_deep(text)):
@@ -167,7 +169,7 @@ def _in_object(text: bytes, at: int, levels: int) -> Iterator[Edit]:
     names: NewNames | None = None
     for key, key_end, start, end in members:
         name = name_of(text[key:key_end]) or ""
-        fit = _BARE_DOTS.sub(lambda found: "_" * len(found[0]), name) if name.strip() else "_"
+        fit = _BARE_DOTS.sub(lambda found: "_" * len(found[0]), name) if name.strip(" ") else "_"
         if fit != name:
             names = names or NewNames(text, members)
             yield key, key_end, names.of(name, fit)

@@ -33,7 +33,7 @@ class BodyRule(Model):
     """What is done with the values at some paths, before MozDef sees them.
 
     A path counts from the body. `*` in a part stands for any text in one name, and a part `**` for
-    any number of parts. Lists are looked through.
+    any number of parts. Lists are looked through. '.' is the body, which only 'stringify' takes.
     """
 
     stringify: RulePaths | None = Field(
@@ -63,6 +63,8 @@ class BodyRule(Model):
         if (self.rename is None) != (self.to is None):
             yield "to", "is given if and only if 'rename' is"
         for path in self.paths:
+            if path == "." and self.stringify is not None:
+                continue
             if path == "." or not all(path_of(path)):
                 yield "path", f"{path!r} names no field of the body"
             elif path_of(path)[-1] == "**":

@@ -209,6 +209,8 @@ class MozdefMapping(Model):
     def _each_name_once(self) -> MozdefMapping:
         if fault := template_fault(self.summary, self.fields):
             raise ValueError(f"summary: {fault}")
+        if self.body == "top" and any("." in rule.paths for rule in self.rules):
+            raise ValueError("rules: '.' makes a text of the body, and 'body: top' needs an object")
         for shape in (self.details, self.plugin.details if self.plugin else "body"):
             taken = self.fields.keys() & (shape if isinstance(shape, dict) else {})
             if taken:

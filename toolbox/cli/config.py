@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from settings.config_check import check_config
+from toolbox.sources.index_checking import private_faults
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json
 
 
@@ -18,11 +19,13 @@ def check(
 ) -> None:
     """Load every stage's settings, the delivery pipeline's and every private source.
 
+    The samples of private sources have to fit MozDef's index, together with those of the catalogue.
     One line a fault: file, key, what is expected.
 
     Exit status: 0 all is well, 1 something is wrong, 2 there is no configuration to check.
     """
     checked = check_config(config)
+    checked.add(private_faults(checked.source_directories))
     if as_json:
         faults = [fault.document() for fault in checked.faults]
         print_json({"checked": checked.files, "faults": faults})

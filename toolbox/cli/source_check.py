@@ -11,6 +11,7 @@ from settings.source.loader import SourceError, load_source
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, folders
 from toolbox.sources.checking import CheckedSample, check_sources
 from toolbox.sources.checking_paths import PathWarning, unseen_paths
+from toolbox.sources.index_checking import conflict_rows, conflicts
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -38,13 +39,17 @@ def check(
 
     Nothing needs to run, and nothing is sent. A sample fits when it ends as its 'expect' says, when
     no other sample of its source is the same event, and when its MozDef event keeps MozDef's
-    contract and equals <sample>.mozdef.json, where there is such a file. A path of source.yaml that
-    no sample has is a warning, and changes nothing about the exit status.
+    contract and equals <sample>.mozdef.json, where there is such a file. All samples, with those of
+    every other source, have to fit one index of MozDef's. A path of source.yaml that no sample has
+    is a warning, and changes nothing about the exit status.
 
     Exit status: 0 every sample fits, 1 some do not, 2 there is no such source.
     """
-    chosen = _chosen(names or [], folders(sources))
+    found = folders(sources)
+    chosen = _chosen(names or [], found)
     checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
+    others = {name: folder for name, folder in found.items() if name not in chosen}
+    checked += conflict_rows(conflicts(checked, others))
     wrong = [one for one in checked if not one.fits]
     if as_json:
         print_json(_document(checked) | warnings_document(warnings))

@@ -146,7 +146,7 @@ class Index:
 
 def _parts(path: Path, name: str) -> list[str]:
     parts = name.split(".")
-    if not all(part.strip() for part in parts):
+    if not all(part.strip(" ") for part in parts):
         raise _RefusedError((*path, name), f"{name!r} is no name of a field")
     return parts
 
@@ -208,7 +208,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
 def kinds_of(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Return what a document says of each field's kind: object, boolean or keyword.
 
-    Texts that a field of flags takes say nothing.
+    A text that a field of flags takes says nothing: its kind is empty.
     """
     yield from _kinds((), document)
 
@@ -227,5 +227,5 @@ def _kinds(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
             yield from _kinds((*path, *parts), one)
     elif isinstance(value, bool):
         yield path, _FLAG
-    elif value is not None and value not in _FLAG_TEXTS:
-        yield path, _KEYWORD
+    elif value is not None:
+        yield path, "" if value in _FLAG_TEXTS else _KEYWORD

@@ -17,6 +17,7 @@ from settings.faults import Fault
 from settings.source.loader import SourceError
 from settings.source.schema_agreement import disagreement
 from toolbox.sources.checking_door import is_handshake
+from toolbox.sources.index_faults import message_faults
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
 from toolbox.sources.samples import load_samples
@@ -46,6 +47,8 @@ class CheckedSample:
         What the pipeline said about an event that it did not deliver.
     diff : str
         How the MozDef events differ from those that are kept beside the sample.
+    messages : tuple[Any, ...]
+        The MozDef events.
     """
 
     source: str
@@ -55,6 +58,7 @@ class CheckedSample:
     faults: tuple[str, ...] = ()
     explanation: str = ""
     diff: str = ""
+    messages: tuple[Any, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -119,7 +123,8 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
         faults += _answer_faults(expect, ending.door)
     messages = [json.loads(event.message) for event in _in_order(ending.delivered)]
     for number, message in enumerate(messages):
-        faults += [f"MozDef event {number}: {broken}" for broken in violations(message)]
+        broken = (*violations(message), *message_faults(message))
+        faults += [f"MozDef event {number}: {one}" for one in broken]
     if update and messages and not faults:
         _keep(sample, messages)
     return CheckedSample(
@@ -130,6 +135,7 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
         tuple(faults),
         explanation,
         _diff(sample, messages),
+        tuple(messages),
     )
 
 

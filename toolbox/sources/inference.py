@@ -23,6 +23,7 @@ from toolbox.sources.inference_find import (
     find_timestamp,
 )
 from toolbox.sources.inference_identity import IdentityFound, find_identity_of_events
+from toolbox.sources.inference_rules import propose_rules
 from toolbox.sources.inference_schema import infer_schema, required_paths
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Proposal:
         Paths of texts that say what happened.
     fields : Mapping[str, Any]
         Where MozDef's fields of `details` are, as `mozdef.fields` has them.
+    rules : Sequence[Mapping[str, Any]]
+        What is changed in the body for MozDef's index, as `mozdef.rules` has it.
     schemas : Mapping[str, dict[str, Any]]
         A schema for each event type; empty where the default serves them all.
     default_schema : dict[str, Any]
@@ -66,6 +69,7 @@ class Proposal:
     identity: IdentityFound = field(default_factory=IdentityFound)
     summary: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    rules: Sequence[Mapping[str, Any]] = ()
     schemas: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     default_schema: dict[str, Any] = field(default_factory=dict)
 
@@ -147,6 +151,7 @@ def infer(documents: Sequence[Any]) -> Proposal:
         timestamp=timestamp,
         summary=find_summary(events, used),
         fields=find_fields(events, used),
+        rules=propose_rules(events),
         schemas=schemas,
         default_schema=default,
     )

@@ -113,6 +113,8 @@ def _mapping(proposal: Proposal, like: LoadedSource | None) -> dict[str, Any]:
     fields = {name: where for name, where in proposal.fields.items() if name not in taken}
     if fields:
         copied["fields"] = copied.get("fields", {}) | fields
+    if proposal.rules:
+        copied["rules"] = [*copied.get("rules", ()), *proposal.rules]
     if proposal.summary or "summary" not in copied:
         copied["summary"] = _summary(proposal.summary, fields)
     if proposal.timestamp:

@@ -50,6 +50,7 @@ OBJECTS = ("user_object", "objects")
         ('{"a":"t","b":1.10}', (TEXT, "*"), '{"a":"t","b":1.10}'),
         ('{"a":true,"b":[false,null,1]}', (TEXT, "*"), '{"a":"true","b":["false",null,1]}'),
         ('{"a":[{"b":1},"t",[{}]]}', (TEXT, "a"), '{"a":["{\\"b\\":1}","t",["{}"]]}'),
+        ('{ "a":1.10}', (TEXT, "."), '"{ \\"a\\":1.10}"'),
         ('{"user":{"id":1}}', (NAME, "user", *OBJECTS), '{"user_object":{"id":1}}'),
         ('{"user":"U1"}', (NAME, "user", *OBJECTS), '{"user":"U1"}'),
         ('{"user":[{"id":1}]}', (NAME, "user", *OBJECTS), '{"user_object":[{"id":1}]}'),
@@ -73,6 +74,17 @@ def test_the_first_rule_that_fits_a_value_counts_and_those_below_it_are_done_too
     rules = [(NAME, "user", *OBJECTS), (DROP, "user"), (TEXT, "user.urls"), (TEXT, "**.k")]
     assert applied(text, *rules) == '{"user_object":{"urls":"{\\"a\\":1}","k":"true"}}'
     assert applied('{"user":"U1"}', *rules) == "{}"
+
+
+def test_what_is_kept_stays_whatever_a_rule_below_says() -> None:
+    rules = [("keep", "a.x"), ("keep", "b"), (DROP, "a.*"), (TEXT, "*"), (TEXT, "**.deep")]
+    text = '{"a":{"x":{"deep":{}},"y":1},"b":{"c":1.10},"d":[{}]}'
+    assert (
+        applied(text, *rules)
+        == '{"a":"{\\"x\\":{\\"deep\\":{}},\\"y\\":1}","b":{"c":1.10},"d":["{}"]}'
+    )
+    rules.insert(0, ("keep", "a"))
+    assert applied(text, *rules) == '{"a":{"x":{"deep":"{}"}},"b":{"c":1.10},"d":["{}"]}'
 
 
 def test_names_that_a_sender_chooses_are_not_remembered() -> None:

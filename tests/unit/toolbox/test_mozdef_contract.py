@@ -26,9 +26,26 @@ SAMPLES = [
 ]
 #: What MozDef's GitHub plugin has a mapping for (`mq/plugins/github_mapping.yml`).
 KEPT = frozenset(
-    "create delete github_app_authorization installation member membership org_block organization "
-    "public pull_request push release repository repository_import repository_vulnerability_alert "
-    "security_advisory team team_add".split()
+    {
+        "create",
+        "delete",
+        "github_app_authorization",
+        "installation",
+        "member",
+        "membership",
+        "org_block",
+        "organization",
+        "public",
+        "pull_request",
+        "push",
+        "release",
+        "repository",
+        "repository_import",
+        "repository_vulnerability_alert",
+        "security_advisory",
+        "team",
+        "team_add",
+    }
 )
 EXAMPLES = Path("node_modules/@octokit/webhooks-examples/api.github.com/index.json")
 
