@@ -12,14 +12,10 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS, RECORD_TOO_LARGE_ERRORS
-from pipeline.event.envelope import REPLAY_ROOM
+from pipeline.event.envelope import KEY_PREFIX_CHARACTERS, REPLAY_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-KEY_PREFIX_CHARACTERS = 40
-"""The room that a partition key leaves for `key_prefix`: a UUID has 36."""
 
 
 def put_record_request(

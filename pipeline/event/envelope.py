@@ -22,6 +22,9 @@ _HEADER = "h."
 REPLAY_ROOM = len(
     "&replay=replay-20261124T000000-0001&force=1&replays=9999&only=123456789-123456789"
 )
+#: What stands before the delivery id in a partition key that API Gateway makes: the UUID of the
+#: stack's id, and a hyphen.
+KEY_PREFIX_CHARACTERS = 37
 # Java's URLEncoder, which the mapping template has, leaves the asterisk too: what is written anew
 # must not grow.
 _ESCAPED = re.compile(r"[^A-Za-z0-9_.~*-]")

@@ -149,10 +149,16 @@ def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:
     return [
         ("front door", "taken"),
         ("envelope", f"{len(encode_envelope(door)):,} bytes, with {kept}"),
-        ("partition key", partition_key(door) if door.key else "the request's own id"),
+        ("partition key", _partition_key(source, door)),
         ("signature", _signature(source, ending)),
         ("events", str(len(ending.outcomes))),
     ]
+
+
+def _partition_key(source: LoadedSource, door: Envelope) -> str:
+    if not door.key:
+        return "the request's own id"
+    return f"{'<stack>-' if source.settings.ingest == 'direct' else ''}{partition_key(door)}"
 
 
 def _signature(source: LoadedSource, ending: Ending) -> str:

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.limits import RECORD_BYTES
 from pipeline.event.compiled_source import Catalog, load_catalog
-from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.envelope import (
+    KEY_PREFIX_CHARACTERS,
+    Envelope,
+    encode_envelope,
+    partition_key,
+)
 from pipeline.event.events import Event, Outcomes, Record, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Verdict
@@ -130,7 +135,9 @@ class Rehearsal:
         if not isinstance(decision, Envelope):
             return Ending(decision)
         data = encode_envelope(decision)
-        if len(data) + len(partition_key(decision)) > RECORD_BYTES:
+        direct = decision.key and self._sources[source].settings.ingest == "direct"
+        prefix = KEY_PREFIX_CHARACTERS if direct else 0
+        if len(data) + prefix + len(partition_key(decision)) > RECORD_BYTES:
             return Ending(denied(413, "too_large", f"The record would have {len(data):,} bytes."))
         record = Record("1", "shardId-000000000000", self.now, data)
         outcomes = Outcomes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -47,6 +48,14 @@ def test_it_holds_each_package_with_its_data(wheel: zipfile.ZipFile) -> None:
         "loadtests/bench/config/bench.yaml",
         "loadtests/baseline.json",
     } <= held
+
+
+def test_it_is_built_by_what_the_lock_has_with_its_hash() -> None:
+    """uv takes the back-end that is within it, if the project asks for that version."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]
+    (locked,) = re.findall(r"^uv==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert build == {"requires": [f"uv_build=={locked}"], "build-backend": "uv_build"}
+    assert "--no-deps --offline --editable ." in (ROOT / "Makefile").read_text()
 
 
 def test_it_names_each_package_of_the_project() -> None:
