@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.assembly import inputs
+from infra.assembly.bytecode import MISSING, PYTHON_VERSION, runtime_python
 from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
@@ -43,6 +44,7 @@ def synthesize(
     output: Path,
     *,
     layer: Path | None = None,
+    python: Path | None = None,
 ) -> Path:
     """Write the cloud assembly of one stage. It needs no AWS account.
 
@@ -54,6 +56,8 @@ def synthesize(
         The folder of the assembly.
     layer : Path, optional
         The folder of the functions' layer; by default it is built from the lock.
+    python : Path, optional
+        The interpreter whose bytecode is put beside the modules that ship; none without it.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def synthesize(
 
     with tempfile.TemporaryDirectory() as folder:
         code, bills = Path(folder) / "code", Path(folder) / "bills"
-        write_code(ROOT, sources, code)
+        write_code(ROOT, sources, code, python)
         write_bills(ROOT, code, bills)
         app = _new_app(output)
         ApplicationStack(
@@ -81,7 +85,7 @@ def synthesize(
             deployment=deployment,
             sources=sources,
             assets=FunctionAssets(
-                code=code, layer=layer or build_layer(ROOT, ROOT / "build"), bills=bills
+                code=code, layer=layer or build_layer(ROOT, ROOT / "build", python), bills=bills
             ),
         )
         _write(app, deployment.stack_name)
@@ -94,6 +98,7 @@ def synthesize_delivery(
     output: Path,
     *,
     layer: Path | None = None,
+    python: Path | None = None,
 ) -> Path:
     """Write the cloud assembly of the delivery pipeline, and in it those of its stages.
 
@@ -103,6 +108,8 @@ def synthesize_delivery(
         The folder of the assembly.
     layer : Path, optional
         The folder of the functions' layer; by default it is built from the lock.
+    python : Path, optional
+        The interpreter whose bytecode is put beside the modules that ship; none without it.
 
     Returns
     -------
@@ -120,7 +127,7 @@ def synthesize_delivery(
     from infra.assembly.layer import build_layer
     from infra.delivery_pipeline.stack import DeliveryStack, StackParts
 
-    layer = layer or build_layer(ROOT, ROOT / "build")
+    layer = layer or build_layer(ROOT, ROOT / "build", python)
     with tempfile.TemporaryDirectory() as folder:
         stages = []
         for plan in plans:
@@ -130,7 +137,7 @@ def synthesize_delivery(
                 sources = load_sources(deployment.sources, deployment.source_directory)
                 code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
                 bills = code.with_name(f"{code.name}-bills")
-                write_code(ROOT, sources, code)
+                write_code(ROOT, sources, code, python)
                 write_bills(ROOT, code, bills)
                 assets = FunctionAssets(code=code, layer=layer, bills=bills)
                 parts.append(StackParts(planned, sources, assets))
@@ -162,7 +169,7 @@ def _write(app: App, name: str) -> None:
         raise SynthesisError(f"{name}: {error}") from error
 
 
-def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
+def synthesize_if_needed(deployment: Deployment, output: Path, python: Path | None = None) -> Path:
     """Write the cloud assembly unless the one that is there was made of the same inputs.
 
     Parameters
@@ -176,11 +183,11 @@ def synthesize_if_needed(deployment: Deployment, output: Path) -> Path:
         The application stack's template.
     """
     template = template_path(deployment, output)
-    digest = inputs.inputs_hash(ROOT, deployment)
+    digest = inputs.inputs_hash(ROOT, deployment, python)
     if template.is_file() and inputs.is_current(output, digest):
         return template
     sources = load_sources(deployment.sources, deployment.source_directory)
-    synthesize(deployment, sources, output)
+    synthesize(deployment, sources, output, python=python)
     (output / inputs.FILE).write_text(f"{digest}\n", encoding="utf-8")
     return template
 
@@ -208,16 +215,24 @@ def main() -> int:
     parser.add_argument(
         "--output", type=Path, default=Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
     )
+    parser.add_argument(
+        "--bytecode",
+        action="store_true",
+        help=f"put bytecode beside what ships; wants Python {PYTHON_VERSION} on this machine",
+    )
     arguments = parser.parse_args()
+    python = runtime_python() if arguments.bytecode else None
+    if arguments.bytecode and python is None:
+        print(MISSING, file=sys.stderr)
     settings = arguments.config / FILE
     try:
         if arguments.delivery or (arguments.stage is None and settings.is_file()):
             delivery = load_delivery(settings)
             plans = plan_stages(delivery, settings)
-            print(synthesize_delivery(delivery, plans, arguments.output))
+            print(synthesize_delivery(delivery, plans, arguments.output, python=python))
         else:
             deployment = load_deployment(arguments.config / f"{arguments.stage or 'dev'}.yaml")
-            print(synthesize_if_needed(deployment, arguments.output))
+            print(synthesize_if_needed(deployment, arguments.output, python))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 2

@@ -25,7 +25,8 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from infra.assembly.layer import LOCK, PYTHON_VERSION
+from infra.assembly.bytecode import PYTHON_VERSION
+from infra.assembly.layer import LOCK
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK, read_lock, read_node_lock
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infra.assembly.bytecode import compile_folder
 from settings.source.compiler import write_compiled_catalog
 
 if TYPE_CHECKING:
@@ -18,19 +19,25 @@ if TYPE_CHECKING:
 HANDLERS = ("ingest_lambdas", "stream_processors")
 
 
-def write_code(root: Path, sources: Mapping[str, LoadedSource], target: Path) -> None:
+def write_code(
+    root: Path, sources: Mapping[str, LoadedSource], target: Path, python: Path | None = None
+) -> None:
     """Write the folder that the functions run: their modules and the compiled catalogue.
 
     Parameters
     ----------
     target : Path
         The folder to write; it is made.
+    python : Path, optional
+        The interpreter whose bytecode is put beside the modules; none without it.
     """
     for module in runtime_modules(root):
         copy = target / module
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / module, copy)
     write_compiled_catalog(sources, target)
+    if python:
+        compile_folder(target, python, "/var/task")
 
 
 def runtime_modules(root: Path) -> list[Path]:

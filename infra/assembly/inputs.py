@@ -20,13 +20,15 @@ _FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "strea
 _FILES = ("cdk.json", "pyproject.toml", LOCK, BUILD_LOCK, NODE_LOCK)
 
 
-def inputs_hash(root: Path, deployment: Deployment) -> str:
+def inputs_hash(root: Path, deployment: Deployment, python: Path | None = None) -> str:
     """Hash what the assembly of a deployment depends on.
 
     Parameters
     ----------
     deployment : Deployment
         The settings of the stage; its private sources are hashed, too.
+    python : Path, optional
+        The interpreter whose bytecode is in it.
 
     Returns
     -------
@@ -34,6 +36,7 @@ def inputs_hash(root: Path, deployment: Deployment) -> str:
         SHA-256 in hexadecimal.
     """
     digest = hashlib.sha256(deployment.model_dump_json().encode())
+    digest.update(str(python).encode())
     for path in sorted(_files(root, deployment)):
         digest.update(f"\0{path}\0{path.stat().st_size}\0".encode())
         digest.update(path.read_bytes())

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
+from infra.assembly.bytecode import PYTHON_VERSION, compile_folder
 from pipeline.errors import PipelineError
 
-PYTHON_VERSION = "3.13"
 PLATFORM = "aarch64-manylinux2014"
 BOTOCORE_SERVICES = frozenset({"dynamodb", "kinesis", "kms", "s3", "sqs", "ssm", "sts"})
 """The services whose models the functions need. All of them would be some 25 MB."""
@@ -22,7 +22,7 @@ BOTOCORE_SERVICES = frozenset({"dynamodb", "kinesis", "kms", "s3", "sqs", "ssm",
 LOCK = "requirements-runtime.lock"
 """What the functions need: `pyproject.toml` without extras, as `make lock` writes it."""
 
-_FORM = 1  # Raise it when what is removed below changes: it is part of the cache's key.
+_FORM = 2  # Raise it when what is removed below changes: it is part of the cache's key.
 _INSTALLER_FILES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
 
 
@@ -30,13 +30,15 @@ class LayerError(PipelineError):
     """The layer cannot be built."""
 
 
-def build_layer(root: Path, build: Path) -> Path:
+def build_layer(root: Path, build: Path, python: Path | None = None) -> Path:
     """Return the folder of the layer, built anew only when its inputs changed.
 
     Parameters
     ----------
     build : Path
         Where built folders are kept.
+    python : Path, optional
+        The interpreter whose bytecode is put beside the modules; none without it.
 
     Returns
     -------
@@ -50,7 +52,8 @@ def build_layer(root: Path, build: Path) -> Path:
     """
     lock = root / LOCK
     locked = lock.read_text(encoding="utf-8")
-    inputs = [_FORM, PYTHON_VERSION, PLATFORM, sorted(BOTOCORE_SERVICES), locked]
+    compiled = "with bytecode" if python else "without"
+    inputs = [_FORM, PYTHON_VERSION, PLATFORM, sorted(BOTOCORE_SERVICES), locked, compiled]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
     layer = build / f"layer-{digest}"
     if layer.is_dir():
@@ -61,6 +64,8 @@ def build_layer(root: Path, build: Path) -> Path:
         unfinished = Path(name) / "layer"
         _install(lock, unfinished / "python")
         _prune(unfinished / "python")
+        if python:
+            compile_folder(unfinished / "python", python, "/opt/python")
         try:
             unfinished.rename(layer)
         except OSError:

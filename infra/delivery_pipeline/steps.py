@@ -10,6 +10,7 @@ from aws_cdk import Duration, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 
+from infra.assembly.bytecode import PYTHON_VERSION
 from infra.delivery_pipeline.checks import role_arn, step_role_name, target_role_name
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ BUILD_IMAGE = "aws/codebuild/standard:7.0-26.07.29"
 its machines, so one that is older takes longer to start (AWS CodeBuild User Guide, Docker images
 provided by CodeBuild).
 """
-_PYTHON = ".venv/bin/python"
-_COMMAND = ".venv/bin/mozdef-ef"
+_BIN = ".venv/bin"
+_PYTHON = f"{_BIN}/python"
+_COMMAND = f"{_BIN}/mozdef-ef"
 
 
 def build_defaults() -> pipelines.CodeBuildOptions:
@@ -69,17 +71,18 @@ def synth_step(sources: Sources, source_folders: Iterable[str]) -> pipelines.Cod
         for folder in map(shlex.quote, source_folders)
     ]
     folder = sources.config_folder
+    synthesis = f"{_PYTHON} -m infra.assembly.app --delivery --bytecode"
     return pipelines.CodeBuildStep(
         "Synth",
         input=sources.framework,
         additional_inputs=sources.additional_inputs,
-        install_commands=["make setup"],
+        install_commands=["make setup", f"{_BIN}/uv python install {PYTHON_VERSION}"],
         commands=[
             "make lint test",
             *sources.merge,
             f"{_COMMAND} config check --config {folder}",
             *checks,
-            f"{_PYTHON} -m infra.assembly.app --delivery --config {folder} --output {OUTPUT}",
+            f"{synthesis} --config {folder} --output {OUTPUT}",
         ],
         primary_output_directory=OUTPUT,
         build_environment=codebuild.BuildEnvironment(compute_type=codebuild.ComputeType.MEDIUM),

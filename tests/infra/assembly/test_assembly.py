@@ -25,7 +25,7 @@ def test_assembly_is_reused_until_an_input_changes(
 ) -> None:
     made: list[Path] = []
 
-    def synthesize(deployment: Deployment, _: object, output: Path) -> Path:
+    def synthesize(deployment: Deployment, _: object, output: Path, python: object = None) -> Path:
         made.append(output)
         output.mkdir(exist_ok=True)
         app.template_path(deployment, output).write_text("{}")

@@ -23,6 +23,7 @@ import pytest
 from botocore.config import Config
 
 from infra.assembly.app import ROOT
+from infra.assembly.bytecode import PYTHON_VERSION
 from tests.infra.delivery_support import PIPELINE_ACCOUNT, DeliveryAssembly
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ headers: {X-Kind: fire}
 body: '{"event": "fire"}'
 expect: {outcome: delivered}
 """
+UV = ".venv/bin/uv python install"
 BOOTSTRAP = f"cdk-hnb659fds-assets-{PIPELINE_ACCOUNT}-{REGION}"
 
 
@@ -210,7 +212,8 @@ def test_the_build_checks_and_synthesizes_in_a_clean_checkout(
     samples.mkdir()
     (samples / "fire.yaml").write_text(SAMPLE)
     for command in commands:
-        if command not in {"make setup", "make lint test"}:  # this is part of them
+        # This is part of the first two, and the third needs a network.
+        if command not in {"make setup", "make lint test", f"{UV} {PYTHON_VERSION}"}:
             done = account.run(command, checkout)
             assert done.returncode == 0, f"{command}: {done.stdout}"
     written = sorted(path.name for path in (checkout / "cdk.out").glob("assembly-*"))
