@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     ]
 
 
+_MOST_KNOWN, _LONGEST_KNOWN = 1_000, 200
+
+
 class TypeTable:
     """What belongs to which type. `user.*` is for all that begin so, and the longest one counts."""
 
@@ -24,19 +27,25 @@ class TypeTable:
         self.entries = entries
         starts = sorted((key for key in entries if key.endswith("*")), key=len, reverse=True)
         self._starts = tuple((key[:-1], entries[key]) for key in starts)
+        #: What was found for types that came: senders have few, and whoever makes some up fills it.
+        self._known: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         return f"TypeTable({dict(sorted(self.entries.items()))!r})"
 
     def get(self, event_type: str) -> str | None:
         """Return what belongs to a type; None where nothing does."""
-        exact = self.entries.get(event_type)
-        if exact is not None:
-            return exact
-        for start, value in self._starts:
-            if event_type.startswith(start):
-                return value
-        return None
+        found = self.entries.get(event_type)
+        if found is not None or not self._starts:
+            return found
+        if event_type in self._known:
+            return self._known[event_type]
+        found = next((value for start, value in self._starts if event_type.startswith(start)), None)
+        if len(event_type) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[event_type] = found
+        return found
 
 
 class ValueRules:

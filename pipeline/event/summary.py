@@ -10,13 +10,23 @@ from pipeline.event.fields import as_text, find, path_of
 from pipeline.event.printable import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Container, Mapping
+
+    from pipeline.event.fields import FieldPath
+
+    #: What kind of value, and where it is.
+    _Way = tuple[str, FieldPath]
+    _Ways = tuple[_Way, ...]
+    #: Placeholders, each after a literal, and the literal at the end.
+    _Part = tuple[tuple[tuple[str, _Ways], ...], str]
+    #: Source, type, body and fields.
+    _Event = tuple[str, str, Any, Mapping[str, Any]]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _OPTIONAL = re.compile(r"\{\?((?:[^{}]|\{[^{}]*\})*)\}")
 _LONGEST_VALUE = 200
-_SOURCE, _TYPE, _KEYS, _FIELD = "source", "type", "$keys", "$"
-_NONE: Mapping[str, Any] = {}
+_SOURCE, _TYPE, _KEYS, _FIELD, _PATH = "source", "type", "$keys", "$", "path"
+_NO_FIELDS: Mapping[str, Any] = {}
 _MOST_KEYS = 5
 _CLOSERS = (":", ",", ";", ".")
 #: What joins a part to its neighbour, and dangles where that is missing.
@@ -66,13 +76,23 @@ class SummaryTemplate:
     def __init__(self, template: str) -> None:
         self._template = template
         pieces = _OPTIONAL.split(template)
-        self._parts = [_Part(piece) for piece in pieces]
+        fields: list[tuple[str, _Ways, _Part | None]] = []
+        literal = ""
+        for number, piece in enumerate(pieces):
+            if number % 2:
+                fields.append((literal, (), _fields_of(piece)))
+                literal = ""
+            else:
+                own, last = _fields_of(piece)
+                fields += [(before, ways, None) for before, ways in own]
+                literal = last
+        self._fields, self._last = tuple(fields), literal
 
     def __repr__(self) -> str:
         return f"SummaryTemplate({self._template!r})"
 
     def render(
-        self, source: str, event_type: str, body: Any, fields: Mapping[str, Any] = _NONE
+        self, source: str, event_type: str, body: Any, fields: Mapping[str, Any] = _NO_FIELDS
     ) -> str:
         """Fill the placeholders; a value counts for 200 characters at most.
 
@@ -81,102 +101,108 @@ class SummaryTemplate:
         fields : Mapping[str, Any]
             The fields that the event fills in `details`.
         """
-        of_the_event = {_SOURCE: source, _TYPE: event_type or find(body, (_TYPE,))}
-        line = _Line()
-        for number, part in enumerate(self._parts):
-            if number % 2 == 0:
-                line.fill(part.filled(of_the_event, body, fields))
-                continue
-            own = _Line()
-            own.fill(part.filled(of_the_event, body, fields))
-            line.add_optional(own)
-        return line.finished() or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
-
-
-class _Part:
-    """Placeholders, each after a literal, and a literal at the end."""
-
-    def __init__(self, text: str) -> None:
-        pieces = _PLACEHOLDER.split(text)
-        self._last = pieces[-1]
-        self._fields = [
-            (literal, [(name, path_of(name)) for name in names.split("|")])
-            for literal, names in zip(pieces[0::2], pieces[1::2], strict=False)
-        ]
-
-    def filled(
-        self, of_the_event: Mapping[str, Any], body: Any, fields: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str | None]]:
-        """Yield each literal, and the value after it: empty where none is, None at the end."""
-        for literal, ways in self._fields:
-            text = ""
-            for name, path in ways:
-                if name in of_the_event:
-                    value: Any = of_the_event[name]
-                elif name == _KEYS:
-                    value = _keys(body)
-                elif name.startswith(_FIELD):
-                    value = fields.get(name[1:])
-                else:
-                    value = find(body, path)
-                if value is not None:
-                    text = one_line(
-                        value if isinstance(value, str) else as_text(value), _LONGEST_VALUE
-                    )
-                    if text:
-                        break
-            yield literal, text
-        yield self._last, None
-
-
-class _Line:
-    """A line as it grows."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.complete = True
-        #: Up to here it stays; what is behind is the template's.
-        self._fixed = 0
-        self._missing = False
-
-    def fill(self, pieces: Iterable[tuple[str, str | None]]) -> None:
-        """Append literals and values."""
-        for literal, value in pieces:
-            self._append(literal)
+        event = (source, event_type, body, fields)
+        # Up to `fixed` the line stays; what is behind is the template's.
+        text, fixed, missing = "", 0, False
+        for literal, ways, part in self._fields:
+            if literal:
+                text = _joined(text, fixed, literal) if missing else text + literal
+            if part is None:
+                value = _first(ways, event)
+            else:
+                value = _optional(part, event)
+                if value.startswith(_CLOSERS):
+                    text = text.rstrip()  # "zoom: …" of "{source} {type}{?: …}"
             if value:
-                self.text += value
-                self._fixed = len(self.text)
-                self._missing = False
-            elif value is not None:
-                self.complete = False
-                self._missing = True
+                text += value
+                fixed, missing = len(text), False
+            else:
+                missing = True
+        if self._last:
+            text = _joined(text, fixed, self._last) if missing else text + self._last
+        if missing:
+            text = text[:fixed] + text[fixed:].rstrip(_JOINTS)
+        if "  " in text or text[:1] == " " or text[-1:] == " ":
+            text = " ".join(text.split())
+        return text or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
 
-    def _append(self, literal: str) -> None:
-        if self._missing and literal:
-            bare = literal.lstrip(_JOINTS)
-            joint = literal[: len(literal) - len(bare)].strip()
-            behind = self.text[self._fixed :].rstrip()
-            if not self.text.strip():
-                literal = bare
-            elif joint and behind.endswith(tuple(_JOINTS)):
-                literal = " " + bare  # "a - b - c" without b: one of the two hyphens
-            elif joint:
-                self.text = self.text[: self._fixed] + behind  # "zoom: …" of "{source} {type}: …"
-        self.text += literal
 
-    def add_optional(self, part: _Line) -> None:
-        """Append a part in which no value is missing; another one is left out."""
-        text = part.text if part.complete else ""
-        if text.startswith(_CLOSERS):
-            self.text = self.text.rstrip()  # "zoom: …" of "{source} {type}{?: …}"
-        self.fill([("", text)])
+def _fields_of(text: str) -> _Part:
+    pieces = _PLACEHOLDER.split(text)
+    fields = tuple(
+        (literal, tuple(map(_way, names.split("|"))))
+        for literal, names in zip(pieces[0::2], pieces[1::2], strict=False)
+    )
+    return fields, pieces[-1]
 
-    def finished(self) -> str:
-        """Return the line, without what would join what is missing at its end."""
-        text = self.text
-        if self._missing:
-            text = text[: self._fixed] + text[self._fixed :].rstrip(_JOINTS)
-        return " ".join(text.split())
+
+def _way(name: str) -> _Way:
+    for kind in (_SOURCE, _TYPE, _KEYS):
+        if name == kind:
+            return kind, ()  # the very constant, by which it is told from the others
+    return (_FIELD, (name[1:],)) if name.startswith(_FIELD) else (_PATH, path_of(name))
+
+
+def _joined(text: str, fixed: int, literal: str) -> str:
+    """Append a literal behind something that is missing, without what would join it."""
+    bare = literal.lstrip(_JOINTS)
+    joint = literal[: len(literal) - len(bare)].strip()
+    behind = text[fixed:].rstrip()
+    if not text.strip():
+        return text + bare
+    if joint and behind.endswith(tuple(_JOINTS)):
+        return f"{text} {bare}"  # "a - b - c" without b: one of the two hyphens
+    if joint:
+        return text[:fixed] + behind + literal  # "zoom: …" of "{source} {type}: …"
+    return text + literal
+
+
+def _optional(part: _Part, event: _Event) -> str:
+    """Return an optional part; nothing where a value in it is missing."""
+    text = ""
+    fields, last = part
+    for literal, ways in fields:
+        value = _first(ways, event)
+        if not value:
+            return ""
+        text += literal + value
+    return text + last
+
+
+def _first(ways: _Ways, event: _Event) -> str:
+    """Return the first value that there is, as a text of one line."""
+    source, event_type, body, fields = event
+    for kind, path in ways:
+        if kind is _PATH:
+            value = _at(body, path)
+        elif kind is _FIELD:
+            value = fields.get(path[0])
+        elif kind is _SOURCE:
+            value = source
+        elif kind is _TYPE:
+            value = event_type or _at(body, (_TYPE,))
+        else:
+            value = _keys(body)
+        if value is None:
+            continue
+        text = value if isinstance(value, str) else as_text(value)
+        if not text.isprintable() or len(text) > _LONGEST_VALUE:
+            text = one_line(text, _LONGEST_VALUE)
+        text = text.strip()
+        if text:
+            return text
+    return ""
+
+
+def _at(value: Any, path: FieldPath) -> Any:
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list):
+            value = find(value, (part,))
+        else:
+            return None
+    return value
 
 
 def _keys(body: Any) -> str:

@@ -181,6 +181,16 @@ def test_the_longest_beginning_of_a_type_counts() -> None:
     assert TypeTable({"user.*": "u"}).get("users") is None
 
 
+def test_types_that_somebody_makes_up_take_no_memory() -> None:
+    table = TypeTable({"user.*": "u"})
+    for number in range(5_000):
+        assert table.get(f"user.{number}") == "u"
+        assert table.get(f"group.{number}") is None
+        assert table.get("user." + "x" * 10_000) == "u"
+    assert sum(map(len, table._known)) <= 200 * 1_000
+    assert table.get("user.1") == "u"
+
+
 @pytest.mark.parametrize(
     ("rule", "fault"),
     [
