@@ -75,7 +75,7 @@ def test_the_same_event_twice_in_a_request(bench: Bench) -> None:
     [
         {key: value for key, value in event("u-2").items() if key != "uuid"},
         event("u-2", actor=None),
-        event("u-2") | {"uuid": 7},
+        event("u-2") | {"uuid": ["u-2"]},
         event("u-2", kind="user.session.start", outcome=None),
         event("u-2", target="bob@example.com"),
         "text",

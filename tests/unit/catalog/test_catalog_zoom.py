@@ -16,12 +16,66 @@ from pipeline.event.signatures import find_fault
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, Bench, record, tally
+from toolbox.mozdef.worker import handled
 from toolbox.sources.samples import authenticate, load_samples
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog, CompiledSource
     from settings.source.loader import LoadedSource
 
+#: Bodies of the forms that MozDef's own tests of its Zoom plugin have (mozilla/MozDef,
+#: tests/mq/plugins/test_zoom_fixup.py), with other values: numbers as texts, no event_ts.
+MEETING: dict[str, Any] = {"id": "810", "type": "2", "uuid": "EXAMPLE=="}
+ACCOUNT: dict[str, Any] = {"account_id": "EXAMPLE"}
+PLUGIN_TAKES: list[tuple[str, dict[str, Any]]] = [
+    ("meeting.ended", {"object": {**MEETING, **ACCOUNT, "type": "4", "topic": "room"}}),
+    (
+        "meeting.sharing_ended",
+        {
+            "object": {
+                **MEETING,
+                **ACCOUNT,
+                "topic": "room",
+                "participant": {"user_id": "1203", "user_name": "Bob Example"},
+            }
+        },
+    ),
+    (
+        "meeting.created",
+        {**ACCOUNT, "operator": "a@example.com", "operator_id": "o-1", "object": MEETING},
+    ),
+    ("meeting.created", {**ACCOUNT, "object": {**MEETING, **ACCOUNT}}),
+    ("meeting.created", {**ACCOUNT, "object": {**MEETING, "account_id": "OTHER"}}),
+    ("meeting.created", {**ACCOUNT, "object": {**MEETING, "account_id": "OTHER", "type": "3"}}),
+    (
+        "meeting.created",
+        {
+            **ACCOUNT,
+            "object": {**MEETING, "start_time": ""},
+            "old_object": {"start_time": "2020-02-11T20:25:30Z", "duration": "60"},
+        },
+    ),
+    (
+        "meeting.updated",
+        {
+            **ACCOUNT,
+            "object": {**MEETING, "start_time": ""},
+            "old_object": {"id": "810", "type": "2", "start_time": "", "duration": "60"},
+        },
+    ),
+    (
+        "recording.paused",
+        {
+            **ACCOUNT,
+            "object": {**MEETING, "recording_file": {"recording_end": ""}},
+            "old_object": {"start_time": "2020-02-11T20:25:30Z", "duration": "60"},
+        },
+    ),
+    (
+        "meeting.updated",
+        {**ACCOUNT, "object": MEETING, "old_object": {"topic": "a topic", "duration": "60"}},
+    ),
+]
 BODY = (
     b'{"event":"meeting.started","event_ts":1795464000123,'
     b'"payload":{"account_id":"EXAMPLE","object":{"id":"81000000001"}}}'
@@ -242,3 +296,56 @@ def test_severity_and_time(bench: Bench, zoom: LoadedSource, kind: str, severity
     (message,) = bench.sqs.bodies()
     assert message["severity"] == severity
     assert message["utctimestamp"] == "2026-11-23T20:00:00.123+00:00"
+
+
+def test_what_mozdefs_own_tests_hand_to_its_plugin_is_delivered_and_kept(
+    sources: dict[str, LoadedSource], bench: Bench
+) -> None:
+    assert len(PLUGIN_TAKES) == 10
+    for number, (kind, payload) in enumerate(PLUGIN_TAKES):
+        outcomes = bench.run(_signed(sources, {"event": kind, "payload": payload}, number)).outcomes
+        assert tally(outcomes) == {"delivered": 1}, payload
+        found = handled(bench.sqs.bodies()[-1])
+        assert found.rewritten_by == "zoom_fixup"
+        assert found.document is not None
+        assert found.document["details"]["event"] == kind
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "meeting.created",
+        "meeting.participant_joined",
+        "recording.completed",
+        "user.updated",
+        "user.signed_in",
+        "account.updated",
+        "invented",
+    ],
+)
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"object": {"participant": 7}},
+        {"object": {"recording_file": True}},
+        {"object": {"recording_files": 7}},
+        {"object": 7},
+        {"object": {}, "old_object": 7},
+    ],
+)
+def test_what_would_end_the_plugin_is_rejected(
+    sources: dict[str, LoadedSource], bench: Bench, kind: str, payload: dict[str, Any]
+) -> None:
+    event = {"event": kind, "payload": payload}
+    message = {"hostname": "zoom_host", "tags": ["zoom"], "details": event}
+    assert "zoom_fixup fails" in handled(message).why
+    outcomes = bench.run(_signed(sources, event, 0)).outcomes
+    assert tally(outcomes) == {"schema_violation": 1}
+
+
+def _signed(sources: dict[str, LoadedSource], event: dict[str, Any], number: int) -> dict[str, Any]:
+    raw = orjson.dumps(event)
+    sent = authenticate(sources["zoom"], SECRET, raw, now=NOW_MS / 1000)
+    headers = {name.lower(): value for name, value in sent.items()}
+    envelope = Envelope(f"plugin-{number}", NOW_MS, "zoom", "192.0.2.1", raw, "", headers)
+    return record(encode_envelope(envelope))
