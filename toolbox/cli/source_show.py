@@ -20,10 +20,12 @@ from toolbox.cli.source_options import (
     origin,
     say_broken,
 )
+from toolbox.sources.fate import fates
 from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
+    from settings.source.body import BodyRule
     from settings.source.detail_fields import Places, ValueRule
     from settings.source.loader import LoadedSource
     from settings.source.model import Source
@@ -71,14 +73,17 @@ def show(
     """Explain a source's settings: route, proof, identity, schemas, mapping, secret, sender."""
     source = load_one(name, sources)
     document = {**_listed(source), **_explained(source, _parameter(source, stage))}
+    types = fates(source)
     if as_json:
-        print_json(document)
+        print_json(document | {"types": [one.document() for one in types]})
         return
     for key, value in document.items():
         values = value if isinstance(value, list) else [value]
         for number, one in enumerate(values):
             label = key.replace("_", " ") if number == 0 else ""
             console.print(f"{label:<16} {one}")
+    rows = [(one.type, one.schema, one.mozdef) for one in types]
+    print_table("types", ("type", "schema", "what MozDef does with it"), rows)
 
 
 def _parameter(source: LoadedSource, stage: str) -> str:
@@ -170,6 +175,8 @@ def _mapping(source: LoadedSource) -> list[str]:
     mapping = source.settings.mozdef
     times = " or ".join(mapping.timestamps) or "of the arrival"
     return [
+        "body: details itself" if mapping.body == "top" else f"body: details.{source.name}",
+        *(f"{one.kind} {', '.join(one.paths)}{_rename(one)}" for one in mapping.rules),
         f"category {mapping.category or source.name}, tags {list(mapping.tags or [source.name])}",
         f"summary {mapping.summary}",
         f"timestamp {times}, severity {mapping.severity}",
@@ -178,6 +185,10 @@ def _mapping(source: LoadedSource) -> list[str]:
         *(f"category of {name}: {what}" for name, what in mapping.category_by_type.items()),
         *(f"severity of {name}: {level}" for name, level in mapping.severity_by_type.items()),
     ]
+
+
+def _rename(rule: BodyRule) -> str:
+    return (f" to {rule.to}" if rule.to else "") + (f", {rule.only} only" if rule.only else "")
 
 
 def _places(places: Places) -> str:
