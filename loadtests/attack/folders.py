@@ -1,37 +1,25 @@
-"""Who writes a source folder that somebody else reads, and a polled API that means harm."""
+"""Who writes a source folder that somebody else reads."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from loadtests.attack.verdicts import NotHeldError, refuse_if
-from pipeline.errors import PipelineError
-from pipeline.polling.errors import OutOfTimeError
-from pipeline.polling.http_client import HttpClient, HttpRequest
-from pipeline.polling.session import Session
-from pipeline.polling.targets import Origin
-from pipeline.runtime.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from loadtests.attack.pipeline import AttackedPipeline
-    from pipeline.polling.credentials import Credentials
 
 _CANARY = "the-canary-of-this-attack"
-_HANGS_SECONDS = 60.0
+HANGS_SECONDS = 60.0
 _SETTINGS: dict[str, Any] = {
     "version": 1,
     "title": "A sender",
@@ -39,7 +27,7 @@ _SETTINGS: dict[str, Any] = {
     "mozdef": {"category": "x", "severity": "INFO", "tags": ["x"], "summary": "x"},
     "schemas": {"default": "schemas/any.json"},
 }
-_SAMPLE = {"description": "x", "body": "{}", "expect": {"outcome": "delivered"}}
+SAMPLE = {"description": "x", "body": "{}", "expect": {"outcome": "delivered"}}
 _PATTERNS = {
     "nested": "^(a+)+$",
     "alternatives": "^(a|a)*$",
@@ -55,7 +43,7 @@ def hostile_folders(arena: AttackedPipeline) -> str:
     """Have a source folder read files outside of it, hang, or eat the machine (S7)."""
     root = arena.scratch / "folders"
     _write_folders(root, arena.scratch)
-    found = _read("folders", root)
+    found = read_apart("folders", root)
     refuse_if(found.pop("sound") is not None, "a sound folder is refused")
     for name, fault in found.items():
         refuse_if(fault is None, f"{name} was read")
@@ -64,18 +52,23 @@ def hostile_folders(arena: AttackedPipeline) -> str:
     return f"{len(found)} folders, a line for each: nothing outside read, no hang"
 
 
+def make_folder(root: Path, name: str, **change: Any) -> Path:
+    """Write a sound source folder, but for what is changed."""
+    made = root / name.replace(" ", "-")
+    for part in ("schemas", "samples"):
+        (made / part).mkdir(parents=True)
+    (made / "source.yaml").write_text(yaml.safe_dump({**_SETTINGS, **change}))
+    (made / "schemas" / "any.json").write_text("{}")
+    (made / "samples" / "one.yaml").write_text(yaml.safe_dump(SAMPLE))
+    return made
+
+
 def _write_folders(root: Path, outside: Path) -> None:
     (outside / "secret.json").write_text(json.dumps({"title": _CANARY, "pattern": _CANARY}))
     (outside / "secret.yaml").write_text(f"{_CANARY} a")
 
     def folder(name: str, **change: Any) -> Path:
-        made = root / name.replace(" ", "-")
-        for part in ("schemas", "samples"):
-            (made / part).mkdir(parents=True)
-        (made / "source.yaml").write_text(yaml.safe_dump({**_SETTINGS, **change}))
-        (made / "schemas" / "any.json").write_text("{}")
-        (made / "samples" / "one.yaml").write_text(yaml.safe_dump(_SAMPLE))
-        return made
+        return make_folder(root, name, **change)
 
     def schema(name: str, path: str) -> Path:
         return folder(name, schemas={"default": path})
@@ -108,149 +101,18 @@ def _write_folders(root: Path, outside: Path) -> None:
         (folder(f"pattern {name}") / "schemas" / "any.json").write_text(text)
 
 
-def _read(what: str, path: Path) -> dict[str, str | None]:
+def read_apart(what: str, path: Path) -> dict[str, str | None]:
+    """Read what was made in a process of its own; NotHeldError where it hangs or fails."""
     command = [sys.executable, "-m", "loadtests.attack.reading", what, str(path)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_HANGS_SECONDS
+            command, capture_output=True, text=True, check=False, timeout=HANGS_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise NotHeldError(f"the reader hung for {_HANGS_SECONDS:.0f} s") from None
+        raise NotHeldError(f"the reader hung for {HANGS_SECONDS:.0f} s") from None
     finally:
         shutil.rmtree(path, ignore_errors=True)
     if done.returncode:
         raise NotHeldError(f"the reader ended with {done.returncode}: {done.stderr[-200:]}")
     found: dict[str, str | None] = json.loads(done.stdout)
     return found
-
-
-def page_of_nothings(arena: AttackedPipeline) -> str:
-    """Answer a poll with 15 MB of `{}` (P7)."""
-    path = arena.scratch / "page.json"
-    path.write_bytes(b"[" + b"{}," * 5_000_000 + b"{}]")
-    try:
-        (said,) = _read("bomb", path).values()
-    finally:
-        path.unlink()
-    return f"read within a poller's memory: {said}"
-
-
-def links_to_elsewhere(_: AttackedPipeline) -> str:
-    """Have a poll ask another server on this machine, by redirects of all kinds."""
-    asked: list[bytes] = []
-
-    def inner(connection: socket.socket) -> None:
-        asked.append(connection.recv(65_536))
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
-
-    with _server(inner) as inside:
-        ways = [
-            f"http://127.0.0.1:{inside}/",
-            f"//127.0.0.1:{inside}/",
-            f"http://localhost:{inside}/",
-        ]
-        ways += [f"http://a@127.0.0.1:{inside}/", f"http://[::1]:{inside}/", "file:///etc/passwd"]
-        ways += [
-            "http://169.254.169.254/latest/meta-data/",
-            f"\\\\127.0.0.1:{inside}\\",
-            "gopher://x",
-        ]
-        for way in ways:
-            _follow(way)
-        refuse_if(asked, "the other server was asked")
-    return f"{len(ways)} places, the poll asked none of them"
-
-
-def _follow(location: str) -> None:
-    answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
-
-    def redirect(connection: socket.socket) -> None:
-        connection.recv(65_536)
-        connection.sendall(answer)
-
-    with _server(redirect) as port:
-        client = HttpClient(Origin("http", "127.0.0.1", port))
-        known = cast("Credentials", _NoCredentials())
-        deadline = Deadline(lambda: 30.0, reserve=0.0)
-        session = Session(client, known, None, deadline, time.time)
-        try:
-            session.fetch(HttpRequest("GET", f"http://127.0.0.1:{port}/events"))
-        except PipelineError:
-            return
-    raise NotHeldError(f"{location} was followed")
-
-
-class _NoCredentials:
-    def headers(self, *_: object) -> dict[str, str]:
-        return {"Authorization": "Bearer credential"}
-
-    def secrets(self) -> tuple[str, ...]:
-        return ("credential",)
-
-    def accepted(self) -> None:
-        """Take note of nothing."""
-
-    def refused(self) -> bool:
-        return False
-
-
-def trickling_answers(_: AttackedPipeline) -> str:
-    """Answer a poll byte by byte, for ever (P6)."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-    forms = {
-        "a status line": (b"HTTP/1.1 200 ", b"O"),
-        "a header line": (head + b"X-Long: ", b"x"),
-        "1xx answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
-        "a body with its length": (head + b"Content-Length: 1000000\r\n\r\n", b" "),
-        "the size of a chunk": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
-        "trailers": (head + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X-T: x\r\n"),
-    }
-    for name, (first, then) in forms.items():
-        took = _trickle(first, then)
-        refuse_if(took > _HANGS_SECONDS / 2, f"{name} held a poll of 0.3 s for {took:.0f} s")
-    return f"{len(forms)} forms, each ended with the poll's time"
-
-
-def _trickle(first: bytes, then: bytes) -> float:
-    def serve(connection: socket.socket) -> None:
-        connection.sendall(first)
-        end = time.monotonic() + _HANGS_SECONDS
-        while time.monotonic() < end:
-            connection.sendall(then)
-            time.sleep(0.02)
-
-    with _server(serve) as port:
-        client = HttpClient(Origin("http", "127.0.0.1", port))
-        begun = time.monotonic()
-        deadline = Deadline(lambda: begun + 0.3 - time.monotonic(), reserve=0.0)
-        try:
-            client.send(HttpRequest("GET", f"http://127.0.0.1:{port}/"), {}, deadline)
-        except OutOfTimeError:
-            return time.monotonic() - begun
-    raise NotHeldError("an answer without an end was taken")
-
-
-@contextmanager
-def _server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Answer each connection to a port of this machine."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def run() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                try:
-                    serve(connection)
-                except OSError:
-                    continue
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()

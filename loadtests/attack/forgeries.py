@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from loadtests.attack.pipeline import new_mark
 from loadtests.attack.verdicts import NotHeldError, refuse_if
+from settings.source.loader import load_source
 from settings.source.model import HmacAuthentication
 from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from loadtests.attack.pipeline import AttackedPipeline
     from loadtests.attack.verdicts import Later
@@ -28,14 +31,19 @@ def signed_sources(arena: AttackedPipeline) -> list[LoadedSource]:
 
 def honest(source: LoadedSource, mark: str) -> tuple[bytes, dict[str, str]]:
     """Return body and headers of an event that a sender would send, unsigned."""
-    for sample in load_samples(source):
-        wanted = sample.settings
-        if wanted.expect.outcome == "delivered" and wanted.expect.events == 1:
-            headers = {"Content-Type": wanted.content_type, **wanted.headers}
-            if sample.body.lstrip().startswith(b"{") and wanted.sign == "current":
-                rest = sample.body.lstrip()[1:]
-                return b'{"attack":"' + mark.encode() + b'",' + rest, _anew(source, headers)
-    raise NotHeldError(f"{source.name} has no sample to attack with")
+    body, headers = _sample(source.folder)
+    return b'{"attack":"' + mark.encode() + b'",' + body[1:], _anew(source, dict(headers))
+
+
+@cache
+def _sample(folder: Path) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    """Return the first sample that is one event, delivered, and a JSON object."""
+    for sample in load_samples(load_source(folder)):
+        wanted, body = sample.settings, sample.body.lstrip()
+        good = wanted.expect.outcome == "delivered" and wanted.sign == "current"
+        if good and wanted.expect.events == 1 and body.startswith(b"{"):
+            return body, (("Content-Type", wanted.content_type), *wanted.headers.items())
+    raise NotHeldError(f"{folder.name} has no sample to attack with")
 
 
 def _anew(source: LoadedSource, headers: dict[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.attack import archived, door, folders, forgeries, laptop, texts
+from loadtests.attack import archived, door, feeds, folders, forgeries, laptop, schemas, texts
 from loadtests.attack.verdicts import Attack
 
 if TYPE_CHECKING:
@@ -40,11 +40,12 @@ ATTACKS = (
     Attack("read secrets in command lines (S6)", USER, laptop.secrets_in_command_lines),
     Attack("be another user of the machine (S5, S6)", USER, laptop.another_user),
     Attack("read files and hang by a source folder (S7)", REPOSITORY, folders.hostile_folders),
+    Attack("write code into a schema", REPOSITORY, schemas.code_in_schemas, brief=False),
     Attack("replay a forged line of the archive (S8)", WRITER, archived.forged_lines, brief=False),
     Attack("write into the archive (S8)", WRITER, archived.foreign_writers),
-    Attack("lead a poll to another server", API, folders.links_to_elsewhere),
-    Attack("answer a poll byte by byte (P6)", API, folders.trickling_answers, brief=False),
-    Attack("answer a poll with 15 MB of nothings (P7)", API, folders.page_of_nothings, brief=False),
+    Attack("lead a poll to another server", API, feeds.links_to_elsewhere),
+    Attack("answer a poll byte by byte (P6)", API, feeds.trickling_answers, brief=False),
+    Attack("answer a poll with 15 MB of nothings (P7)", API, feeds.page_of_nothings, brief=False),
 )
 
 

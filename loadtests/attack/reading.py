@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.polling.pages import read_page
 from settings.source.loader import load_source
+from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
 from toolbox.sources.samples import load_samples
 from toolbox.terminal.output import print_json
 
@@ -31,6 +32,22 @@ def read_folders(path: Path) -> dict[str, str | None]:
     return found
 
 
+def run_schemas(path: Path) -> dict[str, str | None]:
+    """Compile each source folder as the build does, and validate its samples with that."""
+    found: dict[str, str | None] = {}
+    for folder in sorted(path.iterdir()):
+        try:
+            source = load_source(folder)
+            with compiled({source.name: source}) as catalog:
+                rehearsal = Rehearsal({source.name: source}, catalog, (make_secret(),))
+                endings = [rehearsal.play(sample) for sample in load_samples(source)]
+            kinds = {outcome.kind.value for ending in endings for outcome in ending.outcomes}
+            found[folder.name] = f"ran: {', '.join(sorted(kinds))}"
+        except PipelineError as error:
+            found[folder.name] = str(error)
+    return found
+
+
 def read_bomb(path: Path) -> dict[str, str | None]:
     """Read a page of an API within the memory of a poller."""
     body = path.read_bytes()
@@ -41,4 +58,7 @@ def read_bomb(path: Path) -> dict[str, str | None]:
 
 if __name__ == "__main__":
     what, where = sys.argv[1], Path(sys.argv[2])
-    print_json({"folders": read_folders, "bomb": read_bomb}[what](where), indent=False)
+    print_json(
+        {"folders": read_folders, "schemas": run_schemas, "bomb": read_bomb}[what](where),
+        indent=False,
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from loadtests.attack import archived, folders, laptop, texts
+from loadtests.attack import archived, feeds, folders, laptop, schemas, texts
 from loadtests.attack.pipeline import AttackedPipeline
 from loadtests.attack.plan import ATTACKS, tell
 from loadtests.attack.verdicts import (
@@ -135,14 +135,19 @@ def with_a_secret() -> Iterator[subprocess.Popen[bytes]]:
 def careless(
     careless_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Careless]:
+    def run_as_code(*_: Any) -> dict[str, str | None]:
+        (tmp_path / "canary").touch()
+        return {}
+
     printed = SimpleNamespace(returncode=0, stdout=b"attacker.example \x9b31m", stderr=b"")
     done = SimpleNamespace(returncode=0, stdout="{}", stderr="")
     monkeypatch.setattr(texts, "subprocess", SimpleNamespace(run=lambda *_, **__: printed))
     monkeypatch.setattr(archived, "subprocess", SimpleNamespace(run=lambda *_, **__: done))
-    read = {"sound": None, "device": None}
-    monkeypatch.setattr(folders, "_read", lambda what, path: read if what == "folders" else {})
+    monkeypatch.setattr(folders, "read_apart", lambda *_: {"sound": None, "device": None})
+    monkeypatch.setattr(feeds, "read_apart", lambda *_: {})
+    monkeypatch.setattr(schemas, "read_apart", run_as_code)
     answer = HttpResponse(200, {}, b"[]")
-    monkeypatch.setattr("loadtests.attack.folders.HttpClient.send", lambda *_: answer)
+    monkeypatch.setattr("loadtests.attack.feeds.HttpClient.send", lambda *_: answer)
     arena = Careless(careless_server, tmp_path)
     with with_a_secret() as arena.process:
         yield arena
@@ -152,7 +157,7 @@ def careless(
 def test_it_is_told_where_the_defence_is_missing(attack: Attack, careless: Careless) -> None:
     (verdict,) = carry_out([attack], careless)
     assert verdict.held is False or (verdict.held is None and attack.attempt is laptop.another_user)
-    unread = attack.attempt is folders.page_of_nothings  # here nothing at all is read
+    unread = attack.attempt is feeds.page_of_nothings  # here nothing at all is read
     assert ("cannot be judged" in verdict.reason) is unread
 
 
@@ -214,7 +219,7 @@ def test_what_is_there_and_should_not_be_is_refused(broken: object) -> None:
 
 def test_names_of_attacks_differ_and_few_are_left_out_of_the_brief_form() -> None:
     assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
-    assert sum(not attack.brief for attack in ATTACKS) == 4
+    assert sum(not attack.brief for attack in ATTACKS) == 5
 
 
 def test_an_event_is_found_wherever_its_mark_is(careless: Careless) -> None:
