@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 #: The exit status where nothing was found, but not for all packages somebody could be asked.
 NOT_ANSWERED = 3
 _SECONDS = 300
-_ADDRESS = re.compile(r"\S*://\S+")
+_ADDRESS = re.compile(r"\S*://\S+|(?<=host=)'[^']*'")
 
 
 @dataclass(frozen=True)

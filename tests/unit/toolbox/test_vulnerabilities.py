@@ -88,6 +88,7 @@ def test_what_is_known_is_told_with_the_version_that_mends_it(
         ({"dependencies": []}, "No known vulnerabilities found", 2),
         ({"dependencies": [package("six", "1.16.0"), CLEAN[1]]}, "", 1),
         ("", "requests.exceptions.ConnectionError: https://host:443 refused", 2),
+        ("", "ProxyError: HTTPSConnectionPool(host='host.example', port=443): no route", 2),
         ("Traceback", "", 2),
         ("[]", "", 2),
         ({}, "", 2),
@@ -101,7 +102,8 @@ def test_no_answer_is_never_taken_for_a_good_one(
     assert status_of(answer) == 3
     told = capsys.readouterr()
     assert "NOT CHECKED" in told.err
-    assert "host" not in told.err + told.out
+    assert "host.example" not in told.err + told.out
+    assert "https:" not in told.err + told.out
 
 
 def test_a_vulnerability_is_told_although_others_were_not_answered_for(lock: Path) -> None:
