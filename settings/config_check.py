@@ -10,7 +10,7 @@ from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
 from settings.source.compiler import check_validators
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import available_sources, load_source, read_source_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,6 +74,7 @@ def _check_stage(path: Path, checked: Checked, directories: set[Path]) -> None:
         return
     directories.add(deployment.source_directory)
     checked.add(_unknown_sources(path, deployment))
+    checked.add(_unknown_queues(path, deployment))
 
 
 def _check_delivery(path: Path, checked: Checked, directories: set[Path], *, example: bool) -> None:
@@ -99,6 +100,22 @@ def _unknown_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
             yield Fault(
                 str(path), f"sources.{number}", f"{name}: no such source; there are {known}"
             )
+
+
+def _unknown_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
+    if not deployment.queues:
+        return
+    found = available_sources(deployment.source_directory)
+    known: set[str] = set()
+    for name in deployment.sources:
+        try:
+            queue = read_source_settings(found[name]).queue
+        except (KeyError, WrongSettingsError):
+            return  # That is told of the source, whose queues nobody knows.
+        known |= {queue.name or name, *queue.by_type.values()}
+    for name in sorted(deployment.queues.keys() - known):
+        expected = f"no source has this queue; there are {', '.join(sorted(known))}"
+        yield Fault(str(path), f"queues.{name}", expected)
 
 
 def _check_sources(directory: Path, checked: Checked) -> None:

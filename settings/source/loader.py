@@ -11,6 +11,7 @@ from catalog import FOLDER
 from settings.bounded import OUTSIDE, leads_out
 from settings.faults import Fault
 from settings.reading import checked, read_mapping
+from settings.source.detail_fields import DOCUMENTED
 from settings.source.errors import SourceError
 from settings.source.model import MozdefMapping, Source, SourceName
 from settings.source.schemas import CompiledSchema, read_schema
@@ -116,6 +117,7 @@ def load_source(folder: Path) -> LoadedSource:
         settings = read_source_settings(folder)
     except SourceError as error:
         raise SourceError(*faults, *error.faults) from None
+    faults += _taken(folder, settings)
     wanted: dict[str | None, Path | None] = dict(settings.schemas.types.items())
     wanted[None] = settings.schemas.default
     schemas: dict[Path, CompiledSchema] = {}
@@ -132,6 +134,15 @@ def load_source(folder: Path) -> LoadedSource:
         raise SourceError(*faults)
     compiled = {kind: schemas[file] for kind, file in wanted.items() if file is not None}
     return LoadedSource(name, folder, settings, compiled)
+
+
+def _taken(folder: Path, settings: Source) -> Iterator[Fault]:
+    """Find a body and a field of `details` that would have one name, which is the folder's."""
+    mozdef = settings.mozdef
+    own = mozdef.body == "own_name" and mozdef.details == "body"
+    if own and folder.name in DOCUMENTED | mozdef.fields.keys():
+        expected = f"details.{folder.name} is a field of MozDef's; give the folder another name"
+        yield Fault(str(folder / "source.yaml"), "mozdef.body", expected)
 
 
 def _outside(folder: Path, wanted: Mapping[str | None, Path | None]) -> Iterator[Fault]:

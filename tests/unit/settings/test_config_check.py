@@ -56,6 +56,20 @@ def test_everything_is_loaded_and_the_status_is_zero(config: Path) -> None:
     }
 
 
+def test_a_queue_that_no_source_has_is_named(config: Path) -> None:
+    (config / "sources" / "alarms" / "source.yaml").write_text(
+        SOURCE + "event_type: {path: kind}\nqueue: {name: shared, by_type: {fire: urgent}}\n"
+    )
+    text = "service: ingest\nsources: [github, alarms]\nqueues: {NAME: {retention_days: 14}}\n"
+    for name in ("github", "shared", "urgent"):
+        (config / "staging.yaml").write_text(text.replace("NAME", name))
+        assert check_config(config).faults == []
+    (config / "staging.yaml").write_text(text.replace("NAME", "alarms"))
+    (fault,) = check_config(config).faults
+    assert fault.key == "queues.alarms"
+    assert fault.expected == "no source has this queue; there are github, shared, urgent"
+
+
 def test_each_fault_is_told_once_with_file_key_and_expectation(config: Path) -> None:
     staging = config / "staging.yaml"
     staging.write_text("service: ingest\nsources: [github, nowhere]\nstreem: {}\n")
