@@ -113,7 +113,20 @@ def _details(
         names = body if text is event.body_json else top_names(text)
         fields = {name: value for name, value in fields.items() if name not in names}
         return with_fields(fields, text, bool(names))
-    return _under(event.source.own_key, fields, text)
+    return _under(event.source.own_key, {**_of_headers(event), **fields}, text)
+
+
+def _of_headers(event: Event) -> dict[str, Any]:
+    """Return what only headers say of an event, and its body does not: its type and its id.
+
+    By the names that MozDef's GitHub plugin has for them.
+    """
+    source, found = event.source, dict[str, Any]()
+    if source.event_type_header and event.event_type:
+        found["event"] = event.event_type
+    if source.delivery_id_header and event.delivery_id:
+        found["request_id"] = event.delivery_id
+    return found
 
 
 def _under(own_key: bytes, fields: Mapping[str, Any], text: bytes) -> Iterator[bytes]:

@@ -80,3 +80,10 @@ def test_nothing_of_a_body_or_secret_is_logged(
     assert '"Rejected"' in text
     for secret in ("hunter2", "CurrentSecretKey", "PreviousSecret12", "sha256="):
         assert secret not in text
+
+
+def test_what_only_headers_say_is_in_the_details(bench: Bench) -> None:
+    """Else nobody could find an event of GitHub's by its type, or by its delivery."""
+    bench.run(record(github({"zen": 1}, event="star", delivery="d-1")))
+    (message,) = bench.sqs.bodies()
+    assert message["details"] == {"event": "star", "request_id": "d-1", "github": {"zen": 1}}

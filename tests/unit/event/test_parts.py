@@ -140,7 +140,7 @@ def test_outcomes_of_good_events_carry_what_was_remarked(event: Event) -> None:
 @pytest.mark.parametrize(
     ("shape", "details"),
     [
-        (None, '{"github":{"zen":"x","n":1.1}}'),
+        (None, '{"event":"kind","request_id":"d-1","github":{"zen":"x","n":1.1}}'),
         ({"all": "$body"}, '{"all":{"zen":"x","n":1.1}}'),
         (
             {"t": "$type", "d": "$delivery_id", "h": "$header.X-GitHub-Event", "p": "zen"},
