@@ -14,7 +14,13 @@ from settings.delivery_pipeline import (
     LoadTest,
 )
 from settings.delivery_stages import FILE, PlannedStack, StagePlan, load_delivery, plan_stages
-from settings.deployment import Deployment, DeploymentError, StreamSettings, load_deployment
+from settings.deployment import (
+    Deployment,
+    DeploymentError,
+    StageQueue,
+    StreamSettings,
+    load_deployment,
+)
 from settings.deployment_alarms import MOST_SILENCE_HOURS, STEADY, AlarmSettings
 from settings.deployment_protection import Domain
 from settings.faults import Fault, WrongSettingsError, refuse
@@ -43,6 +49,7 @@ __all__ = [
     "PollTarget",
     "StackOutput",
     "StagePlan",
+    "StageQueue",
     "StreamSettings",
     "UnfitFileError",
     "WrongSettingsError",

@@ -2,7 +2,16 @@
 
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SourceName
+from settings.source.body import BodyRule
 from settings.source.compiler import check_validators, signature_of, write_compiled_catalog
+from settings.source.detail_fields import (
+    DOCUMENTED,
+    TYPE,
+    Places,
+    ValueRule,
+    places_of,
+    values_of,
+)
 from settings.source.errors import SourceError
 from settings.source.handshake import GetHandshake
 from settings.source.loader import (
@@ -19,22 +28,29 @@ from settings.source.schema_agreement import disagreement
 
 __all__ = [
     "CATALOG",
+    "DOCUMENTED",
     "FEED_HEADER",
+    "TYPE",
+    "BodyRule",
     "DeliveryId",
     "GetHandshake",
     "HmacAuthentication",
     "LoadedSource",
     "MozdefMapping",
+    "Places",
     "Source",
     "SourceError",
     "SourceName",
     "TokenAuthentication",
+    "ValueRule",
     "available_sources",
     "check_validators",
     "disagreement",
     "load_source",
     "load_sources",
+    "places_of",
     "read_source_settings",
     "signature_of",
+    "values_of",
     "write_compiled_catalog",
 ]
