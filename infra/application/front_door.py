@@ -13,7 +13,12 @@ from constructs import Construct
 
 from infra.application.checks import acknowledge
 from infra.application.domain import add_domain
-from infra.application.front_door_guards import add_web_acl, is_exposed
+from infra.application.front_door_guards import (
+    MOST_BOUND_HEADERS,
+    add_web_acl,
+    id_headers,
+    is_exposed,
+)
 from infra.application.functions import RETENTIONS
 from infra.application.gateway_responses import add_gateway_responses
 from infra.application.routes import Routes, has_route
@@ -87,6 +92,7 @@ class FrontDoor(Construct):
             )
         exposed = [source for source in routed if is_exposed(source)]
         guarded = bool(exposed) if deployment.web_acl is None else deployment.web_acl
+        headers = id_headers(exposed)
         self.api = self._api(deployment, sources, key, guarded=guarded)
         add_gateway_responses(self.api)
         routes = Routes(
@@ -96,6 +102,7 @@ class FrontDoor(Construct):
             validator=self._request_validator(),
             authorizer=authorizer,
             receiver=receiver,
+            unbound_headers=headers[MOST_BOUND_HEADERS:] if guarded else (),
         )
         for source in routed:
             routes.add(source)
@@ -107,11 +114,7 @@ class FrontDoor(Construct):
                 deployment.stack_name,
                 exposed=[source.name for source in exposed],
                 others=[source.name for source in routed if source not in exposed],
-                id_headers=[
-                    source.settings.delivery_id.header
-                    for source in exposed
-                    if source.settings.delivery_id and source.settings.delivery_id.header
-                ],
+                bound_headers=headers[:MOST_BOUND_HEADERS],
             )
         self.url = self._url(deployment)
 

@@ -42,6 +42,10 @@ sends a handful.
 """
 
 
+MOST_BOUND_HEADERS = 6
+"""AWS WAF quotas: a web ACL has ten rate-based rules and no more. Four bind addresses."""
+
+
 def is_exposed(source: LoadedSource) -> bool:
     """Tell whether anyone on the internet can put requests of this source on the stream.
 
@@ -52,6 +56,16 @@ def is_exposed(source: LoadedSource) -> bool:
     return settings.ingest == "direct" and bool(settings.hmac) and not settings.allowed_networks
 
 
+def id_headers(exposed: Sequence[LoadedSource]) -> list[str]:
+    """Return the headers that carry the delivery ids of such sources, in lower case and in order.
+
+    The first `MOST_BOUND_HEADERS` can be bound by rules. The others are no partition keys, so that
+    no header chooses a shard that nobody bounds.
+    """
+    locators = (source.settings.delivery_id for source in exposed)
+    return sorted({one.header.lower() for one in locators if one and one.header})
+
+
 def add_web_acl(
     scope: Construct,
     stage: apigateway.Stage,
@@ -59,7 +73,7 @@ def add_web_acl(
     *,
     exposed: Sequence[str],
     others: Sequence[str],
-    id_headers: Sequence[str],
+    bound_headers: Sequence[str],
 ) -> None:
     """Put a web ACL before a stage: it looks at addresses and sizes, and at no body's content.
 
@@ -71,8 +85,8 @@ def add_web_acl(
         The sources whose requests are not verified before the stream; see `is_exposed`.
     others : Sequence[str]
         The other sources that have a route: they are not bound by size.
-    id_headers : Sequence[str]
-        The headers that carry the delivery ids of the exposed sources.
+    bound_headers : Sequence[str]
+        The headers of which one value may come a few times; see `id_headers`.
     """
     statements = {
         "rate-of-an-address": wafv2.CfnWebACL.StatementProperty(
@@ -84,10 +98,10 @@ def add_web_acl(
     if exposed:
         for label, (size, limit) in UNVERIFIED_OF_AN_ADDRESS.items():
             statements[f"{label}-unverified"] = _unverified(size, limit, others)
-    names = sorted({name.lower() for name in id_headers})
-    statements |= {f"copies-of-{name}": _copies_of(name) for name in names}
-    if names:
-        statements["odd-delivery-ids"] = _any_of([each for name in names for each in _odd(name)])
+    statements |= {f"copies-of-{name}": _copies_of(name) for name in bound_headers}
+    if bound_headers:
+        odd = [each for name in bound_headers for each in _odd(name)]
+        statements["odd-delivery-ids"] = _any_of(odd)
     rules = [
         wafv2.CfnWebACL.RuleProperty(
             name=rule,

@@ -25,6 +25,7 @@ def put_record_request(
     keep: Sequence[str],
     delivery_id: str | None,
     key_prefix: str = "",
+    keyed: bool = True,
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -38,6 +39,8 @@ def put_record_request(
         What stands before it in the partition key: a text that no stranger knows, at most
         `KEY_PREFIX_CHARACTERS` long. Kinesis takes the MD5 of the whole, so without it nobody can
         tell, or choose, which shard an id belongs to.
+    keyed : bool
+        Whether the delivery id is the partition key; else the request's own id is.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def put_record_request(
         '#set($key = "")',
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
-        *_pick_headers(keep, delivery_id, key_prefix),
+        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed),
         f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
@@ -80,7 +83,9 @@ def put_record_request(
     return "\n".join(lines)
 
 
-def _pick_headers(keep: Sequence[str], delivery_id: str | None, key_prefix: str) -> list[str]:
+def _pick_headers(
+    keep: Sequence[str], delivery_id: str | None, key_prefix: str, *, keyed: bool
+) -> list[str]:
     """Pick the headers in one pass; the first of two that differ in case alone is taken."""
     if not keep:
         return []
@@ -96,10 +101,11 @@ def _pick_headers(keep: Sequence[str], delivery_id: str | None, key_prefix: str)
     ]
     if delivery_id:
         longest = PARTITION_KEY_CHARACTERS - (KEY_PREFIX_CHARACTERS if key_prefix else 0)
+        key = f'#if($value.length() <= {longest})#set($partitionKey = "{key_prefix}$value")#end'
         lines += [
             f'#if($lower == "{delivery_id.lower()}" && $value.length() > 0)',
             '#set($key = "&key=$value")',
-            f'#if($value.length() <= {longest})#set($partitionKey = "{key_prefix}$value")#end',
+            *[key] * keyed,
             "#end",
         ]
     return [*lines, "#end", "#end"]

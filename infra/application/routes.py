@@ -8,6 +8,7 @@ from aws_cdk import Fn, Stack
 from aws_cdk import aws_apigateway as apigateway
 
 from infra.application.checks import acknowledge
+from infra.application.front_door_guards import is_exposed
 from infra.application.mapping_templates import (
     accepted_response,
     handshake_response,
@@ -16,6 +17,8 @@ from infra.application.mapping_templates import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kinesis as kinesis
 
@@ -38,6 +41,8 @@ class Routes:
         Who is asked before each request that goes straight to the stream.
     receiver : ReceiverFunction or None
         Who takes the requests of the sources that choose it.
+    unbound_headers : Collection[str]
+        Headers, in lower case, whose delivery ids are to choose no shard.
     """
 
     def __init__(
@@ -49,8 +54,10 @@ class Routes:
         validator: apigateway.RequestValidator,
         authorizer: AuthorizerFunction,
         receiver: ReceiverFunction | None,
+        unbound_headers: Collection[str] = (),
     ) -> None:
         self._api = api
+        self._unbound = unbound_headers
         self._stream = stream
         self._role = role
         self._validator = validator
@@ -114,12 +121,14 @@ class Routes:
 
     def _integration(self, source: LoadedSource) -> apigateway.AwsIntegration:
         settings = source.settings
+        header = settings.delivery_id.header if settings.delivery_id else None
         template = put_record_request(
             source=source.name,
             stream_name=self._stream.stream_name,
             keep=settings.headers.keep,
-            delivery_id=settings.delivery_id.header if settings.delivery_id else None,
+            delivery_id=header,
             key_prefix=f"{_secret_of(self._api)}-",
+            keyed=not (is_exposed(source) and header and header.lower() in self._unbound),
         )
         return apigateway.AwsIntegration(
             service="kinesis",

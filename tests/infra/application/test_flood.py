@@ -300,3 +300,28 @@ def test_a_key_with_its_prefix_is_one_that_kinesis_takes(
     key = door.partition_key("github", ID, "x" * length)
     assert len(key) <= PARTITION_KEY_CHARACTERS
     assert (key != "JKJaXmPLvHcESHA=") is fits
+
+
+def test_no_header_chooses_a_shard_that_no_rule_has_room_to_bind(
+    synthesized: Callable[[Deployment], Synthesized], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """AWS WAF quotas: ten rate-based rules in a web ACL."""
+    folder = tmp_path_factory.mktemp("many")
+    names = [f"many{number}" for number in range(8)]
+    for name in names:
+        (folder / name).mkdir()
+        (folder / name / "source.yaml").write_text(
+            "version: 1\ntitle: One of many\n"
+            'authentication: {type: hmac, header: X-Signature, signed: "{body}"}\n'
+            f"headers: {{keep: [X-Signature, X-{name}-Id]}}\ndelivery_id: {{header: X-{name}-Id}}\n"
+        )
+    stack = synthesized(
+        Deployment(stage="test", service="a", source_directory=folder, sources=tuple(names))
+    )
+    (_, acl) = stack.one("AWS::WAFv2::WebACL")
+    assert sum("RateBasedStatement" in rule["Statement"] for rule in acl["Rules"]) == 10
+    door = Door(stack.document, "7a3e1c58-0f2b-4d7e-9c41-5be0a6f4d2c9")
+    keys = [door.partition_key(name, f"X-{name}-Id", "id") for name in names]
+    assert keys == [f"{door.stack}-id"] * 6 + ["JKJaXmPLvHcESHA="] * 2
+    for name in names[:6]:
+        assert Guard(acl).most_of_an_id(f"X-{name}-Id") * 60 == 10
