@@ -33,6 +33,7 @@ _TO_BRACKETS = re.compile(
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _STRING_VALUE = re.compile(_STRING, re.DOTALL)
+_SOME_STRINGS = re.compile(rb'(?:[^"]*+' + _STRING + rb"){1,4096}+", re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 #: What most elements of a hostile list are, with the comma after it: one step in the place of six.
@@ -181,8 +182,16 @@ def frame_around(text: bytes, at: int, end: int) -> bytes:
 
 def depth_of(text: bytes) -> int:
     """Return how deep a JSON text is nested."""
-    steps = _STRING_VALUE.sub(b"", text).translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0)
+    at = level = most = 0
+    while at < len(text):
+        # Some strings at a time: what is between them are objects while they are taken out.
+        found = _SOME_STRINGS.match(text, at)
+        end = found.end() if found else len(text)
+        steps = _STRING_VALUE.sub(b"", text[at:end]).translate(_STEPS, _NO_BRACKETS)
+        most = max(most, max(accumulate(memoryview(steps).cast("b"), initial=level)))
+        level += steps.count(b"\x01") - steps.count(b"\xff")
+        at = end
+    return most
 
 
 def _skip_space(text: bytes, at: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.event.event_id import request_id
-from pipeline.event.json_text import printable_text, read_json
+from pipeline.event.json_text import parse_json, printable_text
 from pipeline.event.outcomes import OutcomeKind, Reason
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Event:
     @property
     def body(self) -> Any:
         """Its JSON, parsed; where that takes far more memory than its text, anew each time."""
-        return read_json(self.body_json)[1] if self.parsed is _LATER else self.parsed
+        return parse_json(self.body_json)[1] if self.parsed is _LATER else self.parsed
 
     def take_body(self, text: bytes, value: Any, containers: int) -> None:
         """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""
