@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _OPTIONAL = re.compile(r"\{\?((?:[^{}]|\{[^{}]*\})*)\}")
+_LEADING = re.compile(r"(?:^|\s)(\w+) $")
 _LONGEST_VALUE = 200
 _SOURCE, _TYPE, _KEYS, _FIELD, _PATH = "source", "type", "$keys", "$", "path"
 _NO_FIELDS: Mapping[str, Any] = {}
@@ -36,6 +37,19 @@ _JOINTS = " :,;-\u2013\u2014"
 def placeholders(template: str) -> list[tuple[str, ...]]:
     """Return what each placeholder of a template names, in the order in which it is tried."""
     return [tuple(found.split("|")) for found in _PLACEHOLDER.findall(template)]
+
+
+def leading_words(template: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Return words that are always there, each with the placeholder that it leads to.
+
+    The words at the beginning of a template name its sender, and are none.
+    """
+    pieces = _PLACEHOLDER.split(_OPTIONAL.sub("", template))
+    return [
+        (found[1], tuple(names.split("|")))
+        for literal, names in zip(pieces[2::2], pieces[3::2], strict=False)
+        if (found := _LEADING.search(literal))
+    ]
 
 
 def is_path(name: str) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from pipeline.event.detail_fields import DetailFields
 from pipeline.event.fields import find, path_of, path_text
-from pipeline.event.summary import is_path, placeholders
+from pipeline.event.summary import SummaryTemplate, is_path, leading_words, placeholders
 from settings.source.detail_fields import TYPE, places_of
 from toolbox.sources.inference_values import scalar_paths
 from toolbox.sources.samples import load_samples
@@ -83,6 +84,23 @@ def unseen_paths(source: LoadedSource) -> list[PathWarning]:
         ):
             what = "a text, number or flag" if setting.scalar else "anything"
             warnings.append(_warning(source.name, setting, events, what))
+    return warnings + _dangling(source, events)
+
+
+def _dangling(source: LoadedSource, events: Sequence[Any]) -> list[PathWarning]:
+    """Find words of the summary that lead to nothing in an event of a sample."""
+    mozdef = source.settings.mozdef
+    fields = DetailFields(mozdef.field_plan)
+    warnings = []
+    for word, names in leading_words(mozdef.summary):
+        if not all(is_path(name) or name.startswith("$") for name in names):
+            continue  # each event has a type, or none has
+        template = SummaryTemplate("".join(f"{{{name}}}" for name in names))
+        if any(not template.render("", "", one, fields.values("", one)) for one in events):
+            placeholder = f"{{{'|'.join(names)}}}"
+            text = f"{word!r} leads to nothing where {placeholder} is missing: write "
+            text += f"{{? {word} {placeholder}}}"
+            warnings.append(PathWarning(source.name, "mozdef.summary", text))
     return warnings
 
 

@@ -169,3 +169,25 @@ def test_a_warning_is_said_and_is_no_mismatch(tmp_path: Path) -> None:
         {"source": "sender", "key": "event_type.path",
          "text": "no sample has a text, number or flag at kind"}
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [
+        ("{type} by {user.name} in {user.team}", "{? in {user.team}}"),
+        ("{type} by {$username}", "{? by {$username}}"),
+        ("{type}, of {user.team|user.group}", "{? of {user.team|user.group}}"),
+        ("{type} by {user.name}", None),
+        ("Team {user.team}: {type}", None),
+        ("{source} has {type}", None),
+        ("{type}{? in {user.team}}, {user.team}", None),
+    ],
+)
+def test_a_word_of_the_summary_that_leads_to_nothing_is_named(
+    tmp_path: Path, summary: str, said: str | None
+) -> None:
+    other = BODY | {"user": {"name": "bob", "team": "red", "group": "g"}}
+    mozdef = {"summary": summary, "fields": {"username": "user.team"}}
+    found = warnings_of(tmp_path, BODY, other, mozdef=mozdef)
+    assert (found == {}) is (said is None)
+    assert said is None or said in found["mozdef.summary"]
