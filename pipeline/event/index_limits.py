@@ -73,12 +73,13 @@ def as_keyword(json_text: bytes) -> bytes:
 
 def with_edits(text: bytes, edits: Iterable[Edit]) -> bytes:
     """Put something else in some places of a text, which are in order."""
-    pieces: list[bytes] = []
-    done = 0
+    # Written as they are found: hundreds of thousands of pieces would take far more than the text.
+    edited, done = bytearray(), 0
     for begin, end, instead in edits:
-        pieces += (text[done:begin], instead)
+        edited += text[done:begin]
+        edited += instead
         done = end
-    return b"".join((*pieces, text[done:])) if pieces else text
+    return bytes(edited + text[done:]) if edited else text
 
 
 class NewNames:

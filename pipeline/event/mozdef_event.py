@@ -107,7 +107,9 @@ def _details(
         text = settings.rules.applied(text, body)
     text = fitting(text, containers=event.containers, strict=event.strict)
     if shape is not None:
-        return with_fields(fields, _shaped(event, body, text, shape), True)
+        # A plugin makes `details` of its own: of what it does not ask for, nothing would be left.
+        beside = _NO_FIELDS if plugin else fields
+        return with_fields(beside, _shaped(event, body, text, shape), True)
     if settings.body_at_top:
         # The sender's own key of such a name is in the same place, and stays: none is there twice.
         names = body if text is event.body_json else top_names(text)
