@@ -59,7 +59,8 @@ def unsigned_calls(arena: AttackedPipeline) -> str:
         status, _ = _emulator(arena, method, path, {**headers, **more}, body)
         refuse_if(status != 403, f"{method} {path} with {more or 'nothing'}: answered {status}")
         tried += 1
-    return f"{tried} calls without the run's key, each answered 403"
+    refuse_if(arena.for_pages, f"answers have {', '.join(sorted(arena.for_pages))}")
+    return f"{tried} calls without the run's key, each answered 403, of which no page reads one"
 
 
 def wrongly_signed_calls(arena: AttackedPipeline) -> str:
@@ -92,7 +93,11 @@ def foreign_hosts_at_the_api(arena: AttackedPipeline) -> str:
     for host in hosts:
         status, _ = arena.post("/generic", b"{}", {"Host": host})
         refuse_if(status != 403, f"the host {host} was answered {status}")
-    return f"{len(hosts)} foreign hosts, each answered 403"
+    page = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "POST", "GET"):
+        arena.post("/generic", b"{}", page, method)
+    refuse_if(arena.for_pages, f"answers have {', '.join(sorted(arena.for_pages))}")
+    return f"{len(hosts)} foreign hosts, each answered 403; no answer lets a page read it"
 
 
 def open_files(arena: AttackedPipeline) -> str:

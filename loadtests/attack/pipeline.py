@@ -55,6 +55,8 @@ class AttackedPipeline:
         loaded = load_sources(sorted(self.where.queues))
         self.sources = {name: one for name, one in loaded.items() if one.settings.ingest != "poll"}
         self._wait = wait
+        #: Headers of answers that let web pages read them.
+        self.for_pages: set[str] = set()
         self._messages: list[tuple[str, dict[str, Any]]] = []
 
     def secret(self, source: str) -> str:
@@ -98,6 +100,8 @@ class AttackedPipeline:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body)
             answer = connection.getresponse()
+            names = {name.lower() for name, _ in answer.getheaders()}
+            self.for_pages |= {name for name in names if name.startswith("access-control-")}
             return answer.status, answer.read()
         except (ConnectionError, http.client.HTTPException):
             return 0, b""

@@ -58,14 +58,18 @@ CARELESS = {
 class Yes(BaseHTTPRequestHandler):
     """Answers everything with 200, for everybody."""
 
+    status, origin = 200, ""
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("do_"):
             return self.say_yes
         raise AttributeError(name)
 
     def say_yes(self) -> None:
-        self.send_response(200)
+        self.send_response(self.status)
         self.send_header("Content-Length", "2")
+        if self.origin:
+            self.send_header("Access-Control-Allow-Origin", self.origin)
         self.end_headers()
         self.wfile.write(b"{}")
 
@@ -104,6 +108,7 @@ class Careless(AttackedPipeline):
             parameters={name: {"secret": SECRET} for name in SOURCES},
         )
         self.settled = 0
+        self.for_pages = set()
         self.process: subprocess.Popen[bytes] | None = None
 
     def settle(self) -> None:
@@ -159,6 +164,17 @@ def test_it_is_told_where_the_defence_is_missing(attack: Attack, careless: Carel
     assert verdict.held is False or (verdict.held is None and attack.attempt is laptop.another_user)
     unread = attack.attempt is feeds.page_of_nothings  # here nothing at all is read
     assert ("cannot be judged" in verdict.reason) is unread
+
+
+def test_an_answer_that_a_page_may_read_is_told(
+    careless: Careless, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Yes, "status", 403)
+    monkeypatch.setattr(Yes, "origin", "*")
+    for attempt in (laptop.foreign_hosts_at_the_api, laptop.unsigned_calls):
+        careless.for_pages = set()
+        with pytest.raises(NotHeldError, match="access-control-allow-origin"):
+            attempt(careless)
 
 
 def attack_that(attempt: Any) -> Attack:
