@@ -79,7 +79,7 @@ def with_edits(text: bytes, edits: Iterable[Edit]) -> bytes:
         edited += text[done:begin]
         edited += instead
         done = end
-    return bytes(edited + text[done:]) if edited else text
+    return bytes(edited + text[done:]) if edited or done else text
 
 
 class NewNames:
