@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.elements import members_of, name_of, spans_of
+from pipeline.event.elements import name_of, spans_of
 from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_edits
+from pipeline.event.known_members import known_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _ANY_DEPTH = "**"
 _NOTHING = object()
+_OBJECT = ord("{")
 
 
 class _State:
@@ -106,6 +108,10 @@ class BodyRules:
     def __init__(self, plan: RulePlan) -> None:
         self._plan = plan
         self._start = _States(plan).of({(rule, 0) for rule in range(len(plan))})
+        kept = {path[0] for path, kind, _, _ in plan if path[1:] or kind in {"keep", "rename"}}
+        # Where every other container is a text, only these can have fields below them.
+        flat = (("*",), "stringify", "", "") in plan and not any("*" in name for name in kept)
+        self._open = kept if flat else None
 
     def __repr__(self) -> str:
         return f"BodyRules({self._plan!r})"
@@ -127,7 +133,15 @@ class BodyRules:
             return as_keyword(text)  # of the body itself
         if not _touches(start, body, MOST_LEVELS):
             return text
-        return with_edits(text, _in_object(text, text.index(b"{"), start, MOST_LEVELS))
+        span = text.index(b"{"), len(text.rstrip())
+        return with_edits(text, _in_object(text, span, body, start, MOST_LEVELS))
+
+    def left(self, body: Any) -> Any:
+        """Return of a body, parsed, what may have names and levels in the text that is made."""
+        names = self._open
+        if names is None:
+            return body
+        return {name: value if name in names else None for name, value in body.items()}
 
 
 def _touches(state: _State, value: Any, levels: int) -> bool:
@@ -157,16 +171,16 @@ def _changes(rules: Iterable[Rule], value: Any) -> bool:
     return False
 
 
-def _has_object(value: Any) -> bool:
-    while isinstance(value, list):
-        if any(isinstance(one, dict) for one in value):
-            return True
-        value = next((one for one in value if isinstance(one, list)), None)
+def _has_object(value: Any, levels: int = MOST_LEVELS) -> bool:
+    if isinstance(value, list):
+        return levels > 0 and any(_has_object(one, levels - 1) for one in value)
     return isinstance(value, dict)
 
 
-def _in_object(text: bytes, at: int, state: _State, levels: int) -> Iterator[Edit]:
-    members = list(members_of(text, at))
+def _in_object(
+    text: bytes, span: tuple[int, int], value: Any, state: _State, levels: int
+) -> Iterator[Edit]:
+    members = known_members(text, *span, value)
     kept, names = False, None
     for number, (key, key_end, start, end) in enumerate(members):
         name = name_of(text[key:key_end]) or ""
@@ -185,7 +199,11 @@ def _in_object(text: bytes, at: int, state: _State, levels: int) -> Iterator[Edi
         if rule is not None and rule[1] == "rename":
             names = names or NewNames(text, members)
             yield key, key_end, names.of(name, rule[2])
-        yield from _in_value(text, (start, end), after, rule, levels - 1)
+        if levels > 1 and text[start] == _OBJECT and (rule is None or rule[1] != "stringify"):
+            inner = value.get(name) if isinstance(value, dict) else None
+            yield from _in_object(text, (start, end), inner, after, levels - 1)
+        else:
+            yield from _in_value(text, (start, end), after, rule, levels - 1)
 
 
 def _in_value(
@@ -201,7 +219,7 @@ def _in_value(
         elif opening == b"[":
             yield from _in_list(text, start, state, rule, levels)
     elif levels > 0 and opening == b"{":
-        yield from _in_object(text, start, state, levels)
+        yield from _in_object(text, span, None, state, levels)
     elif opening == b"[":
         yield from _in_list(text, start, state, None, levels)
 
@@ -222,13 +240,11 @@ def _rule_for(state: _State, text: bytes, start: int) -> Rule | None:
     return None
 
 
-def _opens_object(text: bytes, start: int) -> bool:
+def _opens_object(text: bytes, start: int, levels: int = MOST_LEVELS) -> bool:
     """Tell whether an object begins here, or a list with one in it."""
     opening = text[start : start + 1]
     if opening != b"[":
         return opening == b"{"
-    spans = [one for one, _ in spans_of(text, start)]
-    if any(text[one : one + 1] == b"{" for one in spans):
-        return True
-    inner = next((one for one in spans if text[one : one + 1] == b"["), None)
-    return inner is not None and _opens_object(text, inner)
+    return levels > 0 and any(
+        _opens_object(text, at, levels - 1) for at, _ in spans_of(text, start)
+    )

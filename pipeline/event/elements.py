@@ -175,6 +175,17 @@ def long_strings(text: bytes, longest: int) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
+def value_end(text: bytes, at: int) -> int:
+    """Return where the value ends that begins at `at`.
+
+    Raises
+    ------
+    ElementsError
+        As `take_apart` does.
+    """
+    return _end_of_value(text, at)
+
+
 def frame_around(text: bytes, at: int, end: int) -> bytes:
     """Return a text with an empty list in the place of the one at `at`, whose last element ends."""
     return text[: at + 1] + text[_skip_space(text, end) :]

@@ -86,10 +86,8 @@ class Event:
         The envelope's id, with the replay job and the place in the request where there are such.
     place : str
         As a record's, with `#<number>` where it is one of many in a request.
-    containers : int
-        As many objects and lists as there can be in its JSON.
     strict : bool
-        Whether that is JSON by the standard, and has no number beyond a double.
+        Whether its body is JSON by the standard, and has no number beyond a double.
     deduplication_key : str
         What copies of it share.
     body_key : str
@@ -117,7 +115,6 @@ class Event:
     delivery_id: str = ""
     body_json: bytes = b""
     parsed: Any = None
-    containers: int = 0
     strict: bool = True
     deduplication_key: str = ""
     body_key: str = ""
@@ -141,7 +138,6 @@ class Event:
         """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""
         dense = containers > _FEW_CONTAINERS and containers * _DENSE_BYTES > len(text)
         self.body_json, self.parsed = text, _LATER if dense else value
-        self.containers = containers
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.event.elements import depth_of, long_strings, members_of, name_of, spans_of
+from pipeline.event.elements import long_strings, members_of, name_of, spans_of
 from pipeline.event.json_text import write_json
 
 if TYPE_CHECKING:
@@ -30,40 +30,35 @@ LONGEST_KEYWORD = 32_766
 #: before the body: the document and `details`.
 MOST_LEVELS = 18
 _LONGEST_NUMBER = 400
-_CONTENT = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-#: What no name is odd for: neither at its end, nor two of them with nothing between.
-_FINE = rb'(?:[^"\\.]++|\\(?!u00(?:2[eE0])).|\.(?! *+[."]))*+'
-#: Past all texts that are no odd name; it matches where one is left.
-_ODD_NAME = re.compile(
-    rb'(?:[^"]*+"(?!(?= *+[".]|' + _FINE + rb"[.\\])" + _CONTENT + rb'"[ \t\n\r]*+:)'
-    rb"" + _CONTENT + rb'")*+[^"]*+"',
-    re.DOTALL,
-)
 #: Dots that no name stands before or behind.
 _BARE_DOTS = re.compile(r"^ *\.[ .]*|\.[ .]*$|(?<=\.)[ .]*\.")
-_AS_BRACES = bytes.maketrans(b"[]", b"{}")
-_NO_BRACES = bytes(set(range(256)) - set(b"{}[]"))
+#: Names that were seen and are fine; a sender can invent names without end, so no more than these.
+_FINE: set[str] = set()
+_MOST_FINE = 20_000
 
 
-def fitting(text: bytes, *, containers: int, strict: bool) -> bytes:
+def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
     """Return an event's JSON as Elasticsearch takes it.
 
     Parameters
     ----------
     text : bytes
         The JSON of an object, which is sound; or a text that a rule made of it, which fits.
-    containers : int
-        As many objects and lists as there can be in it.
+    body : Any
+        The object, parsed. It may have more than `text`, of which rules left something out.
     strict : bool
         Whether it is JSON by the standard; `NaN` is not, nor is a number beyond a double.
     """
     if text.startswith(b'"'):
         return text
-    if len(text) > LONGEST_KEYWORD:
-        text = with_edits(text, _long_texts(text))
-    if not strict or _has_odd_name(text) or (containers > MOST_LEVELS and _is_deep(text)):
+    if not strict or _is_odd(body):
         text = with_edits(text, _in_object(text, text.index(b"{"), MOST_LEVELS))
-    return text
+    return with_short_texts(text)
+
+
+def with_short_texts(text: bytes) -> bytes:
+    """Return a JSON text with what is too long for a keyword cut. Most texts are shorter whole."""
+    return text if len(text) <= LONGEST_KEYWORD else with_edits(text, _long_texts(text))
 
 
 def as_keyword(json_text: bytes) -> bytes:
@@ -133,36 +128,40 @@ def _long_texts(text: bytes) -> Iterator[Edit]:
             yield begin, end, _string(_cut(said))
 
 
-def _has_odd_name(text: bytes) -> bool:
-    r"""Tell whether a name is one that Elasticsearch refuses.
+def _is_odd(body: Any) -> bool:
+    """Tell whether a name is one that Elasticsearch refuses, or a value is nested too deep.
 
-    To look for some bytes costs a fraction of a pattern, and of most senders no name has them.
+    To look at the names level by level, and only at those that are new, takes less time than to
+    look for a few bytes in the text.
     """
-    if (
-        b'"":' in text
-        or b'.":' in text
-        or b'".' in text
-        or b".." in text
-        or b'" ' in text
-        or b' ":' in text
-        or b". ." in text
-        or b"\\u002" in text
-        or b'"\n' in text
-        or b'"\t' in text
-        or b'"\r' in text
-    ):
-        return _ODD_NAME.match(text) is not None
+    level, depth = [body], 0
+    while level:
+        depth += 1
+        if depth > MOST_LEVELS:
+            return True
+        below: list[Any] = []
+        for one in level:
+            values = one
+            if type(one) is dict:
+                if not one.keys() <= _FINE and not all(map(_is_fine, one)):
+                    return True
+                values = one.values()
+            below += [value for value in values if type(value) is dict or type(value) is list]
+        level = below
     return False
 
 
-def _is_deep(text: bytes) -> bool:
-    # Without what is no bracket, each turn takes the innermost level away.
-    braces = text.translate(_AS_BRACES, _NO_BRACES)
-    for _ in range(MOST_LEVELS):
-        braces = braces.replace(b"{}", b"")
-        if not braces:
-            return False
-    return depth_of(text) > MOST_LEVELS  # there can be brackets in texts
+def _is_fine(name: str) -> bool:
+    fine = _fit_name(name) == name
+    if fine and len(_FINE) < _MOST_FINE:
+        _FINE.add(name)
+    return fine
+
+
+def _fit_name(name: str) -> str:
+    if "." in name:
+        return _BARE_DOTS.sub(lambda found: "_" * len(found[0]), name)
+    return name if name.strip(" ") else "_"
 
 
 def _in_object(text: bytes, at: int, levels: int) -> Iterator[Edit]:
@@ -170,7 +169,7 @@ def _in_object(text: bytes, at: int, levels: int) -> Iterator[Edit]:
     names: NewNames | None = None
     for key, key_end, start, end in members:
         name = name_of(text[key:key_end]) or ""
-        fit = _BARE_DOTS.sub(lambda found: "_" * len(found[0]), name) if name.strip(" ") else "_"
+        fit = _fit_name(name)
         if fit != name:
             names = names or NewNames(text, members)
             yield key, key_end, names.of(name, fit)

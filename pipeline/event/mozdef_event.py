@@ -18,7 +18,7 @@ from pipeline.event.elements import top_names
 from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.exactly import read_exactly, write_exactly
 from pipeline.event.fields import find, path_of
-from pipeline.event.index_limits import fitting
+from pipeline.event.index_limits import fitting, with_short_texts
 from pipeline.event.json_text import write_json
 from pipeline.event.outcomes import Reason
 from pipeline.event.times import iso_milliseconds, read_time
@@ -102,10 +102,14 @@ def _details(
     """Return `details` in pieces: the fields that MozDef documents, then what the sender sent."""
     settings = event.source.mozdef
     shape = settings.details if plugin is None else plugin.details
-    text = event.body_json
-    if settings.rules is not None and plugin is None:
-        text = settings.rules.applied(text, body)
-    text = fitting(text, containers=event.containers, strict=event.strict)
+    text, left = event.body_json, body
+    if plugin is None and settings.rules is not None:
+        text, left = settings.rules.applied(text, body), settings.rules.left(body)
+    if plugin is None or not event.strict:
+        text = fitting(text, left, strict=event.strict)
+    else:
+        # The plugin takes a few of its values, and what it leaves has no name in the index.
+        text = with_short_texts(text)
     if shape is not None:
         # A plugin makes `details` of its own: of what it does not ask for, nothing would be left.
         beside = _NO_FIELDS if plugin else fields

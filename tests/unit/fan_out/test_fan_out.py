@@ -29,7 +29,7 @@ def test_a_good_event_is_delivered_and_remembered(bench: Bench) -> None:
     assert tally(settlement.outcomes) == {"delivered": 1}
     assert settlement.response() == {"batchItemFailures": []}
     (message,) = bench.sqs.bodies()
-    assert message["details"] == {"github": {"zen": "x"}}
+    assert message["details"]["github"] == {"zen": "x"}
     (by_id, by_body) = bench.dynamodb.items
     assert by_id == "github#d-1"
     assert by_body.startswith("github!body:")
