@@ -112,6 +112,7 @@ def _request(
 ) -> tuple[SampleRequest, dict[str, str]]:
     usual = [one for one in source.settings.content_types if one != ANY_CONTENT_TYPE]
     headers = {"Content-Type": (*usual, "application/json")[0], **given}
+    method = source.settings.methods[0]
     if source.settings.poll is not None:
         headers.setdefault(FEED_HEADER, next(iter(source.settings.poll.feeds)))
         return SampleRequest(headers, body), {
@@ -123,7 +124,7 @@ def _request(
     if secret is SecretChoice.PROMPT:
         key = typer.prompt(f"{source.settings.parameter} of {source.name}", hide_input=True)
         if proof is not None and proof.header.lower() in names:
-            return SampleRequest(headers, body), {
+            return SampleRequest(headers, body, method), {
                 "secret": key,
                 "text": "with the proof that was given",
             }
@@ -135,7 +136,7 @@ def _request(
     made = authenticate(source, key, body, now=time.time(), headers=headers)
     replaced = {name.lower() for name in made}
     headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-    return SampleRequest(headers | made, body), {"secret": key, "text": text}
+    return SampleRequest(headers | made, body, method), {"secret": key, "text": text}
 
 
 def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:

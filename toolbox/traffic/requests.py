@@ -103,7 +103,7 @@ def make_requests(
         outgoing = Outgoing(
             source.name,
             "corrupt" if corrupt else name,
-            SampleRequest({**fresh.headers, **proof}, fresh.body),
+            SampleRequest({**fresh.headers, **proof}, fresh.body, source.settings.methods[0]),
         )
         if not corrupt:
             last = outgoing

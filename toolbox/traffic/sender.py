@@ -104,7 +104,8 @@ def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[tuple[f
 async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> FrontDoorAnswer:
     start = time.monotonic()
     url = f"{api}/{one.source}"
-    async with session.post(url, data=one.request.body, headers=one.request.headers) as answer:
+    sent = one.request
+    async with session.request(sent.method, url, data=sent.body, headers=sent.headers) as answer:
         content = await answer.read()
     try:
         document = orjson.loads(content)

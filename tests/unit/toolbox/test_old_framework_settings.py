@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
 from settings.deployment import StageQueue
 from settings.source.loader import load_source
 from settings.source.model import Source
+from toolbox.cli.main import app
 from toolbox.sources.checking import CheckedSample, check_sources
+from toolbox.traffic.requests import make_requests
 
 BASE: dict[str, Any] = {"version": 1, "title": "T", "authentication": {"type": "token"}}
 BODY = '{"payload": {"a": 1}}'
@@ -79,3 +82,18 @@ def test_a_queue_keeps_messages_for_as_long_as_sqs_can() -> None:
     for odd in ({"retention_days": 15}, {"retention_days": 0}, {"full_name": "a b"}):
         with pytest.raises(ValidationError):
             StageQueue.model_validate(odd)
+
+
+def test_a_request_is_made_by_the_sources_first_method(tmp_path: Path) -> None:
+    folder = tmp_path / "putter"
+    folder.mkdir()
+    (folder / "source.yaml").write_text(yaml.safe_dump(BASE | {"methods": ["PUT", "POST"]}))
+    (folder / "x.json").write_text(BODY)
+    source = load_source(folder)
+    (sent,) = make_requests(source, [folder / "x.json"], secret="t", count=1)
+    assert sent.request.method == "PUT"
+    tried = CliRunner().invoke(
+        app, ["source", "try", "putter", str(folder / "x.json"), "--sources", str(tmp_path)]
+    )
+    assert "PUT /putter" in tried.output
+    assert tried.exit_code == 0
