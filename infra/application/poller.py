@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.application.archive_access import acknowledge_prefixes, write_objects
@@ -34,6 +36,7 @@ TIMEOUT_SECONDS = 300
 """Long enough to catch up in few calls. The lock of a feed keeps the ticks in between away."""
 
 _OTHER_VARIABLES = 900
+_STACK_IN_NAME = 40
 _LONGEST_EVENT_AGE_MINUTES = 6 * 60
 """AWS Lambda API reference, PutFunctionEventInvokeConfig: the largest event age."""
 
@@ -119,10 +122,11 @@ class PollerFunction(Construct):
         shortest = min(target.every_minutes for target in poll_targets)
         age = Duration.minutes(min(shortest, _LONGEST_EVENT_AGE_MINUTES))
         self.function.configure_async_invoke(max_event_age=age, retry_attempts=0)
+        function = self._function_for_rules()
         for target in poll_targets:
             for feed in target.feeds:
                 call = targets.LambdaFunction(
-                    self.function,
+                    function,
                     event=events.RuleTargetInput.from_object(
                         {"source": target.source, "feed": feed}
                     ),
@@ -133,10 +137,33 @@ class PollerFunction(Construct):
                     self,
                     # A dot is in neither name, so no two pairs give one id.
                     f"{target.source}.{feed}",
+                    rule_name=self._rule_name(target.source, feed),
                     description=f"Has {feed} of {target.source} fetched",
                     schedule=events.Schedule.rate(Duration.minutes(target.every_minutes)),
                     targets=[call],
                 )
+
+    def _function_for_rules(self) -> lambda_.IFunction:
+        """Return the function as a target that adds no permission of its own for each rule.
+
+        One for all takes their place: the function's policy may have 20,480 bytes, which a
+        permission for each feed fills with some 43 of them.
+        """
+        rules = Stack.of(self).format_arn(
+            service="events", resource="rule", resource_name=f"{self._rule_prefix()}*"
+        )
+        self.function.add_permission(
+            "Rules", principal=iam.ServicePrincipal("events.amazonaws.com"), source_arn=rules
+        )
+        return lambda_.Function.from_function_arn(self, "Target", self.function.function_arn)
+
+    def _rule_prefix(self) -> str:
+        return f"{Stack.of(self).stack_name[:_STACK_IN_NAME]}-poll-"
+
+    def _rule_name(self, source: str, feed: str) -> str:
+        """Name a rule in 64 characters: CloudFormation's own names leave out parts of a stack's."""
+        parts = f"{Stack.of(self).stack_name} {source} {feed}"
+        return self._rule_prefix() + hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 def _target_variable(poll_targets: Sequence[PollTarget]) -> str:

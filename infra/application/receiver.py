@@ -65,6 +65,10 @@ class ReceiverFunction(Construct):
         ).function
 
     def integration(self) -> apigateway.LambdaIntegration:
-        """Return the integration of a route; each route gets a permission for itself alone."""
-        # The test button of the console would need a permission on every stage.
-        return apigateway.LambdaIntegration(self.function, allow_test_invoke=False)
+        """Return the integration of a route; the API gets one permission for all of them.
+
+        One for each route would fill the function's policy, which may have 20,480 bytes (AWS
+        Lambda Developer Guide, quotas), with some 45 sources. What comes by a route that is not
+        the receiver's is refused by the function itself.
+        """
+        return apigateway.LambdaIntegration(self.function, scope_permission_to_method=False)

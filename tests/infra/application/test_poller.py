@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
-from tests.infra.policies import ROLE, granted
+from tests.infra.policies import ROLE, granted, written
 from tests.infra.polled_sources import VARIABLES, settings, write_sources
 
 if TYPE_CHECKING:
@@ -63,13 +64,25 @@ def test_lambda_tries_no_call_again(polling_stack: Synthesized) -> None:
 
 
 def test_only_its_rules_may_call_it(polling_stack: Synthesized) -> None:
+    """By one permission: a function's policy has no room for one of each of many feeds."""
     function, _ = polling_stack.one("AWS::Lambda::Function", "Poller")
-    callers = {
-        permission["SourceArn"]["Fn::GetAtt"][0]
+    (permission,) = [
+        permission
         for permission in polling_stack.all("AWS::Lambda::Permission").values()
         if permission["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
-    }
-    assert callers == set(rules_of_the_poller(polling_stack))
+    ]
+    assert permission["Principal"] == "events.amazonaws.com"
+    allowed = written(permission["SourceArn"]).rpartition(":rule/")[2]
+    assert allowed.endswith("-poll-*")
+    assert allowed.count("*") == 1
+    rules = polling_stack.all("AWS::Events::Rule")
+    for logical_id, rule in rules.items():
+        is_of_the_poller = logical_id in rules_of_the_poller(polling_stack)
+        name = rule.get("Name", logical_id)
+        assert fnmatchcase(name, allowed) is is_of_the_poller, name
+        assert len(name) <= 64
+    names = [rule["Name"] for rule in rules.values() if "Name" in rule]
+    assert len(names) == len(set(names)) == len(rules_of_the_poller(polling_stack))
 
 
 def test_it_may_do_what_it_does_alone(polling_stack: Synthesized) -> None:

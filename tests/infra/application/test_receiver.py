@@ -132,19 +132,17 @@ def test_the_fan_out_verifies_again(stack: Synthesized) -> None:
     }
 
 
-def test_each_route_alone_may_invoke_the_receiver(stack: Synthesized) -> None:
+def test_the_api_alone_may_invoke_the_receiver(stack: Synthesized) -> None:
+    """By one permission: a function's policy has no room for one of each of many routes."""
     function, _ = stack.one("AWS::Lambda::Function", "Receiver")
     api, _ = stack.one("AWS::ApiGateway::RestApi")
-    stage, _ = stack.one("AWS::ApiGateway::Stage")
-    routes = []
-    for permission in stack.all("AWS::Lambda::Permission").values():
-        if permission["FunctionName"] != {"Fn::GetAtt": [function, "Arn"]}:
-            continue
-        assert permission["Principal"] == "apigateway.amazonaws.com"
-        parts = permission["SourceArn"]["Fn::Join"][1]
-        assert parts[-4:-1] == [{"Ref": api}, "/", {"Ref": stage}]
-        routes.append(parts[-1])
-    assert sorted(routes) == [f"/POST/{source}" for source in sorted(RECEIVED)]
+    (permission,) = [
+        permission
+        for permission in stack.all("AWS::Lambda::Permission").values()
+        if permission["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
+    ]
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["SourceArn"]["Fn::Join"][1][-2:] == [{"Ref": api}, "/*/*/*"]
 
 
 def test_there_is_no_receiver_where_no_source_wants_one(
