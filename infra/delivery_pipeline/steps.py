@@ -10,7 +10,7 @@ from aws_cdk import Duration, pipelines
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 
-from infra.assembly.bytecode import PYTHON_VERSION
+from infra.application.functions import RUNTIME
 from infra.delivery_pipeline.checks import role_arn, step_role_name, target_role_name
 
 if TYPE_CHECKING:
@@ -72,11 +72,12 @@ def synth_step(sources: Sources, source_folders: Iterable[str]) -> pipelines.Cod
     ]
     folder = sources.config_folder
     synthesis = f"{_PYTHON} -m infra.assembly.app --delivery --bytecode"
+    python = RUNTIME.name.removeprefix("python")
     return pipelines.CodeBuildStep(
         "Synth",
         input=sources.framework,
         additional_inputs=sources.additional_inputs,
-        install_commands=["make setup", f"{_BIN}/uv python install {PYTHON_VERSION}"],
+        install_commands=["make setup", f"{_BIN}/uv python install {python}"],
         commands=[
             "make lint test",
             *sources.merge,

@@ -165,12 +165,14 @@ def test_the_source_actions_are_those_of_the_mode(
 def test_everything_is_checked_before_a_stage_is_touched(make_delivery: Make) -> None:
     made = make_delivery("connection", False)
     check = ".venv/bin/mozdef-ef source check --sources config/sources"
+    synthesis = ".venv/bin/python -m infra.assembly.app --delivery --bytecode"
     assert made.commands("Synth") == [
         "make setup",
+        ".venv/bin/uv python install 3.13",
         "make lint test",
         ".venv/bin/mozdef-ef config check --config config",
         f"if [ -d config/sources ]; then {check}; fi",
-        ".venv/bin/python -m infra.assembly.app --delivery --config config --output cdk.out",
+        f"{synthesis} --config config --output cdk.out",
     ]
     assert made.build_spec("Synth")["artifacts"]["base-directory"] == "cdk.out"
 
@@ -179,8 +181,9 @@ def test_the_private_configuration_takes_the_folders_place(delivery: DeliveryAss
     linked, *commands = delivery.commands("Synth")
     assert linked.endswith('ln -s -- "$CODEBUILD_SRC_DIR_settings_Source" "private-config"')
     merge = ["rm -rf config", "cp -RL private-config config"]
-    assert commands[:4] == ["make setup", "make lint test", *merge], "the tests are on the shipped"
-    assert commands[4].startswith(".venv/bin/mozdef-ef config check")
+    assert commands[0] == "make setup"
+    assert commands[2:5] == ["make lint test", *merge], "the tests are on the shipped"
+    assert commands[5].startswith(".venv/bin/mozdef-ef config check")
     for check in ("SmokeTest", "LoadTest"):
         linked, *commands = delivery.commands(check)
         assert linked.endswith('"private-config"')
@@ -195,7 +198,7 @@ def test_the_merge_commands_do_what_they_say(delivery: DeliveryAssembly, tmp_pat
     (artifact / "delivery.yaml").write_text("private")
     (build / "config").mkdir(parents=True)
     (build / "config" / "dev.yaml").write_text("shipped")
-    linked, _, _, *merge = delivery.commands("Synth")[:5]
+    linked, _, _, _, *merge = delivery.commands("Synth")[:6]
     subprocess.run(
         ["sh", "-ec", "\n".join([linked, *merge])],
         cwd=build,
