@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
-_SECONDS = 60.0
+_SECONDS = 300.0
 
 
 class AttackedPipeline:
