@@ -19,8 +19,9 @@ from pipeline.event.events import Event, Outcome, rejected
 from pipeline.event.exactly import read_exactly, write_exactly
 from pipeline.event.fields import find, path_of
 from pipeline.event.index_limits import fitting, with_short_texts
-from pipeline.event.json_text import write_json
+from pipeline.event.json_text import read_json, write_json
 from pipeline.event.outcomes import Reason
+from pipeline.event.own_kinds import renamed
 from pipeline.event.times import iso_milliseconds, read_time
 
 if TYPE_CHECKING:
@@ -102,7 +103,12 @@ def _details(
     """Return `details` in pieces: the fields that MozDef documents, then what the sender sent."""
     settings = event.source.mozdef
     shape = settings.details if plugin is None else plugin.details
-    text, left = event.body_json, body
+    text = event.body_json
+    if settings.body_at_top:
+        text = renamed(text, body, event.source.name)
+        if text is not event.body_json:
+            body = read_json(text)[1]
+    left = body
     if plugin is None and settings.rules is not None:
         text, left = settings.rules.applied(text, body), settings.rules.left(body)
     if plugin is None or not event.strict:

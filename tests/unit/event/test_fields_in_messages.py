@@ -90,10 +90,10 @@ def test_what_a_plugin_makes_anew_has_none(send: Callable[..., dict[str, Any]]) 
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"username": {"name": "x"}, "user": {"name": "mona"}}',
+        b'{"username": "x", "user": {"name": "mona"}}',
         b'{"\\u0075sername": null, "user": {"name": "mona"}}',
         b'{"username": "hubot", "ip": "192.0.2.1", "sourceipaddress": 7}',
-        b'{"success": "yes", "result": "ok"}',
+        b'{"success": "true", "result": "no"}',
         b"{}",
         b" { } ",
     ],
@@ -105,6 +105,19 @@ def test_the_senders_own_key_stays_where_the_body_is_at_the_top(
     details = send("top", body)["details"]
     assert details.items() >= own.items()
     assert details.keys() - own.keys() <= FILLED.keys()
+
+
+def test_a_key_of_another_kind_makes_room_for_the_field(
+    send: Callable[..., dict[str, Any]],
+) -> None:
+    body = b'{"username": {"id": 7}, "user": {"name": "mona"}, "success": "yes", "n": 1.0e2}'
+    assert send("top", body)["details"] == {
+        "username": "mona",
+        "top_username_object": {"id": 7},
+        "user": {"name": "mona"},
+        "top_success": "yes",
+        "n": 100.0,
+    }
 
 
 @pytest.mark.parametrize(
