@@ -9,7 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench import archives, cold_start, end_to_end, fan_out, front_door, gateway, growth
+from loadtests.bench import (
+    archives,
+    body_rules,
+    cold_start,
+    end_to_end,
+    fan_out,
+    front_door,
+    gateway,
+    growth,
+)
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
 from pipeline.errors import PipelineError
@@ -31,6 +40,7 @@ _IN_ARENA: dict[str, tuple[str, Callable[[Arena, int], dict[str, Any]]]] = {
     "cold_start": ("starting each handler in fresh interpreters", cold_start.run),
 }
 _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
+    "body_rules": ("changing a body by its rules", lambda _, rounds: body_rules.run(rounds)),
     "gateway": ("measuring the local gateway", gateway.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
     "end_to_end": (

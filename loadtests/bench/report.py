@@ -83,6 +83,9 @@ def show(figures: dict[str, Any]) -> None:
     for part in ("archiver", "replay", "audit"):
         if part in figures:
             _show_archive(part, figures[part])
+    if "body_rules_us" in figures:
+        title = "Rules on a body of 12 KB: microseconds of CPU for an event"
+        print_table(title, ("kind of rule", "us"), list(figures["body_rules_us"].items()))
     _show_door(figures)
     if "cold_start_ms" in figures:
         _show_cold_start(figures)
