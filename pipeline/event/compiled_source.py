@@ -199,6 +199,8 @@ class CompiledSource:
 
     name: str
     queue: str
+    #: The names in `details` that bodies of other sources have, where its own body is at the top.
+    neighbours: frozenset[str]
     schema_modules: Mapping[str, str]
     default_schema_module: str | None
     authentication: Annotated[str, "proof"]

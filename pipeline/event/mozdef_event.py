@@ -105,7 +105,7 @@ def _details(
     shape = settings.details if plugin is None else plugin.details
     text = event.body_json
     if settings.body_at_top:
-        text = renamed(text, body, event.source.name)
+        text = renamed(text, body, event.source.name, event.source.neighbours)
         if text is not event.body_json:
             body = read_json(text)[1]
     left = body

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _FLAG_TEXTS = frozenset({"", "true", "false"})
 
 
-def renamed(text: bytes, body: Mapping[str, Any], source: str) -> bytes:
+def renamed(
+    text: bytes, body: Mapping[str, Any], source: str, neighbours: frozenset[str] = frozenset()
+) -> bytes:
     """Return the JSON of an object in which no field has MozDef's name and another kind.
 
     Parameters
@@ -31,13 +33,19 @@ def renamed(text: bytes, body: Mapping[str, Any], source: str) -> bytes:
     source : str
         What stands before the new name: `generic_error`, `generic_error_flag` and
         `generic_error_object`, for a new name must be of one kind as well.
+    neighbours : frozenset[str]
+        Names below which other sources' bodies are: what is there is an object of theirs.
     """
-    names = tuple(
-        (name, f"{source}_{name}{_kind_of(body[name])}")
-        for name in sorted(_FITS.keys() & body.keys())
+    names = [
+        name
+        for name in _FITS.keys() & body.keys()
         if body[name] is not None and not _FITS[name](body[name])
-    )
-    return _rules(names).applied(text, body) if names else text
+    ]
+    names += neighbours & body.keys()
+    if not names:
+        return text
+    new = ((name, f"{source}_{name}{_kind_of(body[name])}") for name in sorted(names))
+    return _rules(tuple(new)).applied(text, body)
 
 
 @lru_cache(maxsize=64)

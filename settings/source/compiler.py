@@ -49,7 +49,7 @@ def write_compiled_catalog(
     for name in sorted(sources):
         modules = _write_validators(sources[name], package)
         known = {kind: f"{package_name}.{module}" for kind, module in modules.items()}
-        compiled[name] = _compiled(sources[name], known)
+        compiled[name] = _compiled(sources[name], known, _own_names(sources, name))
     (package / "__init__.py").write_text(source_text(compiled), encoding="utf-8")
 
 
@@ -83,7 +83,17 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
     return modules
 
 
-def _compiled(source: LoadedSource, modules: Mapping[str | None, str]) -> CompiledSource:
+def _own_names(sources: Mapping[str, LoadedSource], but: str) -> frozenset[str]:
+    """Return where the other sources' bodies are in `details`, for one whose own is at the top."""
+    if sources[but].settings.mozdef.body != "top":
+        return frozenset()
+    own = (one.name for one in sources.values() if one.settings.mozdef.body == "own_name")
+    return frozenset(own) - {but}
+
+
+def _compiled(
+    source: LoadedSource, modules: Mapping[str | None, str], neighbours: frozenset[str]
+) -> CompiledSource:
     # What is named after the folder is the model's too, which does not know the folder.
     settings = source.settings.model_copy(update={"mozdef": source.mozdef})
     return compiled_as(
@@ -91,6 +101,7 @@ def _compiled(source: LoadedSource, modules: Mapping[str | None, str]) -> Compil
         settings,
         name=source.name,
         queue=source.queue,
+        neighbours=neighbours,
         schema_modules={kind: module for kind, module in modules.items() if kind is not None},
         default_schema_module=modules.get(None),
     )

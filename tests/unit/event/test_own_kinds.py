@@ -59,6 +59,17 @@ def test_what_does_not_fit_has_a_name_of_its_own(body: dict[str, Any]) -> None:
     assert re.fullmatch(rf"generic_{name}(_flag|_object)?", new)
 
 
+def test_what_has_the_name_of_another_source_has_a_name_of_its_own() -> None:
+    text = b'{"github": true, "okta": {"a": 1}, "generic": 1, "slack-x": 2}'
+    made = renamed(text, json.loads(text), "generic", frozenset({"github", "okta", "slack"}))
+    assert json.loads(made) == {
+        "generic_github_flag": True,
+        "generic_okta_object": {"a": 1},
+        "generic": 1,
+        "slack-x": 2,
+    }
+
+
 def test_all_other_bytes_stay() -> None:
     text = b' { "error" : "boom", "n": 1.0e2, "\\u0073uccess":"yes","generic_error":0 }'
     made = renamed(text, json.loads(text), "generic")
@@ -75,9 +86,11 @@ def test_no_sender_of_the_old_framework_shuts_others_out_of_the_index(
     bench: Bench, catalog: Catalog, sources: dict[str, LoadedSource], seed: int
 ) -> None:
     """In any order with the built-in sources' samples: nobody's document is refused."""
-    bench.run(*(record(generic(body)) for body in (*ODD, *FINE)))
+    others = sorted(sources.keys() - {"generic", "zoom"})
+    odd = [*ODD, *({name: value} for name in others for value in ("x", OBJECT))]
+    bench.run(*(record(generic(body)) for body in (*odd, *FINE)))
     mine = [handled(message).document for message in bench.sqs.bodies()]
-    assert len(mine) == len(ODD) + len(FINE)
+    assert len(mine) == len(odd) + len(FINE)
     documents = [*mine, *(one.document for one in searchable_samples(sources, catalog))]
     random.Random(seed).shuffle(documents)
     index = Index()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
-FOLDERS = {"name", "queue", "schema_modules", "default_schema_module"}
+FOLDERS = {"name", "queue", "neighbours", "schema_modules", "default_schema_module"}
 
 
 class Part(Model):
