@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BASELINE = Path(__file__).parents[1] / "baseline.json"
-#: These have ratios.
 _UNCHECKED = {"body_rules", "replay_memory", "end_to_end"}
+#: These have ratios.
 CHECKED = tuple(part for part in parts.PARTS if part not in _UNCHECKED)
 
 

@@ -7,6 +7,7 @@ documents of their own, two work on addresses, one shortens texts.
 from __future__ import annotations
 
 import ipaddress
+import socket
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,6 +207,8 @@ def _github_summary(kind: str, details: Mapping[str, Any]) -> str:
 def ip_fixup(event: dict[str, Any]) -> dict[str, Any] | None:
     """Put 0.0.0.0 for an IPv6 address, which gets a field of its own; a name is no address."""
     details = event.get("details", {})
+    if "http_x_forwarded_for" in details:
+        _forwarded(details)
     for side in ("source", "destination"):
         field = f"{side}ipaddress"
         if field not in details:
@@ -235,6 +238,18 @@ def ip_fixup(event: dict[str, Any]) -> dict[str, Any] | None:
     return event
 
 
+def _forwarded(details: dict[str, Any]) -> None:
+    said = details["http_x_forwarded_for"]
+    if not isinstance(said, str):
+        raise PluginFailsError(f"http_x_forwarded_for: splits a {type(said).__name__}")
+    first = said.split(",")[0]
+    version = _version(first)
+    if version == 4:
+        details.setdefault("sourceipaddress", first)
+    if version:
+        details.setdefault(f"sourceipv{version}address", first)
+
+
 def geo_ip(event: dict[str, Any]) -> dict[str, Any] | None:
     """Say where a public address is; with a database of cities, which MozDef may lack."""
     details = event.get("details", {})
@@ -245,7 +260,7 @@ def geo_ip(event: dict[str, Any]) -> dict[str, Any] | None:
         version = _version(details[field])
         if not version:
             details[field] = "0.0.0.0"  # noqa: S104 - as it does
-        elif ipaddress.ip_address(details[field]).is_global:
+        elif _is_public(details[field]):
             details[f"{side}ipgeolocation"] = dict(_LOCATION)
             details[f"{side}ipgeopoint"] = "{latitude},{longitude}".format_map(_LOCATION)
     return event
@@ -262,10 +277,31 @@ def large_strings(event: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _version(value: Any) -> int:
-    try:
-        return ipaddress.ip_address(value).version if isinstance(value, str) else 0
-    except ValueError:
+    """Return which IP an address is of, as the plugins see it; 0 for none.
+
+    They take for IPv4 what a C library does: `1.2.3`, and numbers with a zero before them. The
+    index does not.
+    """
+    if not isinstance(value, str):
         return 0
+    try:
+        if ":" in value:
+            socket.inet_pton(socket.AF_INET6, value)
+            return 6
+        socket.inet_aton(value)
+    except (OSError, ValueError):
+        return 0
+    return 4
+
+
+def _is_public(address: str) -> bool:
+    if ":" not in address:
+        numbers = [int(part) for part in address.split(".") if part.isdigit()]
+        address = ".".join(map(str, [*numbers, 0, 0, 0][:4]))
+    try:
+        return ipaddress.ip_address(address).is_global
+    except ValueError:
+        return False
 
 
 _ADDRESSES = frozenset({"sourceipaddress", "destinationipaddress"})

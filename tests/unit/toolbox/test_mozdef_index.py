@@ -200,3 +200,22 @@ def test_an_address_is_moved_where_it_is_version_6() -> None:
     assert found["details"]["sourceipaddress"] == "0.0.0.0"
     assert found["details"]["sourceipv6address"] == "2001:db8::1"
     assert Index().add(found) is None
+
+
+def test_mozdef_takes_more_for_an_address_than_its_index() -> None:
+    found = handled({"tags": [], "details": {"src": "1.2.3"}}).document
+    assert found is not None
+    assert found["details"]["sourceipaddress"] == "1.2.3"
+    assert str(Index().add(found)) == ("details.sourceipaddress: a text, where the index has ip")
+
+
+def test_a_forwarded_address_is_taken_unless_there_is_a_better_one() -> None:
+    details = {"http_x_forwarded_for": "198.51.100.7, 192.0.2.1"}
+    found = handled({"tags": [], "details": details}).document
+    assert found is not None
+    assert found["details"]["sourceipaddress"] == "198.51.100.7"
+    better = handled({"tags": [], "details": {**details, "srcip": "192.0.2.9"}}).document
+    assert better is not None
+    assert better["details"]["sourceipaddress"] == "192.0.2.9"
+    lost = handled({"tags": [], "details": {"http_x_forwarded_for": ["198.51.100.7"]}})
+    assert lost.why.startswith("MozDef's plugin ipFixup fails on it")
