@@ -11,6 +11,7 @@ from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
 from settings.source.compiler import check_validators
 from settings.source.loader import available_sources, load_source, read_source_settings
+from settings.spreading import fits, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,6 +76,7 @@ def _check_stage(path: Path, checked: Checked, directories: set[Path]) -> None:
     directories.add(deployment.source_directory)
     checked.add(_unknown_sources(path, deployment))
     checked.add(_unknown_queues(path, deployment))
+    checked.add(_too_many_sources(path, deployment))
 
 
 def _check_delivery(path: Path, checked: Checked, directories: set[Path], *, example: bool) -> None:
@@ -116,6 +118,27 @@ def _unknown_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
     for name in sorted(deployment.queues.keys() - known):
         expected = f"no source has this queue; there are {', '.join(sorted(known))}"
         yield Fault(str(path), f"queues.{name}", expected)
+
+
+def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
+    found = available_sources(deployment.source_directory)
+    try:
+        sources = {name: read_source_settings(found[name]) for name in deployment.sources}
+    except (KeyError, WrongSettingsError):
+        return  # That is told of the source.
+    if fits(deployment.stack_name, sources):
+        return
+    services = spread(deployment.stack_name, sources)
+    plan = "; ".join(
+        f"service {deployment.service}{f'-{number}' if number > 1 else ''}: {', '.join(names)}"
+        for number, names in enumerate(services, 1)
+    )
+    yield Fault(
+        str(path),
+        "sources",
+        f"these {len(sources)} do not fit one stack; give each of {len(services)} services a file "
+        f"of its own ({plan})",
+    )
 
 
 def _check_sources(directory: Path, checked: Checked) -> None:

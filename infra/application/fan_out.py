@@ -13,6 +13,7 @@ from infra.application.stream_consumer import StreamConsumer
 from pipeline.archive.keys import LEDGER_PREFIX, QUARANTINE_PREFIX, REJECTED_PREFIX
 from pipeline.aws.limits import ENVIRONMENT_BYTES
 from settings.deployment import DeploymentError
+from settings.spreading import queue_variable_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
     from infra.application.functions import FunctionPackage
     from settings.deployment import Deployment
-
-_OTHER_VARIABLES = 700
-_QUEUE_URL = 60
 
 
 class FanOutFunction(StreamConsumer):
@@ -85,12 +83,11 @@ class FanOutFunction(StreamConsumer):
 
 
 def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
-    prefix = len(stack.stack_name) + _QUEUE_URL
-    estimate = _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
-    if estimate > ENVIRONMENT_BYTES:
+    if queue_variable_bytes(stack.stack_name, queues) > ENVIRONMENT_BYTES:
         raise DeploymentError(
-            f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_BYTES} "
-            "bytes of a function's environment; spread the sources over more services"
+            f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_BYTES} bytes of a "
+            "function's environment; spread the sources over more services, as 'mozdef-ef config "
+            "check' says"
         )
     return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})
 

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.assembly import inputs
+from infra.assembly import inputs, quotas
 from infra.assembly.bytecode import MISSING, PYTHON_VERSION, runtime_python
 from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
@@ -167,6 +167,9 @@ def _write(app: App, name: str) -> None:
         app.synth()
     except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
         raise SynthesisError(f"{name}: {error}") from error
+    for template in sorted(Path(app.outdir).rglob("*.template.json")):
+        content = json.loads(template.read_text(encoding="utf-8"))
+        quotas.check(content, template.name.partition(".")[0])
 
 
 def synthesize_if_needed(deployment: Deployment, output: Path, python: Path | None = None) -> Path:

@@ -1,0 +1,84 @@
+"""Spreads a stage's sources over services, each of which fits one stack of CloudFormation's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from pipeline.aws.limits import ENVIRONMENT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from settings.source.model import Source
+
+MOST_SOURCES = 30
+"""Of one service. A source is some 10 resources of a stack's 500, which has 100 without one, and
+300 characters of the 10,240 that the policies of the fan-out's role may have."""
+
+MOST_POLLED = 15
+"""Of these. The poller's environment holds where each API is."""
+
+_OTHER_VARIABLES = 700
+_QUEUE_URL = 60
+
+
+def queue_variable_bytes(stack_name: str, queues: Collection[str]) -> int:
+    """Estimate the fan-out's environment, which holds the URLs of the queues."""
+    prefix = len(stack_name) + _QUEUE_URL
+    return _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
+
+
+def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
+    """Tell whether one service has room for these sources."""
+    queues = {queue for name, source in sources.items() for queue in _queues(name, source)}
+    polled = sum(source.poll is not None for source in sources.values())
+    return (
+        len(sources) <= MOST_SOURCES
+        and polled <= MOST_POLLED
+        and queue_variable_bytes(stack_name, queues) <= ENVIRONMENT_BYTES
+    )
+
+
+def spread(stack_name: str, sources: Mapping[str, Source]) -> list[list[str]]:
+    """Say which service takes which source; those that share a queue stay together.
+
+    Parameters
+    ----------
+    stack_name : str
+        Of the service that has all of them. Those of the others are three characters longer.
+    """
+    services: list[dict[str, Source]] = []
+    for group in _sharing(sources):
+        for service in services:
+            if fits(f"{stack_name}-99", service | group):
+                service.update(group)
+                break
+        else:
+            services.append(dict(group))
+    return [sorted(service) for service in services]
+
+
+def _sharing(sources: Mapping[str, Source]) -> Iterator[dict[str, Source]]:
+    """Give the sources in groups that share a queue, in the order of their names."""
+    by_queue: defaultdict[str, set[str]] = defaultdict(set)
+    for name, source in sources.items():
+        for queue in _queues(name, source):
+            by_queue[queue].add(name)
+    seen: set[str] = set()
+    for name in sorted(sources):
+        waiting, group = [name], set[str]()
+        while waiting:
+            one = waiting.pop()
+            if one not in group and one not in seen:
+                group.add(one)
+                waiting += [
+                    other for queue in _queues(one, sources[one]) for other in by_queue[queue]
+                ]
+        seen |= group
+        if group:
+            yield {one: sources[one] for one in sorted(group)}
+
+
+def _queues(name: str, source: Source) -> set[str]:
+    return {source.queue.name or name, *source.queue.by_type.values()}

@@ -1,0 +1,78 @@
+"""Many sources: which service takes which, and that each service fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from settings.config_check import check_config
+from settings.source.model import Source
+from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, spread
+
+STACK = "MozDef-EF-ingest-prod"
+TOKEN = {"type": "token"}
+
+
+def source(queue: str | None = None, *, polled: bool = False) -> Source:
+    found = Source.model_validate(
+        {"version": 1, "title": "t", "authentication": TOKEN, "queue": {"name": queue}}
+    )
+    # Which API it is does not matter here.
+    return found.model_copy(update={"poll": object()}) if polled else found
+
+
+def names(count: int) -> list[str]:
+    return [f"vendor-{number:03d}" for number in range(count)]
+
+
+def test_what_fits_is_left_together() -> None:
+    sources = {name: source() for name in names(12)}
+    assert fits(STACK, sources)
+    assert spread(STACK, sources) == [names(12)]
+
+
+def test_three_hundred_sources_are_in_services_that_fit() -> None:
+    sources = {name: source(polled=number % 3 == 0) for number, name in enumerate(names(300))}
+    assert not fits(STACK, sources)
+    services = spread(STACK, sources)
+    assert 300 / MOST_SOURCES <= len(services) <= 14
+    assert all(fits(f"{STACK}-99", {name: sources[name] for name in one}) for one in services)
+
+
+def test_each_bound_is_one() -> None:
+    shared = {name: source("one") for name in names(MOST_SOURCES + 1)}
+    assert fits(STACK, dict(list(shared.items())[:-1]))
+    assert not fits(STACK, shared)
+    polled = {name: source("one", polled=True) for name in names(MOST_POLLED + 1)}
+    assert not fits(STACK, polled)
+    # A queue's name counts twice in the fan-out's environment, which ends before the sources do.
+    assert not fits(STACK, {f"{name}-{'x' * 25}": source() for name in names(MOST_SOURCES)})
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=60))
+def test_no_source_is_lost_or_twice_and_those_of_one_queue_are_together(
+    queues: list[str | None],
+) -> None:
+    sources = {f"s-{number:02d}": source(queue) for number, queue in enumerate(queues)}
+    services = spread(STACK, sources)
+    assert sorted(name for one in services for name in one) == sorted(sources)
+    of_queue: dict[str, set[int]] = {}
+    for number, one in enumerate(services):
+        for name in one:
+            of_queue.setdefault(sources[name].queue.name or name, set()).add(number)
+    assert all(len(found) == 1 for found in of_queue.values())
+
+
+def test_config_check_says_which_service_takes_which_source(tmp_path: Path) -> None:
+    text = "version: 1\ntitle: t\nauthentication: {type: token}\nqueue: {name: one}\n"
+    for name in names(MOST_SOURCES):
+        (tmp_path / "sources" / name).mkdir(parents=True)
+        (tmp_path / "sources" / name / "source.yaml").write_text(text)
+    listed = ", ".join([*names(MOST_SOURCES), "github"])
+    (tmp_path / "prod.yaml").write_text(f"service: ingest\nsources: [{listed}]\n")
+    (fault,) = check_config(tmp_path).faults
+    assert fault.key == "sources"
+    assert "31 do not fit one stack" in fault.expected
+    assert "service ingest: github; service ingest-2: vendor-000, " in fault.expected
