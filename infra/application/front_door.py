@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -52,6 +52,13 @@ ACCESS_LOG = {
     "response_length": "$context.responseLength",
 }
 """No header, no query and no body: an access log holds no secret and nothing of an event."""
+
+OBSERVED: Mapping[str, Any] = {
+    "metrics_enabled": True,
+    "logging_level": apigateway.MethodLoggingLevel.ERROR,
+    "data_trace_enabled": False,
+}
+"""What is seen of a method; never a body."""
 
 
 class FrontDoor(Construct):
@@ -160,24 +167,40 @@ class FrontDoor(Construct):
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
                 method_options={
+                    # What is not said here is off for the method, whatever the stage says.
                     f"/{name}/{method}": apigateway.MethodDeploymentOptions(
-                        throttling_rate_limit=limit.rate, throttling_burst_limit=limit.burst
+                        throttling_rate_limit=limit.rate,
+                        throttling_burst_limit=limit.burst,
+                        **OBSERVED,
                     )
                     for name, limit in sorted(deployment.throttle.by_source.items())
                     for method in sources[name].settings.methods
                 },
-                metrics_enabled=True,
                 tracing_enabled=True,
-                logging_level=apigateway.MethodLoggingLevel.ERROR,
-                data_trace_enabled=False,
+                **OBSERVED,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
             ),
         )
         # The construct's own output; the stack has an output of its own, with the stage's path.
         api.node.try_remove_child("Endpoint")
+        self._keep_execution_logs(api, deployment, key)
         _acknowledge_api(api, guarded=guarded)
         return api
+
+    def _keep_execution_logs(
+        self, api: apigateway.RestApi, deployment: Deployment, key: kms.IKey | None
+    ) -> None:
+        """Make the group of API Gateway's own logs, which it would make without end or key."""
+        group = logs.LogGroup(
+            self,
+            "ExecutionLogs",
+            log_group_name=f"API-Gateway-Execution-Logs_{api.rest_api_id}/{deployment.stage}",
+            retention=RETENTIONS[deployment.log_retention_days],
+            encryption_key=key,
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        )
+        api.deployment_stage.node.add_dependency(group)
 
     def _integration_role(self, stream: kinesis.Stream) -> iam.Role:
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, Environment, RemovalPolicy, Stack, Stage, Tags, pipelines
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
 from infra.application.stack import ApplicationStack
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
 
 ARTIFACT_DAYS = 30
+LOG_RETENTION = logs.RetentionDays.THREE_MONTHS
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,16 @@ class DeliveryStack(Stack):
             cross_account_keys=self._delivery.crosses_accounts,
             enable_key_rotation=True if self._delivery.crosses_accounts else None,
             publish_assets_in_parallel=False,
-            code_build_defaults=build_defaults(),
+            code_build_defaults=build_defaults(self._logs()),
+        )
+
+    def _logs(self) -> logs.LogGroup:
+        return logs.LogGroup(
+            self,
+            "BuildLogs",
+            retention=LOG_RETENTION,
+            # They outlive the stack, and go by themselves when the retention is over.
+            removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
         )
 
     def _artifacts(self) -> s3.Bucket:

@@ -16,6 +16,7 @@ from infra.delivery_pipeline.checks import role_arn, step_role_name, target_role
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aws_cdk.aws_logs import ILogGroup
     from constructs import Construct
 
     from infra.delivery_pipeline.checks import Check
@@ -36,8 +37,8 @@ _PYTHON = f"{_BIN}/python"
 _COMMAND = f"{_BIN}/mozdef-ef"
 
 
-def build_defaults() -> pipelines.CodeBuildOptions:
-    """Return what all builds share: the image, and its versions of Python and Node.
+def build_defaults(logs: ILogGroup) -> pipelines.CodeBuildOptions:
+    """Return what all builds share: the image, its versions of Python and Node, and their logs.
 
     The CDK's own steps install its command line with npm, and the image's default Node is older
     than that needs. Nothing needs Docker, so no build is privileged.
@@ -52,6 +53,10 @@ def build_defaults() -> pipelines.CodeBuildOptions:
             {"phases": {"install": {"runtime-versions": {"python": "3.11", "nodejs": "22"}}}}
         ),
         timeout=Duration.minutes(60),
+        # Else CodeBuild makes a group for each project, which is kept for ever.
+        logging=codebuild.LoggingOptions(
+            cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=logs)
+        ),
     )
 
 

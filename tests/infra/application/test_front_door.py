@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.application.mapping_templates import accepted_response, refused_response
+from tests.infra.policies import written
 from toolbox.cli.secret_times import AUTHORIZER_SECONDS
 
 if TYPE_CHECKING:
@@ -205,3 +206,18 @@ def test_a_source_with_two_methods_does_the_same_with_both(stack: Synthesized) -
     _, post = stack.one(METHOD, "ApialarmsPOST")
     _, put = stack.one(METHOD, "ApialarmsPUT")
     assert put | {"HttpMethod": "POST"} == post
+
+
+def test_the_gateways_own_logs_have_an_end_and_a_key(stack: Synthesized) -> None:
+    """By the name that API Gateway gives them: else it makes the group, for ever and without."""
+    api, _ = stack.one("AWS::ApiGateway::RestApi")
+    logical_id, group = stack.one("AWS::Logs::LogGroup", "ExecutionLogs")
+    assert written(group["LogGroupName"]) == f"API-Gateway-Execution-Logs_<{api}>/test"
+    assert group["RetentionInDays"] == 30
+    assert group["KmsKeyId"]
+    (stage,) = [
+        resource
+        for resource in stack.document["Resources"].values()
+        if resource["Type"] == "AWS::ApiGateway::Stage"
+    ]
+    assert logical_id in stage["DependsOn"]

@@ -276,3 +276,15 @@ def test_wrong_settings_are_named(tmp_path: Path, more: str, message: str) -> No
     (tmp_path / "prod.yaml").write_text(SETTINGS + more)
     with pytest.raises(DeploymentError, match=message):
         load_deployment(tmp_path / "prod.yaml")
+
+
+def test_a_source_with_a_throttle_of_its_own_is_seen_as_well_as_the_others(
+    make: Callable[[str], dict[str, Any]],
+) -> None:
+    """The settings of a method replace the stage's: what is left out of them is off."""
+    (stage,) = of(make(GUARDED), "AWS::ApiGateway::Stage").values()
+    settings = {one["ResourcePath"]: one for one in stage["Properties"]["MethodSettings"]}
+    assert len(settings) == 2
+    for one in settings.values():
+        assert (one["MetricsEnabled"], one["LoggingLevel"]) == (True, "ERROR")
+        assert one["DataTraceEnabled"] is False

@@ -267,6 +267,14 @@ def test_no_build_uses_docker_and_each_has_its_runtimes(delivery: DeliveryAssemb
         assert versions == {"python": "3.11", "nodejs": "22"}
 
 
+def test_the_builds_write_logs_that_have_an_end(delivery: DeliveryAssembly) -> None:
+    ((group, properties),) = delivery.all("AWS::Logs::LogGroup").items()
+    assert properties["RetentionInDays"] == 90
+    for project in delivery.all("AWS::CodeBuild::Project").values():
+        logs = project["LogsConfig"]["CloudWatchLogs"]
+        assert logs == {"GroupName": {"Ref": group}, "Status": "ENABLED"}
+
+
 def test_the_pipeline_deploys_itself_with_the_locked_command_line(
     delivery: DeliveryAssembly,
 ) -> None:
