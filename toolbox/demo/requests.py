@@ -122,12 +122,14 @@ def _wrong_type(body: Any) -> bytes:
 def _too_large_for_sqs() -> bytes:
     """Return a body that fits into a record, and whose MozDef event is more than SQS takes.
 
-    The summary repeats the names, so the event grows by more than the envelope does.
+    The summary repeats the names, so the event grows by more than the envelope does. No text is
+    longer than a keyword of MozDef's index may be: it would be cut.
     """
     body = {
         "sender": {"login": "s" * 200},
         "repository": {"full_name": "r" * 200},
-        "text": "",
+        "texts": ["x" * 32_000] * 32,
+        "rest": "",
     }
     room = _MIB - len(orjson.dumps(body)) - 700
-    return orjson.dumps({**body, "text": "x" * room})
+    return orjson.dumps({**body, "rest": "x" * room})
