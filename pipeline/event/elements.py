@@ -199,7 +199,8 @@ def depth_of(text: bytes) -> int:
         found = _SOME_STRINGS.match(text, at)
         end = found.end() if found else len(text)
         steps = _STRING_VALUE.sub(b"", text[at:end]).translate(_STEPS, _NO_BRACKETS)
-        most = max(most, max(accumulate(memoryview(steps).cast("b"), initial=level)))
+        deepest = max(accumulate(memoryview(steps).cast("b"), initial=level))
+        most = max(most, deepest)
         level += steps.count(b"\x01") - steps.count(b"\xff")
         at = end
     return most

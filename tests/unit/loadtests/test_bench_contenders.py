@@ -56,7 +56,16 @@ def messages(place: Arena, name: str) -> list[dict[str, Any]]:
 def bodies(delivered: list[dict[str, Any]]) -> list[Any]:
     """What the senders wrote, out of the messages; of GitHub's own types a part of `details`."""
     details = [one["details"] for one in delivered]
-    return sorted((one.get("body", one.get("github", one)) for one in details), key=json.dumps)
+    found = [one.get("body", one.get("github", one)) for one in details]
+    return sorted(map(outline, found), key=json.dumps)
+
+
+def outline(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the names and scalars at the top: rules of the source's change what is below."""
+    return {
+        name: "..." if isinstance(value, dict | list) or str(value)[:1] in {"{", "["} else value
+        for name, value in body.items()
+    }
 
 
 @pytest.mark.parametrize("design", ["old_design", "powertools", "fan_out"])
@@ -70,7 +79,7 @@ def test_what_a_contender_sends_arrives(place: Arena, kind: str, design: str) ->
         assert powertools(place, batch, FakeContext())() == 12
     else:
         invoke(batch)
-    sent = sorted((json.loads(one.body) for one in deliveries), key=json.dumps)
+    sent = sorted((outline(json.loads(one.body)) for one in deliveries), key=json.dumps)
     assert bodies(messages(place, deliveries[0].source)) == sent
 
 

@@ -25,8 +25,10 @@ PLUGIN = "its plugin github_webhooks keeps parts, without severity; its time is 
         (
             "zoom",
             "meeting.started",
-            "its plugin zoom_fixup keeps parts, without severity; its time is that of "
-            "MozDef's reading",
+            (
+                "its plugin zoom_fixup keeps parts, without severity; its time is that of "
+                "MozDef's reading"
+            ),
         ),
         ("generic", OTHER, "a document of its own, in details itself"),
         ("okta", OTHER, "a document of its own, below details.okta"),
