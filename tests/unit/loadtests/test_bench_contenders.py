@@ -61,10 +61,11 @@ def bodies(delivered: list[dict[str, Any]]) -> list[Any]:
 
 
 def outline(body: dict[str, Any]) -> dict[str, Any]:
-    """Return the names and scalars at the top: rules of the source's change what is below."""
+    """Return the scalars at the top: rules of the source's change what is below."""
     return {
-        name: "..." if isinstance(value, dict | list) or str(value)[:1] in {"{", "["} else value
+        name: value
         for name, value in body.items()
+        if not isinstance(value, dict | list) and str(value)[:1] not in {"{", "["}
     }
 
 
