@@ -37,13 +37,14 @@ class _State:
     What follows a name that no path spells is found anew each time: a sender chooses such names.
     """
 
-    __slots__ = ("_exact", "_globs", "_states", "rules")
+    __slots__ = ("_exact", "_globs", "_states", "goes_on", "rules")
 
     def __init__(self, plan: RulePlan, places: frozenset[Place], states: _States) -> None:
         self._states = states
         states.known[places] = self
         self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
         ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
+        self.goes_on = bool(ahead)
         self._globs = [
             (None, (rule, at)) if part == _ANY_DEPTH else (_glob(part), (rule, at + 1))
             for rule, at, part in ahead
@@ -158,7 +159,7 @@ def _touches(state: _State, value: Any, levels: int) -> bool:
             continue
         if after.rules and _changes(after.rules, one):
             return True
-        if isinstance(one, dict | list) and _touches(after, one, levels - 1):
+        if after.goes_on and isinstance(one, dict | list) and _touches(after, one, levels - 1):
             return True
     return False
 
@@ -199,6 +200,8 @@ def _in_object(
         if rule is not None and rule[1] == "rename":
             names = names or NewNames(text, members)
             yield key, key_end, names.of(name, rule[2])
+        if not after.goes_on and (rule is None or rule[1] != "stringify"):
+            continue
         if levels > 1 and text[start] == _OBJECT and (rule is None or rule[1] != "stringify"):
             inner = value.get(name) if isinstance(value, dict) else None
             yield from _in_object(text, (start, end), inner, after, levels - 1)
