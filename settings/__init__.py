@@ -26,6 +26,7 @@ from settings.deployment_protection import Domain
 from settings.faults import Fault, WrongSettingsError, refuse
 from settings.poll_targets import PollTarget, environment_value, poll_targets
 from settings.reading import checked, read_mapping, read_yaml
+from settings.spreading import queue_variable_bytes
 from settings.stack_outputs import StackOutput
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "load_deployment",
     "plan_stages",
     "poll_targets",
+    "queue_variable_bytes",
     "read_mapping",
     "read_own",
     "read_yaml",

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 KEYS = ROOT / "pipeline" / "archive" / "keys.py"
-#: Its oracle shares nothing with what it judges. The laptop runtime, which imitates Lambda's own
-#: keys, is left out too.
-SOAK = ROOT / "loadtests" / "soak"
+#: The soak's oracle shares nothing with what it judges, nor does an attacker with what he attacks.
+#: The laptop runtime, which imitates Lambda's own keys, is left out too.
+OTHERS = {ROOT / "loadtests" / "soak", ROOT / "loadtests" / "attack"}
 FORM = re.compile(
     r"^(raw|rejected|quarantine|ledger|jobs)/|aws/lambda/$|(^|/)(source|dt|hr)=|\.jsonl\.gz"
 )
@@ -40,7 +40,7 @@ def texts(path: Path) -> Iterator[str]:
 )
 def test_no_other_module_spells_prefixes_partitions_or_names(package: str) -> None:
     for path in sorted((ROOT / package).rglob("*.py")):
-        if path != KEYS and SOAK not in path.parents:
+        if path != KEYS and not OTHERS & {*path.parents}:
             spelled = [text for text in texts(path) if FORM.search(text)]
             assert not spelled, path
 
