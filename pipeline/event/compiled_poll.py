@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: The header of an envelope that names the feed of a pulled event.
 FEED_HEADER = "X-Poll-Feed"
+#: In the id of an envelope that holds a list of events, which was set aside as one.
+BEYOND = "-beyond-"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

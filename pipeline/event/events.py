@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.event.compiled_poll import BEYOND
 from pipeline.event.event_id import request_id
 from pipeline.event.json_text import parse_json, printable_text
 from pipeline.event.outcomes import OutcomeKind, Reason
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.event.compiled_source import CompiledSource
     from pipeline.event.envelope import Envelope
+    from pipeline.event.fields import FieldPath
 
 
 #: In characters: of one event, of all events of a request together, and what each has in any case.
@@ -133,6 +135,13 @@ class Event:
     def body(self) -> Any:
         """Its JSON, parsed; where that takes far more memory than its text, anew each time."""
         return parse_json(self.body_json)[1] if self.parsed is _LATER else self.parsed
+
+    @property
+    def list_path(self) -> FieldPath | None:
+        """Where the list of its events is; None where it is one event itself."""
+        if self.source.poll is not None and BEYOND in self.envelope.id:
+            return ()
+        return self.source.split
 
     def take_body(self, text: bytes, value: Any, containers: int) -> None:
         """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""

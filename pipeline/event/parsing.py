@@ -70,7 +70,7 @@ def parse_body(event: Event) -> Outcome | None:
         event.body_json = json_in(source, event.envelope.body)
     except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
-    return read_event(event) if source.split is None else None
+    return read_event(event) if event.list_path is None else None
 
 
 def read_event(event: Event) -> Outcome | None:

@@ -49,12 +49,13 @@ class _Splitting:
         if self.made >= MOST_AT_ONCE and (ending := self._too_much(event)) is not None:
             return ending
         self.record = event.sequence_number
-        if event.source.split is None:
+        path = event.list_path
+        if path is None:
             self.made += 1
             self.result.append(event)
             return None
         try:
-            texts = _texts_in(event, event.source.split)
+            texts = _texts_in(event, path)
         except TooDeepError as error:
             return rejected(event, Reason.TOO_DEEP, str(error))
         except (ElementsError, NoJsonError) as error:
@@ -73,7 +74,7 @@ class _Splitting:
     def _too_much(self, event: Event) -> Outcome | None:
         if event.sequence_number != self.record:
             return unsettled(event, f"{self.made:,} events came before it; it is delivered again")
-        if event.source.split is None:
+        if event.list_path is None:
             return None
         # An aggregate is delivered again in full, and would be too much again.
         explanation = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
-from pipeline.event.compiled_poll import FEED_HEADER
+from pipeline.event.compiled_poll import BEYOND, FEED_HEADER
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.events import Event, rejected
 from pipeline.event.fields import find
@@ -88,7 +88,7 @@ class EventWriter:
         self._stream.flush()
         for number, events in enumerate(page.beyond):
             name, headers = self._source.name, {_HEADER: self._feed}
-            envelope = Envelope(f"{fetch}-beyond-{number}", now_ms, name, "", events, "", headers)
+            envelope = Envelope(f"{fetch}{BEYOND}{number}", now_ms, name, "", events, "", headers)
             many = f"a list of what is beyond the first {MOST_EVENTS} events of an answer"
             self._reject(envelope, Reason.TOO_MANY_EVENTS, many)
         return too_large

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_EVENTS = 50_000
 #: What is beyond them is set aside in pieces of so many bytes, of which the archive holds any.
 PIECE_BYTES = 1_000_000
+#: And of so many events, as a request has at most: a replay delivers each of them.
+PIECE_EVENTS = 5_000
 #: What may be around the list. Parsed, 4 MiB of `{}` take 100 MB.
 LARGEST_FRAME = 4 * 1024 * 1024
 _HASH_BYTES = 32
@@ -119,16 +121,19 @@ class _Pieces:
     def __init__(self) -> None:
         self._made: list[bytes] = []
         self._open = bytearray()
+        self._count = 0
 
     def add(self, event: bytes) -> None:
-        if len(self._open) + len(event) > PIECE_BYTES:
+        if len(self._open) + len(event) > PIECE_BYTES or self._count == PIECE_EVENTS:
             self.close()
         self._open += b"," + event if self._open else event
+        self._count += 1
 
     def close(self) -> tuple[bytes, ...]:
         if self._open:
             self._made.append(b"[" + bytes(self._open) + b"]")
             self._open.clear()
+            self._count = 0
         return tuple(self._made)
 
 

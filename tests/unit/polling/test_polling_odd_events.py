@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.lines import read_line
 from pipeline.event.envelope import encode_envelope
 from pipeline.polling.pages import read_page
 from tests.support.api_players import OktaPlayer, Reply
@@ -142,6 +145,26 @@ def test_what_is_beyond_the_most_events_is_set_aside_in_pieces(
     kept = sorted(number for line in lines for number in json.loads(line["body"]))
     assert kept == numbers[100:]
     assert "too_many_events" in capsys.readouterr().out
+
+
+def test_a_replay_delivers_each_event_of_what_was_set_aside_as_a_list(
+    catalog: Catalog, okta: OktaPlayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.polling.pages.MOST_EVENTS", 2)
+    monkeypatch.setattr("pipeline.polling.pages.PIECE_EVENTS", 3)
+    poll = PollBench(catalog, OKTA, okta)
+    events = [okta_event(number) for number in range(9)]
+    okta.faults.append(Reply(200, json.dumps(events).encode()))
+    assert poll.good("logs").too_many == 3
+    fan_out = FanOutBench(catalog)
+    for line in poll.s3.lines("rejected/"):
+        kept = read_line(ArchiveKind.REJECTED, json.dumps(line).encode())
+        assert kept.envelope is not None
+        again = replace(kept.envelope, replay="job", replays=1)
+        fan_out.run(record(encode_envelope(again)))
+    delivered = [one["details"]["okta-system-log"]["uuid"] for one in fan_out.sqs.bodies()]
+    assert sorted(delivered) == sorted(event["uuid"] for event in events[2:])
+    assert len(fan_out.dynamodb.items) == 7, "each is known by its own id"
 
 
 MEASURE = """
