@@ -62,10 +62,12 @@ def build_layer(root: Path, build: Path, python: Path | None = None) -> Path:
     # Built beside it and renamed: an interrupted build leaves nothing that looks complete.
     with tempfile.TemporaryDirectory(dir=build, prefix="layer-unfinished-") as name:
         unfinished = Path(name) / "layer"
-        _install(lock, unfinished / "python")
-        _prune(unfinished / "python")
         if python:
+            shutil.copytree(build_layer(root, build), unfinished)
             compile_folder(unfinished / "python", python, "/opt/python")
+        else:
+            _install(lock, unfinished / "python")
+            _prune(unfinished / "python")
         try:
             unfinished.rename(layer)
         except OSError:

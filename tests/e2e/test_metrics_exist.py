@@ -58,8 +58,11 @@ def send_samples(where: Endpoints) -> None:
 
 
 def send_odd_ones(where: Endpoints) -> None:
-    """Send an id with two bodies, a body with two ids, and a time that is none."""
-    for delivery, body in (("d-1", b'{"n":1}'), ("d-1", b'{"n":2}'), ("d-2", b'{"n":2}')):
+    """Send an id with two bodies, a body with two ids, and a time that is none.
+
+    Whichever of them comes first: the second body of the one id is no other's.
+    """
+    for delivery, body in (("d-1", b'{"n":1}'), ("d-1", b'{"n":2}'), ("d-2", b'{"n":1}')):
         send(where, "github", body, X_GitHub_Event="x", X_GitHub_Delivery=f"odd-{delivery}")
     document = next(
         orjson.loads(sample.body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,7 +59,8 @@ def physical_names(stack: Synthesized) -> Iterator[tuple[str, str]]:
     for resource in stack.document["Resources"].values():
         properties = resource.get("Properties", {})
         for key in NAMES.get(resource["Type"], ()):
-            if key in properties:
+            # A name with the id of another resource in it is nobody else's.
+            if key in properties and not re.search("<(?!AWS::)", written(properties[key])):
                 yield resource["Type"], written(properties[key])
         if resource["Type"] == "AWS::XRay::SamplingRule":
             yield resource["Type"], written(properties["SamplingRule"]["RuleName"])
