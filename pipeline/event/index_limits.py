@@ -32,6 +32,8 @@ MOST_LEVELS = 18
 _LONGEST_NUMBER = 400
 #: Dots that no name stands before or behind.
 _BARE_DOTS = re.compile(r"^ *\.[ .]*|\.[ .]*$|(?<=\.)[ .]*\.")
+#: Of one event, for each takes some 25 µs: no sender in earnest has a name that is none.
+MOST_EDITS = 5_000
 #: Names that were seen and are fine; a sender can invent names without end, so no more than these.
 _FINE: set[str] = set()
 _MOST_FINE = 20_000
@@ -52,8 +54,26 @@ def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
     if text.startswith(b'"'):
         return text
     if not strict or _is_odd(body):
-        text = with_edits(text, _in_object(text, text.index(b"{"), MOST_LEVELS))
+        text = _mended(text)
     return with_short_texts(text)
+
+
+def _mended(text: bytes) -> bytes:
+    """Mend what is odd, place by place; where that is too much, what is below the top, whole."""
+    at = text.index(b"{")
+    for edits in (_in_object(text, at, MOST_LEVELS), _in_object(text, at, 1)):
+        try:
+            return with_edits(text, _bounded(edits))
+        except _TooOddError:
+            continue
+    return b'{"_":' + as_keyword(text) + b"}"
+
+
+def _bounded(edits: Iterable[Edit]) -> Iterator[Edit]:
+    for number, edit in enumerate(edits):
+        if number == MOST_EDITS:
+            raise _TooOddError
+        yield edit
 
 
 def with_short_texts(text: bytes) -> bytes:
@@ -75,6 +95,10 @@ def with_edits(text: bytes, edits: Iterable[Edit]) -> bytes:
         edited += instead
         done = end
     return bytes(edited + text[done:]) if edited or done else text
+
+
+class _TooOddError(Exception):
+    pass
 
 
 class NewNames:
