@@ -29,19 +29,21 @@ if TYPE_CHECKING:
 _ANY_DEPTH = "**"
 _NOTHING = object()
 _OBJECT = ord("{")
+_MOST_SEEN, _LONGEST_SEEN = 500, 60
 
 
 class _State:
     """Where in the rules' paths one is: which rules end here, and what goes on from here.
 
-    What follows a name that no path spells is found anew each time: a sender chooses such names.
+    What follows a name that no path spells is kept for so many short ones: a sender chooses them.
     """
 
-    __slots__ = ("_exact", "_globs", "_states", "goes_on", "rules")
+    __slots__ = ("_exact", "_globs", "_seen", "_states", "goes_on", "rules")
 
     def __init__(self, plan: RulePlan, places: frozenset[Place], states: _States) -> None:
         self._states = states
         states.known[places] = self
+        self._seen: dict[str, _State | None] = {}
         self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
         ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
         self.goes_on = bool(ahead)
@@ -61,7 +63,13 @@ class _State:
         """Return where one is below a field of this name; None where no rule looks."""
         found = self._exact.get(name, _NOTHING)
         if found is _NOTHING:
-            return self._states.of(self._matching(name)) if self._globs else None
+            if not self._globs:
+                return None
+            found = self._seen.get(name, _NOTHING)
+        if found is _NOTHING:
+            found = self._states.of(self._matching(name))
+            if len(self._seen) < _MOST_SEEN and len(name) <= _LONGEST_SEEN:
+                self._seen[name] = found
         return found  # type: ignore[return-value]
 
     def spelled(self) -> Iterable[str] | None:
