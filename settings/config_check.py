@@ -129,6 +129,15 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
     if fits(deployment.stack_name, sources):
         return
     services = spread(deployment.stack_name, sources)
+    for names in services:
+        if not fits(f"{deployment.stack_name}-99", {name: sources[name] for name in names}):
+            yield Fault(
+                str(path),
+                "sources",
+                f"{', '.join(names)}: these {len(names)} share queues, and do not fit one stack; "
+                "give some of them a queue of another name",
+            )
+            return
     plan = "; ".join(
         f"service {deployment.service}{f'-{number}' if number > 1 else ''}: {', '.join(names)}"
         for number, names in enumerate(services, 1)

@@ -164,12 +164,13 @@ def _write(app: App, name: str) -> None:
 
     add_checks(app)
     try:
-        app.synth()
+        assembly = app.synth()
     except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
         raise SynthesisError(f"{name}: {error}") from error
-    for template in sorted(Path(app.outdir).rglob("*.template.json")):
-        content = json.loads(template.read_text(encoding="utf-8"))
-        quotas.check(content, template.name.partition(".")[0])
+    # Of this run alone: the folder can hold templates of stacks that were.
+    for stack in assembly.stacks_recursively:
+        content = json.loads(Path(stack.template_full_path).read_text(encoding="utf-8"))
+        quotas.check(content, stack.stack_name)
 
 
 def synthesize_if_needed(deployment: Deployment, output: Path, python: Path | None = None) -> Path:

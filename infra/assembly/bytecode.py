@@ -59,9 +59,7 @@ def compile_folder(folder: Path, python: Path, prefix: str) -> None:
     command = [str(python), "-I", "-m", "compileall", "-q", "-f"]
     command += ["--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(folder), "-p", prefix, str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={"PYTHONHASHSEED": "0"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BytecodeError(
             f"{folder.name}: cannot be compiled with {python}: {(done.stdout + done.stderr)[-600:]}"

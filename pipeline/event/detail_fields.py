@@ -55,7 +55,10 @@ class DetailFields:
                 if value is None:
                     continue
                 if meanings:
-                    value = meanings.get(as_text(value), otherwise)
+                    said = as_text(value)
+                    if not said:  # an object, a list, an empty text: nothing that has a meaning
+                        continue
+                    value = meanings.get(said, otherwise)
                 made = kind(value)
                 if made is not None:
                     found[name] = made

@@ -177,9 +177,10 @@ def _unquote(value: str) -> str:
 
 
 def partition_key(envelope: Envelope) -> str:
-    """Return the partition key of an envelope: the one that the front door gave it.
+    """Return the partition key of an envelope that was verified: its delivery id, if it has one.
 
-    Copies of one delivery must meet in one shard, also when one of them is a replay.
+    The front door's key for a `direct` source has a part of the stack's id before it. A copy in
+    another shard is known by the table.
     """
     key = envelope.key
     if not _PLAIN_KEY.fullmatch(key):

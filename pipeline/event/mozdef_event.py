@@ -111,6 +111,8 @@ def _details(
     left = body
     if plugin is None and settings.rules is not None:
         text, left = settings.rules.applied(text, body), settings.rules.left(body)
+    if shape is not None and plugin is None:
+        return _of_shape(event, body, fields, text, shape)
     if plugin is None or not event.strict:
         text = fitting(text, left, strict=event.strict)
     else:
@@ -118,14 +120,25 @@ def _details(
         text = with_short_texts(text)
     if shape is not None:
         # A plugin makes `details` of its own: of what it does not ask for, nothing would be left.
-        beside = _NO_FIELDS if plugin else fields
-        return with_fields(beside, _shaped(event, body, text, shape), True)
+        return iter((_shaped(event, body, text, shape),))
     if settings.body_at_top:
         # The sender's own key of such a name is in the same place, and stays: none is there twice.
         names = body if text is event.body_json else top_names(text)
         fields = {name: value for name, value in fields.items() if name not in names}
         return with_fields(fields, text, bool(names))
     return _under(event.source.own_key, {**_of_headers(event), **fields}, text)
+
+
+def _of_shape(
+    event: Event, body: Any, fields: Mapping[str, Any], text: bytes, shape: Mapping[str, str]
+) -> Iterator[bytes | memoryview]:
+    """Return details of the source's own shape, of what the rules have left of the body."""
+    if text is not event.body_json:
+        body = read_json(text)[1]
+    made = _shaped(event, body, text, shape)
+    made = fitting(made, read_json(made)[1], strict=event.strict)
+    beside = {name: value for name, value in fields.items() if name not in shape}
+    return with_fields(beside, made, bool(shape))
 
 
 def _of_headers(event: Event) -> dict[str, Any]:
@@ -165,15 +178,15 @@ def _shaped(event: Event, body: Any, text: bytes, shape: Mapping[str, str]) -> b
             name = what.removeprefix(_HEADER).lower()
             value = orjson.dumps(event.envelope.headers.get(name))
         else:
-            value = _value_at(event, body, path_of(what))
+            value = _value_at(text, body, path_of(what))
         parts.append(orjson.dumps(key) + b":" + value)
     return b"{" + b",".join(parts) + b"}"
 
 
-def _value_at(event: Event, body: Any, path: FieldPath) -> bytes:
+def _value_at(text: bytes, body: Any, path: FieldPath) -> bytes:
     value = find(body, path)
     if isinstance(value, float | dict | list):
-        return write_exactly(find(read_exactly(event.body_json), path)) or write_json(value)
+        return write_exactly(find(read_exactly(text), path)) or write_json(value)
     return write_json(value)
 
 

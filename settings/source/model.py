@@ -370,6 +370,8 @@ class Source(Model):
             yield "poll", "is set if and only if ingest is 'poll'"
         if polls == (self.authentication is not None):
             yield "authentication", "is set unless ingest is 'poll'"
+        if self.split and polls:
+            yield "split", "an API's lists of events are named by its feeds"
         if self.handshake and polls:
             yield "handshake", "nothing asks for one where events are fetched"
         if self.handshake and self.handshake.post and not polls:

@@ -12,7 +12,12 @@ import orjson
 import typer
 
 from pipeline.event.compiled_source import ANY_CONTENT_TYPE
-from pipeline.event.envelope import Envelope, encode_envelope, partition_key
+from pipeline.event.envelope import (
+    KEY_PREFIX_CHARACTERS,
+    Envelope,
+    encode_envelope,
+    partition_key,
+)
 from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
@@ -156,10 +161,16 @@ def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:
     ]
 
 
+#: Of 256 characters, a UUID of the stack's id and a hyphen stand before it.
+_LONGEST_ID = 256 - KEY_PREFIX_CHARACTERS
+
+
 def _partition_key(source: LoadedSource, door: Envelope) -> str:
-    if not door.key:
+    direct = source.settings.ingest == "direct"
+    key = partition_key(door)
+    if not door.key or (direct and len(key) > _LONGEST_ID):
         return "the request's own id"
-    return f"{'<stack>-' if source.settings.ingest == 'direct' else ''}{partition_key(door)}"
+    return f"{'<stack>-' if direct else ''}{key}"
 
 
 def _signature(source: LoadedSource, ending: Ending) -> str:

@@ -134,6 +134,10 @@ def test_a_service_as_large_as_may_be_fits(
     )
     sources = load_sources(listed, tmp_path / "sources")
     assert fits(deployment.stack_name, {name: source.settings for name, source in sources.items()})
+    # What an earlier run of another stack has left is not looked at.
+    (tmp_path / "out").mkdir()
+    left = {"Resources": BROKEN["resources of a stack"]}
+    (tmp_path / "out" / "MozDef-EF-old-dev.template.json").write_text(json.dumps(left))
     synthesize(deployment, sources, tmp_path / "out", layer=layer)
     template = json.loads(template_path(deployment, tmp_path / "out").read_text())
     assert all(one.fits for one in uses(template, deployment.stack_name))

@@ -203,3 +203,11 @@ def test_types_that_somebody_makes_up_take_no_memory() -> None:
 def test_a_rule_that_says_nothing_is_refused(rule: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         rules(rule)
+
+
+@pytest.mark.parametrize("value", [{}, [], "", None, {"a": 1}, [1]])
+def test_what_is_no_scalar_has_no_meaning(value: Any) -> None:
+    """`otherwise` is for another text: an empty list is no refused sign-in."""
+    field = {"success": {"path": "r", "values": {"ok": True}, "otherwise": False}}
+    assert filled(field, {"r": value}) == {}
+    assert filled(field, {"r": "no"}) == {"success": False}

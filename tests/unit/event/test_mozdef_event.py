@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.event.body_rules import BodyRules
+from pipeline.event.envelope import Envelope
+from pipeline.event.events import Event
 from pipeline.event.fields import compile_path, find
+from pipeline.event.mozdef_event import write_message
 from tests.support.bench import NOW_MS, generic, github, record
 from tests.support.fakes import out_of_reach
 
@@ -87,3 +93,39 @@ def test_what_only_headers_say_is_in_the_details(bench: Bench) -> None:
     bench.run(record(github({"zen": 1}, event="star", delivery="d-1")))
     (message,) = bench.sqs.bodies()
     assert message["details"] == {"event": "star", "request_id": "d-1", "github": {"zen": 1}}
+
+
+@pytest.mark.parametrize(
+    ("body", "actor"),
+    [
+        ({"actor": {"k": True}}, '{"k": true}'),
+        ({"actor": "x" * 40_000}, "x" * 32_742 + " … [cut: 40,000 bytes]"),
+        ({"actor": "a", "raw": {"": 1}}, "a"),
+    ],
+)
+def test_rules_and_limits_hold_for_details_of_a_shape_of_their_own(
+    bench: Bench, body: dict[str, Any], actor: str
+) -> None:
+    source = bench.catalog.sources["generic-hmac"]
+    shape = {"actor": "actor", "kind": "$type", "body": "$body"}
+    rules = BodyRules(((("actor",), "stringify", "", ""),))
+    mozdef = replace(source.mozdef, details=shape, rules=rules)
+    event = Event("1", "s", 1.0, Envelope("r", NOW_MS, source.name, "", b""), source, "r", "1")
+    event.source = replace(source, mozdef=mozdef)
+    text = json.dumps(body).encode()
+    event.take_body(text, body, 1)
+    assert write_message(event) is None
+    details = json.loads(event.message)["details"]
+    assert details["actor"] == actor
+    assert "" not in details["body"].get("raw", {})
+
+
+def test_a_shape_without_a_key_has_the_fields_alone(bench: Bench) -> None:
+    source = bench.catalog.sources["github"]
+    mozdef = replace(source.mozdef, details={}, plugin=None)
+    event = Event("1", "s", 1.0, Envelope("r", NOW_MS, "github", "", b""), source, "r", "1")
+    event.source = replace(source, mozdef=mozdef)
+    body = {"sender": {"login": "alice"}}
+    event.take_body(json.dumps(body).encode(), body, 2)
+    assert write_message(event) is None
+    assert json.loads(event.message)["details"] == {"username": "alice"}

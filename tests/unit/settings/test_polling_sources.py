@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from pydantic import ValidationError
 
+from settings.source.loader import available_sources
+from settings.source.model import Source
 from tests.support.api_players import DuoPlayer, GitHubPlayer, OnePasswordPlayer, Reply
 from tests.support.polling import START, PollBench
 
@@ -162,3 +166,11 @@ def test_a_window_that_would_be_empty_asks_nothing(catalog: Catalog) -> None:
         bench.now += 121
         bench.good("activity")
         assert player.seen[0].query["maxtime"] == str(int(START + 1) * 1000)
+
+
+def test_a_polled_source_has_no_split_beside_its_feeds() -> None:
+    folder = available_sources()["onepassword"]
+    document = yaml.safe_load((folder / "source.yaml").read_text())
+    Source.model_validate(document)
+    with pytest.raises(ValidationError, match="an API's lists of events are named by its feeds"):
+        Source.model_validate({**document, "split": {"path": "items"}})

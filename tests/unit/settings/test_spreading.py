@@ -76,3 +76,14 @@ def test_config_check_says_which_service_takes_which_source(tmp_path: Path) -> N
     assert fault.key == "sources"
     assert "31 do not fit one stack" in fault.expected
     assert "service ingest: github; service ingest-2: vendor-000, " in fault.expected
+
+
+def test_more_sources_of_one_queue_than_fit_are_told_to_part(tmp_path: Path) -> None:
+    text = "version: 1\ntitle: t\nauthentication: {type: token}\nqueue: {name: one}\n"
+    for name in names(MOST_SOURCES + 1):
+        (tmp_path / "sources" / name).mkdir(parents=True)
+        (tmp_path / "sources" / name / "source.yaml").write_text(text)
+    listed = ", ".join(names(MOST_SOURCES + 1))
+    (tmp_path / "prod.yaml").write_text(f"service: ingest\nsources: [{listed}]\n")
+    (fault,) = check_config(tmp_path).faults
+    assert "these 31 share queues, and do not fit one stack" in fault.expected
