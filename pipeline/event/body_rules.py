@@ -15,8 +15,9 @@ from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_
 from pipeline.event.known_members import known_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from pipeline.event.elements import Member
     from pipeline.event.fields import FieldPath
     from pipeline.event.index_limits import Edit
 
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 _ANY_DEPTH = "**"
 _NOTHING = object()
-_OBJECT = ord("{")
+_OBJECT, _LIST = b"{["
 _MOST_SEEN, _LONGEST_SEEN = 500, 60
+#: Up to the first brace that is in no string. Possessive, so that the time grows with the bytes.
+_TO_OBJECT = re.compile(rb'[^"{]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{]*+)*+\{', re.DOTALL)
 
 
 class _State:
@@ -77,7 +80,7 @@ class _State:
         return None if self._globs else self._exact
 
     def _matching(self, name: str) -> set[Place]:
-        return {place for glob, place in self._globs if glob is None or glob.fullmatch(name)}
+        return {place for glob, place in self._globs if glob is None or glob(name)}
 
 
 class _States:
@@ -101,8 +104,26 @@ class _States:
         return self.known.get(key) or _State(self._plan, key, self)
 
 
-def _glob(part: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, part.split("*"))), re.DOTALL)
+def _glob(part: str) -> Callable[[str], bool]:
+    """Return what tells whether a name matches; its time grows with the name, whatever that is.
+
+    The first place that a piece is found at leaves the most for those behind it, so there is no
+    need to go back, as a regular expression does.
+    """
+    first, *between, last = part.split("*")
+
+    def matches(name: str) -> bool:
+        at, end = len(first), len(name) - len(last)
+        if at > end or not name.startswith(first) or not name.endswith(last):
+            return False
+        for piece in between:
+            at = name.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+    return matches
 
 
 class BodyRules:
@@ -180,21 +201,31 @@ def _changes(rules: Iterable[Rule], value: Any) -> bool:
     return False
 
 
-def _has_object(value: Any, levels: int = MOST_LEVELS) -> bool:
-    if isinstance(value, list):
-        return levels > 0 and any(_has_object(one, levels - 1) for one in value)
-    return isinstance(value, dict)
+def _has_object(value: Any) -> bool:
+    """Tell whether this is an object, or a list with one in it, however deep."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            return True
+        if isinstance(one, list):
+            left += [inner for inner in one if isinstance(inner, dict | list)]
+    return False
 
 
 def _in_object(
     text: bytes, span: tuple[int, int], value: Any, state: _State, levels: int
 ) -> Iterator[Edit]:
     members = known_members(text, *span, value)
+    # Parsed, it has each name once.
+    once = isinstance(value, dict) and len(value) == len(members)
+    decided = {} if once else _by_last(text, members, state)
     kept, names = False, None
     for number, (key, key_end, start, end) in enumerate(members):
         name = name_of(text[key:key_end]) or ""
-        after = state.after(name)
-        rule = None if after is None else _rule_for(after, text, start)
+        after, rule = state.after(name), None
+        if after is not None:
+            rule = decided[name] if name in decided else _rule_for(after, text, start, end)
         if rule is not None and rule[1] == "drop":
             # With the comma before it; with the one after it where no field is before it.
             if kept:
@@ -217,6 +248,19 @@ def _in_object(
             yield from _in_value(text, (start, end), after, rule, levels - 1)
 
 
+def _by_last(text: bytes, members: list[Member], state: _State) -> dict[str, Rule | None]:
+    """Return the rules by name for an object that has a name twice; nothing for others.
+
+    The last is the value for all who parse it, the schema and MozDef among them. To judge each by
+    itself would drop that one and leave another in its place.
+    """
+    last = {name_of(text[key:key_end]) or "": (at, end) for key, key_end, at, end in members}
+    if len(last) == len(members):
+        return {}
+    after = {name: state.after(name) for name in last}
+    return {name: _rule_for(one, text, *last[name]) for name, one in after.items() if one}
+
+
 def _in_value(
     text: bytes, span: tuple[int, int], state: _State, rule: Rule | None, levels: int
 ) -> Iterator[Edit]:
@@ -227,6 +271,9 @@ def _in_value(
             yield start, end, as_keyword(text[start:end])
         elif opening in {b"t", b"f"}:
             yield start, end, b'"' + text[start:end] + b'"'
+        elif opening == b"[" and levels <= 0:
+            # As what is nested too deep is fitted: that may not look where all becomes a text.
+            yield start, end, as_keyword(text[start:end])
         elif opening == b"[":
             yield from _in_list(text, start, state, rule, levels)
     elif levels > 0 and opening == b"{":
@@ -244,18 +291,16 @@ def _in_list(
         yield from _in_value(text, span, state, rule, levels - 1)
 
 
-def _rule_for(state: _State, text: bytes, start: int) -> Rule | None:
+def _rule_for(state: _State, text: bytes, start: int, end: int) -> Rule | None:
     for rule in state.rules:
-        if not rule[3] or (rule[3] == "objects") == _opens_object(text, start):
+        if not rule[3] or (rule[3] == "objects") == _opens_object(text, start, end):
             return rule
     return None
 
 
-def _opens_object(text: bytes, start: int, levels: int = MOST_LEVELS) -> bool:
-    """Tell whether an object begins here, or a list with one in it."""
-    opening = text[start : start + 1]
-    if opening != b"[":
-        return opening == b"{"
-    return levels > 0 and any(
-        _opens_object(text, at, levels - 1) for at, _ in spans_of(text, start)
-    )
+def _opens_object(text: bytes, start: int, end: int) -> bool:
+    """Tell whether an object is here, or a list with one in it, however deep."""
+    opening = text[start]
+    if opening != _LIST:
+        return opening == _OBJECT
+    return _TO_OBJECT.match(text, start, end) is not None

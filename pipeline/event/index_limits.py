@@ -34,9 +34,10 @@ _LONGEST_NUMBER = 400
 _BARE_DOTS = re.compile(r"^ *\.[ .]*|\.[ .]*$|(?<=\.)[ .]*\.")
 #: Of one event, for each takes some 25 µs: no sender in earnest has a name that is none.
 MOST_EDITS = 5_000
-#: Names that were seen and are fine; a sender can invent names without end, so no more than these.
+#: Names that were seen and are fine. A sender can invent names without end and of any length, so
+#: these are no more, and no longer, than that: some 4 MB, or 16 MB where they are no Latin.
 _FINE: set[str] = set()
-_MOST_FINE = 20_000
+_MOST_FINE, _LONGEST_FINE = 20_000, 200
 
 
 def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
@@ -177,7 +178,9 @@ def _is_odd(body: Any) -> bool:
 
 def _is_fine(name: str) -> bool:
     fine = _fit_name(name) == name
-    if fine and len(_FINE) < _MOST_FINE:
+    if fine and len(name) <= _LONGEST_FINE:
+        if len(_FINE) >= _MOST_FINE:
+            _FINE.clear()
         _FINE.add(name)
     return fine
 

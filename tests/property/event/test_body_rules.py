@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from hypothesis import example, given
@@ -143,3 +144,19 @@ def test_what_fits_has_no_name_that_is_refused(text: str) -> None:
     if found == text:
         return
     assert json.dumps(body) != json.dumps(json.loads(found))
+
+
+@given(
+    st.text("ab*", max_size=7).filter(lambda glob: "*" in glob),
+    st.text("ab\n", max_size=9),
+)
+@example("a*a", "a")
+@example("*ab*b", "ab")
+@example("a*ba*", "aba")
+@example("**", "")
+def test_a_glob_matches_what_a_regular_expression_would(glob: str, name: str) -> None:
+    expression = ".*".join(map(re.escape, glob.split("*")))
+    body = {f"{name}!": 1}
+    # Never the whole part `**`, which is for any depth.
+    found = BodyRules((((f"{glob}!",), "drop", "", ""),)).applied(json.dumps(body).encode(), body)
+    assert (found == b"{}") == bool(re.fullmatch(expression, name, re.DOTALL))

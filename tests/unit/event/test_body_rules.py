@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.event import body_rules
 from pipeline.event.body_rules import BodyRules
 from pipeline.event.fields import path_of
+from pipeline.event.index_limits import MOST_LEVELS, fitting
+from toolbox.mozdef.index import Index
 
 
 def applied(text: str, *rules: tuple[str, ...]) -> str:
@@ -107,3 +110,74 @@ def test_lists_as_deep_as_mozdef_reads_them_are_no_fault() -> None:
     deep = '{"a":' + "[" * 890 + '{"x":1}' + "]" * 890 + "}"
     for rule in ((DROP, "a.x"), (NAME, "a", *OBJECTS), (TEXT, "a"), (DROP, "**.x")):
         json.loads(applied(deep, rule))
+
+
+@pytest.mark.parametrize("depth", [1, 15, 16, 17, 18, 19, 40, 890])
+@pytest.mark.parametrize("path", ["*", "x"])
+def test_an_object_in_lists_however_deep_is_a_text_after_stringify(path: str, depth: int) -> None:
+    raw = b'{"x":' + b"[" * depth + b'{"a":1}' + b"]" * depth + b"}"
+    rules = BodyRules((((path,), TEXT, "", ""),))
+    made = fitting(rules.applied(raw, json.loads(raw)), rules.left(json.loads(raw)), strict=True)
+    index = Index()
+    assert index.add({"details": {"own": {"x": "t"}}}) is None
+    assert index.add({"details": {"own": json.loads(made)}}) is None
+    levels = min(depth, MOST_LEVELS - 1)
+    text = b"[" * (depth - levels) + b'{"a":1}' + b"]" * (depth - levels)
+    expected = b"[" * levels + json.dumps(text.decode()).encode() + b"]" * levels
+    assert made == b'{"x":' + expected + b"}"
+
+
+@pytest.mark.parametrize("depth", [17, 18, 19, 40, 890])
+@pytest.mark.parametrize("beside", ["", '"{",', '[["\\"{"]],'])
+def test_a_list_counts_as_what_is_in_it_however_deep(depth: int, beside: str) -> None:
+    for inner, left in (("{}", "scalars"), ("1", "objects"), ('"{"', "objects")):
+        text = '{"x":' + f"[{beside}" * depth + inner + "]" * depth + ',"y":[{}]}'
+        assert applied(text, (DROP, "x", "", left)) == text
+        gone = "scalars" if left == "objects" else "objects"
+        assert applied(text, (DROP, "x", "", gone)) == '{"y":[{}]}'
+
+
+@pytest.mark.parametrize(
+    ("before", "rule", "after"),
+    [
+        ('{"a":1,"a":{"b":1},"c":2}', (DROP, "a", "", "objects"), '{"c":2}'),
+        ('{"a":{"b":1},"c":2,"\\u0061":1}', (DROP, "a", "", "scalars"), '{"c":2}'),
+        ('{"a":{"b":1},"a":1,"c":2}', (DROP, "a", "", "objects"), '{"a":{"b":1},"a":1,"c":2}'),
+        ('{"a":[[1]],"a":[[{}]],"c":2}', (DROP, "*", "", "objects"), '{"c":2}'),
+        ('{"a":1,"c":2,"a":{}}', (NAME, "a", "o", "objects"), '{"o":1,"c":2,"o":{}}'),
+        ('{"x":[{"a":1,"a":{},"c":2}]}', (DROP, "x.a", "", "objects"), '{"x":[{"c":2}]}'),
+        ('{"x":{"a":1,"a":{},"c":2}}', (DROP, "**.a", "", "objects"), '{"x":{"c":2}}'),
+        (
+            '{"a":1,"a":{"b":1},"a":3,"c":{}}',
+            (DROP, "*", "", "objects"),
+            '{"a":1,"a":{"b":1},"a":3}',
+        ),
+    ],
+)
+def test_of_a_name_that_is_there_twice_the_last_decides(
+    before: str, rule: tuple[str, ...], after: str
+) -> None:
+    assert applied(before, rule) == after
+
+
+def test_a_name_that_is_there_often_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged for each, a long list at the end of many would take a square of time."""
+    looked: list[int] = []
+    opens = body_rules._opens_object
+
+    def counted(text: bytes, start: int, end: int) -> bool:
+        looked.append(start)
+        return opens(text, start, end)
+
+    monkeypatch.setattr(body_rules, "_opens_object", counted)
+    text = "{" + '"a":1,' * 1_000 + '"a":[{}],"c":2}'
+    assert applied(text, (DROP, "a", "", "objects")) == '{"c":2}'
+    assert len(looked) == 1
+
+
+@pytest.mark.parametrize("glob", ["*a*a*a*b", "*a*a*a*a*b", "a*a*a*a*b*a", "*a*a*a*ab*"])
+def test_a_long_name_takes_a_glob_no_square_of_time(glob: str) -> None:
+    """Microseconds; a way that goes back, as a regular expression's, has no end."""
+    rules = BodyRules((((glob,), DROP, "", ""),))
+    raw = json.dumps({"a" * 80_000: 1}).encode()
+    assert rules.applied(raw, json.loads(raw)) == raw

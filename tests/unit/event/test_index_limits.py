@@ -147,3 +147,19 @@ def test_a_megabyte_of_odd_names_is_read_up_to_the_bound(monkeypatch: pytest.Mon
     body = '{"a":[' + ",".join(['{"":0}'] * 150_000) + "]}"
     assert json.loads(fitted(body))["a"].endswith(f"… [cut: {len(body) - 6:,} bytes]")
     assert len(seen) < 2 * index_limits.MOST_EDITS
+
+
+def test_no_name_of_any_length_is_remembered_and_not_more_than_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fine: set[str] = set()
+    monkeypatch.setattr(index_limits, "_FINE", fine)
+    monkeypatch.setattr(index_limits, "_MOST_FINE", 3)
+    fitted(json.dumps({"n" * 200: 1, "n" * 201: 2, "n" * 60_000: 3}))
+    assert fine == {"n" * 200}
+    for number in range(10):
+        fitted(json.dumps({f"name-{number}": {"x": 1}}))
+        # A set that stays full of names that never come again is of no use.
+        assert {f"name-{number}", "x"} & fine
+        assert len(fine) <= 3
+    assert fitted(json.dumps({"n" * 201: {"": 1}})) == json.dumps({"n" * 201: {"_": 1}})
