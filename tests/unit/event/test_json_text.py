@@ -232,7 +232,7 @@ def test_half_a_surrogate_pair_in_what_else_is_written(bench: Bench) -> None:
 
 def test_details_by_path_keep_the_senders_digits(bench: Bench) -> None:
     source = bench.catalog.sources["github"]
-    settings = replace(source.mozdef, details={"big": "n.big", "all": "n", "text": "t"})
+    settings = replace(source.mozdef, rules=None, details={"big": "n.big", "all": "n", "text": "t"})
     changed = {**bench.catalog.sources, "github": replace(source, mozdef=settings)}
     bench.catalog = replace(bench.catalog, sources=changed)
     bench.new_process()
