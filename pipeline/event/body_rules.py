@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.event.elements import name_of, spans_of
 from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_edits
 from pipeline.event.known_members import known_members
+from pipeline.event.possessive import possessive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +33,8 @@ _NOTHING = object()
 _OBJECT, _LIST = b"{["
 _MOST_SEEN, _LONGEST_SEEN = 500, 60
 #: Up to the first brace that is in no string. Possessive, so that the time grows with the bytes.
-_TO_OBJECT = re.compile(rb'[^"{]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{]*+)*+\{', re.DOTALL)
+_STRING = rb'"[^"\\]*+' + possessive(rb'\\.[^"\\]*+') + rb'"'
+_TO_OBJECT = re.compile(rb'[^"{]*+' + possessive(_STRING + rb'[^"{]*+') + rb"\{", re.DOTALL)
 
 
 class _State:

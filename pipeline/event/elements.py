@@ -13,27 +13,28 @@ from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.event.possessive import possessive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.event.fields import FieldPath
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_STRING = rb'"[^"\\]*+' + possessive(rb'\\.[^"\\]*+') + rb'"'
 #: What has no bracket in it.
-_PLAIN = rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+"
+_PLAIN = possessive(rb'[^"\[\]{}]++|' + _STRING)
 #: Up to the next brackets that are in no string and enclose more than that: all of them that stand
 #: side by side, for a step is dear. Possessive, so that the time grows with the bytes.
 _TO_BRACKETS = re.compile(
-    rb'(?:[^"\[\]{}]++|' + _STRING + rb"|\[" + _PLAIN + rb"\]|\{" + _PLAIN + rb"\})*+"
-    rb"(?:([\[{]++)|([\]}]++))",
+    possessive(rb'[^"\[\]{}]++|' + _STRING + rb"|\[" + _PLAIN + rb"\]|\{" + _PLAIN + rb"\}")
+    + rb"(?:([\[{]++)|([\]}]++))",
     re.DOTALL,
 )
 #: One up and one down, as signed bytes; what is no bracket is left out.
 _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _STRING_VALUE = re.compile(_STRING, re.DOTALL)
-_SOME_STRINGS = re.compile(rb'(?:[^"]*+' + _STRING + rb"){1,4096}+", re.DOTALL)
+_SOME_STRINGS = re.compile(possessive(rb'[^"]*+' + _STRING, b"{1,4096}"), re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 #: What most elements of a hostile list are, with the comma after it: one step in the place of six.

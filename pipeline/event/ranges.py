@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _RANGE = r"(?:0|[1-9][0-9]{0,8})(?:-[1-9][0-9]{0,8})?"
-_RANGES = re.compile(rf"{_RANGE}(?:,{_RANGE})*+")
+_RANGES = re.compile(rf"{_RANGE}(?:,{_RANGE})*")
 
 
 def are_ranges(text: str) -> bool:
