@@ -12,8 +12,11 @@ SOUND = sys.version_info >= (3, 11, 5)
 def possessive(group: bytes, times: bytes = b"*", *, sound: bool = SOUND) -> bytes:
     """Return the pattern of a group that is repeated, and of which no less is tried afterwards.
 
-    An atomic group says the same. It takes memory for each time that it repeats, and so it is
-    there only for those that need it.
+    An atomic group says the same. Until it is left, it takes memory for each time that it repeats:
+    so a thousand times are a group of their own.
     """
-    repeated = b"(?:" + group + b")" + times
-    return repeated + b"+" if sound else b"(?>" + repeated + b")"
+    if sound:
+        return b"(?:" + group + b")" + times + b"+"
+    if times == b"*":
+        group, times = b"(?>(?:" + group + b"){1,1000})", b"*"
+    return b"(?>(?:" + group + b")" + times + b")"
