@@ -26,7 +26,7 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtests.load.journal import Accepted, Journal
 from loadtests.load.standstill import Standstill
 from loadtests.shapes import users_at
-from loadtests.target import add_options, find_target
+from loadtests.target import add_options, target_of
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
 from local.files import write_atomically
@@ -160,13 +160,7 @@ def _prepare(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     assert options is not None  # noqa: S101
     try:
-        target = find_target(
-            state=Path(options.state),
-            stack=options.stack,
-            region=options.aws_region,
-            role_arn=options.role_arn,
-            private_sources=Path(options.private_sources),
-        )
+        target = target_of(options)
     except PipelineError as error:
         # What else a listener raises, locust shows as a traceback.
         sys.exit(f"load test: {error}")

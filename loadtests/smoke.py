@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.fresh import deliverable, fresh_request
 from loadtests.smoke_evidence import Evidence
-from loadtests.target import add_options, find_target
+from loadtests.target import add_options, target_of
 from pipeline.errors import PipelineError
 from settings.source.model import TokenAuthentication
 from toolbox.terminal.output import (
@@ -175,13 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        target = find_target(
-            state=Path(options.state),
-            stack=options.stack,
-            region=options.aws_region,
-            role_arn=options.role_arn,
-            private_sources=Path(options.private_sources),
-        )
+        target = target_of(options)
         console.print(f"Smoke test of {target.name}: {', '.join(sorted(target.sources))}")
         faults = run(target, options.timeout)
     except PipelineError as error:

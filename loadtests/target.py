@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -18,7 +19,6 @@ from settings.stack_outputs import StackOutput
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
-    from pathlib import Path
 
     from mypy_boto3_ssm import SSMClient
 
@@ -74,6 +74,17 @@ def add_options(parser: argparse.ArgumentParser, default: Path) -> None:
     where.add_argument("--role-arn", default="", help="a role to take on first")
     where.add_argument(
         "--private-sources", default=str(default), help="directory of private sources"
+    )
+
+
+def target_of(options: argparse.Namespace) -> TargetUnderTest:
+    """Find what the options of `add_options` name; raises as `find_target` does."""
+    return find_target(
+        state=Path(options.state),
+        stack=options.stack,
+        region=options.aws_region,
+        role_arn=options.role_arn,
+        private_sources=Path(options.private_sources),
     )
 
 

@@ -43,7 +43,7 @@ def links_to_elsewhere(_: AttackedPipeline) -> str:
         asked.append(connection.recv(65_536))
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]")
 
-    with _server(inner) as inside:
+    with served(inner) as inside:
         ways = [
             f"http://127.0.0.1:{inside}/",
             f"//127.0.0.1:{inside}/",
@@ -68,7 +68,7 @@ def _follow(location: str) -> None:
         connection.recv(65_536)
         connection.sendall(answer)
 
-    with _server(redirect) as port:
+    with served(redirect) as port:
         client = HttpClient(Origin("http", "127.0.0.1", port))
         known = cast("Credentials", _NoCredentials())
         deadline = Deadline(lambda: 30.0, reserve=0.0)
@@ -119,7 +119,7 @@ def _trickle(first: bytes, then: bytes) -> float:
             connection.sendall(then)
             time.sleep(0.02)
 
-    with _server(serve) as port:
+    with served(serve) as port:
         client = HttpClient(Origin("http", "127.0.0.1", port))
         begun = time.monotonic()
         deadline = Deadline(lambda: begun + 0.3 - time.monotonic(), reserve=0.0)
@@ -131,7 +131,7 @@ def _trickle(first: bytes, then: bytes) -> float:
 
 
 @contextmanager
-def _server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+def served(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     """Answer each connection to a port of this machine."""
     listener = socket.create_server(("127.0.0.1", 0))
 

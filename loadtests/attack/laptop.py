@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NOBODY = 65_534
 #: Method, path, headers and body of calls that read, write or run something.
-_CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
+CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
     ("POST", "/2015-03-31/functions", {"Content-Type": "text/plain"}, b'{"FunctionName":"x"}'),
     ("POST", "/2015-03-31/functions/x/invocations", {"Content-Type": "text/plain"}, b"{}"),
     ("POST", "/", {"X-Amz-Target": "AmazonSSM.DescribeParameters"}, b"{}"),
@@ -40,10 +40,14 @@ _CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", "/", {}, b""),
     ("OPTIONS", "/", {"Access-Control-Request-Method": "POST"}, b""),
     ("GET", "/_ministack/health", {}, b""),
+    ("GET", "/_ministack/sqs/messages", {}, b""),
     ("POST", "/_ministack/reset", {}, b""),
+    ("POST", "/_ministack/config", {}, b"{}"),
     ("GET", "/_localstack/health", {}, b""),
+    ("GET", "/.well-known/openid-configuration", {}, b""),
 ]
-_FOREIGN: list[dict[str, str]] = [
+#: Headers that a page, or a name that was bound anew, brings along.
+FOREIGN: list[dict[str, str]] = [
     {},
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
@@ -55,7 +59,7 @@ _FOREIGN: list[dict[str, str]] = [
 def unsigned_calls(arena: AttackedPipeline) -> str:
     """Call the emulator as a page or another user can: with no key, and from elsewhere."""
     tried = 0
-    for (method, path, headers, body), more in itertools.product(_CALLS, _FOREIGN):
+    for (method, path, headers, body), more in itertools.product(CALLS, FOREIGN):
         status, _ = _emulator(arena, method, path, {**headers, **more}, body)
         refuse_if(status != 403, f"{method} {path} with {more or 'nothing'}: answered {status}")
         tried += 1

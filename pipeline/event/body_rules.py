@@ -7,13 +7,11 @@ text of it, `drop` leaves it out, `rename` gives it another name, `keep` leaves 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.elements import name_of, spans_of
+from pipeline.event.elements import name_of, opens_object, spans_of
 from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_edits
 from pipeline.event.known_members import known_members
-from pipeline.event.possessive import possessive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,11 +28,8 @@ if TYPE_CHECKING:
 
 _ANY_DEPTH = "**"
 _NOTHING = object()
-_OBJECT, _LIST = b"{["
+_OBJECT = ord("{")
 _MOST_SEEN, _LONGEST_SEEN = 500, 60
-#: Up to the first brace that is in no string. Possessive, so that the time grows with the bytes.
-_STRING = rb'"[^"\\]*+' + possessive(rb'\\.[^"\\]*+') + rb'"'
-_TO_OBJECT = re.compile(rb'[^"{]*+' + possessive(_STRING + rb'[^"{]*+') + rb"\{", re.DOTALL)
 
 
 class _State:
@@ -295,14 +290,6 @@ def _in_list(
 
 def _rule_for(state: _State, text: bytes, start: int, end: int) -> Rule | None:
     for rule in state.rules:
-        if not rule[3] or (rule[3] == "objects") == _opens_object(text, start, end):
+        if not rule[3] or (rule[3] == "objects") == opens_object(text, start, end):
             return rule
     return None
-
-
-def _opens_object(text: bytes, start: int, end: int) -> bool:
-    """Tell whether an object is here, or a list with one in it, however deep."""
-    opening = text[start]
-    if opening != _LIST:
-        return opening == _OBJECT
-    return _TO_OBJECT.match(text, start, end) is not None

@@ -35,6 +35,8 @@ _STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _STRING_VALUE = re.compile(_STRING, re.DOTALL)
 _SOME_STRINGS = re.compile(possessive(rb'[^"]*+' + _STRING, b"{1,4096}"), re.DOTALL)
+#: Up to the first brace that is in no string.
+_TO_OBJECT = re.compile(rb'[^"{]*+' + possessive(_STRING + rb'[^"{]*+') + rb"\{", re.DOTALL)
 _SCALAR = re.compile(rb"[^\s,\[\]{}\":]++")
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 #: What most elements of a hostile list are, with the comma after it: one step in the place of six.
@@ -134,7 +136,7 @@ def spans_of(text: bytes, at: int) -> Iterator[tuple[int, int]]:
             yield bare.span(1)
             at = bare.end()
             continue
-        end = _end_of_value(text, at)
+        end = value_end(text, at)
         yield at, end
         at, last = _after_value(text, end, b"]")
 
@@ -158,7 +160,7 @@ def members_of(text: bytes, at: int) -> Iterator[Member]:
             at, last = found.end(), found[3] == b"}"
             continue
         start = found.end()
-        end = _end_of_value(text, start)
+        end = value_end(text, start)
         yield *found.span(1), start, end
         at, last = _after_value(text, end, b"}")
 
@@ -176,20 +178,17 @@ def long_strings(text: bytes, longest: int) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
-def value_end(text: bytes, at: int) -> int:
-    """Return where the value ends that begins at `at`.
-
-    Raises
-    ------
-    ElementsError
-        As `take_apart` does.
-    """
-    return _end_of_value(text, at)
-
-
 def frame_around(text: bytes, at: int, end: int) -> bytes:
     """Return a text with an empty list in the place of the one at `at`, whose last element ends."""
     return text[: at + 1] + text[_skip_space(text, end) :]
+
+
+def opens_object(text: bytes, start: int, end: int) -> bool:
+    """Tell whether an object is here, or a list with one in it, however deep."""
+    opening = text[start : start + 1]
+    if opening != b"[":
+        return opening == b"{"
+    return _TO_OBJECT.match(text, start, end) is not None
 
 
 def depth_of(text: bytes) -> int:
@@ -246,7 +245,14 @@ def _after_value(text: bytes, at: int, closing: bytes) -> tuple[int, bool]:
     return _skip_space(text, at + 1), False
 
 
-def _end_of_value(text: bytes, at: int) -> int:
+def value_end(text: bytes, at: int) -> int:
+    """Return where the value ends that begins at `at`.
+
+    Raises
+    ------
+    ElementsError
+        As `take_apart` does.
+    """
     opening = text[at : at + 1]
     if opening and opening in _OPENING:
         return _end_of_container(text, at)

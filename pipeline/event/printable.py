@@ -29,15 +29,10 @@ def one_line(text: str, longest: int) -> str:
 def _escaped(text: str, longest: int) -> str:
     parts, length = [], 0
     for one in text:
-        part = one if one.isprintable() or one in _JOINERS else _escape(ord(one))
+        shows = one.isprintable() or one in _JOINERS
+        part = one if shows else one.encode("unicode_escape").decode("ascii")
         length += len(part)
         if length > longest:
             break
         parts.append(part)
     return "".join(parts)
-
-
-def _escape(number: int) -> str:
-    if number > 0xFFFF:
-        return f"\\U{number:08x}"
-    return f"\\u{number:04x}" if number > 0xFF else f"\\x{number:02x}"

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from loadtests.attack.laptop import CALLS, FOREIGN, NOBODY
 from local.emulator import client
 from local.state import StateDirectory
 from local.state_permissions import StateUnusableError
@@ -33,35 +34,10 @@ FAKE = (
     "AWS4-HMAC-SHA256 Credential=test/20260101/us-west-2/{}/aws4_request, "
     "SignedHeaders=host;x-amz-date, Signature=" + 64 * "0"
 )
-NOBODY = 65534
-#: Method, path, headers, body: what the red team sent, and its kinds.
-CALLS: list[tuple[str, str, dict[str, str], bytes]] = [
-    ("POST", "/2015-03-31/functions", {"Content-Type": "text/plain"}, b'{"FunctionName":"x"}'),
-    ("POST", "/2015-03-31/functions/x/invocations", {"Content-Type": "text/plain"}, b"{}"),
-    ("POST", "/", {"X-Amz-Target": "AmazonSSM.DescribeParameters"}, b"{}"),
-    ("POST", "/", {"X-Amz-Target": "AmazonSSM.GetParametersByPath"}, b'{"Path":"/"}'),
-    ("POST", "/", {"X-Amz-Target": "Kinesis_20131202.ListStreams"}, b"{}"),
-    ("POST", "/", {"X-Amz-Target": "AmazonSQS.ListQueues"}, b"{}"),
-    ("POST", "/", {"X-Amz-Target": "DynamoDB_20120810.ListTables"}, b"{}"),
-    ("POST", "/?Action=ListStacks&Version=2010-05-15", {"Content-Type": "text/plain"}, b""),
-    ("POST", "/", {"Content-Type": "text/plain"}, b"Action=ListQueues&Version=2012-11-05"),
-    ("GET", "/", {}, b""),
+#: What needs a key, with one that nobody has.
+FORGED: list[tuple[str, str, dict[str, str], bytes]] = [
     ("GET", "/", {"Authorization": FAKE.format("s3")}, b""),
     ("POST", "/", {"Authorization": FAKE.format("lambda")}, b"{}"),
-    ("OPTIONS", "/", {"Access-Control-Request-Method": "POST"}, b""),
-    ("GET", "/_ministack/health", {}, b""),
-    ("GET", "/_ministack/sqs/messages", {}, b""),
-    ("POST", "/_ministack/reset", {}, b""),
-    ("POST", "/_ministack/config", {}, b"{}"),
-    ("GET", "/_localstack/health", {}, b""),
-    ("GET", "/.well-known/openid-configuration", {}, b""),
-]
-FOREIGN: list[dict[str, str]] = [
-    {},
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-    {"Host": "evil.example"},
-    {"Host": "x.lambda-url.us-west-2.localhost:4566"},
 ]
 
 
@@ -86,7 +62,7 @@ def call(
 
 def test_the_emulator_answers_nobody_else(runtime: LocalRuntime) -> None:
     where = runtime.endpoints
-    for method, path, headers, body in CALLS:
+    for method, path, headers, body in [*CALLS, *FORGED]:
         for more in FOREIGN:
             status, answered = call(where.aws_endpoint_url, method, path, {**headers, **more}, body)
             assert status == 403, (method, path, headers, more)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.event import body_rules
+from pipeline.event import body_rules, elements
 from pipeline.event.body_rules import BodyRules
 from pipeline.event.fields import path_of
 from pipeline.event.index_limits import MOST_LEVELS, fitting
@@ -163,13 +163,13 @@ def test_of_a_name_that_is_there_twice_the_last_decides(
 def test_a_name_that_is_there_often_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judged for each, a long list at the end of many would take a square of time."""
     looked: list[int] = []
-    opens = body_rules._opens_object
+    opens = elements.opens_object
 
     def counted(text: bytes, start: int, end: int) -> bool:
         looked.append(start)
         return opens(text, start, end)
 
-    monkeypatch.setattr(body_rules, "_opens_object", counted)
+    monkeypatch.setattr(body_rules, "opens_object", counted)
     text = "{" + '"a":1,' * 1_000 + '"a":[{}],"c":2}'
     assert applied(text, (DROP, "a", "", "objects")) == '{"c":2}'
     assert len(looked) == 1

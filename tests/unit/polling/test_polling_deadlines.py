@@ -11,11 +11,11 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadtests.attack.feeds import served
 from pipeline.polling.errors import OutOfTimeError
 from pipeline.polling.http_client import HttpClient, HttpRequest
 from pipeline.polling.targets import Origin
@@ -24,7 +24,7 @@ from tests.support.api_players import OktaPlayer, Reply
 from tests.support.polling import PollBench, okta_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.event.compiled_source import Catalog
@@ -58,31 +58,6 @@ def trickle(first: bytes, then: bytes, pause: float = 0.02) -> Callable[[socket.
     return serve
 
 
-@contextmanager
-def server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def run() -> None:
-        try:
-            while True:
-                connection, _ = listener.accept()
-                with connection:
-                    try:
-                        serve(connection)
-                    except OSError:
-                        continue
-        except OSError:
-            return
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-
-
 def ask(scheme: str, port: int, seconds: float = 0.25) -> float:
     """Ask, see that it ends as out of time, and return how long it took."""
     client = HttpClient(Origin(scheme, "127.0.0.1", port))
@@ -96,14 +71,14 @@ def ask(scheme: str, port: int, seconds: float = 0.25) -> float:
 @pytest.mark.parametrize("form", TRICKLES)
 def test_a_trickle_ends_with_the_time_of_the_exchange(form: str) -> None:
     first, then = TRICKLES[form]
-    with server(trickle(first, then)) as port:
+    with served(trickle(first, then)) as port:
         assert ask("http", port) < HANG
 
 
 @pytest.mark.parametrize("form", ["1xx answers", "trailers"])
 def test_a_flood_ends_with_the_time_of_the_exchange(form: str) -> None:
     first, then = TRICKLES[form]
-    with server(trickle(first, then * 50, pause=0.0)) as port:
+    with served(trickle(first, then * 50, pause=0.0)) as port:
         assert ask("http", port) < HANG
 
 
@@ -139,7 +114,7 @@ def encrypted(folder: Path, serve: Callable[[socket.socket], None]) -> Any:
 @pytest.mark.parametrize("form", ["a header line", "1xx answers", "a body with its length"])
 def test_the_same_holds_over_tls(certificate: Path, form: str) -> None:
     first, then = TRICKLES[form]
-    with server(encrypted(certificate, trickle(first, then))) as port:
+    with served(encrypted(certificate, trickle(first, then))) as port:
         assert ask("https", port, seconds=1.0) < HANG
 
 
@@ -148,7 +123,7 @@ def test_an_answer_over_tls_is_read(certificate: Path) -> None:
         connection.recv(4_096)
         connection.sendall(HEAD + b"Content-Length: 2\r\n\r\n[]")
 
-    with server(encrypted(certificate, serve)) as port:
+    with served(encrypted(certificate, serve)) as port:
         client = HttpClient(Origin("https", "127.0.0.1", port))
         request = HttpRequest("GET", f"https://127.0.0.1:{port}/x")
         assert client.send(request, {}, Deadline(lambda: HANG)).body == b"[]"
@@ -159,7 +134,7 @@ def test_an_answer_over_tls_is_read(certificate: Path) -> None:
 )
 def test_a_slow_handshake_ends_with_the_time_of_the_exchange(first: bytes) -> None:
     # The record names 16 KiB: each byte of it is one more read of the same handshake.
-    with server(trickle(first, b"\x00" if first else b"")) as port:
+    with served(trickle(first, b"\x00" if first else b"")) as port:
         assert ask("https", port) < HANG
 
 
