@@ -1,0 +1,1 @@
+"""`make deploy-check`: what can be known of a deployment without an account, as tables."""
