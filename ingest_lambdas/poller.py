@@ -7,11 +7,12 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from pipeline.archive.writer import ArchiveWriter
+from pipeline.aws.account import Account
+from pipeline.aws.clients import S3, LockDynamoDb, Ssm, TargetKinesis
+from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import load_catalog
 from pipeline.polling.checkpoints import Checkpoints
 from pipeline.polling.errors import PollError
@@ -28,27 +29,25 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-CLIENT = Config(
-    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 5}
-)
+CLIENT = ClientConfig(read_timeout=10.0, attempts=5, patience=10.0)
 
 
 @cache
 def poller() -> Poller:
     """Make the poller of this process, on its first invocation."""
     environment = PollerEnvironment.read(os.environ)
-    session = boto3.Session()
-    ssm, s3 = session.client("ssm", config=CLIENT), session.client("s3", config=CLIENT)
-    dynamodb = session.client("dynamodb", config=CLIENT)
+    account, bucket = Account.read(os.environ), environment.archive_bucket
     services = Services(
         catalog=load_catalog(),
         targets=read_targets(environment.targets),
-        secrets=SecretStore(ssm, environment.project, environment.stage),
-        checkpoints=Checkpoints(dynamodb, environment.checkpoint_table, time.time),
-        kinesis=session.client("kinesis", config=CLIENT),
+        secrets=SecretStore(Ssm(account, CLIENT), environment.project, environment.stage),
+        checkpoints=Checkpoints(
+            LockDynamoDb(account, CLIENT), environment.checkpoint_table, time.time
+        ),
+        kinesis=TargetKinesis(account, CLIENT),
         stream=environment.stream,
         largest_record=environment.largest_record,
-        archive=ArchiveWriter(s3, environment.archive_bucket),
+        archive=ArchiveWriter(S3(account, bucket, CLIENT), bucket),
         clock=time.time,
     )
     return Poller(services)

@@ -7,12 +7,13 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
+from pipeline.aws.account import Account
+from pipeline.aws.connections import ClientConfig
+from pipeline.aws.s3_reading import ReadableS3
 from pipeline.reconciliation.comparison import StreamReader
 from pipeline.reconciliation.reconciler import Reconciler, due_hour
 from pipeline.runtime import metrics
@@ -25,16 +26,15 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-CLIENT = Config(
-    connect_timeout=2, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
-)
+CLIENT = ClientConfig(read_timeout=10.0, attempts=4, patience=10.0)
 
 
 @cache
 def reconciler() -> Reconciler:
     """Make the reconciler of this process, on its first invocation."""
     environment = ReconcilerEnvironment.read(os.environ)
-    s3, bucket = boto3.Session().client("s3", config=CLIENT), environment.archive_bucket
+    bucket = environment.archive_bucket
+    s3 = ReadableS3(Account.read(os.environ), bucket, CLIENT)
     return Reconciler(
         ArchiveListing(s3, bucket),
         Objects(s3, bucket),

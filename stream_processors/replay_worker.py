@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from aws_lambda_powertools import Logger
-from botocore.config import Config
 
+from pipeline.aws.account import Account
+from pipeline.aws.clients import TargetKinesis
+from pipeline.aws.connections import ClientConfig
+from pipeline.aws.s3_reading import ReadableS3
 from pipeline.event.compiled_source import load_catalog
 from pipeline.replay.worker import Batch, ReplayWorker
 from pipeline.runtime.environment import SettingsError, read_largest_record
@@ -21,9 +23,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger()
-CLIENT = Config(
-    connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5}
-)
+CLIENT = ClientConfig(read_timeout=30.0, attempts=5, patience=10.0)
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class ReplayWorkerEnvironment:
 def worker() -> ReplayWorker:
     """Make the worker of this process, on its first invocation."""
     environment = ReplayWorkerEnvironment.read(os.environ)
-    session = boto3.Session()
+    account, bucket = Account.read(os.environ), environment.archive_bucket
     return ReplayWorker(
-        session.client("s3", config=CLIENT),
-        session.client("kinesis", config=CLIENT),
-        environment.archive_bucket,
+        ReadableS3(account, bucket, CLIENT),
+        TargetKinesis(account, CLIENT),
+        bucket,
         environment.stream,
         load_catalog(),
         largest_record=environment.largest_record,

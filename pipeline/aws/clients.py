@@ -1,7 +1,11 @@
-"""The calls of the hot path, with the names, parameters and answers of boto3's clients."""
+"""The calls that functions make, with the names, parameters and answers of boto3's clients.
+
+What is read of S3 is in `s3_reading`: only jobs do that.
+"""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.account import Account
     from pipeline.aws.seams import Failure
+    from pipeline.aws.wire import RawResponse
 
 
 class Sqs:
@@ -49,6 +54,17 @@ class DynamoDb:
         return self._service.call_each("BatchWriteItem", calls)
 
 
+class LockDynamoDb:
+    """Amazon DynamoDB: a table whose rows are changed under a condition."""
+
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "dynamodb", "DynamoDB_20120810", "1.0", config)
+
+    def update_item(self, **parameters: Any) -> dict[str, Any]:
+        """Change a row, or fail with ConditionalCheckFailedException."""
+        return self._service.call("UpdateItem", parameters)
+
+
 class Ssm:
     """AWS Systems Manager Parameter Store."""
 
@@ -78,6 +94,26 @@ class Kinesis:
         )
 
 
+class TargetKinesis:
+    """Amazon Kinesis Data Streams: a stream that a job writes to, shard by shard."""
+
+    def __init__(self, account: Account, config: ClientConfig = DEFAULT_CONFIG) -> None:
+        self._service = JsonService(account, "kinesis", "Kinesis_20131202", "1.1", config)
+
+    def put_records(
+        self, *, StreamName: str, Records: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        """Put records on the stream; the answer says which of them were refused."""
+        records = [
+            {**record, "Data": pybase64.b64encode_as_string(record["Data"])} for record in Records
+        ]
+        return self._service.call("PutRecords", {"StreamName": StreamName, "Records": records})
+
+    def list_shards(self, **parameters: str) -> dict[str, Any]:
+        """List a page of shards."""
+        return self._service.call("ListShards", parameters)
+
+
 class S3:
     """Amazon S3: what the processors write.
 
@@ -87,9 +123,9 @@ class S3:
         Who calls, and where. With an endpoint of its own the bucket stands in the path, else in
         the host's name.
     bucket : str
-        The one bucket that is written to. Its name has no dots, which TLS would not take.
+        The one bucket that is meant. Its name has no dots, which TLS would not take.
     config : ClientConfig
-        Its timeouts. A call is made once: who writes has a deadline, and attempts of his own.
+        Its timeouts. An object is written once: who writes has a deadline, and attempts of his own.
     """
 
     def __init__(
@@ -97,6 +133,7 @@ class S3:
     ) -> None:
         endpoint, in_path = account.endpoint("s3"), bool(account.own_endpoint("s3"))
         self._bucket = bucket
+        self._config = config
         self._prefix = f"/{bucket}" if in_path else ""
         self._connections = Connections(
             endpoint if in_path else endpoint.replace("https://", f"https://{bucket}.", 1),
@@ -123,14 +160,26 @@ class S3:
         ValueError
             When it is another bucket than this client's.
         """
-        if Bucket != self._bucket:
-            raise ValueError(f"bucket {Bucket}: this client writes to {self._bucket} alone")
-        path = f"{self._connections.path.rstrip('/')}{self._prefix}/{quote(Key, safe='/-_.~')}"
-        headers = self._signer.headers(
-            "PUT", self._connections.host, path, Body, {"content-type": ContentType}
-        )
-        headers["user-agent"] = AGENT
-        answer = self._connections.send("PUT", path, Body, headers)
+        answer = self._send("PUT", Bucket, Key, body=Body, headers={"content-type": ContentType})
         if answer.status != 200:
             raise read_error("PutObject", answer)
         return {}
+
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str = "",
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        query: str = "",
+    ) -> RawResponse:
+        if bucket != self._bucket:
+            raise ValueError(f"bucket {bucket}: this client is for {self._bucket} alone")
+        path = f"{self._connections.path.rstrip('/')}{self._prefix}/{quote(key, safe='/-_.~')}"
+        host = self._connections.host
+        signed = self._signer.headers(method, host, path, body, headers, query=query)
+        signed["user-agent"] = AGENT
+        target = f"{path}?{query}" if query else path
+        return self._connections.send(method, target, body, signed)

@@ -8,7 +8,7 @@ checks MD5 sums. Here a call is one `orjson.dumps`, one signature and one `orjso
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
@@ -20,12 +20,13 @@ from pipeline.aws.signing import Signer
 from pipeline.aws.wire import request_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.aws.account import Account
     from pipeline.aws.seams import Failure
     from pipeline.aws.wire import RawResponse
 
+T = TypeVar("T")
 AGENT = "mozdef-ef"
 #: Of a single call: somebody waits for it.
 RETRIES = RetryPolicy(first_backoff=0.1, longest_backoff=0.4)
@@ -57,9 +58,6 @@ class JsonService:
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Call an operation.
 
-        What is throttled is tried for as long as the client is patient, anything else that may
-        pass as often as it is told to.
-
         Raises
         ------
         ClientError
@@ -67,18 +65,7 @@ class JsonService:
         BotoCoreError
             When it does not answer.
         """
-        begun, failures = time.monotonic(), 0
-        for backoff in RETRIES.backoffs():
-            try:
-                return self._call(operation, parameters)
-            except (ClientError, BotoCoreError) as error:
-                failures += 1
-                left = begun + self._config.patience - time.monotonic() - backoff
-                again = failures < self._config.attempts and may_pass(error)
-                if not again and not (is_throttled(error) and left > 0):
-                    raise
-            time.sleep(backoff)
-        raise AssertionError("there is always another backoff")
+        return call_again(lambda: self._call(operation, parameters), self._config)
 
     def _call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._connections.send(*self._signed(operation, parameters))
@@ -114,6 +101,31 @@ class JsonService:
         )
         headers["user-agent"] = AGENT
         return "POST", path, body, headers
+
+
+def call_again(call: Callable[[], T], config: ClientConfig) -> T:
+    """Make a single call, and make it again where that may help.
+
+    What is throttled is tried for as long as the client is patient, anything else that may pass as
+    often as it is told to.
+
+    Raises
+    ------
+    ClientError, BotoCoreError
+        What the last attempt raised.
+    """
+    begun, failures = time.monotonic(), 0
+    for backoff in RETRIES.backoffs():
+        try:
+            return call()
+        except (ClientError, BotoCoreError) as error:
+            failures += 1
+            left = begun + config.patience - time.monotonic() - backoff
+            again = failures < config.attempts and may_pass(error)
+            if not again and not (is_throttled(error) and left > 0):
+                raise
+        time.sleep(backoff)
+    raise AssertionError("there is always another backoff")
 
 
 def _document(operation: str, answer: RawResponse) -> dict[str, Any]:

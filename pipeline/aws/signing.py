@@ -40,16 +40,25 @@ class Signer:
         self._daily: tuple[str, str, bytes] = ("", "", b"")
 
     def headers(
-        self, method: str, host: str, path: str, body: bytes, headers: Mapping[str, str]
+        self,
+        method: str,
+        host: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        query: str = "",
     ) -> dict[str, str]:
         """Return all headers of a request: the given ones, and those that sign it.
 
         Parameters
         ----------
         path : str
-            The path as it is sent, URL-encoded. A query is not supported.
+            The path as it is sent, URL-encoded.
         headers : Mapping[str, str]
             By lower-case name; all of them are signed.
+        query : str
+            The query as it is sent, in the form in which it is signed: URL-encoded, in order.
         """
         date = self._now().strftime("%Y%m%dT%H%M%SZ")
         scope, key = self._scope_and_key(date[:8])
@@ -60,7 +69,7 @@ class Signer:
         names = sorted(signed)
         listed = ";".join(names)
         lines = "".join(f"{name}:{signed[name]}\n" for name in names)
-        request = f"{method}\n{path}\n\n{lines}\n{listed}\n{digest}"
+        request = f"{method}\n{path}\n{query}\n{lines}\n{listed}\n{digest}"
         hashed = hashlib.sha256(request.encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"
         signature = hmac.digest(key, to_sign.encode(), "sha256").hex()

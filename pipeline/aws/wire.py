@@ -10,6 +10,9 @@ import httptools
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: What is kept of an answer's headers: AWS's own, and what says which part of which object it is.
+_KEPT = (b"x-amz", b"content-range", b"etag")
+
 
 @dataclass(frozen=True, slots=True)
 class RawResponse:
@@ -18,7 +21,7 @@ class RawResponse:
     Parameters
     ----------
     headers : Mapping[str, str]
-        AWS's own, by lower-case name: those that begin with `x-amz`.
+        By lower-case name: AWS's own, which begin with `x-amz`, `content-range` and `etag`.
     """
 
     status: int
@@ -54,7 +57,7 @@ class ResponseReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep what AWS says beside the body, such as the name of an error."""
         lower = name.lower()
-        if lower.startswith(b"x-amz"):
+        if lower.startswith(_KEPT):
             self.headers[lower.decode("latin-1")] = value.decode("latin-1").strip()
 
     def on_headers_complete(self) -> None:

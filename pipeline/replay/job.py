@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.archive.keys import REPLAYS_PREFIX
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
-from pipeline.aws.seams import ReadableBucket, ServiceAnswer
+from pipeline.aws.seams import Bucket, ReadableBucket
 from pipeline.errors import PipelineError
 from pipeline.replay.filters import MOST_IDS
 
@@ -134,12 +134,8 @@ class Job:
         return job
 
 
-class JobBucket(ReadableBucket, Protocol):
+class JobBucket(ReadableBucket, Bucket, Protocol):
     """A bucket that keeps jobs (Amazon S3)."""
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> ServiceAnswer:  # noqa: N803
-        """Write an object."""
-        ...
 
 
 class JobStore:
@@ -181,7 +177,7 @@ class JobStore:
         """Keep the ids that a job looks for; give the key of their object."""
         key = f"{REPLAYS_PREFIX}{check_job_id(job)}.ids.gz"
         text = b"".join(orjson.dumps(one) + b"\n" for one in sorted(ids))
-        self._put(key, gzip.compress(text, mtime=0))
+        self._put(key, gzip.compress(text, mtime=0), "application/gzip")
         return key
 
     def load_ids(self, key: str) -> frozenset[str]:
@@ -201,9 +197,9 @@ class JobStore:
         """Write another record; JobError when it cannot be written."""
         self._put(key, orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
-    def _put(self, key: str, content: bytes) -> None:
+    def _put(self, key: str, content: bytes, kind: str = "application/json") -> None:
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content)
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=kind)
         except (BotoCoreError, ClientError) as error:
             raise JobError(f"s3://{self._bucket}/{key}: cannot be written: {error}") from None
 

@@ -21,8 +21,9 @@ from botocore.exceptions import (
 
 from local.emulator import Emulator
 from pipeline.aws.account import Account
-from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm
+from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm, TargetKinesis
 from pipeline.aws.connections import ClientConfig, Connections
+from pipeline.aws.s3_reading import ReadableS3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,6 +138,66 @@ def test_objects(emulator: Emulator, account: Account) -> None:
             Bucket="absent", Key="k", Body=b"", ContentType="text/plain"
         )
     assert caught.value.response["Error"]["Code"] == "NoSuchBucket"
+
+
+def test_what_jobs_read_is_what_boto3_reads(emulator: Emulator, account: Account) -> None:
+    s3, lean = emulator.client("s3"), ReadableS3(account, "read")
+    s3.create_bucket(Bucket="read", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    keys = [f"raw/source={name}/dt=2026-11-23/1.gz" for name in ("a", "b c+d&e=f%20", "é<&>\"'")]
+    for key in keys:
+        lean.put_object(Bucket="read", Key=key, Body=b"0123456789", ContentType="text/plain")
+    for request in (
+        {"Prefix": ""},
+        {"Prefix": "raw/source=", "Delimiter": "/"},
+        {"Prefix": "raw/", "StartAfter": keys[0]},
+        {"Prefix": "nothing/"},
+    ):
+        ours, theirs = (one.list_objects_v2(Bucket="read", **request) for one in (lean, s3))
+        assert ours["IsTruncated"] is theirs["IsTruncated"] is False
+        assert ours["CommonPrefixes"] == theirs.get("CommonPrefixes", [])
+        wanted = [
+            {name: one[name] for name in ("Key", "Size", "LastModified")}
+            for one in theirs.get("Contents", [])
+        ]
+        assert ours["Contents"] == wanted
+    for key in keys:
+        for asked in ({}, {"Range": "bytes=2-4"}):
+            ours, theirs = (one.get_object(Bucket="read", Key=key, **asked) for one in (lean, s3))
+            assert ours["Body"].read() == theirs["Body"].read()
+            for name in ("ContentLength", "ETag"):
+                assert ours[name] == theirs[name]
+            assert ours["ContentRange"] == theirs.get("ContentRange", "")
+    for code, asked in (
+        ("NoSuchKey", {"Key": "gone"}),
+        ("InvalidRange", {"Key": keys[0], "Range": "bytes=10-20"}),
+        ("PreconditionFailed", {"Key": keys[0], "IfMatch": '"other"'}),
+    ):
+        for client in (lean, s3):
+            with pytest.raises(ClientError) as caught:
+                client.get_object(Bucket="read", **asked)
+            assert caught.value.response["Error"]["Code"] == code
+
+
+def test_jobs_write_as_boto3_does(emulator: Emulator, account: Account) -> None:
+    kinesis, lean = emulator.client("kinesis"), TargetKinesis(account)
+    kinesis.create_stream(StreamName="jobs", ShardCount=2)
+    assert (
+        lean.list_shards(StreamName="jobs")["Shards"]
+        == (kinesis.list_shards(StreamName="jobs")["Shards"])
+    )
+    shard = lean.list_shards(StreamName="jobs")["Shards"][1]
+    start = shard["HashKeyRange"]["StartingHashKey"]
+    records = [
+        {"PartitionKey": f"{n}{TEXT}", "Data": bytes(range(256)), "ExplicitHashKey": start}
+        for n in range(3)
+    ]
+    answer = lean.put_records(StreamName="jobs", Records=records)
+    assert [one["ShardId"] for one in answer["Records"]] == [shard["ShardId"]] * 3
+    iterator = kinesis.get_shard_iterator(
+        StreamName="jobs", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    found = kinesis.get_records(ShardIterator=iterator)["Records"]
+    assert [one["Data"] for one in found] == [bytes(range(256))] * 3
 
 
 def test_errors_have_boto3s_codes(emulator: Emulator, account: Account) -> None:

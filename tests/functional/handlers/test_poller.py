@@ -1,4 +1,4 @@
-"""The poller's handler with real boto3 against the emulator, and an API played on this machine."""
+"""The poller's handler against the emulator, and an API played on this machine."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws.account import Account, AccountError
+from pipeline.aws.s3_reading import canonical_query
 from pipeline.aws.signing import Signer
 
 NOW = datetime(2026, 11, 23, 23, 59, 58, tzinfo=UTC)
@@ -72,6 +73,17 @@ def test_objects_are_signed_as_botocore_signs_them(key: str) -> None:
     )
     assert ours["x-amz-content-sha256"] == theirs["x-amz-content-sha256"]
     assert ours["authorization"] == theirs["authorization"]
+
+
+@given(st.dictionaries(st.sampled_from(["prefix", "start-after", "list-type"]), st.text()))
+def test_queries_are_signed_as_botocore_signs_them(parameters: dict[str, str]) -> None:
+    account = Account.read(ENVIRON)
+    host, query = "archive.s3.us-west-2.amazonaws.com", canonical_query(parameters)
+    signer = Signer(account, "s3", now=lambda: NOW)
+    ours = signer.headers("GET", host, "/", b"", {}, query=query)
+    theirs = botocores(account, "s3", f"https://{host}/?{query}", "GET")
+    assert ours["authorization"] == theirs["authorization"]
+    assert dict(parse_qsl(query, keep_blank_values=True)) == parameters
 
 
 def test_the_key_is_made_anew_each_day() -> None:

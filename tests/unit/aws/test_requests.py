@@ -14,7 +14,7 @@ from botocore.loaders import Loader
 from botocore.retries.standard import ThrottledRetryableChecker
 
 from pipeline.aws.account import Account
-from pipeline.aws.clients import S3, DynamoDb, Kinesis, Sqs, Ssm
+from pipeline.aws.clients import S3, DynamoDb, Kinesis, LockDynamoDb, Sqs, Ssm, TargetKinesis
 from pipeline.aws.connections import ClientConfig, Connections
 from pipeline.aws.json_service import JsonService
 from pipeline.aws.limits import LASTING_STREAM_ERRORS, MESSAGE_ERRORS, THROTTLING_ERRORS
@@ -47,6 +47,36 @@ OPERATIONS: list[tuple[str, str, Callable[[], Any], Mapping[str, Any]]] = [
         "GetParameter",
         lambda: Ssm(ACCOUNT).get_parameter(Name="/n", WithDecryption=True),
         {"Name": "/n", "WithDecryption": True},
+    ),
+    (
+        "dynamodb",
+        "UpdateItem",
+        lambda: LockDynamoDb(ACCOUNT).update_item(TableName="t", Key={"pk": {"S": "k"}}),
+        {"TableName": "t", "Key": {"pk": {"S": "k"}}},
+    ),
+    (
+        "kinesis",
+        "PutRecords",
+        lambda: TargetKinesis(ACCOUNT).put_records(
+            StreamName="s",
+            Records=[{"PartitionKey": "k", "Data": b"\xff", "ExplicitHashKey": "7"}],
+        ),
+        {
+            "StreamName": "s",
+            "Records": [
+                {
+                    "PartitionKey": "k",
+                    "Data": base64.b64encode(b"\xff").decode(),
+                    "ExplicitHashKey": "7",
+                }
+            ],
+        },
+    ),
+    (
+        "kinesis",
+        "ListShards",
+        lambda: TargetKinesis(ACCOUNT).list_shards(NextToken="t"),
+        {"NextToken": "t"},
     ),
     (
         "kinesis",

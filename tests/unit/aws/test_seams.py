@@ -17,6 +17,8 @@ import pytest
 
 from pipeline.aws import clients, seams
 from pipeline.aws.account import Account
+from pipeline.aws.s3_reading import ReadableS3
+from pipeline.replay.job import JobBucket
 from tests.support import fakes
 from tests.support.polling import FakeCheckpoints
 from tests.support.replay import FakeArchive, FakeKinesis
@@ -49,10 +51,19 @@ KINESIS: KinesisClient = _client("kinesis")
 S3: S3Client = _client("s3")
 SSM: SSMClient = _client("ssm")
 
-LOCK_TABLES: tuple[seams.LockTable, ...] = (DYNAMODB, FakeCheckpoints())
-READABLE_BUCKETS: tuple[seams.ReadableBucket, ...] = (S3, FakeArchive())
+LOCK_TABLES: tuple[seams.LockTable, ...] = (
+    clients.LockDynamoDb(ACCOUNT),
+    DYNAMODB,
+    FakeCheckpoints(),
+)
+JOB_BUCKETS: tuple[JobBucket, ...] = (ReadableS3(ACCOUNT, "archive"), S3, FakeArchive())
+READABLE_BUCKETS: tuple[seams.ReadableBucket, ...] = JOB_BUCKETS
 BOTO_BUCKETS: tuple[seams.Bucket, ...] = (S3, FakeArchive())
-TARGET_STREAMS: tuple[seams.TargetStream, ...] = (KINESIS, FakeKinesis())
+TARGET_STREAMS: tuple[seams.TargetStream, ...] = (
+    clients.TargetKinesis(ACCOUNT),
+    KINESIS,
+    FakeKinesis(),
+)
 DESCRIBED_STREAMS: tuple[seams.DescribedStream, ...] = (KINESIS, FakeKinesis())
 BOTO_PARAMETERS: tuple[seams.Parameters, ...] = (SSM,)
 
@@ -64,6 +75,7 @@ FITTING: list[tuple[type, tuple[object, ...]]] = [
     (seams.Parameters, PARAMETERS + BOTO_PARAMETERS),
     (seams.LockTable, LOCK_TABLES),
     (seams.ReadableBucket, READABLE_BUCKETS),
+    (JobBucket, JOB_BUCKETS),
     (seams.TargetStream, TARGET_STREAMS),
     (seams.DescribedStream, DESCRIBED_STREAMS),
 ]
@@ -88,7 +100,17 @@ def test_what_stands_at_a_seam_has_its_methods(
 
 
 @pytest.mark.parametrize(
-    "seam", [seams.Queue, seams.Table, seams.Bucket, seams.Stream, seams.Parameters]
+    "seam",
+    [
+        seams.Queue,
+        seams.Table,
+        seams.LockTable,
+        seams.Bucket,
+        JobBucket,
+        seams.Stream,
+        seams.TargetStream,
+        seams.Parameters,
+    ],
 )
 def test_a_lean_client_has_no_method_that_no_seam_asks_for(seam: type) -> None:
     lean = next(one for known, some in FITTING for one in some if known is seam)
