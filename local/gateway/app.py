@@ -6,7 +6,6 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
@@ -135,7 +134,7 @@ def _exchange(api: Api, request: web.Request) -> Exchange:
     return Exchange(
         api=api,
         http_method=request.method,
-        path=unquote(url.raw_path).rstrip("/") or "/",
+        path=url.raw_path,
         headers=[
             (name.decode("ascii", "replace"), value.decode("utf-8", "replace"))
             for name, value in request.raw_headers

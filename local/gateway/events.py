@@ -10,8 +10,14 @@ if TYPE_CHECKING:
 
     from local.gateway.exchange import Exchange
 
-#: Null for a request without IAM, Cognito or a key.
-_NOBODY = dict.fromkeys(("accountId", "apiKey", "caller", "user", "userArn"))
+#: Null for a request without IAM or Cognito.
+_NOBODY = dict.fromkeys((
+    "accessKey", "accountId", "caller", "cognitoAuthenticationProvider",
+    "cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId",
+    "user", "userArn",
+))  # fmt: skip
+#: Headers of one connection, which end at API Gateway.
+_OF_THE_CONNECTION = {"connection", "content-length"}
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -21,11 +27,21 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return groups
 
 
+def _headers(exchange: Exchange) -> list[tuple[str, str]]:
+    return [
+        ("Authorization" if name.lower() == "authorization" else name, value)
+        for name, value in exchange.headers
+        if name.lower() not in _OF_THE_CONNECTION
+    ]
+
+
 def _request_context(exchange: Exchange) -> dict[str, Any]:
     return {
         "accountId": exchange.api.account,
         "apiId": exchange.api.api_id,
+        "deploymentId": exchange.api.deployment,
         "domainName": exchange.header("host"),
+        "domainPrefix": exchange.context_value("domainPrefix"),
         "extendedRequestId": exchange.extended_request_id,
         "httpMethod": exchange.http_method,
         "identity": {
@@ -45,12 +61,20 @@ def _request_context(exchange: Exchange) -> dict[str, Any]:
 
 
 def _request(exchange: Exchange) -> dict[str, Any]:
+    """Make what both events have in common.
+
+    Recorded of AWS (LocalStack's recordings, test_apigateway_lambda,
+    test_lambda_aws_proxy_integration): the path stays percent-encoded and keeps a slash at its
+    end, those at its beginning become one (in `requestContext.path` they stay); headers keep the
+    sender's spelling but for `Authorization`, and some do not arrive.
+    """
+    headers = _headers(exchange)
     return {
         "resource": exchange.resource_path,
-        "path": exchange.path,
+        "path": f"/{exchange.path.lstrip('/')}",
         "httpMethod": exchange.http_method,
-        "headers": dict(exchange.headers),
-        "multiValueHeaders": _grouped(exchange.headers),
+        "headers": dict(headers),
+        "multiValueHeaders": _grouped(headers),
         "queryStringParameters": dict(exchange.query),
         "multiValueQueryStringParameters": _grouped(exchange.query),
         "pathParameters": {},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from local.vtl import VtlError, VtlObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from local.gateway.model import Api, Route
 
@@ -59,6 +59,8 @@ class Exchange:
 
     Parameters
     ----------
+    path : str
+        As the sender wrote it, still percent-encoded, with the slashes at its beginning and end.
     headers : Sequence[tuple[str, str]]
         As the sender wrote them, in their order, repetitions included.
     """
@@ -106,7 +108,7 @@ class Exchange:
         api = self.api
         return (
             f"arn:aws:execute-api:{api.region}:{api.account}:{api.api_id}"
-            f"/{api.stage}/{self.http_method}{self.path}"
+            f"/{api.stage}/{self.http_method}/{self.path.strip('/')}"
         )
 
     def context_value(self, path: str) -> Any:
@@ -140,7 +142,7 @@ class _Identity(VtlObject):
 
 
 class ContextObject(VtlObject):
-    """`$context`: an unknown variable is an error, where API Gateway would print nothing."""
+    """`$context`: an unknown variable is an error, where API Gateway prints nothing."""
 
     type_name = "$context"
 
@@ -175,9 +177,23 @@ def _request_time(exchange: Exchange) -> str:
     return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(exchange.epoch_ms / 1000))
 
 
+def is_variable(path: Sequence[str]) -> bool:
+    """Tell whether a mapping template has this variable of `$context`, by the names to it.
+
+    What is written below `responseOverride` stays there, as recorded; headers would be sent.
+    """
+    match path:
+        case ("identity", name):
+            return name in {"sourceIp", "userAgent"}
+        case ("responseOverride", name):
+            return name != "header"
+    return len(path) == 1 and path[0] in _CONTEXT
+
+
 _CONTEXT: dict[str, Callable[[Exchange], Any]] = {
     "accountId": lambda exchange: exchange.api.account,
     "apiId": lambda exchange: exchange.api.api_id,
+    "deploymentId": lambda exchange: exchange.api.deployment,
     "domainName": lambda exchange: exchange.header("host") or "",
     "domainPrefix": lambda exchange: exchange.api.api_id,
     "extendedRequestId": lambda exchange: exchange.extended_request_id,

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from local.gateway.model import Integration, IntegrationResponse
+from local.gateway.variables import check_references
 from local.template import TemplateError
 from local.vtl import VtlError, VtlTemplate
 
@@ -66,6 +67,8 @@ class IntegrationReader:
         kind = found.one_of("Type", ("AWS", "AWS_PROXY", "MOCK"))
         if kind == "AWS":
             _check_service(found)
+        elif kind == "AWS_PROXY":
+            _check_proxy(found)
         if kind != "AWS_PROXY":
             # Anything else hands the sender's own body to the service as the call.
             found.one_of("PassthroughBehavior", ("NEVER",), "WHEN_NO_MATCH")
@@ -89,6 +92,19 @@ def _check_service(properties: Properties) -> None:
     properties.one_of("IntegrationHttpMethod", ("POST",))
 
 
+def _check_proxy(properties: Properties) -> None:
+    """Refuse what API Gateway answers with 500, or passes over: it takes both when it is deployed.
+
+    Recorded of AWS (LocalStack's recordings): a function is called by POST alone
+    (test_apigateway_lambda, test_lambda_aws_proxy_integration_non_post_method), and of a proxy's
+    mapped headers some are 500 and others are left out (test_apigateway_integrations,
+    test_apigateway_header_remapping_aws).
+    """
+    properties.one_of("IntegrationHttpMethod", ("POST",))
+    if properties.mapping("RequestParameters"):
+        raise properties.unsupported("RequestParameters", supported="none for AWS_PROXY")
+
+
 def _content_type(properties: Properties) -> str | None:
     found = None
     for target, text in properties.mapping("RequestParameters").items():
@@ -107,9 +123,11 @@ def _templates(properties: Properties, name: str) -> dict[str, VtlTemplate]:
     for media_type, text in properties.mapping(name).items():
         where = properties.where(f"{name}.{media_type}")
         try:
-            found[media_type.lower()] = VtlTemplate(str(text), where)
+            template = VtlTemplate(str(text), where)
+            check_references(template)
         except VtlError as error:
             raise TemplateError(str(error)) from None
+        found[media_type.lower()] = template
     return found
 
 

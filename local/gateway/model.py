@@ -97,3 +97,4 @@ class Api:
     binary: bool
     routes: tuple[Route, ...]
     gateway_responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
+    deployment: str = "deployment"

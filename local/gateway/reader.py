@@ -70,6 +70,7 @@ class _Reader:
             account=self._template.account,
             region=self._template.region,
             stage=self._stage.name,
+            deployment=self._stage.deployment,
             binary=_binary(properties),
             routes=self._routes(),
             gateway_responses=self._gateway_responses(),

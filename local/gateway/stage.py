@@ -42,6 +42,7 @@ class StageSettings:
         if self._stage.get("CacheClusterEnabled", bool, default=False):
             raise self._stage.unsupported("CacheClusterEnabled", supported="false")
         self.name = self._stage.get("StageName", str)
+        self.deployment = self._stage.get("DeploymentId", str, "deployment")
         self._throttles = dict(map(_throttle, filter(_throttles, self._settings())))
 
     def _settings(self) -> list[Properties]:

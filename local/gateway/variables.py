@@ -8,11 +8,12 @@ import re
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote_plus, unquote_plus
 
-from local.gateway.exchange import ContextObject
-from local.vtl import VtlError, VtlObject, kind_of
+from local.gateway.exchange import ContextObject, is_variable
+from local.vtl import METHODS, VtlError, VtlObject, kind_of
 
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
+    from local.vtl import ReferenceUse, VtlTemplate
 
 _ESCAPES = {
     "'": "\\'", '"': '\\"', "\\": "\\\\",
@@ -104,6 +105,45 @@ class InputObject(VtlObject):
 
 
 _UTIL = UtilObject()
+#: Null in each template. API Gateway has stage variables, and the stage here may have none.
+_NULL = {"null", "stageVariables"}
+
+
+def check_references(template: VtlTemplate) -> None:
+    """Check at the start what would else fail, or print nothing, at the first request.
+
+    Raises
+    ------
+    VtlError
+        For a name that nothing gives, and for what the gateway's objects do not offer.
+    """
+    for use in template.uses:
+        if use.name in {"context", "input", "util"}:
+            _check_object(use)
+        elif use.name not in template.given | _NULL:
+            raise VtlError(f"{use.where}: nothing gives ${use.name} a value")
+        for name, called in use.members:
+            known = name in METHODS | InputObject.vtl_methods.keys() | UtilObject.vtl_methods.keys()
+            if called and not known:
+                raise VtlError(f"{use.where}: the method {name}() is not supported")
+
+
+def _check_object(use: ReferenceUse) -> None:
+    names = [name for name, _ in use.members]
+    called = [called for _, called in use.members]
+    if not names:
+        offered = True  # in an #if, or as a value: what it prints, rendering says
+    elif use.name == "context":
+        offered = is_variable(names) and not called[0]
+    elif use.name == "util":
+        offered = called[0] and names[0] in UtilObject.vtl_methods
+    elif called[0]:
+        offered = names[0] in InputObject.vtl_methods
+    else:
+        # `$input.body.x` prints `{}` on API Gateway (recorded), whatever the body is.
+        offered = names[0] == "body" and called[1:2] != [False]
+    if not offered:
+        raise VtlError(f"{use.where}: ${'.'.join([use.name, *names])} is not supported")
 
 
 def template_variables(exchange: Exchange, body: str) -> dict[str, Any]:

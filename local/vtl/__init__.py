@@ -8,7 +8,9 @@ method, a property — is a `VtlError` that names the template and the line, nev
 template that renders nothing here and something on AWS is the worst of all outcomes.
 """
 
+from local.vtl.methods import METHODS
+from local.vtl.scanner import ReferenceUse
 from local.vtl.template import VtlTemplate
 from local.vtl.values import VtlError, VtlObject, kind_of, to_text
 
-__all__ = ["VtlError", "VtlObject", "VtlTemplate", "kind_of", "to_text"]
+__all__ = ["METHODS", "ReferenceUse", "VtlError", "VtlObject", "VtlTemplate", "kind_of", "to_text"]

@@ -9,6 +9,7 @@ from local.vtl import methods
 from local.vtl.expressions import expression
 from local.vtl.operands import Scope, Value, operand, reference
 from local.vtl.rendering import Render, iterable, loop, printed, sequence
+from local.vtl.scanner import ReferenceUse
 from local.vtl.values import VtlError, is_true
 
 if TYPE_CHECKING:
@@ -92,6 +93,12 @@ def _set(scanner: Scanner) -> Render:
     value = expression(scanner)
     scanner.expect(_CLOSE, ")")
     *path, last = place.split(".")
+    if path:
+        scanner.uses.append(
+            ReferenceUse(path[0], tuple((name, False) for name in [*path[1:], last]), where)
+        )
+    else:
+        scanner.given.add(last)
 
     def assign(scope: Scope, _: list[str]) -> None:
         new = value(scope)
@@ -138,6 +145,7 @@ def _if(scanner: Scanner) -> Render:
 
 def _foreach(scanner: Scanner) -> Render:
     name = scanner.expect(_FOREACH, "($name in list)")[1]
+    scanner.given.add(name)
     items = operand(scanner)
     scanner.expect(_CLOSE, ")")
     where = scanner.where()

@@ -51,6 +51,7 @@ _METHODS: Mapping[type, Mapping[str, Callable[..., Any]]] = {
     },
     dict: {"get": dict.get, "keySet": list},
 }
+METHODS = frozenset(name for table in _METHODS.values() for name in table)
 
 
 def call(value: Any, name: str, arguments: list[Any]) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 from local.vtl import methods
-from local.vtl.scanner import Scanner
+from local.vtl.scanner import ReferenceUse, Scanner
 from local.vtl.values import VtlError
 
 Scope: TypeAlias = dict[str, Any]
@@ -16,7 +16,7 @@ Value: TypeAlias = Callable[[Scope], Any]
 Step: TypeAlias = Callable[[Any, Scope], Any]
 
 # An identifier holds hyphens in Velocity 1.7: `$a-$b` starts with a reference named "a-".
-_START = re.compile(r"\$(!?)(\{?)([A-Za-z_][\w-]*)", re.ASCII)
+_START = re.compile(r"\$!?(\{?)([A-Za-z_][\w-]*)", re.ASCII)
 _MEMBER = re.compile(r"\.([A-Za-z_][\w-]*)", re.ASCII)
 OPEN = re.compile(r"\(\s*")
 CLOSE = re.compile(r"\s*\)")
@@ -30,11 +30,9 @@ _OF_A_LOOP = {"foreach", "velocityCount"}
 
 
 class Reference(NamedTuple):
-    """A reference: how it is written and where, whether it prints nothing for null, its value."""
+    """A reference: where it is written, and its value."""
 
-    source: str
     where: str
-    quiet: bool
     value: Value
 
 
@@ -44,18 +42,20 @@ def reference(scanner: Scanner) -> Reference | None:
     found = scanner.take(_START)
     if not found:
         return None
-    quiet, brace, name = found.groups()
+    brace, name = found.groups()
     if name in _OF_A_LOOP:
         raise scanner.error(f"${name} is not supported")
     steps: list[Step] = []
-    while step := _step(scanner, start):
+    members: list[tuple[str, bool]] = []
+    while step := _step(scanner, start, members):
         steps.append(step)
     if scanner.at("["):
         raise scanner.error("an item by its index is not supported")
     if brace:
         scanner.expect(_BRACE, "}")
-    source = scanner.text[start : scanner.position]
-    return Reference(source, scanner.where(start), bool(quiet), _chain(name, steps))
+    where = scanner.where(start)
+    scanner.uses.append(ReferenceUse(name, tuple(members), where))
+    return Reference(where, _chain(name, steps))
 
 
 def _chain(name: str, steps: list[Step]) -> Value:
@@ -81,11 +81,13 @@ def _chain(name: str, steps: list[Step]) -> Value:
     return chained
 
 
-def _step(scanner: Scanner, start: int) -> Step | None:
+def _step(scanner: Scanner, start: int, members: list[tuple[str, bool]]) -> Step | None:
     found = scanner.take(_MEMBER)
     if not found:
         return None
-    if scanner.take(OPEN):
+    called = bool(scanner.take(OPEN))
+    members.append((found[1], called))
+    if called:
         arguments = _arguments(scanner)
         return _call_step(found[1], arguments, scanner.where(start))
     return _property_step(found[1], scanner.where(start))
@@ -165,7 +167,7 @@ def _interpolated(scanner: Scanner) -> Value:
     if "$" not in text and "#" not in text:
         return _constant(text)
     compile_text = scanner.compile_text
-    render = compile_text(Scanner(text, scanner.name, compile_text, line))
+    render = compile_text(Scanner(text, scanner.name, compile_text, line, scanner))
 
     def value(scope: Scope) -> str:
         out: list[str] = []

@@ -43,15 +43,17 @@ def _text(text: str) -> Render:
 
 
 def printed(reference: Reference) -> Render:
-    """Print a reference: its value, or for null what was written (nothing where it is quiet)."""
-    instead = "" if reference.quiet else reference.source
+    """Print a reference: its value, and nothing for null.
+
+    Velocity prints a null as it was written, unless by `$!`. API Gateway prints nothing, recorded
+    for `$x` and `$x.y` of an `$input.path` that finds nothing (LocalStack's recordings of AWS,
+    test_apigateway_common, test_input_path_template_formatting).
+    """
     value, where = reference.value, reference.where
 
     def render(scope: Scope, out: list[str]) -> None:
         found = value(scope)
-        if found is None:
-            out.append(instead)
-        else:
+        if found is not None:
             out.append(found if found.__class__ is str else _text_of(found, where))
 
     return render

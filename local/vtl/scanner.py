@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.vtl.values import VtlError
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
+
+
+class ReferenceUse(NamedTuple):
+    """A reference as a template writes it.
+
+    Parameters
+    ----------
+    members : tuple[tuple[str, bool], ...]
+        What is asked of it, one after the other, and whether it is called.
+    """
+
+    name: str
+    members: tuple[tuple[str, bool], ...]
+    where: str
 
 
 class Scanner:
@@ -20,9 +34,12 @@ class Scanner:
         Compiles a text in a string: expressions hold blocks, and blocks hold expressions.
     first_line : int
         The line in the template at which the text starts.
+    outer : Scanner | None
+        That of the template, where the text is a string in it: it keeps the references and the
+        names that #set and #foreach give.
     """
 
-    __slots__ = ("compile_text", "first_line", "name", "position", "text")
+    __slots__ = ("compile_text", "first_line", "given", "name", "position", "text", "uses")
 
     def __init__(
         self,
@@ -30,7 +47,10 @@ class Scanner:
         name: str,
         compile_text: Callable[[Scanner], Callable[[Any, list[str]], Any]],
         first_line: int = 1,
+        outer: Scanner | None = None,
     ) -> None:
+        self.uses: list[ReferenceUse] = outer.uses if outer else []
+        self.given: set[str] = outer.given if outer else set()
         self.text = text
         self.compile_text = compile_text
         self.name = name

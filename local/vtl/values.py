@@ -87,6 +87,9 @@ def is_true(value: Any) -> bool:
 def equals(left: Any, right: Any) -> bool:
     """Compare as `==` does: different classes by what they print.
 
+    A null equals the empty text, as recorded from API Gateway where the recordings of
+    `rendering.printed` are from; in Velocity it does not.
+
     Raises
     ------
     VtlError
@@ -95,7 +98,7 @@ def equals(left: Any, right: Any) -> bool:
     if type(left) is type(right):
         return bool(left == right)
     if left is None or right is None:
-        return False
+        return "" in (left, right)
     return to_text(left) == to_text(right)
 
 

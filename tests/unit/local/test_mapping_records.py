@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.mapping.checkpoints import Checkpoint, CheckpointFile
-from local.mapping.decision import Condition, Failure
+from local.mapping.decision import Condition, Failure, Pending, decide, expire
 from local.mapping.failure_record import failure_key, failure_record, with_payload
 from local.mapping.lane import Backoff
 from local.mapping.records import StreamRecord, as_event, from_kinesis
 from local.mapping.settings import MappingSettings, read_mappings
 from local.template import Template, TemplateError
+from tests.unit.local.mapping_support import ERROR, Policy, records_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,29 @@ def test_the_backoff_doubles_up_to_its_limit() -> None:
     waits = [backoff.seconds(failures) for failures in (0, 1, 2, 5, 6, 1000)]
 
     assert waits == [0.0, 0.5, 1.0, 8.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize("age", [0.0, 1.0, 10.0, 28.0])
+def test_a_failing_function_is_called_eight_times_while_a_record_grows_a_minute_old(
+    age: float,
+) -> None:
+    """Recorded of AWS, where the record was some seconds old at the first call.
+
+    LocalStack's recordings, test_lambda_integration_kinesis,
+    test_kinesis_maximum_record_age_exceeded, expire-while-retrying.
+    """
+    policy, backoff = Policy(retries=-1, record_age=60.0), Backoff()
+    now, todo, failure = 1000.0 + age, Pending(records_of(1)), None
+    while True:
+        failure, rest = expire(policy, todo, now)
+        if rest is None:
+            break
+        decision = decide(policy, rest, ERROR)
+        (todo,) = decision.todo
+        now += backoff.seconds(decision.wait)
+
+    assert failure is not None
+    assert (failure.invocations, failure.condition) == (8, Condition.AGE)
 
 
 def _template(**properties: Any) -> Template:

@@ -34,6 +34,17 @@ def test_renders_as_velocity(template: str, expected: str) -> None:
     assert VtlTemplate(template, "test").render(variables()) == expected
 
 
+@pytest.mark.parametrize(("template", "expected"), RECORDED["nothing_for_null"])
+def test_a_null_prints_nothing_and_equals_the_empty_text(template: str, expected: str) -> None:
+    """Velocity writes it as it stands; of API Gateway these two are recorded.
+
+    LocalStack's recordings of AWS, test_apigateway_common, test_input_path_template_formatting: of
+    a path that finds nothing, `$result` and `$result.nested` print nothing, and it equals `$null`
+    and `""`.
+    """
+    assert VtlTemplate(template, "test").render(variables()) == expected
+
+
 @pytest.mark.parametrize("template", RECORDED["refused"])
 def test_is_refused_where_velocity_fails_or_hides_a_mistake(template: str) -> None:
     with pytest.raises(VtlError, match="template test"):

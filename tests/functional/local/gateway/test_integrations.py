@@ -168,11 +168,11 @@ def test_call_that_the_sdk_refuses_is_a_serialization_error() -> None:
 
 def test_failing_template_is_500_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     api = ApiTemplate()
-    api.method("/x", "POST", mock("$input.body.foo()"))
+    api.method("/x", "POST", mock(request='$util.base64Decode($input.body){"statusCode": 200}'))
     with caplog.at_level(logging.ERROR, "local.gateway"):
         assert send(api, body=b"secret").status == 500
     assert "Rootx0POST" in caplog.text
-    assert "has no method foo()" in caplog.text
+    assert "$util.base64Decode: Incorrect padding" in caplog.text
     assert "secret" not in caplog.text
 
 

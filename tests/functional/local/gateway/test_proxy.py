@@ -68,12 +68,20 @@ def test_binary_proxy_body_is_base64_both_ways() -> None:
         ({"statusCode": "x"}, None),
         ({"statusCode": 200, "body": {"a": 1}}, None),
         ({"statusCode": 200, "unknown": 1}, None),
-        ({"statusCode": 200, "body": "!", "isBase64Encoded": True}, None),
+        ({"statusCode": 2000}, None),
+        ({"statusCode": 200, "headers": ["a"]}, None),
+        ({"statusCode": 200, "headers": {"a": {"b": "c"}}}, None),
+        ({"statusCode": 200, "multiValueHeaders": {"a": "a string"}}, None),
+        ({"statusCode": 200, "multiValueHeaders": {"a": [["b"]]}}, None),
         ({"errorMessage": "boom"}, "Unhandled"),
     ],
 )
 def test_malformed_proxy_answer_is_502(payload: Any, error: str | None) -> None:
-    """Documented: a function error or a malformed answer of a proxy is 502."""
+    """Documented: a function error or a malformed answer of a proxy is 502.
+
+    A string among the multi-value headers is recorded: test_apigateway_lambda of LocalStack,
+    test_aws_proxy_response_payload_format_validation.
+    """
     answer = put(proxy(), invoke=FakeFunction(payload, error))
     assert (answer.status, answer.json) == (502, {"message": "Internal server error"})
 

@@ -28,12 +28,15 @@ def test_unknown_route_is_a_missing_authentication_token(path: str, method: str)
 
 
 def test_context_has_stage_and_paths() -> None:
-    """Documented: `$context.path` has the stage in front, `$context.resourcePath` has not."""
+    """Documented: `$context.path` has the stage in front, `$context.resourcePath` has not.
+
+    Recorded for the event of a proxy: the path is as it was sent, with the slash at its end.
+    """
     api = ApiTemplate()
     api.method("/a/c d", "PUT", mock(SHOW))
     assert send(api, "/a/c%20d/", method="PUT").json == {
         "resource": "/a/c d",
-        "path": "/dev/a/c d",
+        "path": "/dev/a/c%20d/",
         "method": "PUT",
         "stage": "dev",
     }
