@@ -91,7 +91,7 @@ def of_python(lock: Path, ask: Callable[[Sequence[str], Path], Said] = ask) -> A
     ask : Callable[[Sequence[str], Path], Said]
         Runs a tool in a folder.
     """
-    wanted = {_canonical(each.name): each.version for each in read_lock(lock) if each.is_for()}
+    wanted = {_canonical(each.name): each.version for each in read_lock(lock) if each.is_for_here()}
     command = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--require-hashes"]
     command += ["--disable-pip", "--format", "json", "--progress-spinner", "off"]
     said = ask(command, lock.parent)

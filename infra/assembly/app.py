@@ -77,16 +77,15 @@ def synthesize(
 
     with tempfile.TemporaryDirectory() as folder:
         code, bills = Path(folder) / "code", Path(folder) / "bills"
+        layer = layer or build_layer(ROOT, ROOT / "build", python)
         write_code(ROOT, sources, code, python)
-        write_bills(ROOT, code, bills)
+        write_bills(ROOT, code, layer, bills)
         app = _new_app(output)
         ApplicationStack(
             app,
             deployment=deployment,
             sources=sources,
-            assets=FunctionAssets(
-                code=code, layer=layer or build_layer(ROOT, ROOT / "build", python), bills=bills
-            ),
+            assets=FunctionAssets(code=code, layer=layer, bills=bills),
         )
         _write(app, deployment.stack_name)
     return template_path(deployment, output)
@@ -138,7 +137,7 @@ def synthesize_delivery(
                 code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
                 bills = code.with_name(f"{code.name}-bills")
                 write_code(ROOT, sources, code, python)
-                write_bills(ROOT, code, bills)
+                write_bills(ROOT, code, layer, bills)
                 assets = FunctionAssets(code=code, layer=layer, bills=bills)
                 parts.append(StackParts(planned, sources, assets))
             stages.append((plan, parts))

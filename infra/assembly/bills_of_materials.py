@@ -1,6 +1,7 @@
 """Bills of materials in CycloneDX's form: of what ships, and of what builds it.
 
-They follow from the locks, so the same commit gives the same bytes: no time, no random number.
+They follow from the locks and from what is in the layer, so the same commit gives the same bytes:
+no time, no random number.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import tomllib
 import uuid
 from functools import lru_cache
+from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
 from cyclonedx.model import (
@@ -24,8 +26,8 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
+from packaging.utils import canonicalize_name
 
-from infra.assembly.bytecode import PYTHON_VERSION
 from infra.assembly.layer import LOCK
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK, read_lock, read_node_lock
 
@@ -38,32 +40,29 @@ if TYPE_CHECKING:
 FUNCTIONS_BILL, BUILD_BILL = "functions.cdx.json", "build.cdx.json"
 VERSION = SchemaVersion.V1_6
 
-LAMBDA = {
-    "implementation_name": "cpython",
-    "os_name": "posix",
-    "platform_machine": "aarch64",
-    "platform_python_implementation": "CPython",
-    "platform_system": "Linux",
-    "python_full_version": f"{PYTHON_VERSION}.0",
-    "python_version": PYTHON_VERSION,
-    "sys_platform": "linux",
-}
-"""Where the layer is installed, in the words of the locks' markers."""
 
-
-def write_bills(root: Path, code: Path, target: Path) -> None:
+def write_bills(root: Path, code: Path, layer: Path, target: Path) -> None:
     """Write both bills.
 
     Parameters
     ----------
     code : Path
         The functions' code, as `infra.assembly.code` wrote it.
+    layer : Path
+        Their layer; of what is locked for it, it may hold less.
     target : Path
         The folder to write to; it is made.
     """
     target.mkdir(parents=True, exist_ok=True)
-    shipped = [package for package in read_lock(root / LOCK) if package.is_for(LAMBDA)]
-    parts = [_python(package, files=True) for package in shipped]
+    held = {
+        (canonicalize_name(each.name), each.version)
+        for each in distributions(path=[str(layer / "python")])
+    }
+    parts = [
+        _python(package, files=True)
+        for package in read_lock(root / LOCK)
+        if (canonicalize_name(package.name), package.version) in held
+    ]
     functions = _bill(root, "functions", parts, [_hash_of(code)])
     (target / FUNCTIONS_BILL).write_text(functions, encoding="utf-8")
     read = ("pyproject.toml", BUILD_LOCK, NODE_LOCK)

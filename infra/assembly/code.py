@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.assembly.bytecode import compile_folder
+from infra.assembly.imports import imports
 from settings.source.compiler import write_compiled_catalog
 
 if TYPE_CHECKING:
@@ -55,36 +55,6 @@ def runtime_modules(root: Path) -> list[Path]:
         imported = {file for name in imports(root / module) for file in files(name)}
         waiting |= imported - found
     return sorted(found)
-
-
-def imports(path: Path) -> tuple[str, ...]:
-    """Return what a module imports when it runs, whether at once or inside a function.
-
-    Parameters
-    ----------
-    path : Path
-        A module. Imports for annotations alone (`if TYPE_CHECKING`) are left out.
-    """
-    return _imports(path.read_text(encoding="utf-8"))
-
-
-@lru_cache(maxsize=1024)
-def _imports(text: str) -> tuple[str, ...]:
-    return tuple(_imported(ast.parse(text)))
-
-
-def _imported(tree: ast.Module) -> Iterator[str]:
-    # A pass of its own: the walk has a node's children before it gives the node.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            # `from package import module` names a module as well.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:

@@ -12,7 +12,6 @@ from packaging.requirements import InvalidRequirement, Requirement
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from packaging.markers import Marker
@@ -45,11 +44,9 @@ class LockedPackage:
     hashes: tuple[str, ...]
     marker: Marker | None = None
 
-    def is_for(self, environment: Mapping[str, str] | None = None) -> bool:
-        """Tell whether it is installed in an environment; by default in that of this process."""
-        if self.marker is None:
-            return True
-        return self.marker.evaluate(dict(environment) if environment else None)
+    def is_for_here(self) -> bool:
+        """Tell whether it is installed in the environment of this process."""
+        return self.marker is None or self.marker.evaluate()
 
 
 def read_lock(path: Path) -> tuple[LockedPackage, ...]:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import boto3
 import pytest
 from packaging.requirements import Requirement
 
 from infra.assembly import app, layer
-from infra.assembly.code import imports, write_code
-from infra.assembly.layer import LOCK, LayerError, build_layer
+from infra.assembly.code import write_code
+from infra.assembly.imports import imports
+from infra.assembly.layer import LAMBDA, LOCK, LayerError, Runtime, build_layer
 from settings.source.loader import load_sources
 
 LAYER_PACKAGES = {
     "aws-kinesis-agg",
     "aws-lambda-powertools",
-    "boto3",
     "botocore",
     "fastjsonschema",
     "httptools",
@@ -29,7 +27,6 @@ LAYER_PACKAGES = {
     "protobuf",
     "pybase64",
     "python-dateutil",
-    "s3transfer",
     "six",
     "typing-extensions",
     "tzdata",
@@ -38,72 +35,21 @@ LAYER_PACKAGES = {
 IMPORT_NAMES = {
     "aws_kinesis_agg",
     "aws_lambda_powertools",
-    "boto3",
     "botocore",
     "fastjsonschema",
     "google",
     "httptools",
     "orjson",
     "pybase64",
-    "six",
-    "typing_extensions",
     "urllib3",
 }
 
 
-HANDLERS = (
-    "ingest_lambdas.authorizer",
-    "ingest_lambdas.poller",
-    "ingest_lambdas.receiver",
-    "stream_processors.archiver",
-    "stream_processors.fan_out",
-    "stream_processors.reconciler",
-    "stream_processors.replay_worker",
-)
-IMPORT_ALL = """
-import dis, importlib, importlib.util, os, types
-
-def lazy(code):
-    # What a module's own code imports has been imported; what its functions import has not.
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            instructions = list(dis.get_instructions(inner))
-            for position, each in enumerate(instructions):
-                if each.opname == "IMPORT_NAME":
-                    yield each.argval
-                    names = instructions[position - 1].argval
-                    yield from (f"{each.argval}.{name}" for name in names or ())
-            yield from lazy(inner)
-
-def exists(name):
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
-
-def own():
-    here = os.getcwd() + os.sep
-    files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
-    found = {name: file for name, file in files.items() if file and file.startswith(here)}
-    return {name: file[len(here):] for name, file in found.items()}
-
-for name in sys.argv[1:]:
-    importlib.import_module(name)
-seen = set()
-while unseen := own().keys() - seen:
-    seen |= unseen
-    for module in unseen:
-        for name in lazy(sys.modules[module].__spec__.loader.get_code(module)):
-            if exists(name):
-                importlib.import_module(name)
-print("\\n".join(own().values()))
-"""
-
-
-@pytest.fixture
-def code(tmp_path: Path) -> Path:
-    write_code(app.ROOT, load_sources(["github", "generic"]), tmp_path / "code")
-    return tmp_path / "code"
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("assets") / "code"
+    write_code(app.ROOT, load_sources(["github", "generic"]), folder)
+    return folder
 
 
 def test_code_imports_nothing_that_the_layer_lacks(code: Path) -> None:
@@ -113,45 +59,6 @@ def test_code_imports_nothing_that_the_layer_lacks(code: Path) -> None:
         assert roots <= own | sys.stdlib_module_names | IMPORT_NAMES, path
 
 
-def run_alone(code: Path, program: str, *arguments: str) -> str:
-    """Run a program with the asset and the installed packages, but without this checkout."""
-    packages = str(Path(boto3.__file__).parents[1])
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-S",
-            "-c",
-            f"import sys; sys.path += [{packages!r}]\n{program}",
-            *arguments,
-        ],
-        cwd=code,
-        env={"POWERTOOLS_SERVICE_NAME": "ingest"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.stdout
-
-
-@pytest.mark.parametrize("handler", HANDLERS)
-def test_code_runs_by_itself(code: Path, handler: str) -> None:
-    """With its own modules and installed packages, but without this checkout."""
-    assert run_alone(code, f"import {handler} as h; print(h.__file__)").startswith(str(code))
-
-
-def test_code_is_what_python_imports_for_the_handlers_and_no_more(code: Path) -> None:
-    """Python itself says what: the modules it has loaded, and the imports in their bytecode.
-
-    The other side, `runtime_modules`, reads the source.
-    """
-    loaded = set(run_alone(code, IMPORT_ALL, *HANDLERS).splitlines())
-    held = {str(path.relative_to(code)) for path in code.rglob("*.py")}
-    # A validator is imported by its name, when its event type is first seen.
-    held = {path for path in held if not path.startswith("compiled_catalog/")}
-    assert {path for path in loaded if not path.startswith("compiled_catalog/")} == held
-
-
 def test_code_is_pure_python_without_what_is_of_the_build(code: Path) -> None:
     modules = {str(path.relative_to(code)) for path in code.rglob("*") if path.is_file()}
     assert all(module.endswith(".py") for module in modules)
@@ -159,16 +66,6 @@ def test_code_is_pure_python_without_what_is_of_the_build(code: Path) -> None:
     assert "pipeline/event/envelope.py" in modules
     for build_only in ("local/", "toolbox/cli/", "deployment", "loader", "model"):
         assert not any(build_only in module for module in modules), build_only
-
-
-def test_imports_are_those_of_running_code(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text(
-        "import a.b\nfrom c import d\n"
-        "if TYPE_CHECKING:\n    from annotations_alone import e\nelse:\n    import f\n"
-        "def later():\n    import g\n"
-    )
-    assert list(imports(path)) == ["a.b", "c", "c.d", "f", "g"]
 
 
 def test_code_is_the_same_each_time(code: Path, tmp_path: Path) -> None:
@@ -217,22 +114,28 @@ def test_a_lock_names_no_registry_and_no_machine(lock: str) -> None:
     assert not re.search(r"(?:^|[\s=])/\w", text)
 
 
-def install(lock: Path, target: Path) -> None:
+def install(lock: Path, target: Path, runtime: Runtime) -> None:
     """Make what an installation leaves behind."""
     assert lock == app.ROOT / LOCK
-    for name in (
-        "botocore/data/kinesis/service-2.json.gz",
-        "botocore/data/ec2/service-2.json.gz",
-        "botocore/data/endpoints.json",
-        "bin/jp.py",
-        "six.py",
-        "six-1.dist-info/RECORD",
-        "six-1.dist-info/METADATA",
-        "boto3/__pycache__/session.pyc",
-        ".lock",
-    ):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_text(name)
+    assert runtime == LAMBDA
+    owned = {
+        "botocore": {"__init__.py": "", "exceptions.py": "", "data/ec2/service-2.json.gz": ""},
+        "orjson": {"__init__.py": "from .orjson import *", "orjson.cpython-313-arm.so": ""},
+        "httptools": {"__init__.pyi": "", "__pycache__/parser.pyc": ""},
+        "tzdata": {"zoneinfo/Europe/Berlin": ""},
+    }
+    (target / "bin").mkdir(parents=True)
+    (target / "bin" / "jp.py").write_text("")
+    (target / ".lock").write_text("")
+    for package, files in owned.items():
+        metadata = target / f"{package}-1.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(f"Name: {package}")
+        names = [f"{package}/{name}" for name in files] + [f"{metadata.name}/METADATA"]
+        (metadata / "RECORD").write_text("".join(f"{name},,\n" for name in names))
+        for name, content in files.items():
+            (target / package / name).parent.mkdir(parents=True, exist_ok=True)
+            (target / package / name).write_text(content)
 
 
 def test_layer_is_pruned_and_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,11 +143,16 @@ def test_layer_is_pruned_and_built_once(tmp_path: Path, monkeypatch: pytest.Monk
     built = build_layer(app.ROOT, tmp_path)
     python = built / "python"
     assert {str(path.relative_to(python)) for path in python.rglob("*") if path.is_file()} == {
-        "botocore/data/kinesis/service-2.json.gz",
-        "botocore/data/endpoints.json",
-        "six.py",
-        "six-1.dist-info/METADATA",
+        "botocore/__init__.py",
+        "botocore/exceptions.py",
+        "botocore-1.dist-info/METADATA",
+        "orjson/__init__.py",
+        "orjson/orjson.cpython-313-arm.so",
+        "orjson-1.dist-info/METADATA",
+        "tzdata/zoneinfo/Europe/Berlin",
+        "tzdata-1.dist-info/METADATA",
     }
+    assert not [path for path in python.rglob("*") if path.is_dir() and not any(path.iterdir())]
     monkeypatch.setattr(layer, "_install", lambda *_: pytest.fail("it is there already"))
     assert build_layer(app.ROOT, tmp_path) == built
     assert list(tmp_path.iterdir()) == [built]
@@ -253,8 +161,8 @@ def test_layer_is_pruned_and_built_once(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_layer_that_cannot_be_installed_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(lock: Path, target: Path) -> None:
-        install(lock, target)
+    def failing(lock: Path, target: Path, runtime: Runtime) -> None:
+        install(lock, target, runtime)
         raise LayerError("no such wheel")
 
     monkeypatch.setattr(layer, "_install", failing)

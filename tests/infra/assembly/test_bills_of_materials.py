@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cyclonedx.validation.json import JsonStrictValidator
 
-from infra.assembly import bills_of_materials
 from infra.assembly.app import ROOT
 from infra.assembly.bills_of_materials import BUILD_BILL, FUNCTIONS_BILL, VERSION, write_bills
 from infra.assembly.code import write_code
@@ -37,9 +36,14 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bills(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_layer() -> Path:
+    return build_layer(ROOT, ROOT / "build")
+
+
+@pytest.fixture(scope="module")
+def bills(code: Path, built_layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bills")
-    write_bills(ROOT, code, folder)
+    write_bills(ROOT, code, built_layer, folder)
     return folder
 
 
@@ -58,9 +62,11 @@ def test_it_is_what_cyclonedx_says_that_it_is(bills: Path, name: str) -> None:
     assert JsonStrictValidator(VERSION).validate_str((bills / name).read_text()) is None
 
 
-def test_each_distribution_in_the_built_layer_is_in_the_bill_and_no_other(bills: Path) -> None:
+def test_each_distribution_in_the_built_layer_is_in_the_bill_and_no_other(
+    bills: Path, built_layer: Path
+) -> None:
     """The layer says by the metadata of what was installed, the bill by the lock."""
-    layer = build_layer(ROOT, ROOT / "build") / "python"
+    layer = built_layer / "python"
     held = {
         (canonical(each.metadata["Name"]), each.version)
         for each in importlib.metadata.distributions(path=[str(layer)])
@@ -70,12 +76,15 @@ def test_each_distribution_in_the_built_layer_is_in_the_bill_and_no_other(bills:
         for each in read(bills, FUNCTIONS_BILL)["components"]
     }
     assert held == billed
-    # And no top-level package came without its metadata.
+    assert {"boto3", "s3transfer", "python-dateutil"}.isdisjoint(name for name, _ in held)
+    # And no top-level package came without its metadata, and no metadata without its package.
     owned = {
         file.parts[0]
         for each in layer.glob("*.dist-info")
         for file in map(Path, _top_level(layer, each))
     }
+    for each in layer.glob("*.dist-info"):
+        assert any((layer / name).exists() for name in _top_level(layer, each)), each.name
     found = {path.name for path in layer.iterdir() if path.suffix != ".dist-info"}
     assert found <= owned
 
@@ -85,8 +94,8 @@ def _top_level(layer: Path, metadata: Path) -> list[str]:
     name, _, _ = metadata.name.removesuffix(".dist-info").partition("-")
     listed = metadata / "top_level.txt"
     names = listed.read_text().split() if listed.exists() else [name]
-    names += {"protobuf": ["google"], "python_dateutil": ["dateutil"]}.get(name, [])
-    return [each for one in names for each in (one, f"{one}.py", f"{one}.libs")] + ["bin"]
+    names += {"protobuf": ["google"]}.get(name, [])
+    return [each for one in names for each in (one, f"{one}.py", f"{one}.libs")]
 
 
 def test_the_bill_of_the_build_is_all_that_the_locks_install(bills: Path) -> None:
@@ -126,14 +135,14 @@ def test_each_part_has_the_hashes_that_it_is_installed_by(bills: Path) -> None:
 
 
 def test_the_same_commit_gives_the_same_bytes_and_other_code_another_bill(
-    bills: Path, code: Path, tmp_path: Path
+    bills: Path, code: Path, built_layer: Path, tmp_path: Path
 ) -> None:
-    write_bills(ROOT, code, tmp_path / "again")
+    write_bills(ROOT, code, built_layer, tmp_path / "again")
     for name in (FUNCTIONS_BILL, BUILD_BILL):
         assert (tmp_path / "again" / name).read_bytes() == (bills / name).read_bytes()
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "other.py").write_text("")
-    write_bills(ROOT, tmp_path / "code", tmp_path / "other")
+    write_bills(ROOT, tmp_path / "code", built_layer, tmp_path / "other")
     ours, other = read(bills, FUNCTIONS_BILL), read(tmp_path / "other", FUNCTIONS_BILL)
     assert ours["serialNumber"] != other["serialNumber"]
     assert ours["components"] == other["components"]
@@ -193,16 +202,20 @@ def test_a_node_package_without_a_hash_is_refused(tmp_path: Path) -> None:
         read_node_lock(tmp_path / "x.json")
 
 
-def test_what_is_for_other_platforms_is_not_said_to_ship(
-    tmp_path: Path, code: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_locked_but_not_in_the_layer_is_not_said_to_ship(
+    tmp_path: Path, code: Path
 ) -> None:
     for name in ("pyproject.toml", BUILD_LOCK, NODE_LOCK):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / LOCK).write_text(
-        f"one==1 --hash=sha256:{'a' * 64}\n"
+        f"one-a==1 --hash=sha256:{'a' * 64}\n"
         f"two==2 ; sys_platform == 'win32' --hash=sha256:{'b' * 64}\n"
-        f"three==3 ; python_full_version >= '3.12' --hash=sha256:{'c' * 64}\n"
+        f"three==3 --hash=sha256:{'c' * 64}\n"
     )
-    write_bills(tmp_path, code, tmp_path / "bills")
-    document = read(tmp_path / "bills", bills_of_materials.FUNCTIONS_BILL)
-    assert {each["name"] for each in document["components"]} == {"one", "three"}
+    for name, version in (("One_A", "1"), ("three", "2")):
+        metadata = tmp_path / "layer" / "python" / f"{name}-{version}.dist-info" / "METADATA"
+        metadata.parent.mkdir(parents=True)
+        metadata.write_text(f"Name: {name}\nVersion: {version}\n")
+    write_bills(tmp_path, code, tmp_path / "layer", tmp_path / "bills")
+    document = read(tmp_path / "bills", FUNCTIONS_BILL)
+    assert {each["name"] for each in document["components"]} == {"one-a"}
