@@ -24,6 +24,7 @@ from settings.deployment import (
 from settings.deployment_alarms import MOST_SILENCE_HOURS, STEADY, AlarmSettings
 from settings.deployment_protection import Domain
 from settings.faults import Fault, WrongSettingsError, refuse
+from settings.names import REDRIVE, full_queue_names, queue_faults
 from settings.poll_targets import PollTarget, environment_value, poll_targets
 from settings.reading import checked, read_mapping, read_yaml
 from settings.spreading import queue_variable_bytes
@@ -33,6 +34,7 @@ __all__ = [
     "FILE",
     "MOST_SILENCE_HOURS",
     "OUTSIDE",
+    "REDRIVE",
     "STEADY",
     "AlarmSettings",
     "BothSource",
@@ -57,11 +59,13 @@ __all__ = [
     "check_config",
     "checked",
     "environment_value",
+    "full_queue_names",
     "leads_out",
     "load_delivery",
     "load_deployment",
     "plan_stages",
     "poll_targets",
+    "queue_faults",
     "queue_variable_bytes",
     "read_mapping",
     "read_own",

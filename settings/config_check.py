@@ -9,6 +9,7 @@ from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
+from settings.names import full_queue_names, overlapping, queue_faults
 from settings.source.compiler import check_validators
 from settings.source.loader import available_sources, load_source, read_source_settings
 from settings.spreading import fits, spread
@@ -29,11 +30,18 @@ class ConfigCheckError(PipelineError):
 
 @dataclass
 class Checked:
-    """What was checked, what is wrong with it, and where private sources may be."""
+    """What was checked, what is wrong with it, and where private sources may be.
+
+    Parameters
+    ----------
+    stages : dict[str, Deployment]
+        The settings of stages that could be loaded, by their files.
+    """
 
     files: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     source_directories: list[Path] = field(default_factory=list)
+    stages: dict[str, Deployment] = field(default_factory=dict)
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Note faults, each once."""
@@ -59,6 +67,9 @@ def check_config(config: Path) -> Checked:
     for path in sorted(deliveries):
         checked.files.append(str(path))
         _check_delivery(path, checked, directories, example=path.name != FILE)
+    if config / FILE not in deliveries:
+        # Where stages are is said in that file; without it they may be beside each other.
+        _check_neighbours(checked)
     checked.source_directories = sorted(directories)
     for directory in checked.source_directories:
         _check_sources(directory, checked)
@@ -73,10 +84,19 @@ def _check_stage(path: Path, checked: Checked, directories: set[Path]) -> None:
     except WrongSettingsError as error:
         checked.add(error.faults)
         return
+    checked.stages[str(path)] = deployment
     directories.add(deployment.source_directory)
     checked.add(_unknown_sources(path, deployment))
-    checked.add(_unknown_queues(path, deployment))
+    checked.add(_wrong_queues(path, deployment))
     checked.add(_too_many_sources(path, deployment))
+
+
+def _check_neighbours(checked: Checked) -> None:
+    files = {id(deployment): file for file, deployment in checked.stages.items()}
+    checked.add(
+        Fault(files[id(deployment)], key, expected)
+        for deployment, key, expected in overlapping(list(checked.stages.values()))
+    )
 
 
 def _check_delivery(path: Path, checked: Checked, directories: set[Path], *, example: bool) -> None:
@@ -104,9 +124,7 @@ def _unknown_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
             )
 
 
-def _unknown_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
-    if not deployment.queues:
-        return
+def _wrong_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
     found = available_sources(deployment.source_directory)
     known: set[str] = set()
     for name in deployment.sources:
@@ -115,9 +133,12 @@ def _unknown_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
         except (KeyError, WrongSettingsError):
             return  # That is told of the source, whose queues nobody knows.
         known |= {queue.name or name, *queue.by_type.values()}
-    for name in sorted(deployment.queues.keys() - known):
+    kept = {name for name, queue in deployment.queues.items() if queue.keep}
+    for name in sorted(deployment.queues.keys() - known - kept):
         expected = f"no source has this queue; there are {', '.join(sorted(known))}"
         yield Fault(str(path), f"queues.{name}", expected)
+    names = full_queue_names(deployment.stack_name, sorted(known | kept), deployment.queues)
+    yield from (Fault(str(path), key, expected) for key, expected in queue_faults(names))
 
 
 def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
@@ -130,7 +151,7 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
         return
     services = spread(deployment.stack_name, sources)
     for names in services:
-        if not fits(f"{deployment.stack_name}-99", {name: sources[name] for name in names}):
+        if not fits(f"{deployment.stack_name}99", {name: sources[name] for name in names}):
             yield Fault(
                 str(path),
                 "sources",
@@ -139,7 +160,7 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
             )
             return
     plan = "; ".join(
-        f"service {deployment.service}{f'-{number}' if number > 1 else ''}: {', '.join(names)}"
+        f"service {deployment.service[:18]}{number if number > 1 else ''}: {', '.join(names)}"
         for number, names in enumerate(services, 1)
     )
     yield Fault(

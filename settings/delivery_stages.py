@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING
 from settings.delivery_pipeline import DeliverySettings
 from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
+from settings.names import overlapping
 from settings.reading import checked, read_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from settings.delivery_pipeline import DeliveryStage
@@ -86,6 +88,7 @@ def plan_stages(delivery: DeliverySettings, path: Path) -> tuple[StagePlan, ...]
         When stages' settings are wrong, or do not fit the pipeline's: with all that is wrong.
     """
     plans, faults = [], list[Fault]()
+    places: defaultdict[tuple[str, str], dict[str, Deployment]] = defaultdict(dict)
     for number, stage in enumerate(delivery.stages):
         deployments = []
         for name in stage.files:
@@ -93,8 +96,14 @@ def plan_stages(delivery: DeliverySettings, path: Path) -> tuple[StagePlan, ...]
                 deployments.append(load_deployment(path.parent / name))
             except WrongSettingsError as error:
                 faults += error.faults
+                continue
+            region = stage.region or deployments[-1].region or delivery.region
+            place = (delivery.account_of(stage), region)
+            places[place][str(path.parent / name)] = deployments[-1]
         faults += _misfits(deployments, stage, path, f"stages.{number}")
         plans.append(StagePlan(stage, tuple(_stacks(deployments, stage, delivery, path.parent))))
+    for neighbours in places.values():
+        faults += _meeting(neighbours)
     if faults:
         raise DeliverySettingsError(*dict.fromkeys(faults))
     return tuple(plans)
@@ -116,6 +125,13 @@ def _misfits(
             f"two files give the stack {name}; expected a 'service' or 'project' of its own in each"
         )
         yield Fault(str(path), f"{key}.settings", expected)
+
+
+def _meeting(neighbours: Mapping[str, Deployment]) -> Iterator[Fault]:
+    """Say which stacks of one account and region could have a name in common."""
+    files = {id(deployment): file for file, deployment in neighbours.items()}
+    for deployment, key, expected in overlapping(list(neighbours.values())):
+        yield Fault(files[id(deployment)], key, expected)
 
 
 def _stacks(

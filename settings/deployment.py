@@ -13,8 +13,9 @@ from settings.deployment_alarms import AlarmSettings
 from settings.deployment_polling import PollerSettings
 from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, ThrottleSettings
 from settings.faults import Fault, WrongSettingsError, refuse
+from settings.names import ambiguous, reserved
 from settings.reading import checked, read_mapping
-from settings.source.base import Model, SourceName
+from settings.source.base import Model, QueueName, SourceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,15 +127,22 @@ class ArchiveSettings(Model):
 
 
 class StageQueue(Model):
-    """A queue that MozDef reads, where it is not to be as all others are."""
+    """A queue that MozDef reads, where it is not to be as all others are.
+
+    SQS takes no name that is in use, and a queue that left the stack stays where it is, with its
+    messages. So what may be wanted again is kept in the stack.
+    """
 
     full_name: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9_-]{1,72}$",
-        description="its name in SQS; default: <project>-<service>-<stage>-<queue>",
+        description="its name in SQS; default: <stack>-<queue>",
     )
     # SQS keeps a message for 14 days at most (Amazon SQS Developer Guide, quotas).
     retention_days: int = Field(default=7, ge=1, le=14)
+    keep: bool = Field(
+        default=False, description="it stays in the stack while no source has it (any more)"
+    )
 
 
 class Deployment(Model):
@@ -143,6 +151,12 @@ class Deployment(Model):
     stage: str = Field(pattern=_PART)
     project: str = Field(default="MozDef-EF", pattern=_PART)
     service: str = Field(pattern=_PART)
+    stack: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,61}$",
+        description="the name of a stack that was deployed before; "
+        "default: <project>-<service>-<stage>",
+    )
     region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     sources: tuple[SourceName, ...]
     source_directory: Path = Path("sources")
@@ -161,7 +175,7 @@ class Deployment(Model):
     )
     domain: Domain | None = None
     pollers: dict[SourceName, PollerSettings] = Field(default_factory=dict)
-    queues: dict[str, StageQueue] = Field(
+    queues: dict[QueueName, StageQueue] = Field(
         default_factory=dict, description="queue, by the name that its sources give it"
     )
     alarms: AlarmSettings = AlarmSettings()
@@ -175,6 +189,13 @@ class Deployment(Model):
         if twice:
             raise ValueError(f"{', '.join(twice)}: listed twice")
         return sources
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Deployment:
+        refuse(reserved(self.project))
+        if self.stack is None:
+            refuse(ambiguous(self.project, self.service, self.stage))
+        return self
 
     @model_validator(mode="after")
     def _of_its_sources(self) -> Deployment:
@@ -193,7 +214,7 @@ class Deployment(Model):
     @property
     def stack_name(self) -> str:
         """The name of the CloudFormation stack, and the prefix of its queues' names."""
-        return f"{self.project}-{self.service}-{self.stage}"
+        return self.stack or f"{self.project}-{self.service}-{self.stage}"
 
     @property
     def project_tag(self) -> str:

@@ -46,12 +46,12 @@ def spread(stack_name: str, sources: Mapping[str, Source]) -> list[list[str]]:
     Parameters
     ----------
     stack_name : str
-        Of the service that has all of them. Those of the others are three characters longer.
+        Of the service that has all of them. Those of the others are two characters longer.
     """
     services: list[dict[str, Source]] = []
     for group in _sharing(sources):
         for service in services:
-            if fits(f"{stack_name}-99", service | group):
+            if fits(f"{stack_name}99", service | group):
                 service.update(group)
                 break
         else:

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Acknowledgment, Stack, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from pipeline.errors import PipelineError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_cdk import App
     from constructs import IConstruct
+
+
+class UnreasonedError(PipelineError):
+    """A finding is accepted, and nobody said why."""
 
 
 def add_checks(app: App) -> None:
@@ -29,9 +35,28 @@ def acknowledge(construct: IConstruct, findings: Mapping[str, str]) -> None:
     findings : Mapping[str, str]
         The finding's id as cdk-nag prints it, without its pack's name: why it is accepted.
     """
-    validations = Validations.of(construct)
-    for finding, reason in findings.items():
-        validations.acknowledge(Acknowledgment(id=f"AwsSolutions-{finding}", reason=reason))
+    acknowledge_warnings(
+        construct, {f"AwsSolutions-{finding}": reason for finding, reason in findings.items()}
+    )
+
+
+def acknowledge_warnings(construct: IConstruct, warnings: Mapping[str, str]) -> None:
+    """Accept what the CDK itself warns of on one construct.
+
+    Parameters
+    ----------
+    warnings : Mapping[str, str]
+        The id that the CDK prints behind "Acknowledge with": why it is accepted.
+
+    Raises
+    ------
+    UnreasonedError
+        When a reason is empty.
+    """
+    for warning, reason in warnings.items():
+        if not reason.strip():
+            raise UnreasonedError(f"{construct.node.path}: say why {warning} is accepted")
+        Validations.of(construct).acknowledge(Acknowledgment(id=warning, reason=reason))
 
 
 def wildcard(construct: IConstruct, resource: str) -> str:

@@ -13,6 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.application.archive_access import acknowledge_prefixes, write_objects
+from infra.application.checks import acknowledge_warnings
 from infra.application.functions import PipelineFunction, read_parameters
 from infra.application.state_table import StateTable
 from pipeline.archive.keys import REJECTED_PREFIX
@@ -155,7 +156,15 @@ class PollerFunction(Construct):
         self.function.add_permission(
             "Rules", principal=iam.ServicePrincipal("events.amazonaws.com"), source_arn=rules
         )
-        return lambda_.Function.from_function_arn(self, "Target", self.function.function_arn)
+        target = lambda_.Function.from_function_arn(self, "Target", self.function.function_arn)
+        acknowledge_warnings(
+            target,
+            {
+                "Annotation::UnclearLambdaEnvironment": "Targets are to add no permission: "
+                "the one above is for all rules."
+            },
+        )
+        return target
 
     def _rule_prefix(self) -> str:
         return f"{Stack.of(self).stack_name[:_STACK_IN_NAME]}-poll-"

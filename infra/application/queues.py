@@ -10,6 +10,7 @@ from constructs import Construct
 
 from pipeline.aws.limits import MESSAGE_BYTES
 from settings.deployment import DeploymentError, StageQueue
+from settings.names import REDRIVE, full_queue_names, queue_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,14 +18,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
 
 MAXIMUM_RECEIVE_COUNT = 10
-QUEUE_NAME_LIMIT = 80
-"""Amazon SQS Developer Guide, quotas: characters in the name of a queue."""
-
-REDRIVE = "-redrive"
 
 
 class EventQueues(Construct):
-    """Queues by the names that sources give them.
+    """Queues by the names that sources give them, and those that the stage keeps.
 
     A queue has a set name, `<stack>-<queue>` or the stage's own: MozDef's worker is configured with
     it, and adds it to the tags of each event. A message keeps its age when it moves to the redrive
@@ -44,7 +41,7 @@ class EventQueues(Construct):
     ------
     DeploymentError
         When a name would be too long, or is taken by another queue; when the stage says something
-        of a queue that no source has.
+        of a queue that no source has, and does not keep it.
     """
 
     def __init__(
@@ -61,21 +58,34 @@ class EventQueues(Construct):
         self._key = key
         own = own or {}
         wanted = sorted(set(names))
-        if strange := sorted(own.keys() - set(wanted)):
+        kept = sorted(name for name, each in own.items() if each.keep and name not in wanted)
+        if strange := sorted(own.keys() - {*wanted, *kept}):
             raise DeploymentError(
                 f"queues.{strange[0]}: no source has this queue; there are {', '.join(wanted)}"
             )
-        full_names = {name: _full_name(prefix, name, own.get(name)) for name in wanted}
-        _check_distinct(full_names)
-        self.queues = {
-            name: self._pair(name, full_name, own.get(name) or StageQueue())
-            for name, full_name in full_names.items()
+        self.full_names = full_queue_names(prefix, [*wanted, *kept], own)
+        if faults := [fault for _, fault in queue_faults(self.full_names)]:
+            raise DeploymentError(*faults)
+        made = {
+            name: self._pair(full_name.removeprefix(f"{prefix}-"), full_name, own.get(name))
+            if full_name.startswith(f"{prefix}-")
+            else self._pair(f"named {full_name}", full_name, own.get(name))
+            for name, full_name in self.full_names.items()
         }
+        self.queues = {name: made[name] for name in wanted}
 
-    def _pair(self, name: str, full_name: str, settings: StageQueue) -> sqs.Queue:
+    def _pair(self, construct_id: str, full_name: str, own: StageQueue | None) -> sqs.Queue:
+        """Make a queue and its redrive queue.
+
+        Parameters
+        ----------
+        construct_id : str
+            It follows from the full name: whichever source has the queue, it is the same resource,
+            so that one that is kept is taken up again, and not made a second time.
+        """
         redrive = sqs.Queue(
             self,
-            f"{name}{REDRIVE}",
+            f"{construct_id}{REDRIVE}",
             queue_name=f"{full_name}{REDRIVE}",
             retention_period=Duration.days(14),
             **queue_encryption(self._key),
@@ -85,9 +95,9 @@ class EventQueues(Construct):
         )
         return sqs.Queue(
             self,
-            name,
+            construct_id,
             queue_name=full_name,
-            retention_period=Duration.days(settings.retention_days),
+            retention_period=Duration.days((own or StageQueue()).retention_days),
             **queue_encryption(self._key),
             enforce_ssl=True,
             max_message_size_bytes=MESSAGE_BYTES,
@@ -122,28 +132,3 @@ def queue_encryption(key: kms.IKey | None) -> QueueEncryption:
         "encryption_master_key": key,
         "data_key_reuse": Duration.hours(1),
     }
-
-
-def _full_name(prefix: str, name: str, own: StageQueue | None) -> str:
-    full_name = own.full_name if own and own.full_name else f"{prefix}-{name}"
-    _check_name(name, full_name)
-    return full_name
-
-
-def _check_distinct(full_names: Mapping[str, str]) -> None:
-    named: dict[str, str] = {}
-    for name, full_name in full_names.items():
-        if full_name in named:
-            raise DeploymentError(f"queues {named[full_name]} and {name}: both are {full_name}")
-        named[full_name] = name
-
-
-def _check_name(name: str, full_name: str) -> None:
-    if name.endswith(REDRIVE) or full_name.endswith(REDRIVE):
-        raise DeploymentError(f"queue {name}: a name that ends in {REDRIVE} is kept for the pair")
-    length = len(full_name) + len(REDRIVE)
-    if length > QUEUE_NAME_LIMIT:
-        raise DeploymentError(
-            f"queue {full_name}{REDRIVE}: {length} characters, and SQS takes {QUEUE_NAME_LIMIT}; "
-            "shorten the queue's name, or project, service or stage"
-        )

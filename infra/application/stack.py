@@ -14,6 +14,7 @@ from infra.application.archive_access import guard_archive
 from infra.application.archive_tables import ArchiveTables
 from infra.application.archiver import ArchiverFunction
 from infra.application.authorizer import AuthorizerFunction
+from infra.application.checks import acknowledge_warnings
 from infra.application.encryption import StackKey
 from infra.application.event_stream import EventStream
 from infra.application.fan_out import FanOutFunction
@@ -27,7 +28,7 @@ from infra.application.functions import (
     functions_of,
 )
 from infra.application.poller import PollerFunction
-from infra.application.queues import REDRIVE, EventQueues
+from infra.application.queues import EventQueues
 from infra.application.receiver import ReceiverFunction
 from infra.application.reconciler import ReconcilerFunction
 from infra.application.replay import Replay
@@ -35,6 +36,7 @@ from infra.application.routes import has_route
 from infra.application.state_table import StateTable
 from infra.watching.construct import Watching
 from infra.watching.watched import Watched
+from settings.names import REDRIVE
 from settings.poll_targets import poll_targets
 from settings.stack_outputs import StackOutput
 
@@ -89,6 +91,13 @@ class ApplicationStack(Stack):
             description=f"{deployment.project}: webhooks to MozDef, {deployment.stage}",
         )
         Tags.of(self).add("Project", deployment.project_tag)
+        acknowledge_warnings(
+            self,
+            {
+                "Annotation::@aws-cdk/core:Stack.templateSize": "It warns from four fifths on; "
+                "infra.assembly.quotas ends the synthesis at what CloudFormation takes."
+            },
+        )
         self._deployment = deployment
         self._sources = sources
         self._key = self._own_key()
@@ -103,14 +112,15 @@ class ApplicationStack(Stack):
             self, "Queries", deployment=deployment, bucket=self._archive.bucket
         )
         self._table = StateTable(self, "Delivered", expires="expires", key=self._key).table
-        self._queues = EventQueues(
+        queues = EventQueues(
             self,
             "Delivery",  # its logical ids are those of queues that hold events
             prefix=deployment.stack_name,
             names=(queue for source in sources.values() for queue in source.queues),
             own=deployment.queues,
             key=self._key,
-        ).queues
+        )
+        self._queues, self._queue_names = queues.queues, queues.full_names
         self._fan_out = self._process_events()
         self._archiver = self._keep_events()
         self._compare_accounts()
@@ -227,15 +237,14 @@ class ApplicationStack(Stack):
         )
 
     def _watched(self, front_door: FrontDoor) -> Watched:
-        prefix = self._deployment.stack_name
         return Watched(
             deployment=self._deployment,
             sources=self._sources,
             polls=poll_targets(self._deployment, self._sources),
             functions=functions_of(self),
             stream=self._stream.stream_name,
-            queues={name: f"{prefix}-{name}" for name in self._queues},
-            redrive_queues={name: f"{prefix}-{name}{REDRIVE}" for name in self._queues},
+            queues=self._queue_names,
+            redrive_queues={name: f"{full}{REDRIVE}" for name, full in self._queue_names.items()},
             tickets=self._archive.dead_letters.queue_name,
             tables={
                 "delivered": self._table.table_name,

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.assembly import inputs, quotas
+from infra.assembly import findings, inputs, quotas
 from infra.assembly.bytecode import MISSING, PYTHON_VERSION, runtime_python
 from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
@@ -153,7 +153,8 @@ def _new_app(output: Path) -> App:
     from aws_cdk import App
 
     output.mkdir(parents=True, exist_ok=True)
-    (output / inputs.FILE).unlink(missing_ok=True)
+    for left in (inputs.FILE, findings.REPORT):
+        (output / left).unlink(missing_ok=True)
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     return App(outdir=str(output), context=context, analytics_reporting=False)
 
@@ -166,6 +167,7 @@ def _write(app: App, name: str) -> None:
         assembly = app.synth()
     except RuntimeError as error:  # jsii's own class, for whatever the CDK throws
         raise SynthesisError(f"{name}: {error}") from error
+    findings.check(Path(assembly.directory))
     # Of this run alone: the folder can hold templates of stacks that were.
     for stack in assembly.stacks_recursively:
         content = json.loads(Path(stack.template_full_path).read_text(encoding="utf-8"))

@@ -34,9 +34,27 @@ LIMITS = {
     "authorizers of an API": 10,
     "rules of an event bus": 300,
     "bytes of a bucket's policy": 20_480,
-    "characters of a queue's name": 80,
-    "characters of a rule's name": 64,
 }
+#: Set names, by the same pages: the property, what it is of, and how long it may be.
+NAMES = {
+    "AWS::Athena::WorkGroup": ("Name", "a workgroup", 128),
+    "AWS::CloudWatch::Alarm": ("AlarmName", "an alarm", 255),
+    "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "a composite alarm", 255),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", "a dashboard", 255),
+    "AWS::CodePipeline::Pipeline": ("Name", "a pipeline", 100),
+    "AWS::Events::Rule": ("Name", "a rule", 64),
+    "AWS::Glue::Database": ("DatabaseInput.Name", "a database", 255),
+    "AWS::IAM::Role": ("RoleName", "a role", 64),
+    "AWS::KMS::Alias": ("AliasName", "an alias", 256),
+    "AWS::Logs::LogGroup": ("LogGroupName", "a log group", 512),
+    "AWS::Logs::QueryDefinition": ("Name", "a saved query", 255),
+    "AWS::SNS::Topic": ("TopicName", "a topic", 256),
+    "AWS::SQS::Queue": ("QueueName", "a queue", 80),
+    "AWS::StepFunctions::StateMachine": ("StateMachineName", "a workflow", 80),
+    "AWS::WAFv2::WebACL": ("Name", "a web ACL", 128),
+    "AWS::XRay::SamplingRule": ("SamplingRule.RuleName", "a sampling rule", 32),
+}
+LIMITS |= {f"characters of {of}'s name": most for _, of, most in NAMES.values()}
 #: What stands for a name that CloudFormation or the account decides, with room to spare.
 _PSEUDO = {
     "AWS::AccountId": "1" * 12,
@@ -142,7 +160,18 @@ def uses(template: Template, name: str) -> list[Use]:
     return found
 
 
+def set_name(kind: str, properties: Mapping[str, Any]) -> Any:
+    """Return the name that a resource is given, as the template has it; None where it has none."""
+    value: Any = properties
+    for key in NAMES[kind][0].split(".") if kind in NAMES else [""]:
+        value = value.get(key, {})
+    return value or None
+
+
 def _of_one(kind: str, owner: str, properties: Mapping[str, Any], name: str) -> Iterator[Use]:
+    if given := set_name(kind, properties):
+        used = len(_text(given, name))
+        yield Use(f"characters of {NAMES[kind][1]}'s name", used, owner)
     match kind:
         case "AWS::Lambda::Function":
             variables = properties.get("Environment", {}).get("Variables", {})
@@ -163,11 +192,6 @@ def _of_one(kind: str, owner: str, properties: Mapping[str, Any], name: str) -> 
             yield Use(
                 "bytes of a bucket's policy", _plain(properties["PolicyDocument"], name), owner
             )
-        case "AWS::SQS::Queue" if "QueueName" in properties:
-            used = len(_text(properties["QueueName"], name))
-            yield Use("characters of a queue's name", used, owner)
-        case "AWS::Events::Rule" if "Name" in properties:
-            yield Use("characters of a rule's name", len(_text(properties["Name"], name)), owner)
 
 
 def _plain(document: Any, name: str) -> int:

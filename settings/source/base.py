@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 FieldPath = Annotated[
     str,

@@ -14,7 +14,7 @@ from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.summary import template_fault
 from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
-from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, SourceName
+from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueueName, SourceName
 from settings.source.body import BodyRule, PluginSettings, Shape, rule_plan
 from settings.source.detail_fields import (
     SEVERITIES,
@@ -127,10 +127,8 @@ class Split(Model):
 class QueueSettings(Model):
     """The queue that MozDef reads; several sources may share one by its name."""
 
-    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$")
-    by_type: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]] = Field(
-        default_factory=dict
-    )
+    name: QueueName | None = None
+    by_type: dict[str, QueueName] = Field(default_factory=dict)
 
 
 class MozdefMapping(Model):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.assembly.app import synthesize, template_path
-from infra.assembly.quotas import LIMITS, QuotaError, check, uses
+from infra.assembly.quotas import LIMITS, NAMES, QuotaError, check, uses
 from settings.deployment import Deployment
 from settings.source.loader import load_sources
 from settings.spreading import MOST_SOURCES, fits
@@ -83,8 +83,24 @@ BROKEN: dict[str, dict[str, Any]] = {
     "authorizers of an API": many("AWS::ApiGateway::Authorizer", 11, RestApiId=API),
     "rules of an event bus": many("AWS::Events::Rule", 301),
     "bytes of a bucket's policy": many("AWS::S3::BucketPolicy", 1, PolicyDocument=document(20_480)),
-    "characters of a queue's name": many("AWS::SQS::Queue", 1, QueueName="q" * 81),
-    "characters of a rule's name": many("AWS::Events::Rule", 1, Name="n" * 65),
+}
+
+
+def _named(kind: str, key: str, length: int) -> dict[str, Any]:
+    first, _, second = key.partition(".")
+    name = "n" * length
+    others: dict[str, Any] = {
+        "AWS::CloudWatch::CompositeAlarm": {"AlarmRule": ""},
+        "AWS::CloudWatch::Dashboard": {"DashboardBody": '{"widgets": []}'},
+        "AWS::IAM::Role": {"AssumeRolePolicyDocument": {}},
+    }
+    named = {first: {second: name} if second else name}
+    return many(kind, 1, **named, **others.get(kind, {}))
+
+
+BROKEN |= {
+    f"characters of {of}'s name": _named(kind, key, most + 1)
+    for kind, (key, of, most) in NAMES.items()
 }
 
 

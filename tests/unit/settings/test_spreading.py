@@ -38,7 +38,7 @@ def test_three_hundred_sources_are_in_services_that_fit() -> None:
     assert not fits(STACK, sources)
     services = spread(STACK, sources)
     assert 300 / MOST_SOURCES <= len(services) <= 14
-    assert all(fits(f"{STACK}-99", {name: sources[name] for name in one}) for one in services)
+    assert all(fits(f"{STACK}99", {name: sources[name] for name in one}) for one in services)
 
 
 def test_each_bound_is_one() -> None:
@@ -75,7 +75,7 @@ def test_config_check_says_which_service_takes_which_source(tmp_path: Path) -> N
     (fault,) = check_config(tmp_path).faults
     assert fault.key == "sources"
     assert "31 do not fit one stack" in fault.expected
-    assert "service ingest: github; service ingest-2: vendor-000, " in fault.expected
+    assert "service ingest: github; service ingest2: vendor-000, " in fault.expected
 
 
 def test_more_sources_of_one_queue_than_fit_are_told_to_part(tmp_path: Path) -> None:
