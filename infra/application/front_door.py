@@ -106,7 +106,6 @@ class FrontDoor(Construct):
             self.api,
             stream=stream,
             role=self._integration_role(stream),
-            validator=self._request_validator(),
             authorizer=authorizer,
             receiver=receiver,
             unbound_headers=headers[MOST_BOUND_HEADERS:] if guarded else (),
@@ -211,22 +210,14 @@ class FrontDoor(Construct):
             inline_policies={"PutRecord": iam.PolicyDocument(statements=[put])},
         )
 
-    def _request_validator(self) -> apigateway.RequestValidator:
-        return apigateway.RequestValidator(
-            self,
-            "RequiredHeaders",
-            rest_api=self.api,
-            validate_request_parameters=True,
-            validate_request_body=False,
-        )
-
 
 def _acknowledge_api(api: apigateway.RestApi, *, guarded: bool) -> None:
     acknowledge(
         api,
         {
-            "APIG2": "Required headers are validated. Bodies are not: what breaks a schema is "
-            "archived with its reason by the processor, and not turned away unseen.",
+            "APIG2": "The mapping templates and the receiver look for required headers, in any "
+            "case; API Gateway's validator is not known to do so. Bodies are not validated: what "
+            "breaks a schema is archived with its reason, and not turned away unseen.",
         },
     )
     if not guarded:

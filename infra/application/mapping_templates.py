@@ -26,6 +26,7 @@ def put_record_request(
     delivery_id: str | None,
     key_prefix: str = "",
     keyed: bool = True,
+    required: Sequence[str] = (),
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -41,6 +42,8 @@ def put_record_request(
         tell, or choose, which shard an id belongs to.
     keyed : bool
         Whether the delivery id is the partition key; else the request's own id is.
+    required : Sequence[str]
+        Headers that must be there, in any case, and not be empty.
 
     Returns
     -------
@@ -61,6 +64,9 @@ def put_record_request(
       into the base64 of envelope line and body. URL-encoded text is ASCII: one character, one byte.
     - `$util.urlEncode` needs a string, and `requestTimeEpoch` is a number: printed as it is.
     - `$context.requestId` can be set by the caller; `extendedRequestId` cannot.
+    - Whether API Gateway's own validator finds a header in another case is not established, so it
+      is asked for none. Where one is missing, what is rendered is no JSON: Kinesis takes nothing
+      and says `SerializationException`, of which `refused_response` makes the 400.
     """
     metadata = (
         "v=1&id=$util.urlEncode($context.extendedRequestId)&ts=$context.requestTimeEpoch"
@@ -71,30 +77,53 @@ def put_record_request(
         '#set($key = "")',
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
-        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed),
+        *(['#set($given = ",")'] if required else []),
+        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed, required=required),
         f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
         '#if($over == 1)#set($line = "$line ")#end',
         '#set($newline = $util.urlDecode("%0A"))',
         '#set($head = $util.base64Encode("$line$newline"))',
-        f'{{"StreamName":"{stream_name}","PartitionKey":"$partitionKey","Data":"{data}"}}',
+        *_unless_missing(
+            required,
+            f'{{"StreamName":"{stream_name}","PartitionKey":"$partitionKey","Data":"{data}"}}',
+        ),
     ]
     return "\n".join(lines)
 
 
+def _unless_missing(required: Sequence[str], call: str) -> list[str]:
+    if not required:
+        return [call]
+    missing = " || ".join(f'!$given.contains(",{name.lower()},")' for name in required)
+    return [f"#if({missing})", "a required header is missing", "#else", call, "#end"]
+
+
+def _names(headers: Sequence[str]) -> str:
+    """Return the names in a text in which each is found with its commas."""
+    return ",".join(["", *sorted({name.lower() for name in headers}), ""])
+
+
 def _pick_headers(
-    keep: Sequence[str], delivery_id: str | None, key_prefix: str, *, keyed: bool
+    keep: Sequence[str],
+    delivery_id: str | None,
+    key_prefix: str,
+    *,
+    keyed: bool,
+    required: Sequence[str],
 ) -> list[str]:
     """Pick the headers in one pass; the first of two that differ in case alone is taken."""
-    if not keep:
+    if not keep and not required:
         return []
-    names = ",".join(sorted({name.lower() for name in keep}))
+    note = '#if($required.contains(",$lower,") && $headers.get($name).length() > 0)'
     lines = [
-        f'#set($keep = ",{names},")',
+        f'#set($keep = "{_names(keep) or ","}")',
+        *([f'#set($required = "{_names(required)}")'] if required else []),
         "#set($headers = $input.params().header)",
         "#foreach($name in $headers.keySet())",
         "#set($lower = $name.toLowerCase())",
+        *([f'{note}#set($given = "$given$lower,")#end'] if required else []),
         '#if($keep.contains(",$lower,") && !$kept.contains("&h.$lower="))',
         "#set($value = $util.urlEncode($headers.get($name)))",
         '#set($kept = "$kept&h.$util.urlEncode($lower)=$value")',
@@ -116,8 +145,13 @@ def accepted_response() -> str:
     return '{"status":"accepted","id":"$context.extendedRequestId"}'
 
 
-def refused_response() -> str:
+def refused_response(required: Sequence[str] = ()) -> str:
     """Return the response template for everything else that Kinesis can answer.
+
+    Parameters
+    ----------
+    required : Sequence[str]
+        The headers that `put_record_request` requires.
 
     The status is 503 unless the template overrides it: Kinesis throttles with 400, as it refuses a
     record that is too large with 400, so only the name of the error tells the two apart. With
@@ -133,14 +167,28 @@ def refused_response() -> str:
         [
             '#set($reason = "$!input.body")',
             '#if(!$reason.startsWith("{"))#set($reason = $util.base64Decode($reason))#end',
+            *_missing_response(required),
             f"#if({too_large})",
             "#set($context.responseOverride.status = 413)",
             error_body("too_large", "The event is larger than one record of the stream may be."),
             "#else",
             error_body("unavailable", "The event was not taken. Send it again."),
             "#end",
+            *["#end"] * bool(required),
         ]
     )
+
+
+def _missing_response(required: Sequence[str]) -> list[str]:
+    if not required:
+        return []
+    what = "A required header is" if len(required) == 1 else "One or more required headers are"
+    return [
+        '#if($reason.contains("SerializationException"))',
+        "#set($context.responseOverride.status = 400)",
+        error_body("bad_request", f"{what} missing: {', '.join(required)}."),
+        "#else",
+    ]
 
 
 def handshake_response(*, header: str, field: str) -> str:

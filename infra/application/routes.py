@@ -17,7 +17,7 @@ from infra.application.mapping_templates import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_kinesis as kinesis
@@ -51,7 +51,6 @@ class Routes:
         *,
         stream: kinesis.Stream,
         role: iam.Role,
-        validator: apigateway.RequestValidator,
         authorizer: AuthorizerFunction,
         receiver: ReceiverFunction | None,
         unbound_headers: Collection[str] = (),
@@ -60,49 +59,39 @@ class Routes:
         self._unbound = unbound_headers
         self._stream = stream
         self._role = role
-        self._validator = validator
         self._authorizer = authorizer
         self._receiver = receiver
 
     def add(self, source: LoadedSource) -> None:
         """Add the methods of a source's route."""
         resource = self._api.root.add_resource(source.name)
-        required = {
-            # API Gateway is documented to process names of headers with their case. A source
-            # therefore names a required header as its sender writes it, and requires only what
-            # API Gateway is to answer 400 for; no function ever depends on it.
-            f"method.request.header.{header}": True
-            for header in source.settings.headers.require
-        }
+        # No method has API Gateway look for required headers: it is documented to process their
+        # names with their case, and a relay or HTTP/2 writes them in lower case. The mapping
+        # template looks for them, or the receiver, in any case.
         if source.settings.ingest == "receiver":
-            self._received(resource, required, source)
+            self._received(resource, source)
         else:
-            self._direct(resource, required, source)
+            self._direct(resource, source)
         handshake = source.settings.handshake
         if handshake and handshake.get:
             _answer_handshake(resource, handshake.get)
 
-    def _direct(
-        self, resource: apigateway.Resource, required: dict[str, bool], source: LoadedSource
-    ) -> None:
+    def _direct(self, resource: apigateway.Resource, source: LoadedSource) -> None:
         integration = self._integration(source)
+        missing = ["400"] if source.settings.headers.require else []
         for name in source.settings.methods:
             method = resource.add_method(
                 name,
                 integration,
                 authorizer=self._authorizer.for_source(source.settings),
-                request_parameters=required,
-                request_validator=self._validator,
-                method_responses=_method_responses("200", "413", "503"),
+                method_responses=_method_responses("200", *missing, "413", "503"),
             )
             acknowledge(
                 method,
                 {"COG4": "Senders are machines: an authorizer checks their token or address."},
             )
 
-    def _received(
-        self, resource: apigateway.Resource, required: dict[str, bool], source: LoadedSource
-    ) -> None:
+    def _received(self, resource: apigateway.Resource, source: LoadedSource) -> None:
         if self._receiver is None:
             raise AssertionError("the stack makes a receiver when a source chooses it")
         for name in source.settings.methods:
@@ -110,8 +99,6 @@ class Routes:
                 name,
                 self._receiver.integration(),
                 authorization_type=apigateway.AuthorizationType.NONE,
-                request_parameters=required,
-                request_validator=self._validator,
             )
             _acknowledge_open(
                 method,
@@ -129,6 +116,7 @@ class Routes:
             delivery_id=header,
             key_prefix=f"{_secret_of(self._api)}-",
             keyed=not (is_exposed(source) and header and header.lower() in self._unbound),
+            required=settings.headers.require,
         )
         return apigateway.AwsIntegration(
             service="kinesis",
@@ -141,7 +129,7 @@ class Routes:
                 content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
                 request_parameters={"integration.request.header.Content-Type": TO_KINESIS},
                 request_templates=dict.fromkeys(settings.content_types, template),
-                integration_responses=_integration_responses(),
+                integration_responses=_integration_responses(settings.headers.require),
             ),
         )
 
@@ -201,13 +189,14 @@ def _acknowledge_open(method: apigateway.Method, reason: str) -> None:
     acknowledge(method, {"APIG4": reason, "COG4": reason})
 
 
-def _integration_responses() -> list[apigateway.IntegrationResponse]:
+def _integration_responses(required: Sequence[str]) -> list[apigateway.IntegrationResponse]:
     """Return the mapping of Kinesis's answers.
 
     API Gateway matches the pattern with the HTTP status of Kinesis; the response without a
     pattern takes everything else, so it must not be the 200. There can be one response for each
     status that the sender sees (API reference, Integration: `integrationResponses` is a map by
-    status code), so 4xx and 5xx share the 503, whose template turns it into 413 where that fits.
+    status code), so 4xx and 5xx share the 503, whose template turns it into 413 or 400 where that
+    fits.
     """
     return [
         apigateway.IntegrationResponse(
@@ -219,6 +208,6 @@ def _integration_responses() -> list[apigateway.IntegrationResponse]:
         apigateway.IntegrationResponse(
             status_code="503",
             content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-            response_templates={"application/json": refused_response()},
+            response_templates={"application/json": refused_response(required)},
         ),
     ]

@@ -97,7 +97,14 @@ def _body(event: Mapping[str, Any]) -> bytes:
 
 
 def refuse_stranger(request: Request) -> Answer | None:
-    """Check address and content type, which need no secret; None where they are as they must be."""
+    """Check what needs no secret: address, content type, and that each required header is there.
+
+    Returns
+    -------
+    Answer | None
+        The refusal; None where all is as it must be. A header's name counts in any case, and an
+        empty header as missing.
+    """
     source = request.source
     if not from_allowed_network(source, request.ip):
         return denied(403, "forbidden", "The sender is not let in.", "address not allowed")
@@ -106,6 +113,11 @@ def refuse_stranger(request: Request) -> Answer | None:
     if media_type not in source.content_types and ANY_CONTENT_TYPE not in source.content_types:
         message = "The source does not send this Content-Type."
         return denied(415, "unsupported_media_type", message)
+    given = {name for name, value in request.headers.items() if value.strip()}
+    missing = [name for name in source.required_headers if name.lower() not in given]
+    if missing:
+        message = f"Required headers are missing: {', '.join(missing)}."
+        return denied(400, "bad_request", message, message)
     return None
 
 

@@ -142,6 +142,20 @@ def test_what_a_sender_is_told(
     assert body["message"]
 
 
+def test_a_relays_lower_case_costs_no_event(running: Running, where: Endpoints) -> None:
+    """The gateway here compares the names of a validator's headers exactly, as AWS may."""
+    before = settled(running)
+    samples = load_samples(load_source(available_sources()["github"]))
+    sample = next(each for each in samples if each.settings.expect.outcome == "delivered")
+    (secret,) = (value.splitlines()[0] for value in where.parameters["github"].values())
+    request = sample.request((secret,), time.time())
+    lower = {name.lower(): value for name, value in request.headers.items()}
+    lower["x-github-delivery"] = "lower-case"
+    assert post(where, "github", request.body, lower)[0] == 200
+    assert (settled(running) - before)["Delivered"] == 1
+    drain(where)
+
+
 def test_a_token_opens_no_other_route(where: Endpoints) -> None:
     headers = {"Content-Type": "application/json", "Authorization": generic_token(where)}
     assert post(where, "generic", b'{"a":"route"}', headers)[0] == 200

@@ -22,6 +22,7 @@ from tests.infra.delivery_support import (
     write_config,
 )
 from tests.support.once import made_once
+from tests.support.receiving import write_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,29 @@ allowed_networks: [192.0.2.0/24]
 queue: {name: github, by_type: {fire: urgent}}
 """
 """In the settings' own form, so that the tests do not depend on what the catalogue holds."""
+
+
+HOOKS = """\
+version: 1
+title: Straight to the stream, with a token in a header of its own and a handshake by GET
+authentication: {type: token, header: X-Gitlab-Token}
+handshake: {get: {header: X-Hook-Challenge, field: verification}}
+"""
+FETCHED = """\
+version: 1
+title: Fetched, so nothing is posted to it
+ingest: poll
+poll:
+  base_url: https://api.example.com
+  credential: {type: header}
+  feeds:
+    events:
+      path: /events
+      events: "."
+      pagination: {type: link}
+headers: {keep: [X-Poll-Feed]}
+delivery_id: {path: id}
+"""
 
 
 @dataclass(frozen=True)
@@ -131,6 +155,38 @@ def deployment(private_sources: Path) -> Deployment:
 def stack(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
     """The stack that most tests look at."""
     return synthesized(deployment)
+
+
+@pytest.fixture(scope="session")
+def received_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with sources that choose the receiver, and one of each other way in."""
+
+    def make(folder: Path) -> None:
+        write_sources(folder)
+        for name, settings in {"hooks": HOOKS, "fetched": FETCHED}.items():
+            (folder / name).mkdir()
+            (folder / name / "source.yaml").write_text(settings)
+
+    return made_once(tmp_path_factory, "sources", HOOKS + FETCHED, make)
+
+
+@pytest.fixture(scope="session")
+def received_deployment(received_sources: Path) -> Deployment:
+    """Sources that choose the receiver, and one of each other way in."""
+    return Deployment(
+        stage="test",
+        service="ingest",
+        sources=("github", "hooks", "fetched", "meetings", "parcels"),
+        source_directory=received_sources,
+    )
+
+
+@pytest.fixture(scope="session")
+def received(
+    synthesized: Callable[[Deployment], Synthesized], received_deployment: Deployment
+) -> Synthesized:
+    """A stack with a receiver."""
+    return synthesized(received_deployment)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """What the front door decides about a request, in this process.
 
 The decisions are those of the receiver and the authorizer (`pipeline.receiving`). What API Gateway
-decides by itself is restated: required headers, content types, and the envelope that its mapping
-template writes.
+and its mapping template decide by themselves is restated: methods, content types, required headers,
+and the envelope.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class Door:
             # MISSING_AUTHENTICATION_TOKEN).
             return denied(403, "forbidden", f"The source takes no {sent.method}.")
         if self.source.ingest == "receiver":
-            return self._missing(sent) or self._receive(request)
-        return self._authorize(request) or self._missing(sent) or _put_by_template(request)
+            return self._receive(request)
+        return self._authorize(request) or _put_by_template(request)
 
     def _authorize(self, request: Request) -> Answer | None:
         source = self.source
@@ -79,14 +79,6 @@ class Door:
         if by_token and not has_token(source, self.secrets, given):
             return denied(403, "forbidden", f"The token in {source.token_header} is wrong.")
         return None
-
-    def _missing(self, sent: samples.SampleRequest) -> Answer | None:
-        # With their case, as API Gateway is documented to compare them.
-        given = {name for name, value in sent.headers.items() if value.strip()}
-        missing = [name for name in self.loaded.settings.headers.require if name not in given]
-        if not missing:
-            return None
-        return denied(400, "bad_request", f"Required headers are missing: {', '.join(missing)}.")
 
     def _receive(self, request: Request) -> Decision:
         return (
@@ -107,7 +99,7 @@ class Door:
 
 
 def _put_by_template(request: Request) -> Decision:
-    # The network was allowed before: what is left is the content type, which has no template.
+    # The network was allowed before: what is left is the content type and the required headers.
     refused = refuse_stranger(request)
     if refused is not None:
         return refused

@@ -170,8 +170,8 @@ def _comments(settings: Mapping[str, Any], proposal: Proposal, like: str | None)
     return {
         "authentication": "CHECK. " + (signed if hmac else fixed) + copied,
         "headers": "What travels with the event into the archive. Add what helps to find a request "
-        "again. `require` refuses a request without the header with 400, and goes by the exact "
-        "spelling of the name." + copied,
+        "again. `require` refuses a request without the header with 400; its name counts in any "
+        "case." + copied,
         "ingest": "How events come in: see docs/architecture.md, 'Three ways in'." + copied,
         "event_type": "CHECK. "
         + _why(proposal.event_type, "The type of an event.")

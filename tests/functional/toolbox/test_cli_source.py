@@ -249,11 +249,8 @@ def test_try_a_request_that_was_caught(
 
     monkeypatch.setattr("typer.prompt", prompt)
     digest = hmac.digest(b"the-real-secret", PUSH.read_bytes(), "sha256").hex()
+    # In lower case, as a relay writes it: a required header counts in any.
     signature = ("--header", f"x-hub-signature-256: sha256={digest}")
-    # The front door compares the spelling of a required header.
-    done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret", "prompt")
-    assert "refused 400" in done.out
-    signature = ("--header", f"X-Hub-Signature-256: sha256={digest}")
     done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret", "prompt")
     assert done.status == status
     assert said in done.out

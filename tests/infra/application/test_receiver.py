@@ -11,62 +11,24 @@ from infra.application.mapping_templates import handshake_response
 from settings.deployment import Deployment, DeploymentError
 from tests.infra.application.test_permissions import parameter
 from tests.infra.policies import ROLE, WITHOUT_RESOURCE, granted
-from tests.support.receiving import write_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.infra.conftest import Synthesized
 
 METHOD = "AWS::ApiGateway::Method"
 RECEIVED = ("meetings", "parcels")
 
-HOOKS = """\
-version: 1
-title: Straight to the stream, with a token in a header of its own and a handshake by GET
-authentication: {type: token, header: X-Gitlab-Token}
-handshake: {get: {header: X-Hook-Challenge, field: verification}}
-"""
-FETCHED = """\
-version: 1
-title: Fetched, so nothing is posted to it
-ingest: poll
-poll:
-  base_url: https://api.example.com
-  credential: {type: header}
-  feeds:
-    events:
-      path: /events
-      events: "."
-      pagination: {type: link}
-headers: {keep: [X-Poll-Feed]}
-delivery_id: {path: id}
-"""
+
+@pytest.fixture(scope="module")
+def deployment(received_deployment: Deployment) -> Deployment:
+    return received_deployment
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_sources(tmp_path_factory.mktemp("received"))
-    for name, settings in {"hooks": HOOKS, "fetched": FETCHED}.items():
-        (folder / name).mkdir()
-        (folder / name / "source.yaml").write_text(settings)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def deployment(directory: Path) -> Deployment:
-    return Deployment(
-        stage="test",
-        service="ingest",
-        sources=("github", "hooks", "fetched", *RECEIVED),
-        source_directory=directory,
-    )
-
-
-@pytest.fixture(scope="module")
-def stack(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
-    return synthesized(deployment)
+def stack(received: Synthesized) -> Synthesized:
+    return received
 
 
 def method(stack: Synthesized, source: str, http_method: str = "POST") -> dict[str, Any]:
@@ -94,13 +56,6 @@ def test_one_function_takes_the_requests_of_all_sources_that_choose_it(stack: Sy
         assert {"Fn::GetAtt": [function, "Arn"]} in post["Integration"]["Uri"]["Fn::Join"][1]
         assert post["AuthorizationType"] == "NONE"
         assert "AuthorizerId" not in post
-
-
-def test_required_headers_are_still_validated(stack: Synthesized) -> None:
-    validator, _ = stack.one("AWS::ApiGateway::RequestValidator")
-    post = method(stack, "meetings")
-    assert post["RequestParameters"] == {"method.request.header.X-Meet-Signature": True}
-    assert post["RequestValidatorId"] == {"Ref": validator}
 
 
 def test_receiver_may_do_what_it_does_alone(stack: Synthesized) -> None:

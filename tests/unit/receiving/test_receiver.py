@@ -217,7 +217,7 @@ def test_a_challenge_is_signed_with_the_key_and_not_with_its_written_form(
 @pytest.mark.parametrize(
     "headers",
     [
-        {},
+        {"X-Meet-Signature": "v0="},
         meeting(VALIDATION, secret="forged"),
         meeting(VALIDATION, signed_ms=NOW_MS - 301_000),
         meeting(b"{}"),
@@ -318,8 +318,10 @@ def test_each_sample_of_the_catalogue_is_answered_as_it_says(
 @pytest.mark.parametrize(
     ("source", "headers", "settings", "status", "error"),
     [
-        ("meetings", {}, {}, 401, "bad_signature"),
-        ("meetings", None, {}, 401, "bad_signature"),
+        ("meetings", {}, {}, 400, "bad_request"),
+        ("meetings", None, {}, 400, "bad_request"),
+        ("meetings", {"x-meet-signature": ""}, {}, 400, "bad_request"),
+        ("meetings", {"x-meet-signature": "v0=0"}, {}, 401, "bad_signature"),
         ("meetings", meeting(b"{}", secret="x"), {}, 401, "bad_signature"),
         ("meetings", meeting(b"{}", secret=""), {}, 401, "bad_signature"),
         ("meetings", meeting(b"{ }"), {}, 401, "bad_signature"),
