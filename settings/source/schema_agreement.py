@@ -6,7 +6,6 @@ specification's own test suite; it reads the file as it is, references and ident
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from fastjsonschema import JsonSchemaValueException
 
 from settings.expectations import one_line
 from settings.faults import Fault
+from settings.source import agreements
 from settings.source.errors import SourceError
 from settings.source.schema_code import run_code
 from settings.source.schema_instances import SchemaInstances
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 MOST_CASES = 3000
 #: What is told of one schema; the rest is of the same kind.
 _MOST_FAULTS = 5
-_agreed: set[bytes] = set()
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,10 @@ def check_module(schema: CompiledSchema, module: Path, samples: Mapping[str, Any
         schema is against its own specification; where no instance that it accepts is known.
     """
     code = module.read_text(encoding="utf-8")
-    parts = [code, str(schema.draft), json.dumps([schema.document, samples])]
-    known = hashlib.sha256("\0".join(parts).encode()).digest()
-    if known in _agreed:
+    asked = agreements.digest_of(
+        code, str(schema.draft), json.dumps([schema.document, samples, schema.formats])
+    )
+    if agreements.is_known(asked):
         return
     try:
         reference = reference_for(schema)
@@ -90,7 +90,7 @@ def check_module(schema: CompiledSchema, module: Path, samples: Mapping[str, Any
                 for pointer, expected in dict.fromkeys(wrong[:_MOST_FAULTS])
             )
         )
-    _agreed.add(known)
+    agreements.remember(asked)
 
 
 def disagreement(schema: CompiledSchema, validate: Validate, event: Any) -> Fault | None:
