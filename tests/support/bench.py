@@ -16,6 +16,7 @@ from pipeline.event.events import Event
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.fan_out.delivery import SqsDelivery
 from pipeline.fan_out.duplicates import DeduplicationTable
+from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
 from pipeline.runtime.secret_store import SecretStore
 from stream_processors.fan_out import FanOut
@@ -76,7 +77,8 @@ class Bench:
 
     def run(self, *records: dict[str, Any]) -> Settlement:
         deadline = Deadline(lambda: self.time_left, sleep=self._sleep)
-        settlement = self.fan_out.process(records, deadline)
+        # As its handler does.
+        settlement = without_collection(self.fan_out.process)(records, deadline)
         self.now += 0.25
         return settlement
 
