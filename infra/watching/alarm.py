@@ -43,14 +43,17 @@ class Alarm:
         The seconds of one value, and how many values in a row must be beyond the threshold.
     silence_is_bad : bool
         Whether no data at all is as bad as a bad value. Counters of AWS are absent when all is
-        well, and so this is for what must come regularly.
+        well, and so this is for what must come regularly. The alarm is then INSUFFICIENT_DATA, and
+        tells that as well. A new alarm is in this state from its creation on and tells only of a
+        change (CloudWatch User Guide, alarm actions), so a new stack is silent until its first
+        data have come, and stopped.
     datapoints : int, optional
         How many of these values need to be beyond the threshold, in any order; None for all.
     risks_events : bool
         Whether an event may be lost or forgotten if nothing is done.
-    only_with : tuple[str, ...]
+    only_with, only_with_silence : tuple[str, ...]
         Alarms of which one has to be on for this one to risk events: by itself, it is something
-        that a stranger can cause.
+        that a stranger can cause. The latter count without data, too.
     tells : bool
         Whether anybody is told. What is only part of another's condition tells nobody.
     """
@@ -67,6 +70,7 @@ class Alarm:
     datapoints: int | None = None
     risks_events: bool = False
     only_with: tuple[str, ...] = ()
+    only_with_silence: tuple[str, ...] = ()
     tells: bool = True
 
     def properties(self, stack: str) -> dict[str, Any]:
@@ -91,16 +95,16 @@ class Alarm:
             "comparison_operator": side,
             "evaluation_periods": self.periods,
             "datapoints_to_alarm": self.datapoints,
-            "treat_missing_data": "breaching" if self.silence_is_bad else "notBreaching",
+            "treat_missing_data": "missing" if self.silence_is_bad else "notBreaching",
         }
 
     def rule(self, stack: str) -> str:
         """Return when it risks events, as a part of a composite alarm's rule."""
         own = f'ALARM("{stack}-{self.name}")'
-        if not self.only_with:
-            return own
-        with_one = " OR ".join(f'ALARM("{stack}-{each}")' for each in self.only_with)
-        return f"({own} AND ({with_one}))"
+        silent = self.only_with_silence
+        conditions = [f'ALARM("{stack}-{each}")' for each in (*self.only_with, *silent)]
+        conditions += [f'INSUFFICIENT_DATA("{stack}-{each}")' for each in silent]
+        return f"({own} AND ({' OR '.join(conditions)}))" if conditions else own
 
     def _check(self, stack: str) -> None:
         longest = LONGEST_SECONDS_OF_SHORT_PERIODS if self.period < _SHORT else LONGEST_SECONDS

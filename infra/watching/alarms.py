@@ -101,7 +101,9 @@ class Alarms(Construct):
         }
 
     def _alarm(self, definition: Alarm) -> cloudwatch.CfnAlarm:
-        actions = self._actions if definition.tells else {}
+        actions = dict(self._actions) if definition.tells else {}
+        if definition.silence_is_bad:
+            actions["insufficient_data_actions"] = [self.topic.topic_arn]
         return cloudwatch.CfnAlarm(
             self, definition.name, **definition.properties(self._stack), **actions
         )
@@ -143,4 +145,5 @@ class Alarms(Construct):
 
 def _named(alarms: Sequence[Alarm]) -> list[str]:
     """Return each alarm that a rule over these names, once."""
-    return list(dict.fromkeys(name for each in alarms for name in (each.name, *each.only_with)))
+    names = ((each.name, *each.only_with, *each.only_with_silence) for each in alarms)
+    return list(dict.fromkeys(name for of_one in names for name in of_one))

@@ -42,16 +42,15 @@ def source_alarms(watched: Watched) -> Iterator[Alarm]:
     for name, source in sorted(watched.sources.items()):
         ingest, fewest = source.settings.ingest, settings.refused_events
         silent = (f"{name}-silent",) if name in settings.silence_hours else ()
-        unusual = (f"{name}{STEADY}", *silent)
         if ingest == "direct" and source.settings.hmac:
             # Behind the receiver or the authorizer, no stranger's event comes so far.
             yield _refused(own, name, fewest, unverified=sorted(QUARANTINED))
-            yield _forged(own, name, fewest, unusual)
+            yield _forged(own, name, fewest, silent)
             yield _steady(name, _good_and_bad(own, name), "FILL(received, 0) - FILL(rejected, 0)")
         else:
             yield _refused(own, name, fewest)
         if ingest == "receiver":
-            yield _turned_away(own, name, fewest, unusual)
+            yield _turned_away(own, name, fewest, silent)
             accepted = own.one(ANSWER_NAMES[Verdict.ACCEPTED], source=name)
             yield _steady(name, {"accepted": accepted}, "FILL(accepted, 0)")
         if silent:
@@ -119,7 +118,7 @@ def _refused(own: OwnMetrics, name: str, fewest: int, unverified: Iterable[Reaso
     )
 
 
-def _forged(own: OwnMetrics, name: str, fewest: int, unusual: tuple[str, ...]) -> Alarm:
+def _forged(own: OwnMetrics, name: str, fewest: int, silent: tuple[str, ...]) -> Alarm:
     reasons = _of_reasons(own, name, sorted(QUARANTINED))
     forged = " + ".join(f"FILL({reason}, 0)" for reason in reasons)
     return Alarm(
@@ -131,11 +130,12 @@ def _forged(own: OwnMetrics, name: str, fewest: int, unusual: tuple[str, ...]) -
         f"IF({forged} >= {fewest}, IF(received - rejected < 1, 1, 0), 0)",
         period=HOUR,
         risks_events=True,
-        only_with=unusual,
+        only_with=(f"{name}{STEADY}",),
+        only_with_silence=silent,
     )
 
 
-def _turned_away(own: OwnMetrics, name: str, fewest: int, unusual: tuple[str, ...]) -> Alarm:
+def _turned_away(own: OwnMetrics, name: str, fewest: int, silent: tuple[str, ...]) -> Alarm:
     return Alarm(
         f"{name}-all-denied",
         f"For an hour every request for {name} was denied by the receiver: a wrong secret, or "
@@ -148,7 +148,8 @@ def _turned_away(own: OwnMetrics, name: str, fewest: int, unusual: tuple[str, ..
         f"IF(FILL(denied, 0) >= {fewest}, IF(FILL(accepted, 0) < 1, 1, 0), 0)",
         period=HOUR,
         risks_events=True,
-        only_with=unusual,
+        only_with=(f"{name}{STEADY}",),
+        only_with_silence=silent,
     )
 
 

@@ -47,10 +47,24 @@ def _value(alarm: Mapping[str, Any], series: Series, hour: int) -> float | None:
         dimensions = {each["Name"]: each["Value"] for each in stat["Metric"]["Dimensions"]}
         place = (stat["Metric"]["MetricName"], frozenset(dimensions.items()))
         known[query["Id"]] = series.at(place, hour)
+    return value_of(alarm, known)
+
+
+def value_of(alarm: Mapping[str, Any], known: Mapping[str, float | None]) -> float | None:
+    """Return an alarm's value, of those of its metrics by their ids; None where it has none."""
+    last = alarm["Metrics"][-1]
     if "Expression" not in last:
         (only,) = known.values()
         return only
     return _evaluate(last["Expression"], known)
+
+
+def breaches(alarm: Mapping[str, Any], value: float) -> bool:
+    """Tell whether a value is beyond the threshold."""
+    if alarm["ComparisonOperator"] == "LessThanThreshold":
+        return bool(value < alarm["Threshold"])
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    return bool(value >= alarm["Threshold"])
 
 
 def _evaluate(expression: str, known: Mapping[str, float | None]) -> float | None:
@@ -75,27 +89,36 @@ def _evaluate(expression: str, known: Mapping[str, float | None]) -> float | Non
     return float(eval(text, functions))
 
 
-def is_on(alarm: Mapping[str, Any], series: Series, hour: int) -> bool:
-    """Tell whether an alarm with periods of an hour is on when an hour has ended."""
-    breaching = 0
+def state_of(alarm: Mapping[str, Any], series: Series, hour: int) -> str:
+    """Return the state of an alarm with periods of an hour when an hour has ended.
+
+    Where missing data is missing, what there is decides, and without any there is no state.
+    """
+    values = []
     periods = alarm["EvaluationPeriods"]
     for each in range(hour - periods + 1, hour + 1):
         place = (alarm["AlarmName"], each)
         if place not in series.known:
             series.known[place] = _value(alarm, series, each) if each >= 0 else None
-        value = series.known[place]
-        if value is None:
-            breaching += alarm["TreatMissingData"] == "breaching"
-        elif alarm["ComparisonOperator"] == "LessThanThreshold":
-            breaching += value < alarm["Threshold"]
-        else:
-            assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-            breaching += value >= alarm["Threshold"]
-    return bool(breaching >= alarm.get("DatapointsToAlarm", periods))
+        values.append(series.known[place])
+    found = [breaches(alarm, value) for value in values if value is not None]
+    if alarm["TreatMissingData"] == "missing":
+        assert "DatapointsToAlarm" not in alarm
+        return "INSUFFICIENT_DATA" if not found else "ALARM" if all(found) else "OK"
+    assert alarm["TreatMissingData"] == "notBreaching"
+    return "ALARM" if sum(found) >= alarm.get("DatapointsToAlarm", periods) else "OK"
 
 
-def holds(rule: str, on: Sequence[str]) -> bool:
+def is_on(alarm: Mapping[str, Any], series: Series, hour: int) -> bool:
+    """Tell whether an alarm with periods of an hour is on when an hour has ended."""
+    return state_of(alarm, series, hour) == "ALARM"
+
+
+def holds(rule: str, on: Sequence[str], without_data: Sequence[str] = ()) -> bool:
     """Tell whether a composite alarm's rule holds while these alarms, and no others, are on."""
-    text = re.sub(r'ALARM\("([^"]+)"\)', lambda found: str(found[1] in on), rule)
+    text = re.sub(
+        r'INSUFFICIENT_DATA\("([^"]+)"\)', lambda found: str(found[1] in without_data), rule
+    )
+    text = re.sub(r'ALARM\("([^"]+)"\)', lambda found: str(found[1] in on), text)
     assert not set(re.findall(r"\w+", text)) - {"True", "False", "AND", "OR"}, text
     return bool(eval(text.replace("AND", "and").replace("OR", "or"), {"__builtins__": {}}))

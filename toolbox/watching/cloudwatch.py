@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 QUERIES_IN_A_CALL = 500
 """CloudWatch API reference, GetMetricData."""
+
+_CREATION = timedelta(minutes=1)
+"""An alarm's first state may be written a little after the alarm."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class CloudWatch:
     def alarms(self, prefix: str) -> tuple[str, ...] | None:
         """Return the alarms that are on, of those whose names begin so; None if there are none.
 
+        One that tells of missing data is on where its data have stopped.
+
         Raises
         ------
         WatchError
@@ -129,7 +134,7 @@ class CloudWatch:
             raise _cannot(error) from None
         if not alarms:
             return None
-        on = [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
+        on = [alarm["AlarmName"] for alarm in alarms if _is_on(alarm)]
         # One that is only a condition of others is on while all is well.
         return tuple(sorted(name.removeprefix(prefix) for name in on if not name.endswith(STEADY)))
 
@@ -139,6 +144,18 @@ class CloudWatch:
                 yield from page["MetricDataResults"]
         except (BotoCoreError, ClientError) as error:
             raise _cannot(error) from None
+
+
+def _is_on(alarm: Mapping[str, Any]) -> bool:
+    """Tell whether an alarm is on, or has lost its data.
+
+    A new one has none, and is in that state from its creation on: its last change of state is no
+    later than that of its settings (CloudWatch API reference, MetricAlarm).
+    """
+    if alarm["StateValue"] != "INSUFFICIENT_DATA" or not alarm.get("InsufficientDataActions"):
+        return bool(alarm["StateValue"] == "ALARM")
+    changed, made = alarm["StateTransitionedTimestamp"], alarm["AlarmConfigurationUpdatedTimestamp"]
+    return bool(changed - made > _CREATION)
 
 
 def _query(number: int, series: Series, period: int) -> dict[str, Any]:

@@ -179,7 +179,8 @@ def test_settings_set_thresholds(every_way: Synthesized, stack: Synthesized) -> 
 def test_a_silent_source_is_noticed_when_there_is_no_data(every_way: Synthesized) -> None:
     for name, hours in {"github-silent": 24, "door-silent": 168}.items():
         alarm = alarms(every_way)[name]
-        assert alarm["TreatMissingData"] == "breaching"
+        assert alarm["TreatMissingData"] == "missing"
+        assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
         assert alarm["EvaluationPeriods"] == hours
         assert alarm["ComparisonOperator"] == "LessThanThreshold"
         assert {q["MetricStat"]["Period"] for q in alarm["Metrics"] if "MetricStat" in q} == {3600}
@@ -206,7 +207,8 @@ def test_accounts_that_do_not_match_are_an_alarm_whoever_lacks_a_record(
 
 def test_accounts_that_nobody_compared_are_an_alarm(stack: Synthesized) -> None:
     alarm = alarms(stack)["accounts-not-compared"]
-    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["TreatMissingData"] == "missing"
+    assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
     names = [each.get("MetricStat", {}).get("Metric", {}).get("MetricName")
              for each in alarm["Metrics"]]  # fmt: skip
     assert names == ["ShardsNotCompared", "UnreadableLines", None]

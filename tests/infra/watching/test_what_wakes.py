@@ -12,7 +12,7 @@ import pytest
 
 from settings.deployment import Deployment
 from settings.deployment_alarms import AlarmSettings
-from tests.support.alarm_evaluation import Place, Series, holds, is_on
+from tests.support.alarm_evaluation import Place, Series, holds, is_on, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,6 +100,10 @@ class Week:
     def on(self, hour: int) -> list[str]:
         return [name for name, alarm in self.alarms().items() if is_on(alarm, self.series, hour)]
 
+    def without_data(self, hour: int) -> list[str]:
+        states = {name: state_of(each, self.series, hour) for name, each in self.alarms().items()}
+        return [name for name, state in states.items() if state == "INSUFFICIENT_DATA"]
+
     def tells(self, hour: int) -> list[str]:
         """Return the alarms that send a mail, whether they wake somebody or not."""
         alarms = self.alarms()
@@ -109,7 +113,8 @@ class Week:
     def waking(self, hours: Iterable[int] = range(START, END)) -> list[int]:
         """Return the hours at whose end somebody is woken because of this source."""
         (whole,) = self.stack.all("AWS::CloudWatch::CompositeAlarm").values()
-        return [hour for hour in hours if holds(whole["AlarmRule"], self.on(hour))]
+        rule = whole["AlarmRule"]
+        return [hour for hour in hours if holds(rule, self.on(hour), self.without_data(hour))]
 
 
 @dataclass

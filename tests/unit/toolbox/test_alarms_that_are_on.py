@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, cast
+
+import pytest
 
 from toolbox.watching.cloudwatch import CloudWatch
 
@@ -13,8 +16,8 @@ if TYPE_CHECKING:
 class Described:
     """Answers as `DescribeAlarms` does, in one page."""
 
-    def __init__(self, *on: str) -> None:
-        self._on = on
+    def __init__(self, *alarms: dict[str, Any]) -> None:
+        self._alarms = alarms
 
     def get_paginator(self, operation: str) -> Described:
         assert operation == "describe_alarms"
@@ -22,12 +25,15 @@ class Described:
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         assert set(request["AlarmTypes"]) == {"MetricAlarm", "CompositeAlarm"}
-        alarms = [{"AlarmName": name, "StateValue": "ALARM"} for name in self._on]
-        return [{"CompositeAlarms": [], "MetricAlarms": alarms}]
+        return [{"CompositeAlarms": [], "MetricAlarms": list(self._alarms)}]
 
 
 def on(*names: str) -> tuple[str, ...] | None:
-    return CloudWatch(cast("Measurements", Described(*names))).alarms("stack-")
+    return named(*({"AlarmName": name, "StateValue": "ALARM"} for name in names))
+
+
+def named(*alarms: dict[str, Any]) -> tuple[str, ...] | None:
+    return CloudWatch(cast("Measurements", Described(*alarms))).alarms("stack-")
 
 
 def test_what_is_on_while_all_is_well_is_not_named() -> None:
@@ -37,3 +43,27 @@ def test_what_is_on_while_all_is_well_is_not_named() -> None:
 
 def test_a_source_may_be_called_so() -> None:
     assert on("stack-steady-all-rejected") == ("steady-all-rejected",)
+
+
+@pytest.mark.parametrize(
+    ("after", "actions", "expected"),
+    [
+        (0.0, ["topic"], ()),
+        (0.2, ["topic"], ()),
+        (7_200.0, ["topic"], ("silent",)),
+        (7_200.0, [], ()),
+    ],
+    ids=["new", "new, as two clocks see it", "its data have stopped", "tells nobody of it"],
+)
+def test_an_alarm_without_data_is_on_where_it_had_some(
+    after: float, actions: list[str], expected: tuple[str, ...]
+) -> None:
+    made = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
+    alarm = {
+        "AlarmName": "stack-silent",
+        "StateValue": "INSUFFICIENT_DATA",
+        "InsufficientDataActions": actions,
+        "AlarmConfigurationUpdatedTimestamp": made,
+        "StateTransitionedTimestamp": made + dt.timedelta(seconds=after),
+    }
+    assert named(alarm) == expected
