@@ -24,6 +24,7 @@ from pipeline.event.events import UNKNOWN_SOURCE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_s3 as s3
 
     from settings.deployment import Deployment
@@ -79,13 +80,25 @@ class ArchiveTables(Construct):
 
     No crawler and no partition to add: Athena computes a query's partitions from the tables'
     properties (Athena User Guide, partition projection; its types are enum, integer and date).
+
+    Parameters
+    ----------
+    key : kms.IKey, optional
+        Encrypts the results, which are events; without one, the key that S3 manages does.
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, deployment: Deployment, bucket: s3.Bucket
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        deployment: Deployment,
+        bucket: s3.Bucket,
+        key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._bucket = bucket
+        self._key = key
         self.database = self._database(deployment)
         sources = sorted({*deployment.sources, *deployment.archive.former_sources, UNKNOWN_SOURCE})
         archive = deployment.archive
@@ -146,8 +159,10 @@ class ArchiveTables(Construct):
     def _workgroup(self, deployment: Deployment) -> athena.CfnWorkGroup:
         results = athena.CfnWorkGroup.ResultConfigurationProperty(
             output_location=self._bucket.s3_url_for_object(QUERY_RESULTS_PREFIX),
+            # Said here, because Athena's own default is not the bucket's.
             encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
-                encryption_option="SSE_S3"
+                encryption_option="SSE_KMS" if self._key else "SSE_S3",
+                kms_key=self._key.key_arn if self._key else None,
             ),
         )
         return athena.CfnWorkGroup(

@@ -109,7 +109,7 @@ class ApplicationStack(Stack):
         self._stream = EventStream(self, "Events", settings=deployment.stream, key=self._key).stream
         self._archive = Archive(self, "Archive", settings=deployment.archive, key=self._key)
         self._tables = ArchiveTables(
-            self, "Queries", deployment=deployment, bucket=self._archive.bucket
+            self, "Queries", deployment=deployment, bucket=self._archive.bucket, key=self._key
         )
         self._table = StateTable(self, "Delivered", expires="expires", key=self._key).table
         queues = EventQueues(

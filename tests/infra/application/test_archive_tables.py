@@ -155,10 +155,20 @@ def test_the_workgroup_decides_where_results_go(stack: Synthesized) -> None:
     assert workgroup["Name"] == "MozDef-EF-ingest-test"
     assert settings["EnforceWorkGroupConfiguration"] is True
     assert settings["BytesScannedCutoffPerQuery"] == 2**40
+    key = {"Fn::GetAtt": [stack.one("AWS::KMS::Key", "Encryption")[0], "Arn"]}
     assert settings["ResultConfiguration"] == {
-        "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
+        "EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": key},
         "OutputLocation": {"Fn::Join": ["", ["s3://", {"Ref": bucket}, "/athena-results/"]]},
     }
+
+
+def test_results_end_and_so_does_what_they_were_before(stack: Synthesized) -> None:
+    _, bucket = stack.one("AWS::S3::Bucket")
+    rules = [each for each in bucket["LifecycleConfiguration"]["Rules"]
+             if each.get("Prefix") == "athena-results/"]  # fmt: skip
+    (rule,) = rules
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 7)
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
 
 def names(query: str) -> set[str]:
