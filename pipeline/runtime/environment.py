@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import PipelineError
 
@@ -16,8 +15,7 @@ class SettingsError(PipelineError):
     """A function's environment lacks a variable, or one has no sense."""
 
 
-@dataclass(frozen=True)
-class AuthorizerEnvironment:
+class AuthorizerEnvironment(NamedTuple):
     """What the authorizer is told by its deployment."""
 
     project: str
@@ -35,8 +33,7 @@ class AuthorizerEnvironment:
         return cls(project=_required(environ, "PROJECT"), stage=_required(environ, "STAGE"))
 
 
-@dataclass(frozen=True)
-class FanOutEnvironment:
+class FanOutEnvironment(NamedTuple):
     """What the fan-out processor is told by its deployment."""
 
     project: str
@@ -74,8 +71,7 @@ class FanOutEnvironment:
         )
 
 
-@dataclass(frozen=True)
-class ArchiverEnvironment:
+class ArchiverEnvironment(NamedTuple):
     """What the archiver is told by its deployment."""
 
     archive_bucket: str
@@ -92,8 +88,7 @@ class ArchiverEnvironment:
         return cls(archive_bucket=_required(environ, "ARCHIVE_BUCKET"))
 
 
-@dataclass(frozen=True)
-class ReconcilerEnvironment:
+class ReconcilerEnvironment(NamedTuple):
     """What the reconciler is told by its deployment; the functions by their names."""
 
     archive_bucket: str
@@ -116,8 +111,7 @@ class ReconcilerEnvironment:
         )
 
 
-@dataclass(frozen=True)
-class ReceiverEnvironment:
+class ReceiverEnvironment(NamedTuple):
     """What the receiver is told by its deployment."""
 
     project: str
@@ -140,8 +134,7 @@ class ReceiverEnvironment:
         )
 
 
-@dataclass(frozen=True)
-class PollerEnvironment:
+class PollerEnvironment(NamedTuple):
     """What the poller is told by its deployment; `targets` is the JSON of POLL_TARGETS.
 
     Parameters
