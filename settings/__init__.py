@@ -6,6 +6,7 @@ What other rooms may use is what stands here, and in `settings.source` for sourc
 from settings.bounded import OUTSIDE, MissingFileError, UnfitFileError, leads_out, read_own
 from settings.config_check import check_config
 from settings.delivery_pipeline import (
+    BUILD_IMAGE,
     BothSource,
     CodeCommit,
     DeliverySettings,
@@ -15,6 +16,7 @@ from settings.delivery_pipeline import (
 )
 from settings.delivery_stages import FILE, PlannedStack, StagePlan, load_delivery, plan_stages
 from settings.deployment import (
+    ON_DEMAND_SHARDS,
     Deployment,
     DeploymentError,
     StageQueue,
@@ -31,8 +33,10 @@ from settings.spreading import queue_variable_bytes
 from settings.stack_outputs import StackOutput
 
 __all__ = [
+    "BUILD_IMAGE",
     "FILE",
     "MOST_SILENCE_HOURS",
+    "ON_DEMAND_SHARDS",
     "OUTSIDE",
     "REDRIVE",
     "STEADY",

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 
+BUILD_IMAGE = "aws/codebuild/standard:7.0-26.07.29"
+"""The image of all builds. With its date: the tag without one is moved to each new image of AWS's.
+
+`aws codebuild list-curated-environment-images` lists those that there are, and `config check --aws`
+looks there. AWS keeps the newest on its machines, so one that is older takes longer to start (AWS
+CodeBuild User Guide, Docker images provided by CodeBuild).
+"""
+
 _NAME = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
 _FRAMEWORK = frozenset(
     {

@@ -35,6 +35,9 @@ RetryAttempts = Annotated[int, Field(ge=0, le=10_000)]
 TicketDays = Annotated[int, Field(ge=14, le=36_500)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
+ON_DEMAND_SHARDS = 4
+"""Amazon Kinesis Data Streams Developer Guide: what a stream on demand begins with."""
+
 _PART = r"^[A-Za-z][A-Za-z0-9-]{0,19}$"
 
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 
 from infra.application.functions import RUNTIME
 from infra.delivery_pipeline.checks import role_arn, step_role_name, target_role_name
+from settings.delivery_pipeline import BUILD_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,13 +26,6 @@ if TYPE_CHECKING:
     from settings.delivery_stages import PlannedStack, StagePlan
 
 OUTPUT = "cdk.out"
-BUILD_IMAGE = "aws/codebuild/standard:7.0-26.07.29"
-"""With its date: the tag without one is moved to each new image of AWS's.
-
-`aws codebuild list-curated-environment-images` lists those that there are. AWS keeps the newest on
-its machines, so one that is older takes longer to start (AWS CodeBuild User Guide, Docker images
-provided by CodeBuild).
-"""
 _BIN = ".venv/bin"
 _PYTHON = f"{_BIN}/python"
 _COMMAND = f"{_BIN}/mozdef-ef"

@@ -2,36 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import boto3
 import typer
+from botocore.config import Config
 
 from settings.config_check import check_config
+from toolbox.preflight.finding import Known
+from toolbox.preflight.run import preflight
 from toolbox.sources.index_checking import private_faults
-from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
+
+if TYPE_CHECKING:
+    from settings.faults import Fault
+    from toolbox.preflight.finding import Finding
+
+NOT_KNOWN = 3
+"""The exit status where nothing is known to be wrong, and not all is known."""
+
+_CLIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
 
 
 def check(
     config: Annotated[Path, typer.Option(help="The configuration folder.")] = Path("config"),
     *,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Ask the account, too: it reads, and changes nothing.")
+    ] = False,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="With --aws: this stage alone; may be repeated.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Load every stage's settings, the delivery pipeline's and every private source.
 
     The samples of private sources have to fit MozDef's index, together with those of the catalogue.
-    One line a fault: file, key, what is expected.
+    One line a fault: file, key, what is expected. With --aws, once the settings are well, the
+    account of the credentials is asked about quotas, secrets, connections and all else that a
+    deployment needs; what it denies is not known, and is no pass.
 
-    Exit status: 0 all is well, 1 something is wrong, 2 there is no configuration to check.
+    Exit status: 0 all is well, 1 something is wrong, 2 there is no configuration to check, or
+    nobody to ask, 3 something is not known.
     """
     checked = check_config(config)
     checked.add(private_faults(checked.source_directories))
+    found = list(_asked(config, stage)) if aws and not checked.faults else []
     if as_json:
-        faults = [fault.document() for fault in checked.faults]
-        print_json({"checked": checked.files, "faults": faults})
+        _print_json(checked.files, checked.faults, found if aws else None)
     else:
-        for fault in checked.faults:
-            errors.print(str(fault))
-        console.print(f"{len(checked.files)} checked, {len(checked.faults)} faults")
-    if checked.faults:
+        _print(checked.files, checked.faults, found)
+    known = {finding.known for finding in found}
+    if checked.faults or Known.FAULT in known:
         raise typer.Exit(DOES_NOT_HOLD)
+    if Known.UNKNOWN in known:
+        raise typer.Exit(NOT_KNOWN)
+
+
+def _asked(config: Path, stages: list[str] | None) -> list[Finding]:
+    session = _session()
+
+    def client(service: str, region: str) -> Any:
+        return session.client(service, region_name=region, config=_CLIENT)
+
+    return list(preflight(config, tuple(stages or ()), session.region_name, client))
+
+
+def _session() -> Any:
+    return boto3.Session()
+
+
+def _print(files: list[str], faults: list[Fault], found: list[Finding]) -> None:
+    for fault in faults:
+        errors.print(str(fault))
+    if found:
+        columns = ["where", "what", "is", "said", "to do"]
+        rows = [(one.where, one.what, one.known, one.said, one.do) for one in found]
+        print_table("Asked of AWS", columns, rows)
+        counted = ", ".join(f"{sum(one.known is each for one in found)} {each}" for each in Known)
+        console.print(f"{len(found)} asked: {counted}")
+    console.print(f"{len(files)} checked, {len(faults)} faults")
+
+
+def _print_json(files: list[str], faults: list[Fault], found: list[Finding] | None) -> None:
+    document: dict[str, Any] = {
+        "checked": files,
+        "faults": [fault.document() for fault in faults],
+    }
+    if found is not None:
+        document["asked"] = [asdict(one) for one in found]
+    print_json(document)
