@@ -109,6 +109,7 @@ class FrontDoor(Construct):
             authorizer=authorizer,
             receiver=receiver,
             unbound_headers=headers[MOST_BOUND_HEADERS:] if guarded else (),
+            largest_record=deployment.stream.max_record_kib * 1024,
         )
         for source in routed:
             routes.add(source)

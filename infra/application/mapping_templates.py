@@ -27,6 +27,7 @@ def put_record_request(
     key_prefix: str = "",
     keyed: bool = True,
     required: Sequence[str] = (),
+    largest_record: int = 0,
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -44,6 +45,8 @@ def put_record_request(
         Whether the delivery id is the partition key; else the request's own id is.
     required : Sequence[str]
         Headers that must be there, in any case, and not be empty.
+    largest_record : int
+        The bytes that one record of the stream may have; 0 to leave that to Kinesis alone.
 
     Returns
     -------
@@ -67,6 +70,10 @@ def put_record_request(
     - Whether API Gateway's own validator finds a header in another case is not established, so it
       is asked for none. Where one is missing, what is rendered is no JSON: Kinesis takes nothing
       and says `SerializationException`, of which `refused_response` makes the 400.
+    - Of a body that no record can hold, nothing goes to Kinesis but a call with an empty partition
+      key. That is a `ValidationException`, as a record is that is too large, and so the 413. Else a
+      body of 7.5 to 10 MB would make a call of more than 10 MB: whether API Gateway makes it is not
+      established, and the sender would be told to send it again for ever.
     """
     metadata = (
         "v=1&id=$util.urlEncode($context.extendedRequestId)&ts=$context.requestTimeEpoch"
@@ -85,19 +92,33 @@ def put_record_request(
         '#if($over == 1)#set($line = "$line ")#end',
         '#set($newline = $util.urlDecode("%0A"))',
         '#set($head = $util.base64Encode("$line$newline"))',
-        *_unless_missing(
-            required,
-            f'{{"StreamName":"{stream_name}","PartitionKey":"$partitionKey","Data":"{data}"}}',
-        ),
+        *_unless_missing(required, _unless_too_large(largest_record, stream_name, data)),
     ]
     return "\n".join(lines)
 
 
-def _unless_missing(required: Sequence[str], call: str) -> list[str]:
+def _unless_too_large(largest_record: int, stream_name: str, data: str) -> list[str]:
+    def call(key: str, data: str) -> str:
+        return f'{{"StreamName":"{stream_name}","PartitionKey":"{key}","Data":"{data}"}}'
+
+    if not largest_record:
+        return [call("$partitionKey", data)]
+    most = -(-largest_record // 3) * 4  # in base64
+    return [
+        '#set($body = "$!input.body")',
+        f"#if($body.length() > {most})",
+        call("", ""),
+        "#else",
+        call("$partitionKey", data),
+        "#end",
+    ]
+
+
+def _unless_missing(required: Sequence[str], call: Sequence[str]) -> list[str]:
     if not required:
-        return [call]
+        return list(call)
     missing = " || ".join(f'!$given.contains(",{name.lower()},")' for name in required)
-    return [f"#if({missing})", "a required header is missing", "#else", call, "#end"]
+    return [f"#if({missing})", "a required header is missing", "#else", *call, "#end"]
 
 
 def _names(headers: Sequence[str]) -> str:

@@ -43,6 +43,8 @@ class Routes:
         Who takes the requests of the sources that choose it.
     unbound_headers : Collection[str]
         Headers, in lower case, whose delivery ids are to choose no shard.
+    largest_record : int
+        The bytes that one record of the stream may have.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Routes:
         authorizer: AuthorizerFunction,
         receiver: ReceiverFunction | None,
         unbound_headers: Collection[str] = (),
+        largest_record: int,
     ) -> None:
         self._api = api
+        self._largest_record = largest_record
         self._unbound = unbound_headers
         self._stream = stream
         self._role = role
@@ -117,6 +121,7 @@ class Routes:
             key_prefix=f"{_secret_of(self._api)}-",
             keyed=not (is_exposed(source) and header and header.lower() in self._unbound),
             required=settings.headers.require,
+            largest_record=self._largest_record,
         )
         return apigateway.AwsIntegration(
             service="kinesis",

@@ -105,7 +105,11 @@ class RecordPutter:
         except ClientError as error:
             return client_error_answer(error)
         except ParamValidationError as error:
-            return error_answer(400, "SerializationException", str(error))
+            # The SDK checks what Kinesis does: a member of another type does not deserialise, one
+            # that is missing, too short or too long is invalid.
+            wrong_type = "Invalid type for parameter" in str(error)
+            code = "SerializationException" if wrong_type else "ValidationException"
+            return error_answer(400, code, str(error))
         except (ConnectTimeoutError, ReadTimeoutError) as error:
             raise GatewayError("INTEGRATION_TIMEOUT", reason=type(error).__name__) from error
         except BotoCoreError as error:

@@ -1,4 +1,6 @@
-"""Required headers, on both ways in: found in any case, whatever API Gateway's validator does.
+"""What the mapping templates refuse: a missing header, and a body that no record can hold.
+
+Required headers are found in any case on both ways in, whatever API Gateway's validator does.
 
 The synthesized template is served by the laptop's gateway, whose validator compares names exactly.
 """
@@ -36,6 +38,8 @@ GITHUB = {
     "X-GitHub-Event": "push",
     "X-Hub-Signature-256": "sha256=" + hmac.digest(b"secret", BODY, "sha256").hex(),
 }
+LARGEST = 1_024 * 1_024
+"""Bytes of a record, `stream.max_record_kib` by default: Kinesis refuses what is a little less."""
 CASES = [str.lower, str.upper, str.title, str.swapcase]
 
 
@@ -56,12 +60,12 @@ class Door:
         statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
         return Invocation({"principalId": "a", "policyDocument": {"Statement": [statement]}})
 
-    def send(self, source: str, headers: Mapping[str, str]) -> Answer:
+    def send(self, source: str, headers: Mapping[str, str], body: bytes = BODY) -> Answer:
         self.received.records.clear()
         self.straight.calls.clear()
 
         async def scenario(sender: Sender) -> Answer:
-            return await sender.send(f"/{source}", BODY, headers)
+            return await sender.send(f"/{source}", body, headers)
 
         return run(self.template, scenario, invoke=self.invoke, client=self.straight)
 
@@ -136,3 +140,16 @@ def test_a_query_is_no_header(door: Door) -> None:
     value = headers.pop("X-GitHub-Event")
     assert door.send(f"github?X-GitHub-Event={value}", headers).status == 400
     assert not door.records()
+
+
+@pytest.mark.parametrize("more", [1, 3, 100, 9_000_000])
+def test_a_body_that_no_record_holds_is_413_and_does_not_reach_kinesis(
+    door: Door, more: int
+) -> None:
+    """Bodies of 7.5 to 10 MB would else make a call of more than API Gateway may take."""
+    headers = headers_of("github")
+    for size, status in ((LARGEST - 8, 200), (LARGEST + more + 3, 413)):
+        answer = door.send("github", headers, b"x" * size)
+        assert answer.status == status, size
+        assert len(door.records()) == int(status == 200)
+    assert answer.json["error"] == "too_large"

@@ -6,9 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.session import Session
+from botocore.validate import validate_parameters
 
 from local.invocation import Invocation
 
@@ -37,9 +40,15 @@ def aws_error(code: str, status: int = 400, message: str = "") -> ClientError:
     return ClientError(response, "PutRecord")
 
 
+@cache
+def _put_record() -> Any:
+    model = Session().get_service_model("kinesis")
+    return model.operation_model("PutRecord").input_shape
+
+
 @dataclass
 class FakeKinesis:
-    """Keeps what was put; `fails` may give an error for a record's data."""
+    """Refuses what the SDK does, keeps what was put; `fails` may give an error for the data."""
 
     fails: Callable[[bytes], Exception | None] = lambda _: None
     delay: float = 0.0
@@ -54,6 +63,7 @@ class FakeKinesis:
             time.sleep(self.delay)
 
     def put_record(self, **record: Any) -> dict[str, Any]:
+        validate_parameters(record, _put_record())
         self._wait()
         self.calls.append([record])
         if error := self.fails(record["Data"]):

@@ -9,7 +9,6 @@ import pytest
 from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
-    ParamValidationError,
     ReadTimeoutError,
 )
 
@@ -159,11 +158,18 @@ def test_broken_call_is_a_serialization_error(template: str) -> None:
     assert send(api, body=b"x").json["__type"] == "SerializationException"
 
 
-def test_call_that_the_sdk_refuses_is_a_serialization_error() -> None:
-    stream = FakeKinesis(lambda _: ParamValidationError(report="Missing PartitionKey"))
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ('{"StreamName":"s","PartitionKey":"","Data":""}', "ValidationException"),
+        ('{"StreamName":"s","PartitionKey":7,"Data":"YQ=="}', "SerializationException"),
+    ],
+)
+def test_call_that_the_sdk_refuses_is_what_kinesis_calls_it(call: str, code: str) -> None:
+    """Kinesis API reference, PutRecord: a partition key is there, and has a character at least."""
     api = ApiTemplate(binary=True)
-    api.method("/x", "POST", kinesis(RequestTemplates={"application/json": '{"Data":"YQ=="}'}))
-    assert send(api, body=b"x", client=stream).json["__type"] == "SerializationException"
+    api.method("/x", "POST", kinesis(RequestTemplates={"application/json": call}))
+    assert send(api, body=b"x", client=FakeKinesis()).json["__type"] == code
 
 
 def test_failing_template_is_500_and_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
