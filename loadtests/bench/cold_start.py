@@ -1,26 +1,28 @@
-"""What a cold start takes: import and first invocation of each handler in a fresh interpreter."""
+"""What a cold start takes: import and first invocation of each handler in a fresh interpreter.
+
+It has what ships, and nothing else: no checkout, no installed package, nowhere to write.
+"""
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from loadtests.bench.sample_events import batch_event, makers
+from loadtests.bench.shipped import ROOT, boto3_for_comparison, ship
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loadtests.bench.arena import Arena
+    from loadtests.bench.shipped import Shipped
 
-ROOT = Path(__file__).parents[2]
+T = TypeVar("T")
 PACKAGES = ("ingest_lambdas", "stream_processors")
 #: A batch of the target: real events of 10 KB, and the largest batch of the mapping by default.
 LARGE_BATCH, LARGE_BATCHES = 500, 3
@@ -37,6 +39,8 @@ class Start:
 
     Parameters
     ----------
+    import_ms, import_wall_ms : float
+        CPU time of the import, and how long it took.
     invocation_ms : list[float]
         CPU time of each invocation; the first one makes clients and reads secrets.
     peak_memory_mb : float
@@ -44,6 +48,7 @@ class Start:
     """
 
     import_ms: float
+    import_wall_ms: float
     invocation_ms: list[float]
     peak_memory_mb: float
     results: list[Any]
@@ -58,7 +63,9 @@ def handlers() -> list[str]:
     ]
 
 
-def start(module: str, arena: Arena, invocations: Sequence[Mapping[str, Any]]) -> Start:
+def start(
+    module: str, arena: Arena, shipped: Shipped, invocations: Sequence[Mapping[str, Any]] = ()
+) -> Start:
     """Start a handler in a fresh interpreter and invoke it.
 
     Parameters
@@ -77,18 +84,7 @@ def start(module: str, arena: Arena, invocations: Sequence[Mapping[str, Any]]) -
         file.write_bytes(orjson.dumps(event))
         files.append(str(file))
     figures = arena.folder / "start.json"
-    done = subprocess.run(
-        [sys.executable, "-P", str(_SCRIPT), module, str(figures), *files],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            **arena.environment,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{arena.folder}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = shipped.run([str(_SCRIPT), module, str(figures), *files], arena.environment)
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["nothing on standard error"]
         raise ColdStartError(f"{module}: ended with {done.returncode}: {said[0]}")
@@ -106,45 +102,59 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
     Returns
     -------
     dict[str, Any]
-        `cold_start_ms` and `first_invocation_ms`, handler to milliseconds of CPU, and
-        `peak_memory_mb`; medians. `fan_out_500` is the peak after batches of 500 events of 10 KB.
-        `import_boto3_ms` is for comparison: what nearly every other function imports.
+        Medians. `cold_start_ms` and `first_invocation_ms`, handler to milliseconds of CPU,
+        `cold_start_wall_ms`, and `peak_memory_mb`, where `fan_out_500` is the peak after batches
+        of 500 events of 10 KB. For comparison: `warm_tree_ms`, the import of the same modules from
+        a writable folder with the bytecode that Python has put there, and `import_boto3_ms`.
+        `assets` has the bytes of code and layer, `python` the interpreter's version.
     """
-    taken: dict[str, list[Start]] = {handler: [] for handler in handlers()}
-    boto3 = []
+    shipped, warm = ship(arena.sources, arena.folder / "shipped")
+    sdk = boto3_for_comparison(shipped.python)
+    ours: dict[str, list[Start]] = {handler: [] for handler in handlers()}
+    theirs: dict[str, list[float]] = {handler: [] for handler in handlers()}
+    boto3: list[float] = []
+    _import_ms(sdk)  # and its bytecode is written
+    for handler in handlers():
+        start(handler, arena, warm)
     with makers(arena) as make:
         for _ in range(rounds):
-            boto3.append(_import_ms("boto3"))
-            for handler, starts in taken.items():
-                starts.append(start(handler, arena, [make[handler.partition(".")[2]]()]))
-    named = {handler.partition(".")[2]: starts for handler, starts in taken.items()}
-    memory = {name: _median([one.peak_memory_mb for one in all_]) for name, all_ in named.items()}
-    memory["fan_out_500"] = large_batch_memory_mb(arena)
+            boto3.append(_import_ms(sdk))
+            for handler, starts in ours.items():
+                name = handler.partition(".")[2]
+                starts.append(start(handler, arena, shipped, [make[name]()]))
+                theirs[handler].append(start(handler, arena, warm).import_ms)
+    memory = _each(ours, lambda one: one.peak_memory_mb)
     return {
-        "cold_start_ms": {
-            name: _median([one.import_ms for one in all_]) for name, all_ in named.items()
-        },
-        "first_invocation_ms": {
-            name: _median([one.invocation_ms[0] for one in all_]) for name, all_ in named.items()
-        },
-        "peak_memory_mb": memory,
+        "cold_start_ms": _each(ours, lambda one: one.import_ms),
+        "cold_start_wall_ms": _each(ours, lambda one: one.import_wall_ms),
+        "warm_tree_ms": _each(theirs, float),
+        "first_invocation_ms": _each(ours, lambda one: one.invocation_ms[0]),
+        "peak_memory_mb": {**memory, "fan_out_500": large_batch_memory_mb(arena, shipped)},
         "import_boto3_ms": _median(boto3),
+        "assets": shipped.sizes(),
+        "python": shipped.run(
+            ["-c", "import platform; print(platform.python_version())"], {}
+        ).stdout.strip(),
     }
 
 
-def _import_ms(module: str) -> float:
-    code = f"import time; start = time.process_time(); import {module}; "
+def _import_ms(sdk: Shipped) -> float:
+    code = "import time; start = time.process_time(); import boto3; "
     code += "print((time.process_time() - start) * 1000)"
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return float(done.stdout)
+    return float(sdk.run(["-c", code], {}).stdout)
 
 
-def large_batch_memory_mb(arena: Arena) -> float:
+def _each(taken: Mapping[str, Sequence[T]], figure: Callable[[T], float]) -> dict[str, float]:
+    return {
+        handler.partition(".")[2]: _median([figure(one) for one in all_])
+        for handler, all_ in taken.items()
+    }
+
+
+def large_batch_memory_mb(arena: Arena, shipped: Shipped) -> float:
     """Return the fan-out's peak memory after some batches of 500 events of 10 KB."""
     batches = [batch_event(arena, LARGE_BATCH) for _ in range(LARGE_BATCHES)]
-    found = start("stream_processors.fan_out", arena, batches)
+    found = start("stream_processors.fan_out", arena, shipped, batches)
     if any(result["batchItemFailures"] for result in found.results):
         raise ColdStartError("stream_processors.fan_out: a batch of the benchmarks did not settle")
     arena.empty()

@@ -108,6 +108,7 @@ def _cold_start(figures: Mapping[str, Any]) -> Iterator[Ratio]:
     boto3 = figures["import_boto3_ms"]
     for name, ms in figures["cold_start_ms"].items():
         yield Ratio(f"cold_start.import_{name}/import_boto3", ms / boto3)
+        yield Ratio(f"cold_start.import_{name}/warm_tree", ms / figures["warm_tree_ms"][name])
     for name, ms in figures["first_invocation_ms"].items():
         least = LEAST_SHARE * figures["cold_start_ms"][name] / boto3
         yield Ratio(f"cold_start.first_{name}/import_boto3", ms / boto3, least)

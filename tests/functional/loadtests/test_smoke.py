@@ -344,4 +344,4 @@ def test_each_asset_is_small_enough_for_a_cold_start(
     assert len(assets) == 3, "the code, the layer, and the bills of materials"
     for asset in assets:
         archive = shutil.make_archive(str(tmp_path / asset.name), "zip", asset)
-        assert Path(archive).stat().st_size < 15_000_000
+        assert Path(archive).stat().st_size < 5_000_000

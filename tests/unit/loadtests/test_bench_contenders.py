@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +20,7 @@ from loadtests.bench.graphs import draw
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import SMALL_BYTES, envelopes, kinds, records, small_deliveries
 from loadtests.bench.sample_events import makers
+from loadtests.bench.shipped import Shipped, ship
 from pipeline.event.envelope import decode_envelope
 from pipeline.runtime.deadline import Deadline
 from stream_processors import fan_out
@@ -25,7 +28,6 @@ from tests.support.figures import bench_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipeline.event.compiled_source import Catalog
 
@@ -133,21 +135,51 @@ def test_a_template_is_rendered_for_each_request(place: Arena) -> None:
     assert rendering(place.sources["github"], deliveries)() == 3
 
 
+@pytest.fixture(scope="module")
+def shipped(place: Arena) -> tuple[Shipped, Shipped]:
+    return ship(place.sources, place.folder / "shipped", Path(sys.executable))
+
+
 @pytest.mark.parametrize("name", ["authorizer", "fan_out"])
-def test_a_handler_starts_in_a_fresh_interpreter(place: Arena, name: str) -> None:
+def test_a_handler_starts_in_a_fresh_interpreter(
+    place: Arena, shipped: tuple[Shipped, Shipped], name: str
+) -> None:
     (module,) = [one for one in cold_start.handlers() if one.endswith(f".{name}")]
+    before = shipped[0].sizes()
     with makers(place) as make:
-        found = cold_start.start(module, place, [make[name](), make[name]()])
+        found = cold_start.start(module, place, shipped[0], [make[name](), make[name]()])
+    assert shipped[0].sizes() == before
     assert len(found.invocation_ms) == len(found.results) == 2
     assert found.import_ms > 0
+    assert found.import_wall_ms > 0
     assert found.peak_memory_mb > 5
     known = {"authorizer": "policyDocument", "fan_out": "batchItemFailures"}
     assert known[name] in found.results[0]
 
 
-def test_a_handler_that_fails_is_an_error_and_no_figure(place: Arena) -> None:
+def test_what_ships_has_neither_the_checkout_nor_installed_packages(
+    shipped: tuple[Shipped, Shipped],
+) -> None:
+    program = "import json, sys; import stream_processors.fan_out as h; import orjson; "
+    program += "print(json.dumps([h.__cached__, orjson.__file__, sys.path]))"
+    ours, warm = shipped
+    environment = {"POWERTOOLS_SERVICE_NAME": "bench"}
+    module, package, path = json.loads(ours.run(["-c", program], environment).stdout)
+    assert Path(module).is_relative_to(ours.code)
+    assert Path(package).is_relative_to(ours.packages)
+    library = Path(sys.base_prefix)
+    rest = [one for one in map(Path, path) if not one.is_relative_to(library)]
+    assert rest == [ours.code, ours.packages]
+    assert not list(warm.code.rglob("*.pyc"))
+    warm.run(["-c", program], environment)
+    assert list(warm.code.rglob("*.pyc"))
+
+
+def test_a_handler_that_fails_is_an_error_and_no_figure(
+    place: Arena, shipped: tuple[Shipped, Shipped]
+) -> None:
     with pytest.raises(cold_start.ColdStartError, match=r"stream_processors\.fan_out: ended with"):
-        cold_start.start("stream_processors.fan_out", place, [{"no records": []}])
+        cold_start.start("stream_processors.fan_out", place, shipped[0], [{"no records": []}])
 
 
 def test_graphs_are_drawn_of_what_there_is(tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""What ships: code and layer as they are built, for this machine, where nothing can be written."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.assembly.bytecode import runtime_python
+from infra.assembly.code import write_code
+from infra.assembly.layer import Runtime, build_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from settings.source.loader import LoadedSource
+
+ROOT = Path(__file__).parents[2]
+#: Nothing of this machine: no packages of its own, no folder of the script, no bytecode written.
+_ALONE = ("-S", "-P", "-B")
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """Folders in the place of /var/task and /opt/python, and who reads them.
+
+    Parameters
+    ----------
+    python : Path
+        An interpreter of Lambda's version; this one, where the machine has no other.
+    writes : bool
+        Whether bytecode is written beside modules that have none.
+    """
+
+    code: Path
+    packages: Path
+    python: Path
+    writes: bool = False
+
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Start the interpreter with code and packages alone on its path."""
+        path = os.pathsep.join(map(str, (self.code, self.packages)))
+        flags = _ALONE[:-1] if self.writes else _ALONE
+        return subprocess.run(
+            [str(self.python), *flags, *arguments],
+            cwd="/",
+            env={**environment, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of the files of both assets."""
+        return {"code": _size(self.code), "layer": _size(self.packages)}
+
+
+def ship(
+    sources: Mapping[str, LoadedSource], folder: Path, python: Path | None = None
+) -> tuple[Shipped, Shipped]:
+    """Build what ships, with bytecode and read-only, and the same modules in a writable tree.
+
+    The layer's extension modules are those of this machine: Lambda's cannot be run here.
+
+    Parameters
+    ----------
+    folder : Path
+        Where both are written; it is made.
+    python : Path, optional
+        The interpreter; by default one of Lambda's version, if there is one, else this one.
+    """
+    python = python or runtime_python() or Path(sys.executable)
+    layer = build_layer(ROOT, ROOT / "build", python, Runtime(_version(python), platform=""))
+    shipped = Shipped(folder / "var" / "task", folder / "opt" / "python", python)
+    warm = Shipped(folder / "warm" / "task", folder / "warm" / "python", python, writes=True)
+    shutil.copytree(layer / "python", shipped.packages)
+    shutil.copytree(layer / "python", warm.packages, ignore=shutil.ignore_patterns("__pycache__"))
+    write_code(ROOT, sources, shipped.code, python)
+    write_code(ROOT, sources, warm.code)
+    for place in (shipped.code, shipped.packages):
+        for one in [place, *place.rglob("*")]:
+            one.chmod(0o555 if one.is_dir() else 0o444)
+    return shipped, warm
+
+
+def boto3_for_comparison(python: Path) -> Shipped:
+    """Return what imports boto3 of this machine's packages, which are pure Python, and compiles."""
+    found = importlib.util.find_spec("boto3")
+    assert found is not None and found.origin is not None  # noqa: S101, PT018 - a dependency
+    packages = Path(found.origin).parents[1]
+    return Shipped(packages, packages, python, writes=True)
+
+
+def _version(python: Path) -> str:
+    program = "import sys; print(*sys.version_info[:2], sep='.')"
+    done = subprocess.run([python, "-c", program], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _size(folder: Path) -> int:
+    return sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
