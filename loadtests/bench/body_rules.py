@@ -15,7 +15,7 @@ from toolbox.traffic.examples import real_payloads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.event.body_rules import RulePlan
+    from pipeline.event.rule_states import RulePlan
 
 #: Of the examples, one with an object of ninety fields in it.
 _KIND = "check_run"

@@ -12,115 +12,18 @@ from typing import TYPE_CHECKING, Any
 from pipeline.event.elements import name_of, opens_object, spans_of
 from pipeline.event.index_limits import MOST_LEVELS, NewNames, as_keyword, with_edits
 from pipeline.event.known_members import known_members
+from pipeline.event.rewriting import rewritten
+from pipeline.event.rule_states import RuleStates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.event.elements import Member
-    from pipeline.event.fields import FieldPath
     from pipeline.event.index_limits import Edit
+    from pipeline.event.rule_states import Rule, RulePlan, RuleState
 
-    #: Path, kind, new name, and which values are meant.
-    Rule = tuple[FieldPath, str, str, str]
-    RulePlan = tuple[Rule, ...]
-    #: A rule by its number, and how many parts of its path are behind.
-    Place = tuple[int, int]
-
-_ANY_DEPTH = "**"
 _NOTHING = object()
 _OBJECT = ord("{")
-_MOST_SEEN, _LONGEST_SEEN = 500, 60
-
-
-class _State:
-    """Where in the rules' paths one is: which rules end here, and what goes on from here.
-
-    What follows a name that no path spells is kept for so many short ones: a sender chooses them.
-    """
-
-    __slots__ = ("_exact", "_globs", "_seen", "_states", "goes_on", "rules")
-
-    def __init__(self, plan: RulePlan, places: frozenset[Place], states: _States) -> None:
-        self._states = states
-        states.known[places] = self
-        self._seen: dict[str, _State | None] = {}
-        self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
-        ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
-        self.goes_on = bool(ahead)
-        self._globs = [
-            (None, (rule, at)) if part == _ANY_DEPTH else (_glob(part), (rule, at + 1))
-            for rule, at, part in ahead
-            if "*" in part
-        ]
-        self._exact = {
-            name: states.of(
-                {(rule, at + 1) for rule, at, part in ahead if part == name} | self._matching(name)
-            )
-            for name in {part for _, _, part in ahead if "*" not in part}
-        }
-
-    def after(self, name: str) -> _State | None:
-        """Return where one is below a field of this name; None where no rule looks."""
-        found = self._exact.get(name, _NOTHING)
-        if found is _NOTHING:
-            if not self._globs:
-                return None
-            found = self._seen.get(name, _NOTHING)
-        if found is _NOTHING:
-            found = self._states.of(self._matching(name))
-            if len(self._seen) < _MOST_SEEN and len(name) <= _LONGEST_SEEN:
-                self._seen[name] = found
-        return found  # type: ignore[return-value]
-
-    def spelled(self) -> Iterable[str] | None:
-        """Return the names that matter here; None where any may."""
-        return None if self._globs else self._exact
-
-    def _matching(self, name: str) -> set[Place]:
-        return {place for glob, place in self._globs if glob is None or glob(name)}
-
-
-class _States:
-    """Those that were needed so far, each once."""
-
-    def __init__(self, plan: RulePlan) -> None:
-        self._plan = plan
-        self.known: dict[frozenset[Place], _State] = {}
-
-    def of(self, places: set[Place]) -> _State | None:
-        """Return where all of these places are one."""
-        # `**` may stand for nothing.
-        for rule, at in sorted(places):
-            path, further = self._plan[rule][0], at
-            while further < len(path) and path[further] == _ANY_DEPTH:
-                further += 1
-                places.add((rule, further))
-        key = frozenset(places)
-        if not key:
-            return None
-        return self.known.get(key) or _State(self._plan, key, self)
-
-
-def _glob(part: str) -> Callable[[str], bool]:
-    """Return what tells whether a name matches; its time grows with the name, whatever that is.
-
-    The first place that a piece is found at leaves the most for those behind it, so there is no
-    need to go back, as a regular expression does.
-    """
-    first, *between, last = part.split("*")
-
-    def matches(name: str) -> bool:
-        at, end = len(first), len(name) - len(last)
-        if at > end or not name.startswith(first) or not name.endswith(last):
-            return False
-        for piece in between:
-            at = name.find(piece, at, end)
-            if at < 0:
-                return False
-            at += len(piece)
-        return True
-
-    return matches
 
 
 class BodyRules:
@@ -134,7 +37,7 @@ class BodyRules:
 
     def __init__(self, plan: RulePlan) -> None:
         self._plan = plan
-        self._start = _States(plan).of({(rule, 0) for rule in range(len(plan))})
+        self._start = RuleStates(plan).of({(rule, 0) for rule in range(len(plan))})
         kept = {path[0] for path, kind, _, _ in plan if path[1:] or kind in {"keep", "rename"}}
         # Where every other container is a text, only these can have fields below them.
         flat = (("*",), "stringify", "", "") in plan and not any("*" in name for name in kept)
@@ -156,10 +59,13 @@ class BodyRules:
         start = self._start
         if start is None:
             return text
-        if start.rules and _changes(start.rules, body):
+        if start.rules and _changes(start, body):
             return as_keyword(text)  # of the body itself
         if not _touches(start, body, MOST_LEVELS):
             return text
+        whole = rewritten(text, body, start, MOST_LEVELS)
+        if whole is not None:
+            return whole
         span = text.index(b"{"), len(text.rstrip())
         return with_edits(text, _in_object(text, span, body, start, MOST_LEVELS))
 
@@ -171,7 +77,7 @@ class BodyRules:
         return {name: value if name in names else None for name, value in body.items()}
 
 
-def _touches(state: _State, value: Any, levels: int) -> bool:
+def _touches(state: RuleState, value: Any, levels: int) -> bool:
     """Tell whether a rule has something to do: most events have not what conflicts."""
     if isinstance(value, list):
         return levels > 0 and any(_touches(state, one, levels - 1) for one in value)
@@ -183,35 +89,22 @@ def _touches(state: _State, value: Any, levels: int) -> bool:
         after = None if one is _NOTHING else state.after(name)
         if after is None:
             continue
-        if after.rules and _changes(after.rules, one):
+        if after.rules and _changes(after, one):
             return True
         if after.goes_on and isinstance(one, dict | list) and _touches(after, one, levels - 1):
             return True
     return False
 
 
-def _changes(rules: Iterable[Rule], value: Any) -> bool:
-    for _, kind, _, only in rules:
-        if not only or (only == "objects") == _has_object(value):
-            # The first that fits decides.
-            return kind != "keep" and (kind != "stringify" or isinstance(value, dict | bool | list))
-    return False
-
-
-def _has_object(value: Any) -> bool:
-    """Tell whether this is an object, or a list with one in it, however deep."""
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, dict):
-            return True
-        if isinstance(one, list):
-            left += [inner for inner in one if isinstance(inner, dict | list)]
-    return False
+def _changes(state: RuleState, value: Any) -> bool:
+    kind = state.kind_for(value)
+    return kind in {"drop", "rename"} or (
+        kind == "stringify" and isinstance(value, dict | bool | list)
+    )
 
 
 def _in_object(
-    text: bytes, span: tuple[int, int], value: Any, state: _State, levels: int
+    text: bytes, span: tuple[int, int], value: Any, state: RuleState, levels: int
 ) -> Iterator[Edit]:
     members = known_members(text, *span, value)
     # Parsed, it has each name once.
@@ -245,7 +138,7 @@ def _in_object(
             yield from _in_value(text, (start, end), after, rule, levels - 1)
 
 
-def _by_last(text: bytes, members: list[Member], state: _State) -> dict[str, Rule | None]:
+def _by_last(text: bytes, members: list[Member], state: RuleState) -> dict[str, Rule | None]:
     """Return the rules by name for an object that has a name twice; nothing for others.
 
     The last is the value for all who parse it, the schema and MozDef among them. To judge each by
@@ -259,7 +152,7 @@ def _by_last(text: bytes, members: list[Member], state: _State) -> dict[str, Rul
 
 
 def _in_value(
-    text: bytes, span: tuple[int, int], state: _State, rule: Rule | None, levels: int
+    text: bytes, span: tuple[int, int], state: RuleState, rule: Rule | None, levels: int
 ) -> Iterator[Edit]:
     start, end = span
     opening = text[start : start + 1]
@@ -280,7 +173,7 @@ def _in_value(
 
 
 def _in_list(
-    text: bytes, start: int, state: _State, rule: Rule | None, levels: int
+    text: bytes, start: int, state: RuleState, rule: Rule | None, levels: int
 ) -> Iterator[Edit]:
     if levels <= 0:
         return
@@ -288,7 +181,7 @@ def _in_list(
         yield from _in_value(text, span, state, rule, levels - 1)
 
 
-def _rule_for(state: _State, text: bytes, start: int, end: int) -> Rule | None:
+def _rule_for(state: RuleState, text: bytes, start: int, end: int) -> Rule | None:
     for rule in state.rules:
         if not rule[3] or (rule[3] == "objects") == opens_object(text, start, end):
             return rule

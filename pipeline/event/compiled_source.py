@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from types import ModuleType
 
-    from pipeline.event.body_rules import RulePlan
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
     from pipeline.event.judgement import Rule
+    from pipeline.event.rule_states import RulePlan
 
 Validator = Callable[[Any], Any]
 

@@ -13,7 +13,7 @@ from settings.source.base import FieldPath, Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.event.body_rules import RulePlan
+    from pipeline.event.rule_states import RulePlan
 
 Shape = Literal["body"] | dict[str, str]
 RulePaths = FieldPath | Annotated[tuple[FieldPath, ...], Field(min_length=1)]

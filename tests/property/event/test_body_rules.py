@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
+from unittest import mock
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.event import body_rules
 from pipeline.event.body_rules import BodyRules
 from pipeline.event.elements import members_of
 from pipeline.event.index_limits import fitting
@@ -160,3 +162,17 @@ def test_a_glob_matches_what_a_regular_expression_would(glob: str, name: str) ->
     # Never the whole part `**`, which is for any depth.
     found = BodyRules((((f"{glob}!",), "drop", "", ""),)).applied(json.dumps(body).encode(), body)
     assert (found == b"{}") == bool(re.fullmatch(expression, name, re.DOTALL))
+
+
+@given(BODIES, RULES, st.integers(1, 5))
+@example({"a": {"b": [{"a": True}]}}, ((("a", "b"), "stringify", "", ""),), 18)
+@example({"a": {"b": 1}}, ((("a", "b"), "drop", "", ""),), 2)
+@example({"a": [{"b": 1}]}, ((("a",), "stringify", "", ""),), 2)
+@example({"a": [[{"b": 1}]]}, ((("a",), "stringify", "", ""),), 2)
+@example({"a": [[{"b": 1}]], "c": 1}, ((("**", "b"), "drop", "", ""), (("c",), "drop", "", "")), 3)
+def test_what_is_written_whole_is_what_edits_make(body: Any, plan: Any, levels: int) -> None:
+    """The same JSON with a space before it is not as orjson writes it, and so it is edited."""
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    rules = BodyRules(plan)
+    with mock.patch.object(body_rules, "MOST_LEVELS", levels):
+        assert rules.applied(text, body) == rules.applied(b" " + text, body).lstrip(b" ")
