@@ -12,7 +12,7 @@ from settings.faults import Fault, WrongSettingsError
 from settings.names import full_queue_names, overlapping, queue_faults
 from settings.source.compiler import check_validators
 from settings.source.loader import available_sources, load_source, read_source_settings
-from settings.spreading import fits, spread
+from settings.spreading import fits, only_polled, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = "delivery-*.yaml"
 """Further settings of a delivery pipeline: an example, or a second pipeline's."""
+
+_NO_ROUTE = "API Gateway has no API without a route: add one that senders post to, such as generic"
 
 
 class ConfigCheckError(PipelineError):
@@ -147,6 +149,9 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
         sources = {name: read_source_settings(found[name]) for name in deployment.sources}
     except (KeyError, WrongSettingsError):
         return  # That is told of the source.
+    if only_polled(sources):
+        yield Fault(str(path), "sources", f"all are polled; {_NO_ROUTE}")
+        return
     if fits(deployment.stack_name, sources):
         return
     services = spread(deployment.stack_name, sources)
@@ -159,6 +164,7 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
                 "give some of them a queue of another name",
             )
             return
+    without = sum(only_polled({name: sources[name] for name in names}) for names in services)
     plan = "; ".join(
         f"service {deployment.service[:18]}{number if number > 1 else ''}: {', '.join(names)}"
         for number, names in enumerate(services, 1)
@@ -167,7 +173,7 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
         str(path),
         "sources",
         f"these {len(sources)} do not fit one stack; give each of {len(services)} services a file "
-        f"of its own ({plan})",
+        f"of its own ({plan})" + (f"; in {without} all are polled; {_NO_ROUTE}" if without else ""),
     )
 
 

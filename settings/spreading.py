@@ -43,6 +43,8 @@ def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
 def spread(stack_name: str, sources: Mapping[str, Source]) -> list[list[str]]:
     """Say which service takes which source; those that share a queue stay together.
 
+    Each has one that senders post to, as long as there are enough of them.
+
     Parameters
     ----------
     stack_name : str
@@ -56,7 +58,31 @@ def spread(stack_name: str, sources: Mapping[str, Source]) -> list[list[str]]:
                 break
         else:
             services.append(dict(group))
+    for service in services:
+        if only_polled(service):
+            _lend(stack_name, services, service)
     return [sorted(service) for service in services]
+
+
+def only_polled(sources: Mapping[str, Source]) -> bool:
+    """Tell whether nobody posts to any of these: API Gateway has no API without a route."""
+    return all(source.poll is not None for source in sources.values())
+
+
+def _lend(stack_name: str, services: list[dict[str, Source]], needy: dict[str, Source]) -> None:
+    """Give a service a source with a route from one that has others, if there is any."""
+    for service in services:
+        for group in _sharing(service):
+            rest = {name: one for name, one in service.items() if name not in group}
+            if (
+                not only_polled(group)
+                and rest
+                and not only_polled(rest)
+                and fits(f"{stack_name}99", needy | group)
+            ):
+                for name in group:
+                    needy[name] = service.pop(name)
+                return
 
 
 def _sharing(sources: Mapping[str, Source]) -> Iterator[dict[str, Source]]:

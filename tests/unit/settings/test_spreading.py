@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from settings.config_check import check_config
 from settings.source.model import Source
-from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, spread
+from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, only_polled, spread
 
 STACK = "MozDef-EF-ingest-prod"
 TOKEN = {"type": "token"}
@@ -63,6 +63,31 @@ def test_no_source_is_lost_or_twice_and_those_of_one_queue_are_together(
         for name in one:
             of_queue.setdefault(sources[name].queue.name or name, set()).add(number)
     assert all(len(found) == 1 for found in of_queue.values())
+
+
+@given(st.integers(0, 40), st.integers(1, 90), st.booleans())
+def test_each_service_has_a_source_with_a_route_as_far_as_there_are_any(
+    routes: int, polls: int, first: bool
+) -> None:
+    """Or its template would be refused: API Gateway has no API without a route."""
+    polled = [False] * routes + [True] * polls
+    polled = polled if first else polled[::-1]
+    sources = {f"s-{number:03d}": source(polled=one) for number, one in enumerate(polled)}
+    services = [{name: sources[name] for name in one} for one in spread(STACK, sources)]
+    assert sorted(name for one in services for name in one) == sorted(sources)
+    assert all(one and fits(f"{STACK}99", one) for one in services)
+    if routes >= len(services):
+        assert not any(map(only_polled, services))
+
+
+def test_a_stage_whose_sources_are_all_polled_is_told_to_have_a_route(tmp_path: Path) -> None:
+    text = "service: ingest\nsources: [okta-system-log]\n"
+    (tmp_path / "prod.yaml").write_text(text)
+    (fault,) = check_config(tmp_path).faults
+    assert fault.key == "sources"
+    assert "add one that senders post to" in fault.expected
+    (tmp_path / "prod.yaml").write_text(text.replace("[okta", "[generic, okta"))
+    assert check_config(tmp_path).faults == []
 
 
 def test_config_check_says_which_service_takes_which_source(tmp_path: Path) -> None:
