@@ -62,6 +62,6 @@ def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
         found = found.commands[words.pop(0)]
     context = found.make_context(found.name, words)
     if found.name == "cdk":
-        assert context.args[0] in {"bootstrap", "deploy", "destroy", "ls"}
+        assert context.args[0] in {"bootstrap", "deploy", "destroy", "import", "ls"}
     else:
         assert not context.args
