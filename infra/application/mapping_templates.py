@@ -139,7 +139,7 @@ def _pick_headers(
         return []
     note = '#if($required.contains(",$lower,") && $headers.get($name).length() > 0)'
     lines = [
-        f'#set($keep = "{_names(keep) or ","}")',
+        f'#set($keep = "{_names(keep)}")',
         *([f'#set($required = "{_names(required)}")'] if required else []),
         "#set($headers = $input.params().header)",
         "#foreach($name in $headers.keySet())",
