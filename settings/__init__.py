@@ -29,7 +29,7 @@ from settings.faults import Fault, WrongSettingsError, refuse
 from settings.names import REDRIVE, full_queue_names, queue_faults
 from settings.poll_targets import PollTarget, environment_value, poll_targets
 from settings.reading import checked, read_mapping, read_yaml
-from settings.spreading import queue_variable_bytes
+from settings.spreading import queue_variable_bytes, spread
 from settings.stack_outputs import StackOutput
 
 __all__ = [
@@ -75,4 +75,5 @@ __all__ = [
     "read_own",
     "read_yaml",
     "refuse",
+    "spread",
 ]

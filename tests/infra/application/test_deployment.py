@@ -36,7 +36,7 @@ def test_minimal_settings() -> None:
 
 def test_extended_example_says_the_defaults() -> None:
     extended = load_deployment(CONFIG / "extended-example.yaml")
-    said = ("stage", "service", "region", "sources", "source_directory")
+    said = ("stage", "stack", "service", "region", "sources", "source_directory")
     assert extended == Deployment(**{name: getattr(extended, name) for name in said})
 
 
