@@ -1,7 +1,13 @@
-"""The credentials of one run: whoever has them may call its emulator, and nobody else."""
+"""The credentials of one run: whoever has them may call its emulator, and nobody else.
+
+Each role of the template has credentials of its own, made of those of the run, so that the emulator
+knows by whom it is called without a list of keys.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -34,6 +40,19 @@ class RunCredentials:
         return cls(
             f"LOCAL{secrets.token_hex(_ID_BYTES).upper()}", secrets.token_urlsafe(_SECRET_BYTES)
         )
+
+    def of_role(self, role: str) -> RunCredentials:
+        """Return those of a role.
+
+        Parameters
+        ----------
+        role : str
+            Its logical id, letters and digits alone; the run's own for an empty one.
+        """
+        if not role:
+            return self
+        secret = hmac.new(self.secret_access_key.encode(), role.encode(), hashlib.sha256)
+        return RunCredentials(f"{self.access_key_id}{role}", secret.hexdigest())
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

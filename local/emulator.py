@@ -20,6 +20,7 @@ from botocore.utils import parse_timestamp
 from local.credentials import RunCredentials
 from local.emulator_access import SERVICES
 from local.emulator_process import COMPLETE
+from local.iam.mode import IamMode
 from local.processes import HOST, Child, ProcessFailedError, listen
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Emulator:
     ----------
     services : Iterable[str]
         Those that it answers, by the name that is signed.
+    iam : IamMode
+        What it does about calls of roles; their model is in the state directory by then.
 
     Attributes
     ----------
@@ -48,11 +51,19 @@ class Emulator:
         Made anew for each; a request that is not signed with them is answered 403.
     """
 
-    def __init__(self, state: Path, *, region: str, services: Iterable[str] = SERVICES) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        region: str,
+        services: Iterable[str] = SERVICES,
+        iam: IamMode = IamMode.OFF,
+    ) -> None:
         self.region = region
         self.credentials = RunCredentials.make()
         self._services = ",".join(services)
         self.directory = state / "emulator"
+        self._iam = {"IAM_MODE": iam.value, "IAM_STATE": str(state)}
         self._log_file = state / "logs" / "emulator.log"
         self._inherited: list[int] = []
         self._child: Child | None = None
@@ -155,6 +166,7 @@ class Emulator:
             "DOCKER_HOST": f"unix://{os.devnull}.none",
             "USE_SSL": "0",
             "SERVICES": self._services,
+            **self._iam,
             **self.credentials.environment(),
         }
 

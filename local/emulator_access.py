@@ -34,6 +34,7 @@ _AUTHORIZATION = re.compile(
 )
 # AWS allows five minutes for most services, S3 fifteen. A laptop may sleep in between.
 _SKEW = timedelta(minutes=15)
+_MOST_KEYS = 200
 # botocore's words for a body that is not part of the signature.
 _UNSIGNED = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
 
@@ -47,9 +48,18 @@ class AccessRefusedError(Exception):
 
 
 @dataclass(frozen=True)
+class WireCaller:
+    """Who sent a request: a role of the template by its logical id, or the run itself (empty)."""
+
+    role: str
+    service: str
+
+
+@dataclass(frozen=True)
 class _Claim:
     """What the Authorization header says."""
 
+    role: str
     day: str
     region: str
     service: str
@@ -92,7 +102,7 @@ class Access:
         self._credentials = credentials
         self._services = frozenset(services)
         self._now = now
-        self._keys: dict[str, bytes] = {}
+        self._keys: dict[tuple[str, str], bytes] = {}
 
     def check_head(self, path: str, headers: Mapping[str, str]) -> None:
         """Refuse what is seen to be foreign before its body is read.
@@ -118,8 +128,8 @@ class Access:
 
     def check(
         self, method: str, raw_path: str, query: str, headers: Mapping[str, str], body: bytes
-    ) -> None:
-        """Verify a request's signature.
+    ) -> WireCaller:
+        """Verify a request's signature; return who made it.
 
         Parameters
         ----------
@@ -153,16 +163,17 @@ class Access:
         right = hmac.digest(self._key(claim), to_sign.encode(), "sha256").hex()
         if not hmac.compare_digest(right, claim.signature):
             raise AccessRefusedError(403, "the signature is not that of this run's key")
+        return WireCaller(claim.role, claim.service)
 
     def _claim(self, headers: Mapping[str, str]) -> _Claim:
         found = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
         known = self._credentials.access_key_id
-        if found is None or not hmac.compare_digest(found[1], known):
+        if found is None or not hmac.compare_digest(found[1][: len(known)], known):
             raise AccessRefusedError(403, "not signed with this run's access key")
         signed = tuple(found[5].split(";"))
         if not {"host", "x-amz-date"} <= set(signed) <= set(headers):
             raise AccessRefusedError(403, "the signature must cover host and x-amz-date")
-        return _Claim(found[2], found[3], found[4], signed, found[6])
+        return _Claim(found[1][len(known) :], found[2], found[3], found[4], signed, found[6])
 
     def _check_date(self, claim: _Claim, date: str) -> None:
         try:
@@ -173,15 +184,17 @@ class Access:
             raise AccessRefusedError(403, "signed too long ago")
 
     def _key(self, claim: _Claim) -> bytes:
-        """Return the key of a scope; there are as many scopes as services in use."""
-        if claim.scope not in self._keys:
-            if len(self._keys) > 2 * len(self._services):  # of former days
+        """Return a role's key of a scope; there are as many scopes as services in use."""
+        which = claim.role, claim.scope
+        if which not in self._keys:
+            if len(self._keys) > _MOST_KEYS:  # of former days
                 self._keys.clear()
-            key = b"AWS4" + self._credentials.secret_access_key.encode()
+            own = self._credentials.of_role(claim.role)
+            key = b"AWS4" + own.secret_access_key.encode()
             for part in claim.scope.split("/"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._keys[claim.scope] = key
-        return self._keys[claim.scope]
+            self._keys[which] = key
+        return self._keys[which]
 
 
 def _canonical(query: str) -> str:

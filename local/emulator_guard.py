@@ -6,18 +6,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local.emulator_access import AccessRefusedError
+from local.iam.wire import WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from local.emulator_access import Access
     from local.emulator_http import Application, Message
+    from local.iam.gate import CallGate
 
 
-def guarded(application: Application, access: Access) -> Application:
+def guarded(application: Application, access: Access, gate: CallGate | None = None) -> Application:
     """Return an ASGI application that answers only what may be asked, and no page.
 
     What it refuses it answers by itself; of the answers it leaves out what lets pages read them.
+
+    Parameters
+    ----------
+    gate : CallGate, optional
+        Sees each call of a role, and may refuse it.
     """
 
     async def answer(
@@ -29,9 +36,12 @@ def guarded(application: Application, access: Access) -> Application:
             await application(scope, receive, send)
             return
         try:
-            request = await _admitted(access, scope, receive)
+            request, sent, role = await _admitted(access, scope, receive)
         except AccessRefusedError as error:
             await _refuse(send, error)
+            return
+        if gate and role and (refusal := await gate.refusal(role, sent)):
+            await _answer(send, refusal.status, refusal.headers, refusal.body)
             return
         waiting = [request]
 
@@ -51,8 +61,8 @@ def guarded(application: Application, access: Access) -> Application:
 
 async def _admitted(
     access: Access, scope: Message, receive: Callable[[], Awaitable[Message]]
-) -> Message:
-    """Return the message that holds the body of a request that may be answered."""
+) -> tuple[Message, WireRequest, str]:
+    """Return the message with the body of a request that may be answered, the request, its role."""
     if scope["type"] != "http":
         raise AccessRefusedError(403, "only plain requests are answered")
     headers: dict[str, str] = {}
@@ -63,8 +73,10 @@ async def _admitted(
     message = await receive()
     raw_path = scope["raw_path"].decode("utf-8", "surrogateescape")
     query = scope["query_string"].decode("utf-8", "surrogateescape")
-    access.check(scope["method"], raw_path, query, headers, message.get("body", b""))
-    return message
+    body = message.get("body", b"")
+    caller = access.check(scope["method"], raw_path, query, headers, body)
+    sent = WireRequest(caller.service, scope["method"], raw_path, query, headers, body)
+    return message, sent, caller.role
 
 
 def _is_for_pages(name: Any) -> bool:
@@ -74,6 +86,12 @@ def _is_for_pages(name: Any) -> bool:
 async def _refuse(send: Callable[[Message], Awaitable[None]], error: AccessRefusedError) -> None:
     code = "AccessDeniedException" if error.status == 403 else "UnknownOperationException"
     body = json.dumps({"__type": code, "message": str(error)}).encode()
-    headers = [(b"content-type", b"application/x-amz-json-1.1")]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await _answer(send, error.status, {"content-type": "application/x-amz-json-1.1"}, body)
+
+
+async def _answer(
+    send: Callable[[Message], Awaitable[None]], status: int, headers: Mapping[str, str], body: bytes
+) -> None:
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local import emulator_patches
 from local.credentials import RunCredentials
@@ -23,6 +24,10 @@ from local.emulator_access import Access
 from local.emulator_guard import guarded
 from local.emulator_http import serve
 from local.files import OWNER_ALONE
+from local.iam.mode import IamMode
+
+if TYPE_CHECKING:
+    from local.iam.gate import CallGate
 
 # Written last, so that a state without it is known to be incomplete.
 COMPLETE = "complete"
@@ -67,7 +72,16 @@ async def _serve(descriptor: str) -> None:
     threading.Thread(target=_watch, args=(loop,), daemon=True).start()
     emulator_patches.apply()
     # It never returns: the only way out is `_leave`.
-    await serve(guarded(app.app, access), socket.socket(fileno=int(descriptor)))
+    await serve(guarded(app.app, access, _gate()), socket.socket(fileno=int(descriptor)))
+
+
+def _gate() -> CallGate | None:
+    mode = IamMode(os.environ["IAM_MODE"])
+    if mode is IamMode.OFF:
+        return None
+    from local.iam.gate import CallGate
+
+    return CallGate(Path(os.environ["IAM_STATE"]), enforce=mode is IamMode.ENFORCE)
 
 
 if __name__ == "__main__":

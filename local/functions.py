@@ -40,6 +40,15 @@ class FunctionUnavailableError(PipelineError):
     """The function could not be called: no handler ran."""
 
 
+def refusing(why: str) -> Callable[[Any], Invocation]:
+    """Return what stands for a function that may not be called, and says so at each call."""
+
+    def invoke(_: Any) -> Invocation:
+        raise FunctionUnavailableError(why)
+
+    return invoke
+
+
 class FunctionHost:
     """Keeps processes of one function and calls them. Threads may share it.
 

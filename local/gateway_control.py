@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from local.credentials import RunCredentials
@@ -27,6 +27,8 @@ class GatewayConfig:
     credentials: RunCredentials
     logs: str
     physical_ids: Mapping[str, str]
+    #: Routes and authorizers that may not invoke their function: ARN, and why.
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return it as one line."""

@@ -26,12 +26,16 @@ from local.emulator_access import host_is_own
 from local.files import OWNER_ALONE
 from local.functions import Functions
 from local.gateway.app import Gateway
+from local.gateway.reader import read_api
 from local.gateway_control import GatewayConfig
-from local.lambdas import find_function
+from local.iam.actions import IamPlace
+from local.lambdas import find_function, role_of
+from local.template import TemplateError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
+    from local.invocation import InvokeFunction
     from local.template import Template
 
 _READ_SIZE = 4096
@@ -52,6 +56,24 @@ def authorizer_functions(template: Template) -> list[str]:
     uris = [str(template.resolve(each.properties.get("AuthorizerUri", ""))) for each in authorizers]
     names = [found[1] for uri in uris if (found := _FUNCTION.search(uri))]
     return sorted({find_function(template, name) for name in names})
+
+
+def integration_role(template: Template) -> str:
+    """Return the logical id of the role with which the front door calls services.
+
+    Raises
+    ------
+    TemplateError
+        When its methods have several.
+    """
+    roles = {
+        role
+        for method in template.resources("AWS::ApiGateway::Method")
+        if (role := role_of(template, method.properties.get("Integration", {}).get("Credentials")))
+    }
+    if len(roles) > 1:
+        raise TemplateError(f"integrations with several roles: {', '.join(sorted(roles))}")
+    return next(iter(roles), "")
 
 
 def _first_line() -> bytes:
@@ -95,9 +117,17 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
     )
 
     kinesis = clients(
-        endpoint_url=config.endpoint_url, region=config.region, credentials=config.credentials
+        endpoint_url=config.endpoint_url,
+        region=config.region,
+        credentials=config.credentials.of_role(integration_role(template)),
     )("kinesis")
-    gateway = Gateway(template, invoke=functions.invoke, put_record=kinesis.put_record)
+    invoke: InvokeFunction = functions.invoke
+    if config.refused:
+        from local.iam.enforcement import allowed_only
+
+        place = IamPlace(template.region, template.account)
+        invoke = allowed_only(invoke, read_api(template), place, config.refused)
+    gateway = Gateway(template, invoke=invoke, put_record=kinesis.put_record)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()
     # The options of the gateway's own runner, and a shorter timeout at the end.

@@ -69,11 +69,19 @@ def configure(
         environment={
             **_strings(properties.get("Environment", {}).get("Variables", {})),
             **_reserved(name, memory, runtime, template.region, endpoint_url),
-            **credentials.environment(),
+            **credentials.of_role(role_of(template, resource.properties.get("Role"))).environment(),
         },
         log=logs / f"{name}.log",
         memory_mib=int(memory),
     )
+
+
+def role_of(template: Template, reference: Any) -> str:
+    """Return the logical id of the role whose ARN a property is; empty for none of the template."""
+    match reference:
+        case {"Fn::GetAtt": [str(role), "Arn"]} if role in template.document["Resources"]:
+            return role
+    return ""
 
 
 def find_function(template: Template, reference: str) -> str:

@@ -43,6 +43,11 @@ class ScheduleSettings:
     seconds: float
     minute: int | None = None
 
+    @property
+    def rule(self) -> str:
+        """The rule's logical id, which has no dot in it."""
+        return self.name.partition(".")[0]
+
 
 def read_schedules(template: Template) -> list[ScheduleSettings]:
     """Read the template's rules; a disabled one is left out.

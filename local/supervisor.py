@@ -13,9 +13,13 @@ from local.changes import Changes
 from local.dataplane import data_plane, fingerprint
 from local.emulator import Emulator, clients
 from local.endpoints import FILE_NAME
-from local.functions import Functions
+from local.files import write_atomically
+from local.functions import Functions, refusing
 from local.gateway_control import GatewayConfig, answers, start_gateway
 from local.hooks import Hooks
+from local.iam.calls import CALLS_FILE, MODEL_FILE
+from local.iam.mode import IamMode
+from local.lambdas import role_of
 from local.mapping.event_source import EventSourceMapping
 from local.mapping.group import Mappings
 from local.mapping.settings import read_mappings
@@ -60,6 +64,8 @@ class LocalRuntime:
         The API's port; a free one for None.
     stack : str, optional
         The stack's name; needed where several stacks of the assembly have an API.
+    iam : IamMode
+        Whether the calls of its parts are written down, and held to the template's policies.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class LocalRuntime:
         region: str = "us-west-2",
         stack: str | None = None,
         hooks: Hooks | None = None,
+        iam: IamMode = IamMode.OFF,
     ) -> None:
         self._assembly = assembly.resolve()
         self._state = StateDirectory(state.resolve())
@@ -80,7 +87,9 @@ class LocalRuntime:
         self._hooks = hooks or Hooks()
         self._services = ""  # where the parts find the emulator
         self._parts = contextlib.ExitStack()
-        self._emulator = Emulator(self._state.path, region=region)
+        self._iam = iam
+        self._refused: dict[str, str] = {}
+        self._emulator = Emulator(self._state.path, region=region, iam=iam)
         self._functions: Functions | None = None
         self._gateway: Child | None = None
         self._mappings = Mappings()
@@ -204,6 +213,8 @@ class LocalRuntime:
             credentials=self._emulator.credentials,
             secrets=create_secrets(sources(template), self._emulator.client("ssm")),
         )
+        if self._iam is not IamMode.OFF:
+            self._read_policies(template)
         functions = self._start_functions(template)
         self._start_mappings(template, functions)
         self._start_gateway(template, gateway, port)
@@ -219,10 +230,21 @@ class LocalRuntime:
         self.resumed = complete and self._state.belongs_to(mark)
         if not self.resumed:
             self._state.start_anew(mark, self._emulator.directory)
+            (self._state.path / CALLS_FILE).unlink(missing_ok=True)
         self._emulator.keep_open(self._state.lock)
         self._parts.enter_context(self._emulator)
         provision(template, self._emulator)
         self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
+
+    def _read_policies(self, template: Template) -> None:
+        # What reads policies is loaded where it is asked for.
+        from local.iam.enforcement import refused_sources
+        from local.iam.model import IamModel
+
+        model = IamModel.of(template)
+        write_atomically(self._state.path / MODEL_FILE, model.to_json())
+        if self._iam is IamMode.ENFORCE:
+            self._refused = refused_sources(model)
 
     def _start_functions(self, template: Template) -> Functions:
         services, watch = self._services, self._hooks.watch
@@ -240,12 +262,13 @@ class LocalRuntime:
 
     def _start_mappings(self, template: Template, functions: Functions) -> None:
         self._parts.callback(self._mappings.stop)
-        made = clients(
-            endpoint_url=self._services,
-            region=self._region,
-            credentials=self._emulator.credentials,
-        )
         for settings in read_mappings(template):
+            role = template.resource(settings.function).properties.get("Role")
+            made = clients(
+                endpoint_url=self._services,
+                region=self._region,
+                credentials=self._emulator.credentials.of_role(role_of(template, role)),
+            )
             host = functions.host(settings.function)
             host.warm()
             mapping = EventSourceMapping(
@@ -262,7 +285,10 @@ class LocalRuntime:
         # Their functions first: a schedule that cannot run stops the start before any has run.
         read = [(each, functions.host(each.function)) for each in read_schedules(template)]
         for settings, host in read:
-            self._schedules.start(Schedule(settings, host.invoke, self._changes))
+            rule = template.resolve({"Fn::GetAtt": [settings.rule, "Arn"]})
+            why = self._refused.get(rule)
+            invoke = refusing(why) if why else host.invoke
+            self._schedules.start(Schedule(settings, invoke, self._changes))
 
     def _start_gateway(self, template: Template, gateway: Child, port: int) -> None:
         config = GatewayConfig(
@@ -273,6 +299,7 @@ class LocalRuntime:
             credentials=self._emulator.credentials,
             logs=str(self._state.logs),
             physical_ids=template.physical_ids,
+            refused=self._refused,
         )
         self._gateway = gateway
         self._parts.callback(gateway.stop)

@@ -40,9 +40,9 @@ class Destination:
         self._settings = settings
         self._clock = clock
         self._clients = clients
-        self._service, self._name = "", ""
+        self._service, self._account, self._name = "", "", ""
         if settings.destination:
-            _, _, self._service, _, _, self._name = settings.destination.split(":", 5)
+            _, _, self._service, _, self._account, self._name = settings.destination.split(":", 5)
 
     def write(
         self, shard_id: str, failure: Failure, request_id: str, stop: threading.Event
@@ -79,5 +79,6 @@ class Destination:
             )
             return
         sqs = self._clients("sqs")
-        url = sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+        # As Lambda, which needs no permission to look for the queue.
+        url = f"{sqs.meta.endpoint_url}/{self._account}/{self._name}"
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))

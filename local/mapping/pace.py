@@ -50,7 +50,7 @@ class ReadPace:
 
 
 def get_records(
-    client: KinesisClient, hold: float, *, iterator: str, limit: int
+    client: KinesisClient, hold: float, *, iterator: str, limit: int, stream_arn: str
 ) -> tuple[GetRecordsOutputTypeDef, float]:
     """Call GetRecords of the emulator, held for so many seconds where it finds nothing.
 
@@ -62,7 +62,7 @@ def get_records(
     """
     client.meta.events.register("before-call.kinesis.GetRecords", _ask, unique_id="hold")
     _hold.set(hold)
-    found = client.get_records(ShardIterator=iterator, Limit=limit)
+    found = client.get_records(ShardIterator=iterator, Limit=limit, StreamARN=stream_arn)
     return found, float(found["ResponseMetadata"]["HTTPHeaders"].get(HELD_HEADER, 0.0))
 
 

@@ -95,7 +95,13 @@ class ShardReader:
             try:
                 iterator = iterator or self._iterator()
                 hold, began = pace.begin(), time.time()
-                found, held = get_records(self._client, hold, iterator=iterator, limit=self._limit)
+                found, held = get_records(
+                    self._client,
+                    hold,
+                    iterator=iterator,
+                    limit=self._limit,
+                    stream_arn=self._tools.settings.stream_arn,
+                )
             except (BotoCoreError, ClientError) as error:
                 # An expired iterator is replaced at once; anything else may need some time.
                 if "ExpiredIterator" not in str(error):

@@ -8,13 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from loadtests.deploy_check.permissions import RecordedCalls, keep, reviews
 from local import endpoints
+from local.assembly import find_template
+from local.functions import FunctionHost
+from local.lambdas import configure
 from settings.source.loader import available_sources, load_source
 from tests.support.once import made_once
 from toolbox.synthesis import synthesize
@@ -38,7 +43,7 @@ class Running:
         self.output = state.parent / "output.txt"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [COMMAND, "local", "up", "--state", str(state), *options],
+                [COMMAND, "local", "up", "--state", str(state), "--record-calls", *options],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -93,6 +98,49 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+        finally:
+            if recorded := RecordedCalls.of(self.state):
+                RECORDED[self.state] = recorded
+                keep(self.state)
+
+
+RECORDED: dict[Path, RecordedCalls] = {}
+"""What was called in each run that has ended; all of it must be allowed."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_call_is_allowed() -> Iterator[None]:
+    yield
+    found = reviews(list(RECORDED.values()))
+    denied = [line for review in found for line in review.denied()]
+    assert not denied, "\n".join(dict.fromkeys(denied))
+
+
+def built_function(
+    folder: Path, where: Endpoints, handler: str, logs: Path, **environment: str
+) -> FunctionHost:
+    """The function of the template, from the code asset, with its role and the stack's variables.
+
+    Parameters
+    ----------
+    **environment : str
+        Names that the runtime knows once it has made things.
+    """
+    template = find_template(folder / "cdk.out", region=where.region)
+    (name,) = (
+        resource.logical_id
+        for resource in template.resources("AWS::Lambda::Function")
+        if resource.properties["Handler"] == f"stream_processors.{handler}.handler"
+    )
+    config = configure(
+        template,
+        name,
+        assembly=folder / "cdk.out",
+        endpoint_url=where.aws_endpoint_url,
+        credentials=where.credentials,
+        logs=logs,
+    )
+    return FunctionHost(replace(config, environment={**config.environment, **environment}))
 
 
 def alive(pids: list[int]) -> list[int]:

@@ -17,6 +17,7 @@ import pytest
 from loadtests.attack.pipeline import AttackedPipeline
 from loadtests.attack.plan import ATTACKS, tell
 from loadtests.attack.verdicts import carry_out
+from loadtests.deploy_check.permissions import RecordedCalls, reviews, unexplained
 from local import emulator
 from local.accounts import counters
 from local.assembly import find_template
@@ -24,6 +25,7 @@ from settings.source.loader import available_sources, load_source
 from tests.e2e.conftest import ROOT, Running, alive, options_of
 from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
+from tests.support.taken_out import not_missed
 from toolbox.sources.samples import authenticate, load_samples
 
 if TYPE_CHECKING:
@@ -118,6 +120,23 @@ def test_each_sample_of_each_source(running: Running, where: Endpoints) -> None:
 
 def generic_token(where: Endpoints) -> str:
     return where.parameters["generic"]["auth_token"].splitlines()[0]
+
+
+#: Whose permissions the other end-to-end tests call for, each in its own file.
+ELSEWHERE = {"ReconcilerRole", "ReplayWorkerRole"}
+
+
+def test_each_permission_is_called_for_or_has_a_reason(running: Running) -> None:
+    recorded = RecordedCalls.of(running.state)
+    assert recorded
+    holders = set(recorded.model.names.values()) - ELSEWHERE
+    assert {"ArchiverRole", "FanOutRole", "FrontDoorPutRecordRole", "ReceiverRole"} <= holders
+    (review,) = reviews([recorded])
+    assert unexplained([review], holders) == []
+    # The check itself: whichever permission is taken out, the calls of this run miss it.
+    taken_out, faults = not_missed(review)
+    assert faults == []
+    assert taken_out > 100
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from loadtests.deploy_check.permissions import RecordedCalls, reviews, unexplained
 from local import emulator
 from tests.e2e.conftest import Running, synthesized
 from tests.e2e.test_local_pipeline import drain, settled
@@ -88,6 +89,10 @@ def test_what_an_api_has_arrives_once(tmp_path: Path, api: SystemLog) -> None:
         assert f"polled: {SOURCE}" in first.output.read_text()
     finally:
         first.stop()
+
+    recorded = RecordedCalls.of(first.state)
+    assert recorded
+    assert unexplained(reviews([recorded]), {"PollerRole"}) == []
 
     again = Running(tmp_path / "state", *options)
     try:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadtests.deploy_check.permissions import RecordedCalls, reviews, unexplained
 from local import emulator
 from local.accounts import metric_lines
 from local.assembly import find_template
-from local.functions import FunctionHost
 from local.lambdas import configure
-from pipeline.archive.keys import LEDGER_PREFIX, RAW_PREFIX, hour_folder
+from pipeline.archive.keys import FAILED_PREFIX, LEDGER_PREFIX, RAW_PREFIX, hour_folder
 from pipeline.reconciliation.reconciler import due_hour
-from tests.e2e.conftest import Running, options_of
+from tests.e2e.conftest import Running, built_function, options_of
 from tests.e2e.test_local_pipeline import command
 from tests.support.command import run_here
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from local.endpoints import Endpoints
+    from local.functions import FunctionHost
     from local.template import Template
 
 SENT = 40
@@ -94,19 +94,13 @@ def built(
     routed: Path, own: tuple[Running, Endpoints], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FunctionHost]:
     """The function of the template, from the code asset, with the variables of the stack."""
-    template, logs = template_of(routed, own[1]), tmp_path_factory.mktemp("logs")
-    (name,) = functions(template, "reconciler")
-    config = configure(
-        template,
-        name,
-        assembly=routed / "cdk.out",
-        endpoint_url=own[1].aws_endpoint_url,
-        credentials=own[1].credentials,
-        logs=logs,
+    host = built_function(
+        routed,
+        own[1],
+        "reconciler",
+        tmp_path_factory.mktemp("logs"),
+        ARCHIVE_BUCKET=own[1].archive_bucket,
     )
-    # The runtime knows the bucket's name once it has made it.
-    environment = {**config.environment, "ARCHIVE_BUCKET": own[1].archive_bucket}
-    host = FunctionHost(replace(config, environment=environment))
     yield host
     host.close()
 
@@ -200,3 +194,14 @@ def test_its_schedule_has_run_on_the_laptop_and_status_says_so(
     accounts = json.loads(done.out)["accounts"]
     assert accounts["unmatched"] == {"fan-out": 0, "archiver": 0}
     assert accounts["left_out"] == 0
+
+
+def test_each_permission_of_its_role_is_called_for(
+    own: tuple[Running, Endpoints], built: FunctionHost
+) -> None:
+    archive = Archive(own[1])
+    archive.s3.put_object(Bucket=archive.bucket, Key=f"{FAILED_PREFIX}x/shardId-0/y", Body=b"{}")
+    compare(built)
+    recorded = RecordedCalls.of(own[0].state)
+    assert recorded
+    assert unexplained(reviews([recorded]), {"ReconcilerRole"}) == []

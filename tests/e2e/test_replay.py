@@ -7,16 +7,21 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadtests.deploy_check.permissions import RecordedCalls, reviews, unexplained
 from local import emulator
-from tests.e2e.conftest import COMMAND, ROOT, Running
+from pipeline.replay.job import JobStore, new_job_id
+from tests.e2e.conftest import COMMAND, ROOT, Running, built_function
 from tests.e2e.test_local_pipeline import command, drain, generic_token, post, settled, totals
 from tests.support.command import run_here
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.endpoints import Endpoints
 
 # Only a run that hangs takes this long.
@@ -37,15 +42,19 @@ def send(where: Endpoints, body: bytes) -> str:
     return str(answer["id"])
 
 
-def archived(where: Endpoints, prefix: str) -> int:
-    s3 = emulator.client(
-        "s3",
+def client(where: Endpoints, service: Any) -> Any:
+    return emulator.client(
+        service,
         endpoint_url=where.aws_endpoint_url,
         region=where.region,
         credentials=where.credentials,
     )
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=where.archive_bucket, Prefix=prefix)
-    return sum(len(page.get("Contents", [])) for page in pages)
+
+
+def names(where: Endpoints, prefix: str) -> list[str]:
+    listed = client(where, "s3").get_paginator("list_objects_v2")
+    pages = listed.paginate(Bucket=where.archive_bucket, Prefix=prefix)
+    return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
 
 def wait_for_raw(running: Running, *ids: str) -> None:
@@ -107,19 +116,14 @@ def test_what_is_rejected_again_and_again_stops_at_the_limit(
     note = mozdef(running, "dead-letters", "dismiss", ticket["id"], "--reason", "a test")
     assert note["reason"] == "a test"
     assert note["who"]["user"]
-    assert archived(where, f"jobs/dismissed/{ticket['id']}.json") == 1
+    assert len(names(where, f"jobs/dismissed/{ticket['id']}.json")) == 1
     tickets = mozdef(running, "dead-letters", "list")
     assert ticket["id"] not in {one["id"] for one in tickets}
 
 
 def forget_what_was_delivered(where: Endpoints) -> None:
     """Let every window pass: DynamoDB deletes the items of the deduplication table."""
-    dynamodb = emulator.client(
-        "dynamodb",
-        endpoint_url=where.aws_endpoint_url,
-        region=where.region,
-        credentials=where.credentials,
-    )
+    dynamodb = client(where, "dynamodb")
     pages = dynamodb.get_paginator("scan").paginate(TableName=where.dedupe_table)
     keys = [item["pk"] for page in pages for item in page["Items"]]
     assert keys
@@ -215,6 +219,35 @@ def test_a_dry_run_sends_nothing(running: Running, where: Endpoints) -> None:
         str(running.state),
     )  # fmt: skip
     assert settled(running) == before
+
+
+def test_the_workflow_s_function_replays_with_the_permissions_of_its_role(
+    running: Running, where: Endpoints, routed: Path, tmp_path: Path
+) -> None:
+    sent = send(where, b'{"title": "replayed by the workflow"}')
+    send(where, b"not json")
+    settled(running)
+    wait_for_raw(running, sent)
+    prefixes = ("raw/", "rejected/", "quarantine/", "aws/lambda/")
+    keys = [key for prefix in prefixes for key in (*names(where, prefix), f"{prefix}none")]
+    job = new_job_id(datetime.now(UTC))
+    ids = JobStore(client(where, "s3"), where.archive_bucket).save_ids(job, [sent])
+    shared = {"job": job, "filter": {"ids": ids}, "rate": 1000, "limit": 3, "force": False}
+    environment = {"ARCHIVE_BUCKET": where.archive_bucket, "STREAM_NAME": where.stream}
+    host = built_function(routed, where, "replay_worker", tmp_path, **environment)
+    try:
+        items = [{"Key": key, "Size": 1} for key in keys]
+        done = host.invoke({"BatchInput": shared, "Items": items})
+        assert done.function_error is None, done.payload
+        assert done.payload["counts"]["matched"] == 1
+        done = host.invoke({"BatchInput": {**shared, "filter": {}, "force": True}, "Items": items})
+        assert done.payload["counts"]["sent"] >= 1
+    finally:
+        host.close()
+    settled(running)
+    recorded = RecordedCalls.of(running.state)
+    assert recorded
+    assert unexplained(reviews([recorded]), {"ReplayWorkerRole"}) == []
 
 
 @pytest.mark.parametrize(

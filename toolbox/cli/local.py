@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from local.iam.mode import IamMode
 from local.supervisor import LocalRuntime
 from toolbox.cli.synth import Stage  # noqa: TC001 - typer reads it at run time
 from toolbox.synthesis import synthesize
@@ -31,6 +32,19 @@ def up(
     synth: Annotated[
         bool, typer.Option(help="Synthesize first; --no-synth runs the assembly as it is.")
     ] = True,
+    enforce_iam: Annotated[
+        bool,
+        typer.Option(
+            "--enforce-iam",
+            help="Refuse each call that the template's policies do not allow, as AWS does.",
+        ),
+    ] = False,
+    record_calls: Annotated[
+        bool,
+        typer.Option(
+            "--record-calls", help="Write what AWS would ask its policies about to STATE."
+        ),
+    ] = False,
 ) -> None:
     """Run the synthesized stack on this machine until Ctrl-C.
 
@@ -41,7 +55,8 @@ def up(
     if synth:
         with console.status(f"synthesizing config/{stage}.yaml"):
             synthesize(stage, assembly.resolve())
-    runtime = LocalRuntime(assembly.resolve(), state=state.resolve(), port=port)
+    iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF
+    runtime = LocalRuntime(assembly.resolve(), state=state.resolve(), port=port, iam=iam)
     runtime.run_until_stopped(lambda endpoints: _announce(endpoints, state))
 
 

@@ -32,6 +32,7 @@ class Reader:
         self.stream = f"stream-{uuid.uuid4()}"
         self.kinesis.create_stream(StreamName=self.stream, ShardCount=shards)
         listed = self.kinesis.list_shards(StreamName=self.stream)["Shards"]
+        self.arn = f"arn:aws:kinesis:us-west-2:000000000000:stream/{self.stream}"
         self.iterators = [self._iterator(shard["ShardId"]) for shard in listed]
 
     def _iterator(self, shard: str) -> str:
@@ -45,8 +46,12 @@ class Reader:
             StreamName=self.stream, Data=key.encode(), PartitionKey=key, **options
         )
 
+    def call(self, hold: float, shard: int = 0) -> tuple[Any, float]:
+        iterator = self.iterators[shard]
+        return get_records(self.kinesis, hold, iterator=iterator, limit=10_000, stream_arn=self.arn)
+
     def read(self, hold: float, shard: int = 0) -> tuple[list[str], float]:
-        found, held = get_records(self.kinesis, hold, iterator=self.iterators[shard], limit=10_000)
+        found, held = self.call(hold, shard)
         self.iterators[shard] = found["NextShardIterator"]
         return [record["PartitionKey"] for record in found["Records"]], held
 
@@ -127,7 +132,7 @@ def test_without_the_header_nothing_is_held(shared_emulator: Emulator) -> None:
 def test_a_hold_that_makes_no_sense_is_none(shared_emulator: Emulator) -> None:
     for hold in (float("nan"), float("inf"), -1.0):
         reader = Reader(shared_emulator)
-        answer, held = get_records(reader.kinesis, hold, iterator=reader.iterators[0], limit=10_000)
+        answer, held = reader.call(hold)
         assert answer["Records"] == []
         assert held == 0
 

