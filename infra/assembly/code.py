@@ -40,7 +40,8 @@ def write_code(
         compile_folder(target, python, "/var/task")
 
 
-def runtime_modules(root: Path) -> list[Path]:
+@cache  # a process reads them once: of a delivery, each stage would, and the layer again
+def runtime_modules(root: Path) -> tuple[Path, ...]:
     """Return the project's modules that a handler can import, relative to the root and in order.
 
     Found by following imports from the handlers, so that what belongs to the build or the command
@@ -54,7 +55,7 @@ def runtime_modules(root: Path) -> list[Path]:
         found.add(module)
         imported = {file for name in imports(root / module) for file in files(name)}
         waiting |= imported - found
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:
