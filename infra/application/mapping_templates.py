@@ -79,20 +79,21 @@ def put_record_request(
         "v=1&id=$util.urlEncode($context.extendedRequestId)&ts=$context.requestTimeEpoch"
         f"&source={source}&ip=$util.urlEncode($context.identity.sourceIp)"
     )
+    outside = _outside(required, keep)
     data = '$head#if($input.body != "{}")$!input.body#end'
     lines = [
         '#set($key = "")',
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
-        *(['#set($given = ",")'] if required else []),
-        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed, required=required),
+        *(['#set($given = ",")'] if outside else []),
+        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed, outside=outside),
         f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
         '#if($over == 1)#set($line = "$line ")#end',
         '#set($newline = $util.urlDecode("%0A"))',
         '#set($head = $util.base64Encode("$line$newline"))',
-        *_unless_missing(required, _unless_too_large(largest_record, stream_name, data)),
+        *_unless_missing(required, keep, _unless_too_large(largest_record, stream_name, data)),
     ]
     return "\n".join(lines)
 
@@ -114,11 +115,30 @@ def _unless_too_large(largest_record: int, stream_name: str, data: str) -> list[
     ]
 
 
-def _unless_missing(required: Sequence[str], call: Sequence[str]) -> list[str]:
+def _unless_missing(required: Sequence[str], keep: Sequence[str], call: Sequence[str]) -> list[str]:
     if not required:
         return list(call)
-    missing = " || ".join(f'!$given.contains(",{name.lower()},")' for name in required)
-    return [f"#if({missing})", "a required header is missing", "#else", *call, "#end"]
+    outside = _outside(required, keep)
+    missing = []
+    for name in map(str.lower, required):
+        if name in outside:
+            missing.append(f'!$given.contains(",{name},")')
+        else:
+            missing += [f'!$ended.contains("&h.{name}=")', f'$ended.contains("&h.{name}=&")']
+    return [
+        '#set($ended = "$kept&")',
+        f"#if({' || '.join(missing)})",
+        "a required header is missing",
+        "#else",
+        *call,
+        "#end",
+    ]
+
+
+def _outside(required: Sequence[str], keep: Sequence[str]) -> list[str]:
+    """Return the required headers that do not travel, of which those that carry a secret are."""
+    kept = {name.lower() for name in keep}
+    return [name.lower() for name in required if name.lower() not in kept]
 
 
 def _names(headers: Sequence[str]) -> str:
@@ -132,19 +152,19 @@ def _pick_headers(
     key_prefix: str,
     *,
     keyed: bool,
-    required: Sequence[str],
+    outside: Sequence[str],
 ) -> list[str]:
     """Pick the headers in one pass; the first of two that differ in case alone is taken."""
-    if not keep and not required:
+    if not keep and not outside:
         return []
     note = '#if($required.contains(",$lower,") && $headers.get($name).length() > 0)'
     lines = [
         f'#set($keep = "{_names(keep)}")',
-        *([f'#set($required = "{_names(required)}")'] if required else []),
+        *([f'#set($required = "{_names(outside)}")'] if outside else []),
         "#set($headers = $input.params().header)",
         "#foreach($name in $headers.keySet())",
         "#set($lower = $name.toLowerCase())",
-        *([f'{note}#set($given = "$given$lower,")#end'] if required else []),
+        *([f'{note}#set($given = "$given$lower,")#end'] if outside else []),
         '#if($keep.contains(",$lower,") && !$kept.contains("&h.$lower="))',
         "#set($value = $util.urlEncode($headers.get($name)))",
         '#set($kept = "$kept&h.$util.urlEncode($lower)=$value")',

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.application.mapping_templates import put_record_request, refused_response
 from ingest_lambdas.receiver import Receiver
 from local.invocation import Invocation
 from local.template import Template
 from pipeline.event.envelope import decode_envelope
 from pipeline.runtime.secret_store import SecretStore
 from tests.functional.local.gateway.fakes import FakeKinesis
-from tests.functional.local.gateway.support import Answer, Sender, run
+from tests.functional.local.gateway.support import Answer, ApiTemplate, Sender, kinesis, run, send
 from tests.support.bench import SECRET
 from tests.support.fakes import FakeSsm, FakeStream
 from tests.support.receiving import compile_sources, meeting
@@ -152,3 +153,44 @@ def test_a_body_that_no_record_holds_is_413_and_does_not_reach_kinesis(
     answer = door.send("github", headers, b"x" * (LARGEST + more + 3))
     assert (answer.status, answer.json["error"]) == (413, "too_large")
     assert not door.records()
+
+
+@pytest.mark.parametrize("keep", [(), ("X-Kind",), ("X-Secret", "X-Kind")])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-secret": "s", "x-KIND": "k"}, 200),
+        ({"X-Secret": "s", "X-Kind": "k", "X-Kind-2": ""}, 200),
+        ({"X-Secret": "s"}, 400),
+        ({"X-Kind": "k"}, 400),
+        ({"X-Secret": "", "X-Kind": "k"}, 400),
+        ({"X-Secret": "s", "X-Kind": ""}, 400),
+        ({"X-Secret": "&h.x-kind=k", "X-Kind": ""}, 400),
+        ({"X-Other": "&h.x-kind=k&h.x-secret=s"}, 400),
+    ],
+)
+def test_a_required_header_need_not_travel(
+    keep: tuple[str, ...], headers: dict[str, str], status: int
+) -> None:
+    """One that carries a secret never does: it is looked for all the same."""
+    required = ("X-Secret", "X-Kind")
+    template = put_record_request(
+        source="s", stream_name="e", keep=keep, delivery_id=None, required=required
+    )
+    refused = {
+        "StatusCode": "503",
+        "ResponseTemplates": {"application/json": refused_response(required)},
+    }
+    taken = {"StatusCode": "200", "SelectionPattern": "200", "ResponseTemplates": {}}
+    responses = [{**each, "ContentHandling": "CONVERT_TO_TEXT"} for each in (taken, refused)]
+    api = ApiTemplate(binary=True)
+    integration = kinesis(
+        RequestTemplates={"application/json": template}, IntegrationResponses=responses
+    )
+    statuses = [{"StatusCode": each} for each in ("200", "400", "413", "503")]
+    api.method("/s", "POST", integration, MethodResponses=statuses)
+    stream = FakeKinesis()
+    assert send(api, "/s", BODY, headers, client=stream).status == status
+    assert len(stream.data) == int(status == 200)
+    for record in stream.data:
+        assert set(decode_envelope(record).headers) == {name.lower() for name in keep}
