@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 DEFAULTS = FanOutSettings()
 POLICY = Policy(retries=DEFAULTS.retry_attempts, bisect=True)
-#: Recorded on AWS: eight invocations within a minute, so it doubles beyond ten seconds. A quarter of
-#: a second at first fits that better; half a second is the slower of what may be.
+#: Recorded on AWS: eight invocations within a minute, so it doubles beyond ten seconds. A quarter
+#: of a second at first fits that better; half a second is the slower of what may be.
 BACKOFF_OF_LAMBDA = Backoff(first=0.5, longest=60.0)
 #: Seconds of a batch that goes well, on a slow day; of one whose process dies, and begins anew.
 WELL, DEATH = 0.5, 2.0
