@@ -119,6 +119,10 @@ class Guard:
         return any(re.search(statement["RegexString"], text) for text in texts)
 
 
+#: Without them nothing is put on the stream.
+REQUIRED = ("X-GitHub-Event", "X-Hub-Signature-256", "X-Gitlab-Event")
+
+
 @dataclass
 class Door:
     """A deployed route's template, of a stack with this id."""
@@ -132,7 +136,8 @@ class Door:
         return int.from_bytes(digest) * shards >> 128
 
     def partition_key(self, source: str, header: str, delivery_id: str) -> str:
-        exchange = SimpleNamespace(query={}, headers={header: delivery_id})
+        headers = dict.fromkeys(REQUIRED, "sent") | {header: delivery_id}
+        exchange = SimpleNamespace(query={}, headers=headers)
         context = {
             "extendedRequestId": "JKJaXmPLvHcESHA=",
             "requestTimeEpoch": 1_795_464_503_123,
