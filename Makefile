@@ -12,9 +12,9 @@ DURATION ?= 180
 RATE ?= 50
 LENGTH ?= 60
 # A file at a time on each worker, in the order that tests/conftest.py gives them. Half of the slow
-# tests wait for processes, so there is a worker more than cores.
+# tests wait for processes, so there are two workers more than cores.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 TIMES ?= 5
 # Programs start programs here, by the hundred in the tests: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -57,7 +57,7 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 	$(BIN)/python -m loadtests.load --rate $(RATE) --seconds $(LENGTH) $(if $(MIX),--mix $(MIX)) \
 	  $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(STACK),--stack $(STACK))
 
-test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=3)
+test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=4)
 	$(PYTEST) -n auto tests/unit tests/property
 	$(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e
 
