@@ -37,6 +37,16 @@ def consumers(deployment: Deployment) -> dict[str, int]:
     }
 
 
+def unreserved_consumers(deployment: Deployment) -> dict[str, int]:
+    """Return those of the consumers that take from what all functions of the account share."""
+    settings = {"fan-out": deployment.fan_out, "archiver": deployment.archiver}
+    return {
+        name: most
+        for name, most in consumers(deployment).items()
+        if not settings[name].reserved_concurrency
+    }
+
+
 def at_the_door(deployment: Deployment, sources: Mapping[str, Source]) -> dict[str, int | None]:
     """Return the functions that senders wait for, each with what is reserved for it."""
     found = {}
@@ -48,7 +58,11 @@ def at_the_door(deployment: Deployment, sources: Mapping[str, Source]) -> dict[s
 
 
 def concurrency(
-    deployment: Deployment, sources: Mapping[str, Source], limit: int, unreserved: int
+    deployment: Deployment,
+    sources: Mapping[str, Source],
+    limit: int,
+    unreserved: int,
+    beside: int = 0,
 ) -> tuple[Known, str, str]:
     """Compare what the stack needs with what the account has.
 
@@ -58,6 +72,8 @@ def concurrency(
         The most invocations at once in the account and region.
     unreserved : int
         What of it no other function has reserved.
+    beside : int
+        What the consumers of other stacks there take of it at the most.
 
     Returns
     -------
@@ -75,7 +91,7 @@ def concurrency(
         wanted = ", ".join(f"{name} {number}" for name, number in sorted(reserved.items()))
         said = f"reserved_concurrency ({wanted}) leaves {left} of {limit}; AWS keeps {floor}"
         return Known.FAULT, said, f"take it out, or {_MORE}"
-    busy = {name: most for name, most in consumers(deployment).items() if not reading[name]}
+    busy = unreserved_consumers(deployment) | ({"stacks beside it": beside} if beside else {})
     waited_for = [name for name, number in door.items() if not number]
     rest = left - sum(busy.values())
     shares = ", ".join(f"{name} up to {most}" for name, most in sorted(busy.items()))

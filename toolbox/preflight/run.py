@@ -17,7 +17,7 @@ from toolbox.preflight.pipeline_checks import pipeline_findings
 from toolbox.preflight.stack_checks import StackPlan, stack_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from settings.delivery_pipeline import DeliverySettings
@@ -55,19 +55,31 @@ def preflight(
     if not (config / FILE).is_file():
         if not stages:
             raise PreflightError(f"{config}: has no {FILE}; name the stages with --stage")
-        for stage in stages:
-            deployment = load_deployment(config / f"{stage}.yaml")
-            yield from _of_a_stack(here, deployment, here.account, here.account)
+        found = [load_deployment(config / f"{stage}.yaml") for stage in stages]
+        for deployment in found:
+            yield from _of_a_stack(here, deployment, here.account, _beside(here, deployment, found))
         return
     delivery = load_delivery(config / FILE)
     if unknown := set(stages) - {stage.name for stage in delivery.stages}:
         raise PreflightError(f"{config / FILE}: has no stage {', '.join(sorted(unknown))}")
     if not stages:
         yield from _of_the_pipeline(here, delivery)
-    for plan in plan_stages(delivery, config / FILE):
+    plans = plan_stages(delivery, config / FILE)
+    in_account = [
+        stack.deployment
+        for plan in plans
+        for stack in plan.stacks
+        if delivery.account_of(plan.stage) == here.account
+    ]
+    for plan in plans:
         owner = delivery.account_of(plan.stage)
         for stack in plan.stacks if not stages or plan.stage.name in stages else ():
-            yield from _of_a_stack(here, stack.deployment, owner, delivery.account)
+            if owner != here.account:
+                place = here.place(stack.deployment.stack_name, stack.deployment.region)
+                yield _elsewhere(place, owner)
+                continue
+            beside = _beside(here, stack.deployment, in_account)
+            yield from _of_a_stack(here, stack.deployment, delivery.account, beside)
 
 
 @dataclass(frozen=True)
@@ -106,16 +118,21 @@ def _of_the_pipeline(here: Caller, delivery: DeliverySettings) -> Iterator[Findi
         yield _elsewhere(place, delivery.account)
 
 
+def _beside(here: Caller, deployment: Deployment, others: Sequence[Deployment]) -> list[Deployment]:
+    """Return the others of one region, with which a stack shares the account's quotas."""
+    region = deployment.region or here.region
+    return [
+        one for one in others if one is not deployment and (one.region or here.region) == region
+    ]
+
+
 def _of_a_stack(
-    here: Caller, deployment: Deployment, owner: str, pipeline_account: str
+    here: Caller, deployment: Deployment, pipeline_account: str, beside: Sequence[Deployment]
 ) -> Iterator[Finding]:
     place = here.place(deployment.stack_name, deployment.region)
-    if owner != here.account:
-        yield _elsewhere(place, owner)
-        return
     found = available_sources(deployment.source_directory)
     sources = {name: read_source_settings(found[name]) for name in deployment.sources}
-    yield from stack_findings(StackPlan(place, deployment, sources, pipeline_account))
+    yield from stack_findings(StackPlan(place, deployment, sources, pipeline_account, beside))
 
 
 def _who(client: Clients, region: str | None) -> Caller:

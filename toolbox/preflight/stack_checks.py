@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from settings.names import REDRIVE, full_queue_names
-from toolbox.preflight.capacity import concurrency
+from toolbox.preflight.capacity import concurrency, unreserved_consumers
 from toolbox.preflight.finding import Finding, ask, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from settings.deployment import Deployment
     from settings.source.model import Source
@@ -40,12 +40,15 @@ class StackPlan:
         The settings of its sources, by name.
     pipeline_account : str
         The account that deploys it.
+    beside : Sequence[Deployment]
+        The other stacks of the configuration that share its account and region.
     """
 
     place: AskedPlace
     deployment: Deployment
     sources: Mapping[str, Source]
     pipeline_account: str
+    beside: Sequence[Deployment] = ()
 
     @cached_property
     def resources(self) -> Mapping[str, str] | None:
@@ -179,7 +182,9 @@ def _concurrency(plan: StackPlan, what: str) -> Iterator[Finding]:
             held += int(answer.get("ReservedConcurrentExecutions", 0))
     left = int(limit["UnreservedConcurrentExecutions"]) + held
     most = int(limit["ConcurrentExecutions"])
-    yield Finding(plan.place.where, what, *concurrency(plan.deployment, plan.sources, most, left))
+    beside = sum(sum(unreserved_consumers(one).values()) for one in plan.beside)
+    known, said, do = concurrency(plan.deployment, plan.sources, most, left, beside)
+    yield Finding(plan.place.where, what, known, said, do)
 
 
 def _shards(plan: StackPlan, what: str) -> Iterator[Finding]:

@@ -462,6 +462,27 @@ def test_the_defaults_live_with_the_ten_invocations_of_a_new_account() -> None:
 
 
 @pytest.mark.parametrize(
+    ("other", "known", "said"),
+    [
+        ({}, Known.FAULT, "stacks beside it up to 8; 0 left"),
+        ({"account": OTHER}, Known.GOOD, "2 left"),
+        ({"region": "eu-west-1"}, Known.GOOD, "2 left"),
+    ],
+)
+def test_stacks_of_one_account_and_region_share_its_invocations(
+    other: dict[str, Any], known: Known, said: str, folder: Path
+) -> None:
+    write(folder, {"stages": [{"name": "prod"}, {"name": "staging", **other}]})
+    (folder / "staging.yaml").write_text(json.dumps(STAGE))
+    found, _ = asked(folder, lambda_GetAccountSettings=limit(10))
+    (one,) = [
+        one for one in found if one.what == "invocations at once" and one.where.startswith(STACK)
+    ]
+    assert one.known is known
+    assert said in one.said
+
+
+@pytest.mark.parametrize(
     ("limit_of_account", "reserved", "known"),
     [
         (10, 1, Known.FAULT),
