@@ -155,16 +155,16 @@ def rows(found: Sequence[Review]) -> list[CheckRow]:
             who = review.model.names.get(verdict.call.principal, verdict.call.principal)
             calls[who] += 1
             denied[who] += not verdict.allowed
-    idle: dict[str, list[str]] = {}
+    idle: dict[str, dict[str, list[str]]] = {}
     for (holder, action, _), why in never_called(found).items():
-        idle.setdefault(holder, []).append(f"{action} ({why or 'NO REASON'})")
+        idle.setdefault(holder, {}).setdefault(why or "NO REASON", []).append(action)
     faults = [*dict.fromkeys(line for review in found for line in review.denied())]
     faults += unexplained(found)
     made = [
         CheckRow(
             (
                 *(who, calls[who], calls[who] - denied[who], denied[who]),
-                "; ".join(dict.fromkeys(idle.get(who, []))),
+                "; ".join(f"{', '.join(what)} ({why})" for why, what in idle.get(who, {}).items()),
             )
         )
         for who in sorted({*calls, *idle})
