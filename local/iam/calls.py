@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: In the state directory of a run.
 CALLS_FILE, MODEL_FILE = "calls.jsonl", "iam.json"
+#: Calls that are kept in memory at the most; what is forgotten is asked, and written, again.
+MOST_KEPT = 50_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class CallLog:
         new = [call for call in calls if call not in self._seen]
         if not new:
             return
+        if len(self._seen) > MOST_KEPT:  # keys of objects are new each time
+            self._seen.clear()
         self._seen.update(new)
         with self._path.open("a") as file:
             file.writelines(f"{json.dumps([*_fields(call)])}\n" for call in new)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.iam.calls import MOST_KEPT
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -94,7 +95,11 @@ class Judge:
         """
         if call not in self._known:
             async with self._turn:
-                self._known[call] = await self._ask(call)
+                if len(self._known) > MOST_KEPT:
+                    self._known.clear()
+                verdict = await self._ask(call)
+                self._known[call] = verdict
+                return verdict
         return self._known[call]
 
     async def _ask(self, call: IamCall) -> IamVerdict:
