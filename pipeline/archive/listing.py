@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from pipeline.aws.seams import ReadableBucket, ServiceAnswer
 
 
-@dataclass(frozen=True, order=True)
-class ShardObject:
+class ShardObject(NamedTuple):
     """An object of one shard; the order is that of the shard.
 
     Parameters

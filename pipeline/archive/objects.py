@@ -6,8 +6,7 @@ import re
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,16 +39,14 @@ class ObjectGoneError(ObjectUnreadableError):
     """One object is not there any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRef:
+class ObjectRef(NamedTuple):
     """An object of the archive: its key, and its size in bytes."""
 
     key: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     data: bytes
     total: int
     etag: str

@@ -6,9 +6,8 @@ import socket
 import ssl
 import time
 from collections import deque
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
@@ -36,8 +35,7 @@ _NOT_ANSWERED = (ReadTimeoutError, EndpointConnectionError)
 _CHUNK = 256 * 1024
 
 
-@dataclass(frozen=True)
-class ClientConfig:
+class ClientConfig(NamedTuple):
     """How long a client waits, and how often it calls: terms and meaning as in botocore's Config.
 
     Parameters
@@ -60,8 +58,7 @@ class ClientConfig:
 DEFAULT_CONFIG = ClientConfig()
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     """A request that was written at some time, to no connection where that one was closed."""
 
     request: bytes

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Attempts with exponential backoff and jitter (AWS Architecture Blog, "Exponential Backoff").
 
     Parameters

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pipeline.archive.reading import Unreadable, read_object
 from pipeline.errors import PipelineError
@@ -53,8 +53,7 @@ class Sink(Protocol):
         """Return when all that was taken is safe."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Chosen:
+class _Chosen(NamedTuple):
     """An event that is to be sent: where it is in the archive, and what is known of it."""
 
     ref: ObjectRef

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs
 
 import orjson
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog
 
 
-@dataclass(frozen=True)
-class TypeRule:
+class TypeRule(NamedTuple):
     """Where a source's events have their type: in a header or at a path of the body."""
 
     header: str | None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import ObjectRef, Objects
@@ -46,8 +45,7 @@ class BatchTimeoutError(PipelineError):
     """The invocation's time does not suffice for its batch."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What the workflow gives to one worker."""
 
     job: str

@@ -7,7 +7,7 @@ delivery must meet in one shard, or both could be delivered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws.limits import RECORD_BYTES
 from pipeline.stream.kpl import Aggregate
@@ -20,8 +20,7 @@ MOST_EVENTS = 500
 AGGREGATE_BYTES = RECORD_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A record for the stream.
 
     Parameters

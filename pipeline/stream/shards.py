@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,8 +31,7 @@ class StreamUnreachableError(StreamError):
     """The stream took nothing until the timeout, or told nothing; it may a moment later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
+class Shard(NamedTuple):
     """An open shard, and the range of hash keys that is its own."""
 
     id: str
@@ -120,8 +118,7 @@ class ShardMap:
             request = {"NextToken": answer["NextToken"]}
 
 
-@dataclass(frozen=True)
-class Capacity:
+class Capacity(NamedTuple):
     """What a stream can take in a second, and its largest record in bytes."""
 
     records: float
