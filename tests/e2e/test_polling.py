@@ -14,6 +14,7 @@ from local import emulator
 from tests.e2e.conftest import Running, synthesized
 from tests.e2e.test_local_pipeline import drain, settled
 from tests.support.mozdef import assert_contract
+from tests.support.taken_out import not_missed
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.demo.api import COPIES, EVENTS, PAGE, SystemLog
 from toolbox.demo.source import POLLED as SOURCE
@@ -92,7 +93,9 @@ def test_what_an_api_has_arrives_once(tmp_path: Path, api: SystemLog) -> None:
 
     recorded = RecordedCalls.of(first.state)
     assert recorded
-    assert unexplained(reviews([recorded]), {"PollerRole"}) == []
+    (review,) = reviews([recorded])
+    assert unexplained([review], {"PollerRole"}) == []
+    assert not_missed(review)[1] == []
 
     again = Running(tmp_path / "state", *options)
     try:

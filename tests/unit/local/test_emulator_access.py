@@ -36,10 +36,11 @@ class Sent:
         self.headers = {name.lower(): value for name, value in headers.items()}
         self.headers.setdefault("host", parts.netloc)
 
-    def ask(self, access: Access | None = None) -> None:
+    def ask(self, access: Access | None = None) -> str:
+        """Be checked; give the role that sent it."""
         access = access or Access(OWN)
         access.check_head(self.path, self.headers)
-        access.check(self.method, self.path, self.query, self.headers, self.body)
+        return access.check(self.method, self.path, self.query, self.headers, self.body).role
 
 
 def signed(
@@ -58,6 +59,21 @@ def signed(
     keys = Credentials(by.access_key_id, by.secret_access_key)
     kind(keys, service, "us-west-2").add_auth(request)
     return Sent(method, f"http://{HOST}{path}", dict(request.headers), body)
+
+
+def test_a_role_is_known_by_its_key_and_can_make_that_of_no_other() -> None:
+    access, role = Access(OWN), OWN.of_role("FanOutRole1A2B3C4D")
+    assert signed(by=OWN).ask(access) == ""
+    assert signed(by=role).ask(access) == "FanOutRole1A2B3C4D"
+    for key in (
+        RunCredentials(OWN.access_key_id, role.secret_access_key),
+        RunCredentials(f"{OWN.access_key_id}PollerRole", role.secret_access_key),
+        RunCredentials(f"{OWN.access_key_id}PollerRole", OWN.secret_access_key),
+        role.of_role("Poller"),
+        RunCredentials("LOCAL9999", "x").of_role("FanOutRole1A2B3C4D"),
+    ):
+        with pytest.raises(AccessRefusedError):
+            signed(by=key).ask(access)
 
 
 @pytest.mark.parametrize("service", SERVICES)

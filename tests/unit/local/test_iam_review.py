@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from botocore.parsers import create_parser
 
 from loadtests.deploy_check import permissions
 from loadtests.deploy_check.permissions import never_called, rows, unexplained
+from local.iam import simulator
 from local.iam.calls import CallLog, IamCall, read_calls
 from local.iam.gate import answer
 from local.iam.model import IamModel
 from local.iam.review import Review, explanation, review_all
-from local.iam.simulator import IamVerdict
+from local.iam.simulator import IamVerdict, Judge, SimulatorError
 from local.iam.wire import WireRequest
 from local.template import Template
 
@@ -181,3 +183,34 @@ def test_a_role_with_a_policy_of_aws_s_own_is_said_to_be_unread() -> None:
     own = replace(model(), unread={ROLE: ["arn:aws:iam::aws:policy/X"]})
     verdict = IamVerdict(IamCall.make(ROLE, "kinesis:PutRecord", STREAM), allowed=False)
     assert "arn:aws:iam::aws:policy/X is not read here" in explanation(own, verdict)
+
+
+def test_without_the_simulator_one_line_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(simulator, "PACKAGE", "@nobody/none")
+    with pytest.raises(SimulatorError) as caught:
+        review_all([(model(), [])])
+    (line,) = caught.value.lines
+    assert "not installed; run 'make setup'" in line
+
+
+def test_what_one_call_decided_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, asked = model(allow("kinesis:PutRecord", STREAM)), []
+    question = simulator._question
+
+    def count(of: IamModel, call: IamCall) -> str:
+        asked.append(call)
+        return question(of, call)
+
+    monkeypatch.setattr(simulator, "_question", count)
+    put, get = (
+        IamCall.make(ROLE, f"kinesis:{name}", STREAM) for name in ("PutRecord", "GetRecords")
+    )
+
+    async def ask() -> list[bool]:
+        judge = Judge(own)
+        return [(await judge.verdict(call)).allowed for call in (put, get, put, get)]
+
+    assert asyncio.run(ask()) == [True, False, True, False]
+    assert asked == [put, get]
