@@ -6,7 +6,6 @@ What other rooms may use is what stands here, and in `settings.source` for sourc
 from settings.bounded import OUTSIDE, MissingFileError, UnfitFileError, leads_out, read_own
 from settings.config_check import check_config
 from settings.delivery_pipeline import (
-    BUILD_IMAGE,
     BothSource,
     CodeCommit,
     DeliverySettings,
@@ -33,7 +32,6 @@ from settings.spreading import queue_variable_bytes, spread
 from settings.stack_outputs import StackOutput
 
 __all__ = [
-    "BUILD_IMAGE",
     "FILE",
     "MOST_SILENCE_HOURS",
     "ON_DEMAND_SHARDS",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 PRODUCTION = "production"
 
 BUILD_IMAGE = "aws/codebuild/standard:7.0-26.07.29"
-"""The image of all builds. With its date: the tag without one is moved to each new image of AWS's.
+ARM_BUILD_IMAGE = "aws/codebuild/amazonlinux-aarch64-standard:3.0"
+"""The image of all builds. With its date: the tag without one is moved to each new image of AWS's,
+and no dated one of this year is known for ARM.
 
 `aws codebuild list-curated-environment-images` lists those that there are, and `config check --aws`
 looks there. AWS keeps the newest on its machines, so one that is older takes longer to start (AWS
@@ -193,6 +195,10 @@ class DeliverySettings(Model):
     region: Region
     source: Annotated[GitHubSource | CodeCommitSource | BothSource, Field(discriminator="mode")]
     config_folder: str = Field(default="config", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")
+    builds_on: Literal["x86_64", "arm64"] = Field(
+        default="x86_64",
+        description="the builds' machines; those with ARM are cheaper, and no build was seen there",
+    )
     stages: tuple[DeliveryStage, ...]
 
     @field_validator("config_folder")
@@ -217,6 +223,11 @@ class DeliverySettings(Model):
     def stack_name(self) -> str:
         """The name of the pipeline's own stack, and of the pipeline."""
         return f"{self.project}-delivery"
+
+    @property
+    def build_image(self) -> str:
+        """The image of all builds."""
+        return ARM_BUILD_IMAGE if self.builds_on == "arm64" else BUILD_IMAGE
 
     def account_of(self, stage: DeliveryStage) -> str:
         """Return the account that a stage is deployed to."""

@@ -101,7 +101,7 @@ class DeliveryStack(Stack):
             cross_account_keys=self._delivery.crosses_accounts,
             enable_key_rotation=True if self._delivery.crosses_accounts else None,
             publish_assets_in_parallel=False,
-            code_build_defaults=build_defaults(self._logs()),
+            code_build_defaults=build_defaults(self._delivery, self._logs()),
         )
 
     def _logs(self) -> logs.LogGroup:

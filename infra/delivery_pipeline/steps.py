@@ -12,7 +12,6 @@ from aws_cdk import aws_iam as iam
 
 from infra.application.functions import RUNTIME
 from infra.delivery_pipeline.checks import role_arn, step_role_name, target_role_name
-from settings.delivery_pipeline import BUILD_IMAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,15 +30,17 @@ _PYTHON = f"{_BIN}/python"
 _COMMAND = f"{_BIN}/mozdef-ef"
 
 
-def build_defaults(logs: ILogGroup) -> pipelines.CodeBuildOptions:
+def build_defaults(delivery: DeliverySettings, logs: ILogGroup) -> pipelines.CodeBuildOptions:
     """Return what all builds share: the image, its versions of Python and Node, and their logs.
 
     The CDK's own steps install its command line with npm, and the image's default Node is older
     than that needs. Nothing needs Docker, so no build is privileged.
     """
+    of_arm = delivery.builds_on == "arm64"
+    family = codebuild.LinuxArmBuildImage if of_arm else codebuild.LinuxBuildImage
     return pipelines.CodeBuildOptions(
         build_environment=codebuild.BuildEnvironment(
-            build_image=codebuild.LinuxBuildImage.from_code_build_image_id(BUILD_IMAGE),
+            build_image=family.from_code_build_image_id(delivery.build_image),
             compute_type=codebuild.ComputeType.SMALL,
             privileged=False,
         ),

@@ -58,6 +58,7 @@ def settings(source: str, stages: list[dict[str, Any]]) -> dict[str, Any]:
         "account": PIPELINE_ACCOUNT,
         "region": "us-west-2",
         "source": SOURCES[source],
+        "builds_on": "arm64" if source == "token" else "x86_64",
         "stages": stages,
     }
 

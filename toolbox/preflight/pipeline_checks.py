@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from settings.delivery_pipeline import BUILD_IMAGE, BothSource, CodeCommit
+from settings.delivery_pipeline import BothSource, CodeCommit
 from toolbox.preflight.finding import ask, code_of
 from toolbox.preflight.stack_checks import bootstrap
 
@@ -33,8 +33,8 @@ def pipeline_findings(
         Makes the client of a service in a region: a stage's, too, has to be bootstrapped.
     """
     checks: dict[str, Callable[[str], Iterator[Finding]]] = {
-        "builds at once": partial(_builds, place),
-        "image of the builds": partial(_image, place),
+        "builds at once": partial(_builds, place, delivery),
+        "image of the builds": partial(_image, place, delivery.build_image),
     }
     for number, repository in enumerate(_repositories(delivery), 1):
         checks[f"repository {number}, {repository.repository}"] = partial(
@@ -59,19 +59,19 @@ def _repositories(delivery: DeliverySettings) -> list[GitHub | CodeCommit]:
     return [source]
 
 
-def _builds(place: AskedPlace, what: str) -> Iterator[Finding]:
+def _builds(place: AskedPlace, delivery: DeliverySettings, what: str) -> Iterator[Finding]:
     """Compare the quota of running builds, which begins at 0 or 1 in some new accounts."""
-    quotas = _quotas(place)
+    quotas, machines = _quotas(place), "ARM" if delivery.builds_on == "arm64" else "Linux"
     for size, wanted in BUILDS.items():
-        name = f"Concurrently running builds for Linux/{size}"
+        name = f"Concurrently running builds for {machines}/{size}"
         found = [value for key, value in quotas.items() if key.startswith(name)]
         if not found:
             yield place.unknown(what, f"Service Quotas has no '{name}'", "look in the console")
         elif found[0] < wanted:
             do = f"ask Service Quotas for {wanted} or more of '{name} environment'"
-            yield place.fault(what, f"{found[0]:.0f} on Linux/{size}: no build starts", do)
+            yield place.fault(what, f"{found[0]:.0f} on {machines}/{size}: no build starts", do)
         else:
-            yield place.good(what, f"{found[0]:.0f} on Linux/{size}")
+            yield place.good(what, f"{found[0]:.0f} on {machines}/{size}")
 
 
 def _quotas(place: AskedPlace) -> Mapping[str, float]:
@@ -83,7 +83,7 @@ def _quotas(place: AskedPlace) -> Mapping[str, float]:
     }
 
 
-def _image(place: AskedPlace, what: str) -> Iterator[Finding]:
+def _image(place: AskedPlace, wanted: str, what: str) -> Iterator[Finding]:
     answer = place.client("codebuild").list_curated_environment_images()
     versions = {
         version
@@ -98,13 +98,13 @@ def _image(place: AskedPlace, what: str) -> Iterator[Finding]:
         for language in platform["languages"]
         for image in language["images"]
     }
-    if BUILD_IMAGE in names | versions:
-        yield place.good(what, BUILD_IMAGE)
+    if wanted in names | versions:
+        yield place.good(what, wanted)
         return
-    family = BUILD_IMAGE.rpartition("/")[2].partition("-")[0]
+    family = wanted.rpartition("/")[2].partition("-")[0]
     others = sorted(one for one in names | versions if family in one)
-    do = f"BUILD_IMAGE of settings/delivery_pipeline.py; there are {', '.join(others) or 'none'}"
-    yield place.fault(what, f"CodeBuild does not list {BUILD_IMAGE}", do)
+    do = f"the images of settings/delivery_pipeline.py; there are {', '.join(others) or 'none'}"
+    yield place.fault(what, f"CodeBuild does not list {wanted}", do)
 
 
 def _repository(place: AskedPlace, repository: GitHub | CodeCommit, what: str) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import yaml
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from infra.assembly.app import ROOT
+from settings.delivery_pipeline import ARM_BUILD_IMAGE, BUILD_IMAGE
 from tests.infra.delivery_support import (
     CONNECTION,
     PIPELINE_ACCOUNT,
@@ -265,6 +266,18 @@ def test_no_build_uses_docker_and_each_has_its_runtimes(delivery: DeliveryAssemb
     for name in ("Synth", "SelfMutation", "SmokeTest", "LoadTest"):
         versions = delivery.build_spec(name)["phases"]["install"]["runtime-versions"]
         assert versions == {"python": "3.11", "nodejs": "22"}
+
+
+def test_builds_can_be_on_arm(make_delivery: Make) -> None:
+    for source, image, kind in (
+        ("token", ARM_BUILD_IMAGE, "ARM_CONTAINER"),
+        ("connection", BUILD_IMAGE, "LINUX_CONTAINER"),
+    ):
+        for project in make_delivery(source, False).all("AWS::CodeBuild::Project").values():
+            assert (project["Environment"]["Image"], project["Environment"]["Type"]) == (
+                image,
+                kind,
+            )
 
 
 def test_the_builds_write_logs_that_have_an_end(delivery: DeliveryAssembly) -> None:

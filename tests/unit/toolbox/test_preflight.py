@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from settings.delivery_pipeline import BUILD_IMAGE
+from settings.delivery_pipeline import ARM_BUILD_IMAGE, BUILD_IMAGE
 from settings.deployment import Deployment
 from settings.source.loader import available_sources, read_source_settings
 from tests.support.account import AnsweringAccount
@@ -63,11 +63,11 @@ def secrets(
     return answer
 
 
-def quotas(small: float, medium: float) -> dict[str, Any]:
+def quotas(small: float, medium: float, machines: str = "Linux") -> dict[str, Any]:
     return {
         "Quotas": [
             {
-                "QuotaName": f"Concurrently running builds for Linux/{size} environment",
+                "QuotaName": f"Concurrently running builds for {machines}/{size} environment",
                 "Value": each,
             }
             for size, each in (("Small", small), ("Medium", medium))
@@ -230,6 +230,21 @@ FAULTS: dict[str, tuple[dict[str, Answer], dict[str, Any], str, str]] = {
         {},
         "image of the builds",
         "does not list",
+    ),
+    "no builds on ARM": (
+        {
+            "service-quotas.ListServiceQuotas": quotas(0, 1, "ARM"),
+            "codebuild.ListCuratedEnvironmentImages": images(ARM_BUILD_IMAGE),
+        },
+        {"delivery": {"builds_on": "arm64"}},
+        "builds at once",
+        "0 on ARM/Small",
+    ),
+    "no image of ARM": (
+        {"service-quotas.ListServiceQuotas": quotas(1, 1, "ARM")},
+        {"delivery": {"builds_on": "arm64"}},
+        "image of the builds",
+        "amazonlinux-aarch64",
     ),
     "pending connection": (
         {"codeconnections.GetConnection": {"Connection": {"ConnectionStatus": "PENDING"}}},
