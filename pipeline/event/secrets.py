@@ -10,7 +10,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import CompiledSource
 
-#: The secrets of a source as they are known, then as they are now: current and previous value.
+#: The secrets of a source as they are known, then as they are now: one or more, all of which count.
 #: The second are asked for only where none of the first fits.
 SecretsOf = Callable[["CompiledSource"], Iterable[Sequence[bytes]]]
 

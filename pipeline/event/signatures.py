@@ -106,8 +106,8 @@ def find_fault(
     Parameters
     ----------
     secrets : Iterable[Sequence[bytes]]
-        What may fit: current and previous secret as they are known, then as they are now. The
-        next are taken only where none of these fits.
+        What may fit: all secrets of the source as they are known, then as they are now. The next
+        are taken only where none of these fits.
     headers : Mapping[str, str]
         By lower-case name.
     body : bytes
@@ -146,7 +146,7 @@ def find_fault(
         raise broken
     return (
         Reason.BAD_SIGNATURE,
-        f"header {settings.header} fits neither the current nor the previous secret",
+        f"header {settings.header} fits none of the source's secrets",
     )
 
 

@@ -59,7 +59,7 @@ def has_token(source: CompiledSource, secrets: SecretStore, given: str) -> bool:
     Parameters
     ----------
     secrets : SecretStore
-        Where the current and the previous token are.
+        Where the tokens are.
     given : str
         The header's value; empty where it is missing.
 

@@ -1,4 +1,4 @@
-"""Secrets in SSM parameters: cached, decrypted, refreshed, current and previous value."""
+"""Secrets in SSM parameters: cached, decrypted, refreshed; each line is one that counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pipeline.aws.seams import Parameters
     from pipeline.event.compiled_source import CompiledSource
 
-#: How long a value serves, in seconds. A rotation keeps the previous value for longer than this.
+#: How many lines a parameter can have. Each signature is compared with all of them.
+MOST_SECRETS = 10
+#: How long a value serves, in seconds. A rotation keeps the former value for longer than this.
 MAX_AGE_SECONDS = 300.0
 #: A value that did not match may be old, but a forger must not make us ask SSM each time.
 REFRESH_AFTER_SECONDS = 15.0
@@ -53,7 +55,7 @@ class SecretStore:
         self._failures: dict[str, tuple[float, SecretError]] = {}
 
     def secrets(self, source: str, kind: str, *, refresh: bool = False) -> tuple[bytes, ...]:
-        """Return the current secret of a source and, while a rotation lasts, the previous one.
+        """Return the secrets of a source: the current one first, then all others that count.
 
         Parameters
         ----------
@@ -65,8 +67,8 @@ class SecretStore:
         Raises
         ------
         SecretUnavailableError
-            When the parameter is missing, forbidden, not to be decrypted, or empty. SSM is asked
-            for it four times a minute at most.
+            When the parameter is missing, forbidden, not to be decrypted, empty, or has more than
+            `MOST_SECRETS` lines. SSM is asked for it four times a minute at most.
         SecretError
             When SSM does not answer.
         """
@@ -105,9 +107,14 @@ class SecretStore:
             # Whatever else botocore raises, the answer is the same: nothing can be decided now.
             raise _trouble(name, error) from error
         lines = [line.strip() for line in str(answer["Parameter"]["Value"]).splitlines()]
-        values = tuple(line.encode() for line in lines if line)[:2]
+        values = tuple(line.encode() for line in lines if line)
         if not values:
             raise SecretUnavailableError(f"parameter {name}: is empty; write the secret into it")
+        if len(values) > MOST_SECRETS:
+            raise SecretUnavailableError(
+                f"parameter {name}: has {len(values)} values, and {MOST_SECRETS} can count; take "
+                "out those that no sender uses any more"
+            )
         return values
 
 

@@ -43,7 +43,7 @@ def set_secret(
     print_it: Print = False,
     replace_it: Annotated[
         bool,
-        typer.Option("--replace", help="Throw away the values that are there, the previous too."),
+        typer.Option("--replace", help="Throw away all values that are there."),
     ] = False,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
@@ -95,23 +95,25 @@ def rotate(
     state: State = DEFAULT_STATE,
     sources: SourcesOption = PRIVATE_SOURCES,
 ) -> None:
-    """Put a new secret before the current one, which then serves as the previous one.
+    """Put a new secret before those that are there, which stay: all of them are accepted.
 
-    A value that was the previous one before is dropped. Both are accepted until 'secret retire'
-    drops the old one; what is printed says when that may be.
+    A source can have ten: the former ones while a rotation lasts, or one for each webhook of a
+    sender that gives each its own. 'secret retire' drops one; what is printed says when that may
+    be.
     """
     loaded, where, parameter = _find(source, sources, state, stack)
     held = _held(parameter)
     value = obtain(loaded, stdin=stdin, generated=generated)
-    if value == held.values[0]:
-        raise SecretFormError(f"{source}: this is the current value; nothing was written")
-    values = [value, held.values[0]]
+    if value in held.values:
+        which = "the current value" if value == held.values[0] else "one of its values"
+        raise SecretFormError(f"{source}: this is {which}; nothing was written")
+    values = [value, *held.values]
     parameter.write(values, held)
     _remember_locally(where, state, loaded, values)
     console.print(f"{parameter.name}: rotated in {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
-    if len(held.values) > 1:
-        console.print("The value that was the previous one until now is gone.")
+    if len(values) > 2:
+        console.print(f"{len(values)} values are accepted now.")
     _print_plan(loaded, spans_of(loaded, _retention(where)), source)
 
 
@@ -121,14 +123,20 @@ def retire(
     now: Annotated[
         bool, typer.Option("--now", help="Before the time has passed: the old value is known.")
     ] = False,
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--value", min=1, help="Which, from the newest (1) on; needed where there are three."
+        ),
+    ] = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
     sources: SourcesOption = PRIVATE_SOURCES,
 ) -> None:
-    """Drop the previous secret of a source, once nothing can be signed with it any more.
+    """Drop a former secret of a source, once nothing can be signed with it any more.
 
-    The time counts from the rotation: from when the parameter was last written. If the sender was
-    switched later, wait that much longer.
+    Of two it is the older one. The time counts from the rotation: from when the parameter was last
+    written. If the sender was switched later, wait that much longer.
 
     Exit status: 0 it is gone, 1 it is too early, or there is none.
     """
@@ -137,6 +145,7 @@ def retire(
     if len(held.values) < 2:
         errors.print(f"mozdef-ef: {parameter.name}: there is no previous value", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
+    dropped = _chosen(parameter, held, number)
     spans = spans_of(loaded, _retention(where))
     due = held.modified + timedelta(seconds=total(spans))
     left = (due - datetime.now(UTC)).total_seconds()
@@ -149,14 +158,26 @@ def retire(
         _print_spans(spans, errors)
         errors.print("With --now it goes at once, as it must when it is known.")
         raise typer.Exit(DOES_NOT_HOLD)
-    values = [held.values[0]]
+    values = [one for place, one in enumerate(held.values, start=1) if place != dropped]
     parameter.write(values, held)
     _remember_locally(where, state, loaded, values)
     cached = MAX_AGE_SECONDS + (AUTHORIZER_SECONDS if loaded.settings.ingest == "direct" else 0)
     console.print(
-        f"{parameter.name}: the previous value is gone. Caches may accept it for another "
-        f"{in_words(cached)}.",
+        f"{parameter.name}: value {dropped} of {len(held.values)} is gone. Caches may accept it "
+        f"for another {in_words(cached)}.",
     )
+
+
+def _chosen(parameter: Parameter, held: Held, number: int | None) -> int:
+    """Return the place of the value that goes, from 1 on."""
+    if number is None and len(held.values) == 2:
+        return 2
+    if number is None or number > len(held.values):
+        raise ParameterError(
+            f"{parameter.name}: has {len(held.values)} values; say with --value which one goes, "
+            "from 1 (the newest) on"
+        )
+    return number
 
 
 def _find(

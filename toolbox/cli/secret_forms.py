@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
 
 SHORT = 16
-#: A parameter of the standard tier holds 4 KB, and it holds two values (SSM quotas).
+#: A parameter of the standard tier holds 4 KB, and two values while one replaces another (SSM
+#: quotas).
 LONGEST = 2_000
 _PAIRS = {
     "basic": "user:password",

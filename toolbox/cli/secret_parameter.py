@@ -1,4 +1,4 @@
-"""Reads and writes the SSM parameter of a source: the current value, and the previous one.
+"""Reads and writes the SSM parameter of a source: the current value, and the others that count.
 
 No error here holds a value: what SSM says about a value that it refuses can quote it.
 """
@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.errors import PipelineError
+from pipeline.runtime.secret_store import MOST_SECRETS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from toolbox.seams import SecretParameters
+
+
+#: What a parameter of the standard tier holds, in bytes (SSM quotas).
+LONGEST_VALUE = 4_096
 
 
 class ParameterError(PipelineError):
@@ -29,7 +34,7 @@ class Held:
     Parameters
     ----------
     values : tuple[str, ...]
-        The current value, and the previous one after it; never printed.
+        All that count, the newest first; never printed.
     modified : datetime
         When it was last written.
     key_id : str
@@ -70,8 +75,7 @@ class Parameter:
             raise ParameterError(f"{self.name}: cannot be read ({_code(error)})") from None
         lines = [line.strip() for line in str(found["Value"]).splitlines()]
         key_id = str(described[0].get("KeyId", "")) if described else ""
-        values = tuple(line for line in lines if line)[:2]
-        return Held(values, found["LastModifiedDate"], key_id)
+        return Held(tuple(line for line in lines if line), found["LastModifiedDate"], key_id)
 
     def create(self, value: str, key_id: str = "") -> bool:
         """Write the first value; False where there is a parameter already.
@@ -100,8 +104,19 @@ class Parameter:
         Raises
         ------
         ParameterError
-            When SSM refuses, or cannot be reached.
+            When they are too many or too long, SSM refuses, or it cannot be reached.
         """
+        if len(values) > MOST_SECRETS:
+            raise ParameterError(
+                f"{self.name}: has {len(held.values)} values, and {MOST_SECRETS} can count; drop "
+                "one with 'secret retire --value N' first"
+            )
+        size = len("\n".join(values).encode())
+        if size > LONGEST_VALUE:
+            raise ParameterError(
+                f"{self.name}: the values would have {size:,} bytes together, and a parameter "
+                f"holds {LONGEST_VALUE:,}; drop one with 'secret retire --value N' first"
+            )
         self._put(values, overwrite=True, key_id=held.key_id)
 
     def _put(self, values: list[str], *, overwrite: bool, key_id: str) -> None:

@@ -1,4 +1,4 @@
-"""How long the previous value of a secret is still needed, and why."""
+"""How long a former value of a secret is still needed, and why."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ HOUR = 3_600
 
 @dataclass(frozen=True)
 class NeededSpan:
-    """A time that the previous value is needed for, and what for."""
+    """A time that a former value is needed for, and what for."""
 
     seconds: int
     why: str
 
 
 def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
-    """Return why the previous value must stay, and for how long, from the sender's switch on.
+    """Return why a former value must stay, and for how long, from the sender's switch on.
 
     They follow one another, so it must stay for their sum.
     """
@@ -57,7 +57,7 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
 
 
 def total(spans: list[NeededSpan]) -> int:
-    """Return the time in seconds that the previous value is needed."""
+    """Return the time in seconds that a former value is needed."""
     return sum(span.seconds for span in spans)
 
 

@@ -244,7 +244,7 @@ def test_the_prompt_shows_nothing(
     assert asked == [("signing secret of github", options)]
 
 
-def test_rotation_keeps_the_former_value_and_drops_older_ones(
+def test_rotation_keeps_the_former_values(
     run: Callable[..., Done], ssm: Any, names: dict[str, str]
 ) -> None:
     rotate = ("secret", "rotate", "github", "--stack", STACK, "--stdin")
@@ -259,10 +259,47 @@ def test_rotation_keeps_the_former_value_and_drops_older_ones(
     assert "up to 9 d 5 min" in done.out
     assert "retire github" in done.out
     assert run(*rotate, stdin="value-number-two-2").status == 2
+    assert run(*rotate, stdin="value-number-one-1").status == 2
     done = run(*rotate, stdin="value-number-three")
-    assert value_of(ssm, names["github"]) == "value-number-three\nvalue-number-two-2"
-    assert "is gone" in done.out
+    three = ["value-number-three", "value-number-two-2", "value-number-one-1"]
+    assert value_of(ssm, names["github"]).splitlines() == three
+    assert "3 values are accepted" in done.out
     assert silent(done, "value-number")
+
+
+def test_of_three_values_one_is_named_to_go(
+    run: Callable[..., Done], ssm: Any, names: dict[str, str]
+) -> None:
+    three = ["value-number-three", "value-number-two-2", "value-number-one-1"]
+    ssm.put_parameter(Name=names["github"], Value="\n".join(three), Type="SecureString")
+    retire = ("secret", "retire", "github", "--stack", STACK, "--now")
+    for unclear in ((), ("--value", "4")):
+        done = run(*retire, *unclear)
+        assert done.status == 2
+        assert "has 3 values; say with --value which one goes" in done.err
+    done = run(*retire, "--value", "2")
+    assert done.status == 0, done.err
+    assert value_of(ssm, names["github"]).splitlines() == [three[0], three[2]]
+    assert silent(done, "value-number")
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([f"value-number-{n}" for n in range(10)], "has 10 values, and 10 can count"),
+        (["v" * 2000, "w" * 2000], "a parameter holds 4,096"),
+    ],
+)
+def test_a_value_too_many_is_not_written(
+    run: Callable[..., Done], ssm: Any, names: dict[str, str], held: list[str], said: str
+) -> None:
+    ssm.put_parameter(Name=names["github"], Value="\n".join(held), Type="SecureString")
+    new = "a-new-value-of-some-length" * 5
+    done = run("secret", "rotate", "github", "--stack", STACK, "--stdin", stdin=new)
+    assert done.status == 2
+    assert said in done.err
+    assert value_of(ssm, names["github"]).splitlines() == held
+    assert silent(done, new, *held)
 
 
 def test_retirement_waits_for_its_time(

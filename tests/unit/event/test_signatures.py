@@ -108,11 +108,13 @@ def test_hostile_values(catalog: Catalog, given: str) -> None:
     assert outcome(catalog, GITHUB, headers) is Reason.BAD_SIGNATURE
 
 
-def test_the_previous_secret_and_no_other(catalog: Catalog) -> None:
+def test_each_secret_of_the_parameter_and_no_other(catalog: Catalog) -> None:
     older = {"x-hub-signature-256": sign(GITHUB, b"older", BODY)}
     assert outcome(catalog, GITHUB, older) is None
-    three = "s3cret\nother\nolder"
-    assert outcome(catalog, GITHUB, older, parameter=three) is Reason.BAD_SIGNATURE
+    assert outcome(catalog, GITHUB, older, parameter="s3cret\nother\nolder") is None
+    assert outcome(catalog, GITHUB, older, parameter="s3cret\nother") is Reason.BAD_SIGNATURE
+    eleven = "\n".join(f"s3cret-{number}" for number in range(10)) + "\nolder"
+    assert outcome(catalog, GITHUB, older, parameter=eleven) is Reason.SECRET_UNAVAILABLE
 
 
 def test_an_empty_parameter_lets_no_one_in(catalog: Catalog) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.event.secrets import SecretError
+from pipeline.event.secrets import SecretError, SecretUnavailableError
 from pipeline.runtime.secret_store import (
     FAILURE_SECONDS,
     MAX_AGE_SECONDS,
+    MOST_SECRETS,
     REFRESH_AFTER_SECONDS,
     SecretStore,
 )
@@ -110,9 +111,24 @@ def test_an_old_value_does_not_outlive_its_time_because_ssm_is_down(
         read(store)
 
 
-def test_two_lines_count_and_white_space_does_not(store: SecretStore, ssm: FakeSsm) -> None:
+def test_each_line_counts_and_white_space_does_not(store: SecretStore, ssm: FakeSsm) -> None:
     ssm.parameters[NAME] = "\n  current \r\n\n\tprevious\noldest\n"
-    assert read(store) == (b"current", b"previous")
+    assert read(store) == (b"current", b"previous", b"oldest")
+
+
+def test_ten_lines_count_and_eleven_are_an_error_that_names_the_parameter(
+    store: SecretStore, ssm: FakeSsm, clock: FakeClock
+) -> None:
+    """A line that was dropped in silence would refuse its sender."""
+    lines = [f"secret-{number}" for number in range(MOST_SECRETS)]
+    ssm.parameters[NAME] = "\n".join(lines)
+    assert read(store) == tuple(line.encode() for line in lines)
+    assert MOST_SECRETS == 10
+    ssm.parameters[NAME] = "\n".join([*lines, "secret-10"])
+    clock.advance(MAX_AGE_SECONDS)
+    with pytest.raises(SecretUnavailableError, match=f"{NAME}: has 11 values, and 10") as error:
+        read(store)
+    assert "secret-" not in str(error.value)
 
 
 def test_an_empty_parameter_is_no_secret(store: SecretStore, ssm: FakeSsm) -> None:
