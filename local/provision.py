@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import secrets
@@ -88,8 +87,8 @@ def create_secrets(
 
 
 def _random_secret(kind: str) -> str:
-    """Return a secret that serves as text, as base64 and, for an API, as a pair."""
-    value = base64.b64encode(secrets.token_bytes(24)).decode()
+    """Return a secret that serves as text, as hex, as base64 and, for an API, as a pair."""
+    value = secrets.token_hex(24)
     return f"local:{value}" if kind == "api_credential" else value
 
 

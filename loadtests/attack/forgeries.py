@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from loadtests.attack.verdicts import Later
     from settings.source.loader import LoadedSource
 
+#: No hexadecimal, and another value in base64; the case alone of a hex digest changes nothing.
+_ANOTHER_BASE = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -72,7 +74,14 @@ def _variants(
     yield "right", mark, body, right
     mark, body, wrong = made(secret="d3JvbmcgYnkgaXRzIHZhbHVl")  # noqa: S106 - nobody's
     yield "another secret", mark, body, wrong
-    for what in ("empty", "cut by one", "one more", "upper case", "its prefix alone", "of zeros"):
+    for what in (
+        "empty",
+        "cut by one",
+        "one more",
+        "in another base",
+        "its prefix alone",
+        "of zeros",
+    ):
         mark, body, headers = made()
         if (changed := _changed(what, headers[name], scheme.prefix)) != headers[name]:
             yield what, mark, body, {**headers, name: changed}
@@ -88,9 +97,9 @@ def _variants(
 def _changed(how: str, value: str, prefix: str) -> str:
     return {
         "empty": "",
-        "cut by one": value[:-1],
+        "cut by one": value.rstrip("=")[:-1],  # the padding alone may be left out
         "one more": f"{value}0",
-        "upper case": value.upper(),
+        "in another base": f"{prefix}{value.removeprefix(prefix).translate(_ANOTHER_BASE)}",
         "its prefix alone": prefix,
         "of zeros": f"{prefix}{'0' * 64}",
     }[how]

@@ -23,6 +23,7 @@ import orjson
 from pipeline.errors import PipelineError
 from pipeline.event.body_rules import BodyRules
 from pipeline.event.detail_fields import DetailFields
+from pipeline.event.encodings import longest, strict_reader
 from pipeline.event.fields import PathSet, path_of
 from pipeline.event.judgement import TypeTable, ValueRules
 from pipeline.event.summary import SummaryTemplate
@@ -42,6 +43,8 @@ Validator = Callable[[Any], Any]
 
 #: Stands in a list of content types for all of them.
 ANY_CONTENT_TYPE = "*/*"
+#: In bytes (RFC 2104, FIPS 180-4). Without `hashlib`, which few functions need.
+_DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -105,6 +108,21 @@ class Signature:
     tolerance_seconds: Annotated[int, "timestamp.tolerance_seconds"] = 0
     key_prefix: Annotated[str, "secret.prefix"]
     key_encoding: Annotated[str, "secret.encoding"]
+
+    @cached_property
+    def digest_size(self) -> int:
+        """How many bytes a signature has."""
+        return _DIGEST_SIZES[self.algorithm]
+
+    @cached_property
+    def longest(self) -> int:
+        """How many characters a signature can have, its prefix included."""
+        return len(self.prefix) + longest(self.digest_size, self.encoding)
+
+    @cached_property
+    def read(self) -> Callable[[str], bytes]:
+        """What reads a signature without its prefix; it raises `ValueError`."""
+        return strict_reader(self.encoding)
 
     @cached_property
     def of_body_alone(self) -> bool:

@@ -148,7 +148,9 @@ def fingerprint_of(event: Event) -> str:
     """
     signature = event.source.signature
     if signature is not None and signature.of_body_alone and event.source.split is None:
-        return event.envelope.headers.get(signature.header, "")[len(signature.prefix) :][:32]
+        text = event.envelope.headers.get(signature.header, "")[len(signature.prefix) :][:32]
+        # One spelling of what fitted: the bytes are the same in either case, and without padding.
+        return text.lower() if signature.encoding == "hex" else text + "=" * (-len(text) % 4)
     content = event.body_json or event.envelope.body
     return b2a_base64(hashlib.sha256(content).digest()[:24], newline=False).decode()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError, SecretUnavailableError
@@ -25,6 +24,9 @@ _BARE_PREFIX = b"whsec_"
 _EXACT = "surrogatepass"
 #: The white space that HTTP allows around the values of a list (RFC 9110, section 5.6.1).
 _OPTIONAL_SPACE = " \t"
+#: How many parts of a header are looked at. API Gateway's headers have 10,240 bytes together, and
+#: senders that rotate their secrets list two or three signatures.
+MOST_PARTS = 50
 
 
 def signing_key(settings: Signature, secret: bytes) -> bytes:
@@ -35,15 +37,18 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
     SecretUnavailableError
         When it is not in the form that the source names, or leaves an empty key.
     """
-    secret = secret.strip()
-    key = b"" if secret == _BARE_PREFIX else secret.removeprefix(settings.key_prefix.encode())
-    if settings.key_encoding == "base64":
+    key = secret.strip()
+    if key == _BARE_PREFIX:
+        key = b""
+    elif settings.key_prefix:
+        key = key.removeprefix(settings.key_prefix.encode())
+    if settings.key_encoding != "text":
         try:
-            # Some senders leave the padding out, and their own libraries take it so.
-            key = base64.b64decode(key + b"=" * (-len(key) % 4), validate=True)
-        except binascii.Error:
+            key = encodings.read(key.decode(), settings.key_encoding)
+        except ValueError:
             raise SecretUnavailableError(
-                "the signing secret is not base64; write it as the sender shows it"
+                f"the signing secret is not {settings.key_encoding}; write it as the sender shows "
+                "it"
             ) from None
     if not key:
         raise SecretUnavailableError("the signing secret is empty; write it as the sender shows it")
@@ -71,7 +76,8 @@ def sign(
         When no key can be made from the secret.
     """
     headers = headers or {}
-    value = _expected(settings, signing_key(settings, secret), body, headers)
+    digest = _digest(settings, signing_key(settings, secret), body, headers)
+    value = settings.prefix + encodings.write(digest, settings.encoding)
     return f"{headers[settings.header]}{settings.separator}{value}" if _shared(settings) else value
 
 
@@ -125,12 +131,9 @@ def find_fault(
     settings = source.signature
     if settings is None:
         return None
-    if not headers.get(settings.header, ""):
-        return Reason.BAD_SIGNATURE, f"header {settings.header} is missing"
     given = _given(settings, headers)
     if not given:
-        wanted = f"that starts with {settings.prefix}" if settings.prefix else "in it"
-        return Reason.BAD_SIGNATURE, f"header {settings.header} has no signature {wanted}"
+        return Reason.BAD_SIGNATURE, _none_given(settings, headers)
     broken: SecretUnavailableError | None = None
     for known in secrets:
         try:
@@ -140,6 +143,8 @@ def find_fault(
             continue  # it may have been mended since it was read
         broken = None
         if _matches(settings, keys, body, headers, given):
+            if settings.timestamp_header is None:
+                return None
             stale = _stale(settings, headers, arrived_ms)
             return (Reason.STALE_SIGNATURE, stale) if stale else None
     if broken:
@@ -151,14 +156,33 @@ def find_fault(
 
 
 def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
-    """Return the signatures in the header; there are several while a sender rotates its secret."""
+    """Return the signatures in the header; there are several while a sender rotates its secret.
+
+    What cannot be one, by its length or its letters, fits nothing and is left out.
+    """
     value = headers.get(settings.header, "")
     if settings.separator is None:
-        return [value.encode(errors=_EXACT)]
-    values = [part.strip(_OPTIONAL_SPACE) for part in value.split(settings.separator)]
-    return [
-        part.encode(errors=_EXACT) for part in values if part.startswith(settings.prefix) and part
-    ]
+        values = [value]
+    else:
+        parts = value.split(settings.separator, MOST_PARTS)[:MOST_PARTS]
+        values = [part.strip(_OPTIONAL_SPACE) for part in parts]
+    prefix, longest, given = settings.prefix, settings.longest, []
+    for text in values:
+        if text and len(text) <= longest and text.startswith(prefix):
+            try:
+                given.append(settings.read(text[len(prefix) :]))
+            except ValueError:
+                continue
+    return given
+
+
+def _none_given(settings: Signature, headers: Mapping[str, str]) -> str:
+    """Say what is missing of a header without a signature."""
+    if not headers.get(settings.header, ""):
+        return f"header {settings.header} is missing"
+    mark = f" that starts with {settings.prefix}" if settings.prefix else ""
+    wanted = f"{settings.digest_size} bytes in {settings.encoding}"
+    return f"header {settings.header} has no signature{mark}: no {wanted}"
 
 
 def _matches(
@@ -171,13 +195,13 @@ def _matches(
     # No early return: the time taken must not tell which secret it was.
     matched = False
     for key in keys:
-        expected = _expected(settings, key, body, headers).encode()
+        expected = _digest(settings, key, body, headers)
         for value in given:
             matched |= hmac.compare_digest(expected, value)
     return matched
 
 
-def _expected(settings: Signature, key: bytes, body: bytes, headers: Mapping[str, str]) -> str:
+def _digest(settings: Signature, key: bytes, body: bytes, headers: Mapping[str, str]) -> bytes:
     if settings.signed == "{body}":
         signed = body
     else:
@@ -186,9 +210,7 @@ def _expected(settings: Signature, key: bytes, body: bytes, headers: Mapping[str
         for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
             pieces += (_filled_in(settings, name, body, headers), literal)
         signed = b"".join(pieces)
-    digest = hmac.digest(key, signed, settings.algorithm)
-    text = digest.hex() if settings.encoding == "hex" else base64.b64encode(digest).decode()
-    return settings.prefix + text
+    return hmac.digest(key, signed, settings.algorithm)
 
 
 def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -215,8 +237,6 @@ def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
 
 
 def _stale(settings: Signature, headers: Mapping[str, str], arrived_ms: int) -> str:
-    if settings.timestamp_header is None:
-        return ""
     signed_at = _epoch_seconds(_timestamp(settings, headers), settings.timestamp_unit)
     if signed_at is None:
         unit = settings.timestamp_unit

@@ -48,7 +48,7 @@ class SecretForm(Model):
     """How the key is made from the secret as the sender shows it."""
 
     prefix: str = Field(default="", description="left out of the key, such as 'whsec_'")
-    encoding: Literal["text", "base64"] = "text"
+    encoding: Literal["text", "hex", "base64", "base64url"] = "text"
 
 
 class HmacAuthentication(Model):
@@ -65,8 +65,10 @@ class HmacAuthentication(Model):
         description="parts the values of a header that can hold several signatures, of which one "
         "must fit; those without the prefix are passed over",
     )
-    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
-    encoding: Literal["hex", "base64"] = "hex"
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64", "base64url"] = Field(
+        default="hex", description="hex in either case; base64 with or without padding"
+    )
     signed: str = Field(
         default="{body}",
         description="the string that is signed; {body}, {timestamp} and {header.<name>} are filled "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.event import encodings
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import signing_key
 from settings.source.compiler import signature_of
@@ -91,6 +91,7 @@ def generate(source: LoadedSource) -> str:
             "there, and give it at the prompt or with --stdin"
         )
     signature = signature_of(source.settings.authentication)
-    if signature is not None and signature.key_encoding == "base64":
-        return signature.key_prefix + base64.b64encode(secrets.token_bytes(32)).decode()
+    if signature is not None and signature.key_encoding != "text":
+        made = encodings.write(secrets.token_bytes(32), signature.key_encoding)
+        return signature.key_prefix + made
     return (signature.key_prefix if signature else "") + secrets.token_urlsafe(32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 import secrets
 import sys
@@ -58,8 +57,8 @@ def compiled(sources: Mapping[str, LoadedSource]) -> Iterator[Catalog]:
 
 
 def make_secret() -> str:
-    """Make a throw-away secret that serves as text and as base64."""
-    return base64.b64encode(secrets.token_bytes(24)).decode()
+    """Make a throw-away secret that serves as text, as hex and as base64."""
+    return secrets.token_hex(24)
 
 
 @dataclass(frozen=True)

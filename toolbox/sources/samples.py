@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pipeline.event import encodings
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import sign, signing_key
@@ -189,11 +190,12 @@ def _written(seconds: float, unit: str) -> str:
 def _shaped(signature: Signature, secret: str) -> bytes:
     """Return a secret in the form of the source: a wrong one must be wrong by its value alone."""
     raw = secret.encode()
-    if signature.key_encoding == "base64":
+    if signature.key_encoding != "text":
         try:
             signing_key(signature, raw)
         except SecretError:
-            return signature.key_prefix.encode() + base64.b64encode(raw)
+            written = encodings.write(raw, signature.key_encoding)
+            return (signature.key_prefix + written).encode()
     return raw
 
 

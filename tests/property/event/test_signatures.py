@@ -84,6 +84,13 @@ def test_what_is_signed_verifies(
     assert verdict(catalog, name, both, forged, body) is Reason.BAD_SIGNATURE
 
 
+def same_digest(one: str, other: str) -> bool:
+    """Whether two headers differ in the case of a hex digest, or in its padding, alone."""
+    marks = [text[:-64] for text in (one, other)]
+    hexes = [text[-64:].lower() for text in (one, other)]
+    return (marks[0] == marks[1] and hexes[0] == hexes[1]) or one == other.rstrip("=")
+
+
 @every_source
 @given(body=st.binary(min_size=1, max_size=120), data=st.data())
 def test_any_bit_of_the_body(catalog: Catalog, name: str, body: bytes, data: st.DataObject) -> None:
@@ -103,6 +110,7 @@ def test_any_bit_of_a_header(catalog: Catalog, name: str, body: bytes, data: st.
     place = data.draw(st.integers(0, len(value) - 1))
     flipped = chr(ord(value[place]) ^ 1 << data.draw(st.integers(0, 6)))
     changed = {**headers, header: value[:place] + flipped + value[place + 1 :]}
+    assume(not same_digest(changed[header], value))
     assert verdict(catalog, name, SECRET, changed, body) is Reason.BAD_SIGNATURE
 
 
@@ -114,7 +122,7 @@ def test_a_part_of_a_header(catalog: Catalog, name: str, body: bytes, data: st.D
     value = headers[header]
     start, end = sorted((data.draw(st.integers(0, len(value))), data.draw(st.integers(0, 200))))
     part = value[start:end]
-    assume(part != value)
+    assume(part != value and not same_digest(part, value))
     changed = {**headers, header: part}
     assert verdict(catalog, name, SECRET, changed, body) is Reason.BAD_SIGNATURE
 

@@ -13,14 +13,17 @@ import pytest
 from pipeline.event.compiled_source import Signature
 from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event
+from pipeline.event.identity import fingerprint_of
 from pipeline.event.outcomes import Reason
-from pipeline.event.signatures import sign, verify
+from pipeline.event.signatures import MOST_PARTS, sign, verify
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.authentication import HmacAuthentication
 from settings.source.filling import compiled_as
 from tests.support.fakes import FakeSsm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.event.compiled_source import Catalog
 
 
@@ -60,17 +63,109 @@ def test_githubs_published_example() -> None:
     )
 
 
-@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha512"])
-@pytest.mark.parametrize("encoding", ["hex", "base64"])
+ENCODERS: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "base64": lambda digest: base64.b64encode(digest).decode(),
+    "base64url": lambda digest: base64.urlsafe_b64encode(digest).decode(),
+}
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("encoding", ENCODERS)
 @pytest.mark.parametrize("prefix", ["", "v1="])
 def test_each_option(catalog: Catalog, algorithm: str, encoding: str, prefix: str) -> None:
     digest = hmac.new(b"s3cret", BODY, getattr(hashlib, algorithm))
-    text = digest.hexdigest() if encoding == "hex" else base64.b64encode(digest.digest()).decode()
+    text = ENCODERS[encoding](digest.digest())
     settings = signature(header="X-Sig", prefix=prefix, algorithm=algorithm, encoding=encoding)
     assert outcome(catalog, settings, {"x-sig": prefix + text}) is None
-    assert outcome(catalog, settings, {"x-sig": prefix + text[:-1]}) is Reason.BAD_SIGNATURE
+    assert (
+        outcome(catalog, settings, {"x-sig": prefix + text.rstrip("=")[:-1]})
+        is Reason.BAD_SIGNATURE
+    )
     changed = outcome(catalog, settings, {"x-sig": prefix + text}, body=BODY + b" ")
     assert changed is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("encoding", ENCODERS)
+def test_each_spelling_of_the_same_bytes_fits_and_no_other_text(
+    catalog: Catalog, algorithm: str, encoding: str
+) -> None:
+    digest = hmac.new(b"s3cret", BODY, algorithm).digest()
+    settings = signature(header="X-Sig", prefix="v1=", algorithm=algorithm, encoding=encoding)
+    text = ENCODERS[encoding](digest)
+    bare = text.rstrip("=")
+    same = {text, bare} if encoding != "hex" else {text, text.upper(), text[:9] + text[9:].upper()}
+    other = {
+        text.swapcase() if encoding != "hex" else text[:-1] + "g",
+        f"{text}=",
+        f" {text}",
+        f"{text}\n",
+        text[:8] + " " + text[8:],
+        text[:-2],
+        f"{text}00",
+        f"{text}{text}",
+        ENCODERS["base64" if encoding == "hex" else "hex"](digest),
+        text[:-1] + "\u0661",
+        "A" * 5_000_000,
+        "=" * 64,
+    }
+    if encoding != "hex" and len(bare) % 4:
+        # The bits that the last letter has over: another text of the same bytes, which none writes.
+        other.add(bare[:-1] + chr(ord(bare[-1]) + 1))
+    for one in same:
+        assert outcome(catalog, settings, {"x-sig": f"v1={one}"}) is None, one
+    for one in other - same:
+        assert outcome(catalog, settings, {"x-sig": f"v1={one}"}) is Reason.BAD_SIGNATURE, one[:99]
+
+
+def test_of_a_header_with_thousands_of_values_a_bounded_number_is_tried(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = signature(header="X-Sig", prefix="v1=", separator=",")
+    good = sign(settings, b"s3cret", BODY)
+    other = "v1=" + "0" * 64
+    compared: list[bytes] = []
+
+    def compare(one: bytes, given: bytes) -> bool:
+        compared.append(given)
+        return one == given
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    for listed in ([other] * 49 + [good], [good] + [other] * 20_000):
+        assert outcome(catalog, settings, {"x-sig": ",".join(listed)}) is None
+    assert len(compared) <= 2 * 2 * MOST_PARTS
+    late = ",".join([other] * 50 + [good])
+    assert outcome(catalog, settings, {"x-sig": late}) is Reason.BAD_SIGNATURE
+    for value in ("," * 1_000_000, "v1=," * 250_000, f"v1={'0' * 1_000_000}"):
+        assert outcome(catalog, settings, {"x-sig": value}) is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "encoding", "kept"),
+    [
+        # What is stored today: the first 32 characters of what the sender wrote.
+        ("sha1", "hex", "8c0af747973d635f257a82e372fd57a1"),
+        ("sha256", "hex", "062a63e4adb644ba7f6b5381c55b2abb"),
+        ("sha1", "base64", "jAr3R5c9Y18leoLjcv1XoWLDUMc="),
+        ("sha256", "base64", "Bipj5K22RLp/a1OBxVsqu7tSyL4Jyorc"),
+    ],
+)
+def test_the_fingerprint_of_a_body_is_one_whatever_the_spelling(
+    catalog: Catalog, algorithm: str, encoding: str, kept: str
+) -> None:
+    digest = hmac.new(b"s3cret", BODY, algorithm).digest()
+    settings = signature(header="X-Sig", prefix="v1=", algorithm=algorithm, encoding=encoding)
+    text = ENCODERS[encoding](digest)
+    found = set()
+    for one in (text, text.rstrip("="), text.upper() if encoding == "hex" else text):
+        headers = {"x-sig": f"v1={one}"}
+        assert outcome(catalog, settings, headers) is None
+        source = replace(catalog.sources["github"], signature=settings)
+        envelope = Envelope("id", 0, "github", "", BODY, "", headers)
+        found.add(fingerprint_of(Event("1", "shardId-0", 0.0, envelope, source, "id", "1")))
+    assert found == {text[:32]}
+    assert text[:32] == kept
 
 
 def timed(secret: bytes = b"s3cret", time: str = "1000000") -> dict[str, str]:

@@ -47,7 +47,9 @@ def shared(prefix: str) -> dict[str, Any]:
             "expected 1 or more",
         ),
         (HMAC | TIMED | {"timestamp": {"header": "X-Time", "unit": "hours"}}, "'seconds'"),
-        (HMAC | {"secret": {"encoding": "hex"}}, "'text' or 'base64'"),
+        (HMAC | {"secret": {"encoding": "rot13"}}, "'text', 'hex', 'base64' or 'base64url'"),
+        (HMAC | {"encoding": "base32"}, "'hex', 'base64' or 'base64url'"),
+        (HMAC | {"algorithm": "md5"}, "'sha1', 'sha256', 'sha384' or 'sha512'"),
         (HMAC | {"secret": {"value": "s3cret"}}, "unknown key"),
     ],
 )
