@@ -208,7 +208,7 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
 def kinds_of(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """Return what a document says of each field's kind: object, boolean or keyword.
 
-    A text that a field of flags takes says nothing: its kind is empty.
+    A text that a field of flags takes says less: its kind is empty, and only an object is another.
     """
     yield from _kinds((), document)
 

@@ -107,10 +107,12 @@ def index_faults(all_seen: Sequence[Seen], names: AbstractSet[str]) -> list[Inde
     places: dict[tuple[str, ...], dict[str, dict[str, Seen]]] = defaultdict(dict)
     for one in all_seen:
         for path, kind in kinds_of(one.handled.document or {}):
-            if kind:
-                places[path].setdefault(kind, {}).setdefault(one.source, one)
+            places[path].setdefault(kind, {}).setdefault(one.source, one)
     faults = []
     for path, kinds in sorted(places.items()):
+        either = kinds.pop("", {})
+        if either and "object" in kinds:
+            kinds["keyword"] = either | kinds.get("keyword", {})
         involved = sorted({source for by_source in kinds.values() for source in by_source})
         if len(kinds) > 1 and not names.isdisjoint(involved):
             said = "; ".join(

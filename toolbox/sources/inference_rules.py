@@ -31,8 +31,7 @@ def propose_rules(events: Iterable[Any]) -> list[dict[str, Any]]:
     found: set[Path] = set()
     for event in events:
         for path, kind in kinds_of(event):
-            if kind:
-                kinds[path].add(kind)
+            kinds[path].add(kind)
         for path, value in _containers((), event):
             plain = tuple(part for name in path for part in name.split("."))
             for end in range(1, len(plain) + 1):
@@ -41,7 +40,7 @@ def propose_rules(events: Iterable[Any]) -> list[dict[str, Any]]:
                 found.add(path)
     dotted: set[Path] = set()
     for path, several in kinds.items():
-        if len(several) > 1:
+        if len(several - {""}) > 1 or several == {"", "object"}:
             found |= {one for one in named[path] if _length(one) == len(path)}
             # A dot in a name makes an object, and only another name does not.
             dotted |= {one for one in named[path] if _length(one[:-1]) < len(path) < _length(one)}

@@ -9,7 +9,7 @@ from typing import Any
 
 import fastjsonschema
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from settings.source.loader import load_source
@@ -82,6 +82,7 @@ def _at(document: Any, path: str) -> Any:
 
 @settings(max_examples=120)
 @given(SAMPLES, st.sampled_from(["token", "hmac"]))
+@example([{"delivery_id": ["", {}]}], "token")
 def test_the_folder_that_is_written_passes_its_own_check(documents: list[Any], how: Any) -> None:
     checked = None
     with TemporaryDirectory() as directory:

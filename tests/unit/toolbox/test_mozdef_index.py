@@ -88,6 +88,26 @@ def test_no_pair_of_documents_conflicts_and_no_map_has_no_end(
     assert [fault for *_, message in messages for fault in message_faults(message)] == []
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "faults"),
+    [("", {"x": 1}, 1), ("true", {}, 1), ("", True, 0), ("", "x", 0), ("x", {}, 1), (True, {}, 1)],
+)
+def test_documents_of_which_the_index_refuses_one_are_named_whichever_comes_first(
+    one: Any, other: Any, faults: int
+) -> None:
+    messages = [
+        {"category": "c", "summary": "s", "tags": ["made-up"], "details": {"a": value}}
+        for value in (one, other)
+    ]
+    found = [*seen("left", "1", messages[:1]), *seen("right", "2", messages[1:])]
+    assert len(index_faults(found, {"left"})) == faults
+    refused = []
+    for order in (found, found[::-1]):
+        index = Index()
+        refused += [index.add(each.handled.document or {}) for each in order]
+    assert any(refused) is bool(faults)
+
+
 def document(details: Any) -> dict[str, Any]:
     return {"details": details}
 
