@@ -159,7 +159,10 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
 
 
 def _session(region: str, role_arn: str) -> boto3.Session:
-    session = boto3.Session(region_name=region or None)
+    try:
+        session = boto3.Session(region_name=region or None)
+    except BotoCoreError as error:
+        raise NoTargetError(f"{error}; see AWS_PROFILE and the files that boto3 reads") from None
     if not role_arn:
         return session
     try:

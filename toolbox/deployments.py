@@ -150,12 +150,12 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
 
 
 def _deployed(stack: str) -> RunningDeployment:
-    session = boto3.Session()
-
-    def client(service: Any) -> Any:
-        return session.client(service, config=_CLIENT)
-
     try:
+        session = boto3.Session()
+
+        def client(service: Any) -> Any:
+            return session.client(service, config=_CLIENT)
+
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:
         raise RunningDeploymentError(
