@@ -159,7 +159,12 @@ def _services(plan: StackPlan, what: str) -> Iterator[Finding]:
     place = plan.place
     names = {_SERVICE.format(region=place.region, service=one): one for one in _SERVICES}
     answer = place.client("ssm").get_parameters(Names=list(names))
-    if missing := sorted(names[one] for one in answer.get("InvalidParameters", []) if one in names):
+    missing = sorted(names[one] for one in answer.get("InvalidParameters", []) if one in names)
+    if len(missing) == len(names):
+        # Not every region and partition has the list.
+        said = f"Systems Manager lists no service of {place.region}"
+        yield place.unknown(what, said, "see AWS's page of services by region")
+    elif missing:
         yield place.fault(what, f"none there: {', '.join(missing)}", "choose another region")
     else:
         yield place.good(what, "all that are listed there by name")

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
+from loadtests.target import NoTargetError, find_target
 from settings.delivery_pipeline import ARM_BUILD_IMAGE, BUILD_IMAGE
 from settings.deployment import Deployment
 from settings.source.loader import available_sources, read_source_settings
 from tests.support.account import AnsweringAccount
 from toolbox.cli import config as command
 from toolbox.cli.main import app
+from toolbox.deployments import RunningDeploymentError, find_deployment
 from toolbox.preflight.capacity import concurrency, consumers
 from toolbox.preflight.finding import Finding, Known
 from toolbox.preflight.run import PreflightError, preflight
@@ -449,6 +451,13 @@ def test_large_records_are_not_known_before_they_are_tried(folder: Path) -> None
     assert unknown.what == "large records"
 
 
+def test_a_region_without_a_list_of_services_is_not_known(folder: Path) -> None:
+    """No region lacks all of them: it is the list that is not there."""
+    lists = secrets(lambda name: name.startswith("/aws/service/"))
+    (unknown,) = [one for one in asked(folder, ssm_GetParameters=lists)[0] if one.do]
+    assert (unknown.known, unknown.what) == (Known.UNKNOWN, "services of the region")
+
+
 def test_a_stage_by_hand_needs_a_region_and_credentials(folder: Path) -> None:
     (folder / "delivery.yaml").unlink()
     account = AnsweringAccount(HEALTHY)
@@ -461,6 +470,21 @@ def test_a_stage_by_hand_needs_a_region_and_credentials(folder: Path) -> None:
     account.answers["sts.GetCallerIdentity"] = "InvalidClientTokenId"
     with pytest.raises(PreflightError, match="credentials"):
         list(preflight(folder, ("prod",), "us-west-2", account.client))
+
+
+def test_a_profile_that_is_not_there_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nosuch")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
+    result = CliRunner().invoke(app, ["config", "check", "--config", str(folder), "--aws"])
+    assert isinstance(result.exception, PreflightError)
+    assert "nosuch" in str(result.exception)
+    with pytest.raises(RunningDeploymentError, match=r"nosuch.*AWS_PROFILE"):
+        find_deployment(folder, "there")
+    with pytest.raises(NoTargetError, match=r"nosuch.*AWS_PROFILE"):
+        find_target(state=folder, stack="there", region="", role_arn="", private_sources=folder)
 
 
 def test_the_defaults_live_with_the_ten_invocations_of_a_new_account() -> None:
