@@ -94,7 +94,10 @@ def _parts(details: str | Mapping[str, str]) -> Mapping[str, str] | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Signature:
-    """How a source signs its requests."""
+    """How a source signs its requests; `DetailedSignature` has what few do."""
+
+    #: Of the class, and no field: without an annotation.
+    detailed = False
 
     header: Lower
     prefix: str

@@ -1,4 +1,4 @@
-"""How bytes are written in headers and secrets: hexadecimal, base64 and base64url.
+"""How bytes are written in headers and secrets: hexadecimal, base64, base64url; and lists of them.
 
 A reader takes each spelling of the same bytes that senders use (hexadecimal in either case, padding
 or none), so whatever is compared or kept is the bytes, or their one spelling that `write` makes.
@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: How many parts of a header are looked at. API Gateway's headers have 10,240 bytes together, and
+#: senders that rotate their secrets list two or three signatures.
+MOST_PARTS = 50
+#: The white space that HTTP allows around the values of a list (RFC 9110, section 5.6.1).
+OPTIONAL_SPACE = " \t"
 _FROM_URL, _TO_URL = str.maketrans("-_+/", "+/??"), str.maketrans("+/", "-_")
 
 
@@ -63,6 +68,11 @@ def write(value: bytes, encoding: str) -> str:
         return value.hex()
     text = b2a_base64(value, newline=False).decode()
     return text.translate(_TO_URL) if encoding == "base64url" else text
+
+
+def parts_of(value: str, separator: str) -> list[str]:
+    """Return the parts of a header: `MOST_PARTS` at most, of which the last is the rest."""
+    return [part.strip(OPTIONAL_SPACE) for part in value.split(separator, MOST_PARTS - 1)]
 
 
 def longest(size: int, encoding: str) -> int:

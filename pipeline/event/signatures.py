@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
+from pipeline.event.fields import as_text, find
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError, SecretUnavailableError
 
@@ -16,17 +17,13 @@ if TYPE_CHECKING:
 
     from pipeline.event.compiled_source import CompiledSource, Signature
     from pipeline.event.secrets import SecretsOf
+    from pipeline.event.signature_details import DetailedSignature
 
 _HEADER = "header."
 #: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
 _BARE_PREFIX = b"whsec_"
 #: Every text has bytes of its own: two header values must not become the same bytes.
 _EXACT = "surrogatepass"
-#: The white space that HTTP allows around the values of a list (RFC 9110, section 5.6.1).
-_OPTIONAL_SPACE = " \t"
-#: How many parts of a header are looked at. API Gateway's headers have 10,240 bytes together, and
-#: senders that rotate their secrets list two or three signatures.
-MOST_PARTS = 50
 
 
 def signing_key(settings: Signature, secret: bytes) -> bytes:
@@ -76,9 +73,27 @@ def sign(
         When no key can be made from the secret.
     """
     headers = headers or {}
-    digest = _digest(settings, signing_key(settings, secret), body, headers)
-    value = settings.prefix + encodings.write(digest, settings.encoding)
-    return f"{headers[settings.header]}{settings.separator}{value}" if _shared(settings) else value
+    return laid_out(settings, [sign_alone(settings, secret, body, headers)], headers)
+
+
+def sign_alone(settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str]) -> str:
+    """Return a signature with its prefix, and without what else its header holds."""
+    key = signing_key(settings, secret)
+    if settings.detailed:
+        key = _detailed_key(settings, key, headers)
+    digest = hmac.digest(key, _signed(settings, body, headers), settings.algorithm)
+    return settings.prefix + encodings.write(digest, settings.encoding)
+
+
+def laid_out(settings: Signature, values: Sequence[str], headers: Mapping[str, str]) -> str:
+    """Return a header with signatures in it, and with the time that stands there already."""
+    if settings.detailed:
+        details = cast("DetailedSignature", settings)
+        if details.position or details.timestamp_position:
+            time = _timestamp(settings, headers) if details.timestamp_position else ""
+            return details.laid_out(time, values)
+    known = [headers[settings.header]] if _shared(settings) else []
+    return (settings.separator or "").join([*known, *values])
 
 
 def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
@@ -131,6 +146,7 @@ def find_fault(
     settings = source.signature
     if settings is None:
         return None
+    detailed = settings.detailed
     given = _given(settings, headers)
     if not given:
         return Reason.BAD_SIGNATURE, _none_given(settings, headers)
@@ -138,14 +154,16 @@ def find_fault(
     for known in secrets:
         try:
             keys = [signing_key(settings, secret) for secret in known]
+            if detailed:
+                keys = [_detailed_key(settings, key, headers) for key in keys]
         except SecretUnavailableError as error:
             broken = SecretUnavailableError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
         broken = None
         if _matches(settings, keys, body, headers, given):
-            if settings.timestamp_header is None:
+            if not detailed and settings.timestamp_header is None:
                 return None
-            stale = _stale(settings, headers, arrived_ms)
+            stale = _stale(source, settings, headers, body, arrived_ms)
             return (Reason.STALE_SIGNATURE, stale) if stale else None
     if broken:
         raise broken
@@ -160,12 +178,12 @@ def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
 
     What cannot be one, by its length or its letters, fits nothing and is left out.
     """
-    value = headers.get(settings.header, "")
-    if settings.separator is None:
-        values = [value]
+    if settings.detailed:
+        values = cast("DetailedSignature", settings).values(headers)
+    elif settings.separator is None:
+        values = [headers.get(settings.header, "")]
     else:
-        parts = value.split(settings.separator, MOST_PARTS)[:MOST_PARTS]
-        values = [part.strip(_OPTIONAL_SPACE) for part in parts]
+        values = encodings.parts_of(headers.get(settings.header, ""), settings.separator)
     prefix, longest, given = settings.prefix, settings.longest, []
     for text in values:
         if text and len(text) <= longest and text.startswith(prefix):
@@ -178,8 +196,11 @@ def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
 
 def _none_given(settings: Signature, headers: Mapping[str, str]) -> str:
     """Say what is missing of a header without a signature."""
-    if not headers.get(settings.header, ""):
-        return f"header {settings.header} is missing"
+    names = [settings.header]
+    if settings.detailed:
+        names += cast("DetailedSignature", settings).further_headers
+    if not any(headers.get(name, "") for name in names):
+        return f"header {' and '.join(names)} is missing"
     mark = f" that starts with {settings.prefix}" if settings.prefix else ""
     wanted = f"{settings.digest_size} bytes in {settings.encoding}"
     return f"header {settings.header} has no signature{mark}: no {wanted}"
@@ -194,23 +215,20 @@ def _matches(
 ) -> bool:
     # No early return: the time taken must not tell which secret it was.
     matched = False
+    signed = body if settings.signed == "{body}" else _signed(settings, body, headers)
     for key in keys:
-        expected = _digest(settings, key, body, headers)
+        expected = hmac.digest(key, signed, settings.algorithm)
         for value in given:
             matched |= hmac.compare_digest(expected, value)
     return matched
 
 
-def _digest(settings: Signature, key: bytes, body: bytes, headers: Mapping[str, str]) -> bytes:
-    if settings.signed == "{body}":
-        signed = body
-    else:
-        literals = settings.literals
-        pieces = [literals[0]]
-        for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
-            pieces += (_filled_in(settings, name, body, headers), literal)
-        signed = b"".join(pieces)
-    return hmac.digest(key, signed, settings.algorithm)
+def _signed(settings: Signature, body: bytes, headers: Mapping[str, str]) -> bytes:
+    literals = settings.literals
+    pieces = [literals[0]]
+    for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
+        pieces += (_filled_in(settings, name, body, headers), literal)
+    return b"".join(pieces)
 
 
 def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str, str]) -> bytes:
@@ -229,23 +247,61 @@ def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
     value = headers.get(settings.timestamp_header or "", "")
     if not _shared(settings):
         return value
-    for part in value.split(settings.separator):
-        text = part.strip(_OPTIONAL_SPACE)
+    if settings.detailed:
+        details = cast("DetailedSignature", settings)
+        if details.timestamp_position is not None:
+            return details.part(value, details.timestamp_position)
+    for part in value.split(settings.separator, encodings.MOST_PARTS - 1):
+        text = part.strip(encodings.OPTIONAL_SPACE)
         if text.startswith(settings.timestamp_prefix):
             return text.removeprefix(settings.timestamp_prefix)
     return ""
 
 
-def _stale(settings: Signature, headers: Mapping[str, str], arrived_ms: int) -> str:
-    signed_at = _epoch_seconds(_timestamp(settings, headers), settings.timestamp_unit)
+def _stale(
+    source: CompiledSource,
+    settings: Signature,
+    headers: Mapping[str, str],
+    body: bytes,
+    arrived_ms: int,
+) -> str:
+    if settings.timestamp_header is not None:
+        text = _timestamp(settings, headers)
+    elif (in_body := _time_in(source, settings, body)) is not None:
+        text = in_body
+    else:
+        return ""
+    signed_at = _epoch_seconds(text, settings.timestamp_unit)
     if signed_at is None:
         unit = settings.timestamp_unit
         what = "ISO 8601 time with an offset" if unit == "iso8601" else f"time in {unit}"
-        return f"header {settings.timestamp_header} is no {what}"
+        header = settings.timestamp_header
+        return f"header {header} is no {what}" if header else f"the body has no {what}"
     age = arrived_ms / 1000 - signed_at
     if abs(age) > settings.tolerance_seconds:
         return f"signed {age:.0f} s before it arrived; {settings.tolerance_seconds} s are allowed"
     return ""
+
+
+def _time_in(source: CompiledSource, settings: Signature, body: bytes) -> str | None:
+    """Return the time that a body holds; None where the source has none there.
+
+    The body is read once its signature fits. What is no JSON is rejected as that, later.
+    """
+    path = cast("DetailedSignature", settings).timestamp_path
+    if path is None:
+        return None
+    from pipeline.event.parsing import BodyError, read_body  # few have their time in the body
+
+    try:
+        return as_text(find(read_body(source, body)[1], path))
+    except BodyError:
+        return None
+
+
+def _detailed_key(settings: Signature, key: bytes, headers: Mapping[str, str]) -> bytes:
+    time = _timestamp(settings, headers) if settings.timestamp_header else ""
+    return cast("DetailedSignature", settings).key_of(key, headers, time)
 
 
 def _epoch_seconds(text: str, unit: str) -> float | None:

@@ -6,16 +6,28 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from pipeline.event.compiled_source import Signature
+from pipeline.event.signature_details import DetailedSignature
 from settings.faults import refuse
-from settings.source.base import HeaderName, Model
+from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER = "header."
+_SECRET = "{secret}"  # noqa: S105 - a placeholder
+_AUTHORIZATION = "authorization"
+_SEPARATOR = re.compile(r"[ -/:-@\[-`{-~]{1,3}")
+#: Schemes of `Authorization` that carry a secret, and no signature (RFC 6750, 7617, 7616).
+_CARRY_SECRETS = ("bearer", "basic", "digest")
+#: What an encoding's texts have beside letters and digits.
+_MARKS = {"hex": "", "base64": "+/=", "base64url": "-_="}
+
+
+_SignatureKind = type[Signature]
 
 
 class TokenAuthentication(Model):
@@ -36,12 +48,33 @@ class TokenAuthentication(Model):
 class SignatureTimestamp(Model):
     """Where the sender puts the time of signing, and how old it may be."""
 
-    header: HeaderName
+    header: HeaderName | None = None
     prefix: str = Field(
         default="", description="what marks it among several values of the header, such as 't='"
     )
+    position: int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="which part of the signature's header it is, from 1 on, where it has no prefix",
+    )
+    path: FieldPath | None = Field(
+        default=None, description="in the body, which is read once the signature fits"
+    )
     unit: Literal["seconds", "milliseconds", "iso8601"] = "seconds"
     tolerance_seconds: int = Field(default=300, ge=1, le=86_400)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> SignatureTimestamp:
+        if (self.header is None) == (self.path is None):
+            raise ValueError("give either 'header' or 'path'")
+        if self.path is not None and (self.prefix or self.position):
+            raise ValueError("'prefix' and 'position' are a header's")
+        if self.path == ".":
+            raise ValueError("'path' names a field of the body")
+        if self.prefix and self.position:
+            raise ValueError("give either 'prefix' or 'position'")
+        return self
 
 
 class SecretForm(Model):
@@ -49,6 +82,9 @@ class SecretForm(Model):
 
     prefix: str = Field(default="", description="left out of the key, such as 'whsec_'")
     encoding: Literal["text", "hex", "base64", "base64url"] = "text"
+    digest: Literal["sha1", "sha256", "sha384", "sha512"] | None = Field(
+        default=None, description="the key is this hash of the secret, as bytes"
+    )
 
 
 class HmacAuthentication(Model):
@@ -59,11 +95,23 @@ class HmacAuthentication(Model):
 
     type: Literal["hmac"]
     header: HeaderName
+    further_headers: tuple[HeaderName, ...] = Field(
+        default=(),
+        max_length=9,
+        description="where a signature may be as well: of all that are there, one must fit",
+    )
     prefix: str = ""
-    separator: Literal[",", " "] | None = Field(
+    separator: str | None = Field(
         default=None,
-        description="parts the values of a header that can hold several signatures, of which one "
-        "must fit; those without the prefix are passed over",
+        description="one to three characters that part the values of a header, of which one must "
+        "fit; those without the prefix are passed over",
+    )
+    position: int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="the first part that is a signature, from 1 on, where parts have no names; "
+        "each later part may be one too",
     )
     algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
     encoding: Literal["hex", "base64", "base64url"] = Field(
@@ -76,6 +124,18 @@ class HmacAuthentication(Model):
     )
     timestamp: SignatureTimestamp | None = None
     secret: SecretForm = SecretForm()
+    key: str = Field(
+        default=_SECRET,
+        description="the key, where it is more than the secret; {secret}, {timestamp} and "
+        "{header.<name>} are filled in",
+    )
+
+    @field_validator("separator")
+    @classmethod
+    def _parts(cls, separator: str | None) -> str | None:
+        if separator is not None and not _SEPARATOR.fullmatch(separator):
+            raise ValueError("one to three characters of ASCII that are no letters or digits")
+        return separator
 
     @property
     def parameter(self) -> Literal["signing_secret"]:
@@ -85,16 +145,37 @@ class HmacAuthentication(Model):
     @property
     def headers(self) -> list[str]:
         """The headers that must travel in the envelope for the signature to be checked."""
-        signed = [
-            name.removeprefix(_HEADER)
-            for name in _PLACEHOLDER.findall(self.signed)
-            if name.startswith(_HEADER)
-        ]
-        return [self.header, *([self.timestamp.header] if self.timestamp else []), *signed]
+        named = [*_PLACEHOLDER.findall(self.signed), *_PLACEHOLDER.findall(self.key)]
+        signed = [name.removeprefix(_HEADER) for name in named if name.startswith(_HEADER)]
+        when = self.timestamp.header if self.timestamp else None
+        return [*self.all_headers, *([when] if when else []), *signed]
+
+    @property
+    def all_headers(self) -> list[str]:
+        """The headers that can hold a signature."""
+        return [self.header, *self.further_headers]
+
+    @property
+    def compiled_kind(self) -> _SignatureKind:
+        """The declaration that has all of these settings: few senders need the wider one."""
+        when = self.timestamp
+        in_place = when is not None and (when.path is not None or when.position is not None)
+        of_secret = self.secret.digest is not None or self.key != _SECRET
+        if self.further_headers or self.position is not None or in_place or of_secret:
+            return DetailedSignature
+        return Signature
 
     @model_validator(mode="after")
     def _consistent(self) -> HmacAuthentication:
-        refuse(itertools.chain(self._signed_string(), self._timestamp(), self._separator()))
+        refuse(
+            itertools.chain(
+                self._signed_string(),
+                self._key(),
+                self._timestamp(),
+                self._separator(),
+                self._in_headers(),
+            )
+        )
         return self
 
     def _signed_string(self) -> Iterator[tuple[str, str]]:
@@ -105,28 +186,66 @@ class HmacAuthentication(Model):
                 yield "signed", f"{{{name}}} is unknown; {known}"
         if names.count("body") != 1:
             yield "signed", "must contain {body} exactly once"
-        if ("timestamp" in names) != (self.timestamp is not None):
+        used = "timestamp" in [*names, *_PLACEHOLDER.findall(self.key)]
+        if self.timestamp is not None and self.timestamp.path is not None:
+            if used:
+                yield "signed", "a time in the body is signed with it; leave {timestamp} out"
+        elif used != (self.timestamp is not None):
             yield "signed", "contains {timestamp} if and only if 'timestamp' is set"
-        if f"{_HEADER}{self.header}".lower() in [name.lower() for name in names]:
+        lower = [name.lower() for name in names]
+        if any(f"{_HEADER}{header}".lower() in lower for header in self.all_headers):
             yield "signed", "a signature cannot be over its own header"
+
+    def _key(self) -> Iterator[tuple[str, str]]:
+        names = _PLACEHOLDER.findall(self.key)
+        for name in names:
+            if name not in {"secret", "timestamp"} and not name.startswith(_HEADER):
+                known = "use {secret}, {timestamp} and {header.<name>}"
+                yield "key", f"{{{name}}} is unknown; {known}"
+        if names.count("secret") != 1:
+            yield "key", "must contain {secret} exactly once"
 
     def _timestamp(self) -> Iterator[tuple[str, str]]:
         when = self.timestamp
-        if when is None:
+        if when is None or when.header is None:
             return
         shared = when.header.lower() == self.header.lower()
-        if shared and not (when.prefix and self.separator and self.prefix):
-            both = "in the signature's own header both need a prefix, and a separator"
+        placed = (when.prefix or when.position) and (self.prefix or self.position)
+        if shared and not (placed and self.separator):
+            both = "in the signature's own header both need a prefix or a position, and a separator"
             yield "timestamp", both
-        if when.prefix and not shared:
-            yield "timestamp.prefix", "only in the signature's own header"
+        if shared and self.further_headers:
+            yield "timestamp", "where there are several headers, the time has one of its own"
+        if not shared and (when.prefix or when.position):
+            key = "prefix" if when.prefix else "position"
+            yield f"timestamp.{key}", "only in the signature's own header"
         if shared and when.prefix and self.prefix and _overlap(when.prefix, self.prefix):
             yield "timestamp.prefix", "neither prefix may start with the other"
+        if when.position is not None and when.position == self.position:
+            yield "timestamp.position", "is that of the first signature"
 
     def _separator(self) -> Iterator[tuple[str, str]]:
+        if self.separator is None:
+            if self.position is not None:
+                yield "position", "needs a separator"
+            return
         for prefix in (self.prefix, self.timestamp.prefix if self.timestamp else ""):
-            if self.separator and self.separator in prefix:
+            if self.separator in prefix:
                 yield "separator", f"prefix {prefix!r} holds it, so no value can fit"
+        if set(self.separator) <= set(_MARKS[self.encoding]):
+            yield "separator", f"{self.encoding} holds it, so no value can fit"
+
+    def _in_headers(self) -> Iterator[tuple[str, str]]:
+        names = [name.lower() for name in self.all_headers]
+        if len(set(names)) < len(names):
+            yield "further_headers", "name each header once"
+        for name in names:
+            if name in SECRET_HEADERS and name != _AUTHORIZATION:
+                yield "header", f"{name} carries a secret, and is never kept"
+        if _AUTHORIZATION in names:
+            scheme = self.prefix.strip().lower()
+            if not scheme or scheme.startswith(_CARRY_SECRETS):
+                yield "prefix", "in Authorization a scheme of its own is needed, such as 'HMAC '"
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -113,4 +113,4 @@ def signature_of(
     """Return the compiled form of how a source signs; None for one that does not."""
     if not isinstance(authentication, HmacAuthentication):
         return None
-    return compiled_as(Signature, authentication)
+    return compiled_as(authentication.compiled_kind, authentication)

@@ -109,7 +109,10 @@ def _made(hint: Any, value: Any) -> Any:
         return tuple(_made(arguments[0], one) for one in value)
     if get_origin(hint) is Mapping:
         return {key: _entry(arguments[1], key, one) for key, one in value.items()}
-    return compiled_as(hint, value) if _is_declaration(hint) else value
+    if not _is_declaration(hint):
+        return value
+    # A model can ask for a wider declaration of the same kind, where few need it.
+    return compiled_as(getattr(value, "compiled_kind", hint), value)
 
 
 def _is_declaration(hint: Any) -> TypeGuard[type[DataclassInstance]]:

@@ -33,7 +33,7 @@ from toolbox.cli.source_options import (
 from toolbox.sources.checking import describe, explain
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
-from toolbox.sources.samples import SampleRequest, authenticate
+from toolbox.sources.samples import SampleRequest, authenticate, dated
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def _request(
         key, text = make_secret(), "signed with a throw-away secret"
     signs = isinstance(proof, HmacAuthentication)
     text = text if signs else text.replace("signed with", "with")
+    body = dated(source, body, now=time.time())
     made = authenticate(source, key, body, now=time.time(), headers=headers)
     replaced = {name.lower() for name in made}
     headers = {name: value for name, value in headers.items() if name.lower() not in replaced}

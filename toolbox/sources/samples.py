@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.event import encodings
+from pipeline.event.fields import path_of
 from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
-from pipeline.event.signatures import sign, signing_key
+from pipeline.event.signatures import laid_out, sign_alone, signing_key
 from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault, refuse
 from settings.reading import checked, read_mapping
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.event.compiled_source import Signature
+    from settings.source.authentication import SignatureTimestamp
 
 _SPACE = b" \t\r\n"
 Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
@@ -108,6 +111,8 @@ class LoadedSample:
             Epoch seconds, for schemes that sign the time.
         """
         headers = {"Content-Type": self.settings.content_type, **self.settings.headers}
+        stale = self.settings.sign == "stale"
+        body = dated(self.source, self.body, now=now, stale=stale)
         secret = secrets[-1] if self.settings.sign == "previous" else secrets[0]
         if self.settings.sign == "wrong":
             secret = f"not {secret}"
@@ -115,13 +120,13 @@ class LoadedSample:
             headers |= authenticate(
                 self.source,
                 secret,
-                self.body,
+                body,
                 now=now,
-                stale=self.settings.sign == "stale",
+                stale=stale,
                 headers=headers,
                 also=f"not {secret}" if self.settings.sign == "several" else None,
             )
-        return SampleRequest(headers, self.body, self.settings.method)
+        return SampleRequest(headers, body, self.settings.method)
 
 
 def make_distinct(body: bytes) -> bytes:
@@ -162,23 +167,59 @@ def authenticate(
         return {}
     if isinstance(settings, TokenAuthentication):
         return {settings.header: settings.prefix + secret}
-    proof = {}
+    proof: dict[str, str] = {}
     when = settings.timestamp
-    if when is not None:
-        age = when.tolerance_seconds + 60 if stale else 0
-        proof[when.header] = when.prefix + _written(now - age, when.unit)
     signature = signature_of(settings)
     if signature is None:
         raise AssertionError("an HMAC source always has a signature")
+    if when is not None and when.header is not None:
+        time = when.prefix + _written(_signed_at(when, now, stale=stale), when.unit)
+        between = (settings.separator or "") * ((when.position or 1) - 1)
+        proof[when.header] = between + time
     lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
-    value = sign(signature, _shaped(signature, secret), body, lower)
-    if also is not None and settings.separator is not None:
-        other = sign(signature, _shaped(signature, also), body, lower)
-        # A time in the same header stands there once, before all of its signatures.
-        time = lower.get(signature.header, "") + settings.separator
-        value = other + settings.separator + value.removeprefix(time)
+    values = [sign_alone(signature, _shaped(signature, secret), body, lower)]
     others = {name: text for name, text in proof.items() if name.lower() != signature.header}
-    return {**others, settings.header: value}
+    if also is not None:
+        other = sign_alone(signature, _shaped(signature, also), body, lower)
+        if settings.separator is None and settings.further_headers:
+            others[settings.further_headers[0]] = laid_out(signature, values, lower)
+            values = [other]
+        elif settings.separator is not None:
+            values.insert(0, other)
+    return {**others, settings.header: laid_out(signature, values, lower)}
+
+
+def dated(source: LoadedSource, body: bytes, *, now: float, stale: bool = False) -> bytes:
+    """Return a body with the time in it that its sender would write; the same where it has none.
+
+    Parameters
+    ----------
+    now : float
+        Epoch seconds.
+    stale : bool
+        Write a time that is older than the source allows.
+    """
+    settings = source.settings.hmac
+    when = settings.timestamp if settings else None
+    if when is None or when.path is None:
+        return body
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return body
+    *way, last = path_of(when.path)
+    node = document
+    for key in way:
+        node = node.get(key) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        return body
+    text = _written(_signed_at(when, now, stale=stale), when.unit)
+    node[last] = text if isinstance(node[last], str) else int(text)
+    return orjson.dumps(document)
+
+
+def _signed_at(when: SignatureTimestamp, now: float, *, stale: bool) -> float:
+    return now - (when.tolerance_seconds + 60 if stale else 0)
 
 
 def _written(seconds: float, unit: str) -> str:
@@ -221,8 +262,9 @@ def _check_signing(source: LoadedSource, settings: SampleFile, path: Path) -> No
     hmac = scheme if isinstance(scheme, HmacAuthentication) else None
     if settings.sign == "stale" and (hmac is None or hmac.timestamp is None):
         raise _error(path, "sign", "'stale' needs authentication.timestamp in source.yaml")
-    if settings.sign == "several" and (hmac is None or hmac.separator is None):
-        raise _error(path, "sign", "'several' needs authentication.separator in source.yaml")
+    if settings.sign == "several" and not (hmac and (hmac.separator or hmac.further_headers)):
+        expected = "'several' needs authentication.separator or further_headers in source.yaml"
+        raise _error(path, "sign", expected)
 
 
 def _body(settings: SampleFile, path: Path, folder: Path) -> bytes:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.event.compiled_source import Signature
+from pipeline.event.encodings import MOST_PARTS
 from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event
 from pipeline.event.identity import fingerprint_of
 from pipeline.event.outcomes import Reason
-from pipeline.event.signatures import MOST_PARTS, sign, verify
+from pipeline.event.signatures import sign, verify
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.authentication import HmacAuthentication
 from settings.source.filling import compiled_as

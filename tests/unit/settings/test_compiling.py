@@ -15,11 +15,12 @@ from pydantic import BaseModel
 from pipeline.event import compiled_poll, compiled_source
 from pipeline.event.compiled_source import CatalogError, CompiledSource, Signature, load_catalog
 from pipeline.event.fields import Lower  # noqa: TC001 - the compiler reads the annotations
+from pipeline.event.signature_details import DetailedSignature
 from settings.source import filling
 from settings.source.base import Model
 from settings.source.compiler import write_compiled_catalog
 from settings.source.filling import CompileError, compiled_as, way_of
-from settings.source.model import Source
+from settings.source.model import HmacAuthentication, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +76,11 @@ def test_every_setting_that_a_step_declares_is_in_the_model() -> None:
         for kind, models in _declarations(CompiledSource, {Source})
         for name, way in _ways(kind)
         if not _followed(models, way) and not (kind is CompiledSource and name in FOLDERS)
+    ]
+    missing += [
+        f"DetailedSignature.{name}"
+        for name, way in _ways(DetailedSignature)
+        if not _followed({HmacAuthentication}, way)
     ]
     assert missing == ["FeedSettings.name"]
 

@@ -15,6 +15,7 @@ from toolbox.sources.samples import authenticate, load_samples
 
 HMAC: dict[str, Any] = {"type": "hmac", "header": "X-Sig"}
 TIMED = {"signed": "{timestamp}.{body}", "prefix": "v1=", "separator": ","}
+PLACED = {"header": "X-Sig", "position": 1}
 KEEP = {"keep": ["X-Sig", "X-Time", "X-Id"]}
 
 
@@ -25,7 +26,45 @@ def shared(prefix: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (HMAC | {"separator": ";"}, "separator: expected ',' or ' ', not ';'"),
+        (HMAC | {"separator": "a"}, "separator: one to three characters .* no letters or digits"),
+        (HMAC | {"separator": ""}, "separator: one to three characters"),
+        (HMAC | {"separator": ";;;;"}, "separator: one to three characters"),
+        (HMAC | {"separator": "\u00b7"}, "separator: one to three characters of ASCII"),
+        (HMAC | {"separator": "\n"}, "separator: one to three characters"),
+        (HMAC | {"separator": "/", "encoding": "base64"}, "separator: base64 holds it"),
+        (HMAC | {"separator": "-", "encoding": "base64url"}, "separator: base64url holds it"),
+        (HMAC | {"position": 2}, "position: needs a separator"),
+        (HMAC | {"position": 0, "separator": ","}, "position: expected 1 or more"),
+        (HMAC | {"further_headers": ["x-sig"]}, "further_headers: name each header once"),
+        (HMAC | {"further_headers": ["Cookie"]}, "header: cookie carries a secret"),
+        (HMAC | {"header": "Authorization"}, "prefix: in Authorization a scheme of its own"),
+        (HMAC | {"header": "authorization", "prefix": "Bearer "}, "prefix: in Authorization"),
+        (HMAC | {"further_headers": ["Authorization"], "prefix": "BASIC "}, "prefix: in Auth"),
+        (HMAC | {"key": "{timestamp}{secret}"}, "signed: contains {timestamp} if and only if"),
+        (HMAC | {"key": "{body}{secret}"}, "key: {body} is unknown; use {secret}"),
+        (HMAC | {"key": "{header.X-Id}"}, "key: must contain {secret} exactly once"),
+        (HMAC | {"key": "{secret}{secret}"}, "key: must contain {secret} exactly once"),
+        (HMAC | {"secret": {"digest": "md5"}}, "'sha1', 'sha256', 'sha384' or 'sha512'"),
+        (HMAC | {"timestamp": {}}, "timestamp: give either 'header' or 'path'"),
+        (HMAC | {"timestamp": {"header": "X-T", "path": "t"}}, "give either 'header' or 'path'"),
+        (HMAC | {"timestamp": {"path": "."}}, "'path' names a field"),
+        (HMAC | {"timestamp": {"path": "t", "prefix": "t="}}, "are a header's"),
+        (
+            HMAC | {"timestamp": {"path": "t"}, "signed": "{timestamp}{body}"},
+            "signed: a time in the body is signed with it",
+        ),
+        (
+            HMAC | TIMED | {"timestamp": {"header": "X-Time", "position": 1}},
+            "timestamp.position: only in the signature's own header",
+        ),
+        (
+            HMAC | TIMED | {"prefix": "", "position": 1, "timestamp": PLACED},
+            "timestamp.position: is that of the first signature",
+        ),
+        (
+            HMAC | TIMED | {"further_headers": ["X-Other"], "timestamp": PLACED},
+            "timestamp: where there are several headers",
+        ),
         (HMAC | {"separator": ",", "prefix": "v1,"}, "prefix 'v1,' holds it"),
         (HMAC | {"separator": " ", "prefix": "HMAC "}, "prefix 'HMAC ' holds it"),
         (HMAC | {"signed": "{header.X-SIG}{body}"}, "cannot be over its own header"),
@@ -35,9 +74,9 @@ def shared(prefix: str) -> dict[str, Any]:
         (shared("v"), "neither prefix may start with the other"),
         (shared("v1=t="), "neither prefix may start with the other"),
         (shared("t,="), "prefix 't,=' holds it"),
-        (shared(""), "both need a prefix, and a separator"),
-        (shared("t=") | {"separator": None}, "both need a prefix, and a separator"),
-        (shared("t=") | {"prefix": ""}, "both need a prefix, and a separator"),
+        (shared(""), "both need a prefix or a position, and a separator"),
+        (shared("t=") | {"separator": None}, "both need a prefix or a position, and a separator"),
+        (shared("t=") | {"prefix": ""}, "both need a prefix or a position, and a separator"),
         (
             HMAC | TIMED | {"timestamp": {"header": "X-Time", "prefix": "t="}},
             "only in the signature's own header",
@@ -71,7 +110,9 @@ def folder(tmp_path: Path, authentication: dict[str, Any], sample: dict[str, Any
 
 
 @pytest.mark.parametrize("authentication", [HMAC, {"type": "token"}])
-@pytest.mark.parametrize(("sign", "missing"), [("stale", "timestamp"), ("several", "separator")])
+@pytest.mark.parametrize(
+    ("sign", "missing"), [("stale", "timestamp"), ("several", "separator or further_headers")]
+)
 def test_a_sample_that_would_show_nothing_is_refused(
     tmp_path: Path, authentication: dict[str, Any], sign: str, missing: str
 ) -> None:

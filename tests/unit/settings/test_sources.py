@@ -48,7 +48,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
         ({"authentication": {"type": "hmac"}}, "authentication.header: this key is required"),
         (
             {"authentication": HMAC | {"algorithm": "md5"}},
-            "authentication.algorithm: expected 'sha1', 'sha256' or 'sha512'",
+            "authentication.algorithm: expected 'sha1', 'sha256', 'sha384' or 'sha512'",
         ),
         (
             {"authentication": HMAC | {"signed": "x"}},

@@ -1,0 +1,242 @@
+"""Senders whose signatures have details of their own, each by a folder of settings alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.receiving.answers import Answer
+from settings.source.loader import load_source
+from tests.support.schemes import fault
+from tests.support.signing_senders import BODY, NOW, SENDERS, mac
+from toolbox.sources.rehearsal import Rehearsal, compiled
+from toolbox.sources.samples import SampleRequest, authenticate, dated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.event.compiled_source import Catalog
+    from settings.source.loader import LoadedSource
+
+WAYS = ("direct", "receiver")
+every_sender = pytest.mark.parametrize("name", SENDERS)
+
+
+def written(folder: Path, name: str, authentication: dict[str, Any], ingest: str) -> LoadedSource:
+    named = [authentication["header"], *authentication.get("further_headers", [])]
+    time = authentication.get("timestamp", {}).get("header")
+    keep = ["Content-Type", *dict.fromkeys([*named, *([time] if time else [])])]
+    document = {
+        "version": 1,
+        "title": name,
+        "ingest": ingest,
+        "authentication": {"type": "hmac", **authentication},
+        "headers": {"keep": keep},
+    }
+    path = folder / f"{name}-{ingest}"
+    path.mkdir()
+    (path / "source.yaml").write_text(yaml.safe_dump(document))
+    return load_source(path)
+
+
+@pytest.fixture(scope="module")
+def senders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedSource]:
+    folder = tmp_path_factory.mktemp("senders")
+    loaded = [
+        written(folder, name, sender.authentication, way)
+        for name, sender in SENDERS.items()
+        for way in WAYS
+    ]
+    return {source.name: source for source in loaded}
+
+
+@pytest.fixture(scope="module")
+def known(senders: dict[str, LoadedSource]) -> Iterator[Catalog]:
+    with compiled(senders) as catalog:
+        yield catalog
+
+
+def _request(headers: dict[str, str], body: bytes) -> SampleRequest:
+    return SampleRequest({"Content-Type": "application/json", **headers}, body)
+
+
+class Senders:
+    """The way of a request to a source, with one secret in its parameter."""
+
+    def __init__(self, senders: dict[str, LoadedSource], known: Catalog) -> None:
+        self.sources = senders
+        self._known = known
+
+    def says(
+        self, source: str, secret: str, headers: dict[str, str], body: bytes, now: float = NOW
+    ) -> Reason | str | None:
+        """Return why a request was turned away; None where its event was delivered."""
+        rehearsal = Rehearsal(self.sources, self._known, (secret,), now=now)
+        ending = rehearsal.take(source, _request(headers, body), "request")
+        if isinstance(ending.door, Answer):
+            return str(ending.door.body.get("error", ending.door.status))
+        (outcome,) = ending.outcomes
+        return None if outcome.kind is OutcomeKind.DELIVERED else outcome.reason
+
+
+@pytest.fixture(scope="module")
+def ways(senders: dict[str, LoadedSource], known: Catalog) -> Senders:
+    return Senders(senders, known)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@every_sender
+def test_a_sender_is_taken_by_settings_alone(ways: Senders, name: str, way: str) -> None:
+    sender, source = SENDERS[name], f"{name}-{way}"
+    headers = sender.sign(sender.secret, BODY)
+    assert ways.says(source, sender.secret, headers, BODY) is None
+    assert ways.says(source, f"{sender.other}\n{sender.secret}", headers, BODY) is None
+    lower = {header.lower(): value for header, value in headers.items()}
+    assert ways.says(source, sender.secret, lower, BODY) is None
+    bad = Reason.BAD_SIGNATURE if way == "direct" else "bad_signature"
+    assert ways.says(source, sender.other, headers, BODY) == bad
+    for bit in (0, 7, 8 * len(BODY) - 1):
+        changed = bytearray(BODY)
+        changed[bit // 8] ^= 1 << bit % 8
+        assert ways.says(source, sender.secret, headers, bytes(changed)) == bad
+    assert ways.says(source, sender.secret, {}, BODY) == bad
+
+
+@every_sender
+def test_a_time_that_is_signed_counts(ways: Senders, name: str) -> None:
+    sender = SENDERS[name]
+    when = sender.authentication.get("timestamp")
+    headers = sender.sign(sender.secret, BODY)
+    late = NOW + when["tolerance_seconds"] + 1 if when and "tolerance_seconds" in when else NOW
+    late = late if late != NOW else NOW + 301
+    expected = Reason.STALE_SIGNATURE if when else None
+    assert ways.says(f"{name}-direct", sender.secret, headers, BODY, late) is expected
+    forged = sender.sign(sender.other, BODY)
+    found = ways.says(f"{name}-direct", sender.secret, forged, BODY, late)
+    assert found is Reason.BAD_SIGNATURE
+
+
+@every_sender
+def test_a_sample_is_signed_as_the_sender_signs(ways: Senders, name: str) -> None:
+    """What `source check`, `send` and the load tests make, verified by what was tested above."""
+    sender = SENDERS[name]
+    source = ways.sources[f"{name}-direct"]
+    headers = authenticate(source, sender.secret, BODY, now=NOW)
+    assert ways.says(source.name, sender.secret, headers, BODY) is None
+    assert ways.says(source.name, sender.other, headers, BODY) is Reason.BAD_SIGNATURE
+    scheme = source.settings.hmac
+    assert scheme is not None
+    if scheme.separator or scheme.further_headers:
+        both = authenticate(source, sender.secret, BODY, now=NOW, also=sender.other)
+        for secret in (sender.secret, sender.other):
+            assert ways.says(source.name, secret, both, BODY) is None
+    if scheme.timestamp is not None:
+        later = NOW + 100_000
+        body = dated(source, BODY, now=later, stale=True)
+        stale = authenticate(source, sender.secret, body, now=later, stale=True)
+        assert ways.says(source.name, sender.secret, stale, body, later) is Reason.STALE_SIGNATURE
+        body = dated(source, BODY, now=later)
+        fresh = authenticate(source, sender.secret, body, now=later)
+        assert ways.says(source.name, sender.secret, fresh, body, later) is None
+
+
+def test_the_documented_example_of_sanity(ways: Senders) -> None:
+    """From the README of @sanity/webhook 4.0.4."""
+    text = "t=1633519811129,v1=tLa470fx7qkLLEcMOcEUFuBbRSkGujyskxrNXcoh0N0"
+    headers = {"sanity-webhook-signature": text}
+    now = 1_633_519_811
+    assert ways.says("sanity-direct", "test", headers, b'{"_id":"resume"}', now) is None
+    found = ways.says("sanity-direct", "test", headers, b'{"_id":"resumE"}', now)
+    assert found is Reason.BAD_SIGNATURE
+
+
+def test_only_the_detailed_are_compiled_as_such(known: Catalog, catalog: Catalog) -> None:
+    """The others load nothing of it, and are compiled as they were before."""
+    detailed = {
+        name.removesuffix("-direct")
+        for name, source in known.sources.items()
+        if source.signature is not None and source.signature.detailed
+    }
+    wanted = {"gitguardian", "linear", "box", "docusign", "connectwise", "recurly"}
+    assert {name for name in detailed if not name.endswith("-receiver")} == wanted
+    assert not any(
+        source.signature.detailed for source in catalog.sources.values() if source.signature
+    )
+
+
+def test_a_body_has_one_fingerprint_whenever_and_wherever_it_is_signed(
+    senders: dict[str, LoadedSource], known: Catalog
+) -> None:
+    """A signature that holds a time in its key, or is in another header, is another one each time.
+
+    Otherwise a copy would be taken for a known id with another body.
+    """
+    for name in ("gitguardian", "docusign"):
+        found = set()
+        for now in (NOW, NOW + 60):
+            source = senders[f"{name}-direct"]
+            rehearsal = Rehearsal(senders, known, (SENDERS[name].secret,), now=now)
+            headers = authenticate(source, SENDERS[name].secret, BODY, now=now)
+            if now > NOW and name == "docusign":
+                headers = {"X-DocuSign-Signature-2": headers["X-DocuSign-Signature-1"]}
+            (event,) = rehearsal.take(source.name, _request(headers, BODY), "one").delivered
+            found.add(event.fingerprint)
+        assert len(found) == 1
+        assert len(found.pop()) == 32
+
+
+def test_a_time_in_the_body_is_read_once_the_signature_fits(ways: Senders) -> None:
+    sender = SENDERS["linear"]
+    for body, expected in (
+        (b'{"webhookTimestamp": "soon"}', Reason.STALE_SIGNATURE),
+        (b'{"webhookTimestamp": true}', Reason.STALE_SIGNATURE),
+        (b'{"webhookTimestamp": [1]}', Reason.STALE_SIGNATURE),
+        (b'{"webhookTimestamp": 1e400}', Reason.STALE_SIGNATURE),
+        (b'{"other": 1}', Reason.STALE_SIGNATURE),
+        (b"[]", Reason.STALE_SIGNATURE),
+        (b"{", Reason.INVALID_JSON),
+        (b"[" * 100_000, Reason.TOO_DEEP),
+    ):
+        headers = sender.sign(sender.secret, body)
+        assert ways.says("linear-direct", sender.secret, headers, body) is expected, body[:40]
+        forged = sender.sign(sender.other, body)
+        found = ways.says("linear-direct", sender.secret, forged, body)
+        assert found is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ",",
+        "," * 1_000_000,
+        ";" * 1_000_000,
+        f"{NOW}000",
+        f"{NOW}000," + "0" * 1_000_000,
+        f"{NOW}000," + ",".join(["0" * 64] * 10_000),
+        f"{NOW}000,\u0661\u0662,\ud800",
+        f"{'1' * 100_000},{'0' * 64}",
+        "none,sha256,md5",
+    ],
+)
+@every_sender
+def test_hostile_headers_fit_nothing(known: Catalog, name: str, value: str) -> None:
+    """Of any length, though no envelope holds so much: what is tried is bounded here as well."""
+    source = known.sources[f"{name}-direct"]
+    assert source.signature is not None
+    headers = dict.fromkeys(source.kept_headers, value)
+    headers[source.signature.header] = source.signature.prefix + value
+    found = fault(source, SENDERS[name].secret, headers, BODY, NOW * 1000)
+    assert found is Reason.BAD_SIGNATURE
+
+
+def test_a_signature_does_not_stand_at_the_time_s_place(ways: Senders) -> None:
+    """Nor at any before the first signature's: what is signed is signed with its own time."""
+    secret = SENDERS["recurly"].secret
+    digest = mac(secret.encode(), f"{NOW}000.".encode(), BODY).hex()
+    for value in (f"{digest},{NOW}000", digest, f",{NOW}000,{digest}", f"{NOW}001,{digest}"):
+        found = ways.says("recurly-direct", secret, {"recurly-signature": value}, BODY)
+        assert found is Reason.BAD_SIGNATURE
