@@ -205,7 +205,11 @@ class Replay(Construct):
         )
 
     def _run_map(self) -> list[iam.PolicyStatement]:
-        """AWS Step Functions Developer Guide, IAM policies for Distributed Map, and its redrive."""
+        """AWS Step Functions Developer Guide, IAM policies for Distributed Map, and its redrive.
+
+        The page names the machine's own executions for the second statement. The ARN of a child
+        workflow's execution has the map's label in it, so both forms are allowed.
+        """
         return [
             iam.PolicyStatement(
                 actions=["states:StartExecution"],
@@ -213,7 +217,10 @@ class Replay(Construct):
             ),
             iam.PolicyStatement(
                 actions=["states:DescribeExecution", "states:StopExecution"],
-                resources=[self._arn("execution", f"{self._name}:*")],
+                resources=[
+                    self._arn("execution", f"{self._name}:*"),
+                    self._arn("execution", f"{self._name}/{MAP_LABEL}:*"),
+                ],
             ),
             iam.PolicyStatement(
                 actions=["states:RedriveExecution"],

@@ -40,7 +40,6 @@ _WAY = (
 #: Why a policy allows what no run ever calls for: by whose policy it is, action and resource, in
 #: each of which an asterisk stands for anything.
 REASONS = {
-    ("ReplayWorkflowRole", "*", "*"): "Step Functions does not run here; AWS's pages ask for it",
     ("PollerRole", "s3:PutObject", "*/rejected/*"): "for an event that is too large for a record",
     ("EncryptionKey", "kms:CreateGrant", "*"): "DynamoDB asks for it when a table is made",
     ("EncryptionKey", "kms:DescribeKey", "*"): "who makes a table or parameter looks at the key",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from local.gateway.reader import read_api
 from local.iam.calls import IamCall
 from local.iam.policies import PolicyUnknownError, arn_of, as_list
+from local.iam.workflows import workflow_calls
 from local.lambdas import role_of
 from local.mapping.settings import read_mappings
 from local.schedule_settings import read_schedules
@@ -67,6 +68,7 @@ def standing_calls(template: Template, place: IamPlace, keys: Keys) -> list[IamC
         *_schedules(template),
         *_front_door(template, place),
         *_taken_roles(template),
+        *workflow_calls(template),
         *_notifications(template, place),
         *_alarms(template, place),
     ]

@@ -88,6 +88,42 @@ def test_a_mapping_whose_failures_go_to_a_queue_needs_the_permission_to_send(
     assert "missing in the policies of FanOutRole" in line
 
 
+@pytest.mark.parametrize(
+    ("label", "function"), [("Objects", ""), ("Renamed", ""), ("Objects", ":7"), ("Objects", ":x")]
+)
+def test_a_workflow_may_what_its_definition_calls_and_not_what_another_would(
+    stack: Synthesized, label: str, function: str
+) -> None:
+    """Each permission of its role is needed, and no other form of the same name is allowed."""
+
+    def change(resources: dict[str, Any]) -> None:
+        (machine,) = (name for name in resources if name.startswith("ReplayStateMachine"))
+        given = resources[machine]["Properties"]
+        text = given["DefinitionString"].replace("${Worker}", f"${{Worker}}{function}")
+        given["DefinitionString"] = text.replace('"Label": "Objects"', f'"Label": "{label}"')
+
+    copy = json.loads(json.dumps(stack.document))
+    change(copy["Resources"])
+    (review,) = review_all([(model_of(copy), [])])
+    idle = [each for each in review.unused() if each.holder == "ReplayWorkflowRole"]
+    refused = {line.split()[3] for line in review.denied()}
+    if function:
+        assert refused == {"lambda:InvokeFunction"}
+        assert function in review.denied()[0]
+    elif label == "Renamed":
+        assert refused == {f"states:{name}Execution" for name in ("Describe", "Redrive", "Stop")}
+    else:
+        assert (idle, refused) == ([], set())
+
+
+def test_a_state_whose_calls_are_not_known_is_refused(stack: Synthesized) -> None:
+    """Its role would be judged by less than it needs."""
+    for wanted, other in (("lambda:invoke", "sqs:sendMessage"), ("listObjectsV2", "getBucket")):
+        copy = json.loads(json.dumps(stack.document).replace(wanted, other))
+        with pytest.raises(PolicyUnknownError, match=f"{other}: its calls are not known here"):
+            model_of(copy)
+
+
 def test_what_a_key_does_not_let_in_is_named_with_what_it_is_for(stack: Synthesized) -> None:
     key, _ = stack.one("AWS::KMS::Key", "EncryptionKey")
 

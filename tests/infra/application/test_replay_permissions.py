@@ -9,6 +9,8 @@ from tests.infra.policies import ROLE, TRACES, WITHOUT_RESOURCE, granted, statem
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
 
+CHILD_CALLS = ("Describe", "Redrive", "Stop")
+
 
 def test_replay_worker_may_do_what_it_does_alone(stack: Synthesized) -> None:
     logs, _ = stack.one("AWS::Logs::LogGroup", "ReplayWorker")
@@ -46,7 +48,7 @@ def test_replay_workflow_may_do_what_it_does_alone(stack: Synthesized) -> None:
         ("states:StartExecution", f"{states}:stateMachine:MozDef-EF-ingest-test-replay"),
         ("states:DescribeExecution", f"{execution}:*"),
         ("states:StopExecution", f"{execution}:*"),
-        ("states:RedriveExecution", f"{execution}/Objects:*"),
+        *((f"states:{name}Execution", f"{execution}/Objects:*") for name in CHILD_CALLS),
     }
     assert without_resource == WITHOUT_RESOURCE
     (listing,) = [
