@@ -28,6 +28,7 @@ def put_record_request(
     keyed: bool = True,
     required: Sequence[str] = (),
     largest_record: int = 0,
+    scheme: str = "",
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -47,6 +48,10 @@ def put_record_request(
         Headers that must be there, in any case, and not be empty.
     largest_record : int
         The bytes that one record of the stream may have; 0 to leave that to Kinesis alone.
+    scheme : str
+        What `Authorization` begins with where it holds a signature: letters, digits, `-`, `=` and
+        a space. Of another value, which may be somebody's secret, the envelope has only that it
+        was there.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def put_record_request(
         '#set($kept = "")',
         "#set($partitionKey = $context.extendedRequestId)",
         *(['#set($given = ",")'] if outside else []),
-        *_pick_headers(keep, delivery_id, key_prefix, keyed=keyed, outside=outside),
+        *_pick_headers(keep, delivery_id, key_prefix, scheme, keyed=keyed, outside=outside),
         f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
@@ -150,6 +155,7 @@ def _pick_headers(
     keep: Sequence[str],
     delivery_id: str | None,
     key_prefix: str,
+    scheme: str,
     *,
     keyed: bool,
     outside: Sequence[str],
@@ -167,6 +173,7 @@ def _pick_headers(
         *([f'{note}#set($given = "$given$lower,")#end'] if outside else []),
         '#if($keep.contains(",$lower,") && !$kept.contains("&h.$lower="))',
         "#set($value = $util.urlEncode($headers.get($name)))",
+        *([_unless_scheme(scheme)] if scheme else []),
         '#set($kept = "$kept&h.$util.urlEncode($lower)=$value")',
     ]
     if delivery_id:
@@ -179,6 +186,11 @@ def _pick_headers(
             "#end",
         ]
     return [*lines, "#end", "#end"]
+
+
+def _unless_scheme(scheme: str) -> str:
+    other = f'$lower == "authorization" && !$headers.get($name).startsWith("{scheme}")'
+    return f'#if({other})#set($value = "")#end'
 
 
 def accepted_response() -> str:

@@ -122,6 +122,7 @@ class Routes:
             keyed=not (is_exposed(source) and header and header.lower() in self._unbound),
             required=settings.headers.require,
             largest_record=self._largest_record,
+            scheme=settings.hmac.scheme if settings.hmac else "",
         )
         return apigateway.AwsIntegration(
             service="kinesis",

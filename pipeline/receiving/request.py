@@ -50,9 +50,17 @@ class Request:
 
     @cached_property
     def kept(self) -> dict[str, str]:
-        """The headers that travel in the envelope: also those that a signature covers."""
-        kept = self.source.kept_headers
-        return {name: value for name, value in self.headers.items() if name in kept}
+        """The headers that travel in the envelope: also those that a signature covers.
+
+        Of `Authorization` a signature does. What begins otherwise may be somebody's secret, and
+        the envelope has only that it was there, as the mapping template has it.
+        """
+        names, signature = self.source.kept_headers, self.source.signature
+        kept = {name: value for name, value in self.headers.items() if name in names}
+        given = kept.get("authorization")
+        if given and signature and not given.startswith(signature.prefix):
+            kept["authorization"] = ""
+        return kept
 
     @cached_property
     def content(self) -> Any:

@@ -23,6 +23,7 @@ _AUTHORIZATION = "authorization"
 _SEPARATOR = re.compile(r"[ -/:-@\[-`{-~]{1,3}")
 #: Schemes of `Authorization` that carry a secret, and no signature (RFC 6750, 7617, 7616).
 _CARRY_SECRETS = ("bearer", "basic", "digest")
+_SCHEME = re.compile(r"[A-Za-z0-9-]+ ([A-Za-z0-9-]+=)?")
 #: What an encoding's texts have beside letters and digits.
 _MARKS = {"hex": "", "base64": "+/=", "base64url": "-_="}
 
@@ -156,6 +157,11 @@ class HmacAuthentication(Model):
         return [self.header, *self.further_headers]
 
     @property
+    def scheme(self) -> str:
+        """What `Authorization` begins with, where it holds the signature; else empty."""
+        return self.prefix if _AUTHORIZATION in map(str.lower, self.all_headers) else ""
+
+    @property
     def compiled_kind(self) -> _SignatureKind:
         """The declaration that has all of these settings: few senders need the wider one."""
         when = self.timestamp
@@ -243,9 +249,10 @@ class HmacAuthentication(Model):
             if name in SECRET_HEADERS and name != _AUTHORIZATION:
                 yield "header", f"{name} carries a secret, and is never kept"
         if _AUTHORIZATION in names:
-            scheme = self.prefix.strip().lower()
-            if not scheme or scheme.startswith(_CARRY_SECRETS):
+            if not _SCHEME.fullmatch(self.prefix) or self.prefix.lower().startswith(_CARRY_SECRETS):
                 yield "prefix", "in Authorization a scheme of its own is needed, such as 'HMAC '"
+            if self.separator is not None:
+                yield "separator", "Authorization holds one signature"
 
 
 def _overlap(one: str, other: str) -> bool:

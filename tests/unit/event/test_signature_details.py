@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,8 @@ import yaml
 
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.receiving.answers import Answer
+from settings.source.authentication import HmacAuthentication
+from settings.source.compiler import signature_of
 from settings.source.loader import load_source
 from tests.support.schemes import fault
 from tests.support.signing_senders import BODY, NOW, SENDERS, mac
@@ -240,3 +243,35 @@ def test_a_signature_does_not_stand_at_the_time_s_place(ways: Senders) -> None:
     for value in (f"{digest},{NOW}000", digest, f",{NOW}000,{digest}", f"{NOW}001,{digest}"):
         found = ways.says("recurly-direct", secret, {"recurly-signature": value}, BODY)
         assert found is Reason.BAD_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("settings", "value", "fits"),
+    [
+        ({"position": 2}, "key-7,{good}", True),
+        ({"position": 2}, "key-7,{bad},{good}", True),
+        ({"position": 2}, "{good},key-7", False),
+        ({"position": 2}, "{good}", False),
+        ({"position": 1, "timestamp": 2}, "{good},{time}", True),
+        ({"position": 1, "timestamp": 2}, "{time},{good}", False),
+        ({"position": 1, "timestamp": 3}, "{bad}, {good} ,{time}", True),
+        ({"position": 1, "timestamp": 3}, "{good},{time}", False),
+        ({"prefix": "v1=", "timestamp": 1}, "{time},v1={good}", True),
+        ({"prefix": "v1=", "timestamp": 1}, "{time},{good}", False),
+    ],
+)
+def test_what_has_no_name_has_its_place(
+    catalog: Catalog, settings: dict[str, Any], value: str, fits: bool
+) -> None:
+    more: dict[str, Any] = {name: one for name, one in settings.items() if name != "timestamp"}
+    time = b""
+    if "timestamp" in settings:
+        time = str(NOW).encode()
+        where = {"header": "X-Sig", "position": settings["timestamp"]}
+        more |= {"timestamp": where, "signed": "{timestamp}{body}"}
+    scheme = HmacAuthentication(type="hmac", header="X-Sig", separator=",", **more)
+    source = replace(catalog.sources["github"], signature=signature_of(scheme))
+    good, bad = mac(b"secret-key", time, BODY).hex(), mac(b"other-key", time, BODY).hex()
+    text = value.format(good=good, bad=bad, time=NOW)
+    expected = None if fits else Reason.BAD_SIGNATURE
+    assert fault(source, "secret-key", {"x-sig": text}, BODY, NOW * 1000) is expected

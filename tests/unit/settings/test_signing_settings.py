@@ -40,6 +40,11 @@ def shared(prefix: str) -> dict[str, Any]:
         (HMAC | {"header": "Authorization"}, "prefix: in Authorization a scheme of its own"),
         (HMAC | {"header": "authorization", "prefix": "Bearer "}, "prefix: in Authorization"),
         (HMAC | {"further_headers": ["Authorization"], "prefix": "BASIC "}, "prefix: in Auth"),
+        (HMAC | {"header": "Authorization", "prefix": 'H"$x '}, "prefix: in Authorization"),
+        (
+            HMAC | {"header": "Authorization", "prefix": "HMAC ", "separator": ","},
+            "separator: Authorization holds one",
+        ),
         (HMAC | {"key": "{timestamp}{secret}"}, "signed: contains {timestamp} if and only if"),
         (HMAC | {"key": "{body}{secret}"}, "key: {body} is unknown; use {secret}"),
         (HMAC | {"key": "{header.X-Id}"}, "key: must contain {secret} exactly once"),

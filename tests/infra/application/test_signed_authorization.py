@@ -1,0 +1,123 @@
+"""A signature in Authorization: it is handed on, and what may be a secret there never is."""
+
+from __future__ import annotations
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+import yaml
+
+from infra.application.mapping_templates import put_record_request
+from local.gateway.variables import InputObject, UtilObject
+from local.vtl import VtlTemplate
+from pipeline.event.envelope import decode_envelope
+from pipeline.event.outcomes import Reason
+from pipeline.receiving.request import Request
+from settings.source.loader import load_source
+from tests.support.schemes import fault
+from tests.support.signing_senders import BODY, NOW, SENDERS
+from toolbox.sources.rehearsal import compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from local.gateway.exchange import Exchange
+    from pipeline.event.compiled_source import CompiledSource
+    from pipeline.event.envelope import Envelope
+    from settings.source.loader import LoadedSource
+
+TEAMS = SENDERS["ms-teams"]
+SIGNATURE = TEAMS.sign(TEAMS.secret, BODY)["Authorization"]
+
+
+@pytest.fixture(scope="module")
+def teams(tmp_path_factory: pytest.TempPathFactory) -> LoadedSource:
+    folder: Path = tmp_path_factory.mktemp("sources") / "teams"
+    folder.mkdir()
+    document = {
+        "version": 1,
+        "title": "Microsoft Teams",
+        "authentication": {"type": "hmac", **TEAMS.authentication},
+        "headers": {"keep": ["Authorization"]},
+    }
+    (folder / "source.yaml").write_text(yaml.safe_dump(document))
+    return load_source(folder)
+
+
+@pytest.fixture(scope="module")
+def source(teams: LoadedSource) -> Iterator[CompiledSource]:
+    with compiled({"teams": teams}) as catalog:
+        yield catalog.sources["teams"]
+
+
+def rendered(
+    teams: LoadedSource, header: str, value: str, required: Sequence[str] = ()
+) -> Envelope | None:
+    """What the mapping template puts on the stream; None where it makes no call."""
+    assert teams.settings.hmac is not None
+    template = put_record_request(
+        source="teams",
+        stream_name="events",
+        keep=teams.settings.headers.keep,
+        delivery_id=None,
+        required=required,
+        scheme=teams.settings.hmac.scheme,
+    )
+    exchange = SimpleNamespace(query={}, headers={header: value})
+    body = InputObject(cast("Exchange", exchange), base64.b64encode(BODY).decode())
+    context = {
+        "extendedRequestId": "id",
+        "requestTimeEpoch": NOW * 1000,
+        "identity": {"sourceIp": "192.0.2.7"},
+        "responseOverride": {},
+    }
+    variables = {"input": body, "util": UtilObject(), "context": context}
+    text = VtlTemplate(template, "test").render(variables)
+    if "required header is missing" in text:
+        return None
+    data = base64.b64decode(json.loads(text)["Data"])
+    secret = value.partition(" ")[2]
+    assert value == SIGNATURE or not secret or secret.encode() not in data
+    return decode_envelope(data)
+
+
+@pytest.mark.parametrize("header", ["Authorization", "authorization", "AUTHORIZATION"])
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (SIGNATURE, SIGNATURE),
+        ("Bearer eyJhbGciOiJub25lIn0", ""),
+        ("Basic dXNlcjpwYXNzd29yZA==", ""),
+        (SIGNATURE.replace("HMAC", "hmac"), ""),
+        (SIGNATURE.removeprefix("HMAC "), ""),
+        ("HMAC", ""),
+        ("", ""),
+    ],
+)
+def test_of_authorization_the_signature_alone_is_kept(
+    teams: LoadedSource, source: CompiledSource, header: str, value: str, kept: str
+) -> None:
+    headers = {"authorization": value}
+    request = Request(source, "id", NOW * 1000, "192.0.2.7", headers, BODY)
+    assert request.kept == {"authorization": kept}
+    envelope = rendered(teams, header, value)
+    assert envelope is not None
+    assert envelope.headers == request.kept
+    for given in (envelope.headers, request.kept):
+        found = fault(source, TEAMS.secret, given, envelope.body, NOW * 1000)
+        assert found is (None if kept else Reason.BAD_SIGNATURE)
+    assert (rendered(teams, header, value, ["Authorization"]) is None) == (kept == "")
+
+
+def test_the_template_of_other_sources_says_nothing_of_schemes(
+    sources: dict[str, LoadedSource],
+) -> None:
+    hmacs = [one.settings.hmac for one in sources.values() if one.settings.hmac]
+    assert hmacs
+    assert not any(one.scheme for one in hmacs)
+    plain = put_record_request(source="s", stream_name="n", keep=["A"], delivery_id=None)
+    assert "authorization" not in plain
