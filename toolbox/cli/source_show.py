@@ -126,13 +126,24 @@ def proof(settings: Source) -> str:
     if isinstance(how, TokenAuthentication):
         return f"a token in {how.header}{f', after {how.prefix!r}' if how.prefix else ''}{networks}"
     if isinstance(how, HmacAuthentication):
-        when = f", at most {how.timestamp.tolerance_seconds} s old" if how.timestamp else ""
-        return (
-            f"HMAC-{how.algorithm.upper()} over {how.signed}, {how.encoding}, in {how.header}"
-            f"{f' after {how.prefix!r}' if how.prefix else ''}{when}{networks}"
-        )
+        return _hmac(how) + networks
     polls = settings.poll
     return f"our own credential ({polls.credential.type})" if polls else "nothing"
+
+
+def _hmac(how: HmacAuthentication) -> str:
+    where = " or ".join(how.all_headers)
+    if how.position is not None:
+        where += f", from part {how.position} on"
+    if how.prefix:
+        where += f" after {how.prefix!r}"
+    key = f", with the secret's {how.secret.digest.upper()}" if how.secret.digest else ""
+    if how.key != "{secret}":
+        key += f", with the key {how.key}"
+    when = how.timestamp
+    age = f", at most {when.tolerance_seconds} s old" if when else ""
+    age += f" by {when.path} of the body" if when and when.path else ""
+    return f"HMAC-{how.algorithm.upper()} over {how.signed}, {how.encoding}, in {where}{key}{age}"
 
 
 def _place(locator: Any) -> str:
