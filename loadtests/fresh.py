@@ -14,7 +14,13 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import SourceError
-from toolbox.sources.samples import SampleRequest, authenticate, load_samples, make_distinct
+from toolbox.sources.samples import (
+    SampleRequest,
+    authenticate,
+    dated,
+    load_samples,
+    make_distinct,
+)
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -76,7 +82,8 @@ def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) ->
     """Make a request of a sample, with a delivery id that was not there before."""
     source = sample.source
     headers = {"Content-Type": sample.settings.content_type, **sample.settings.headers}
-    body, renewed, token, told = sample.body, True, new_token(), True
+    body = dated(source, sample.body, now=time.time())
+    renewed, token, told = True, new_token(), True
     locator = source.settings.delivery_id
     if locator is not None and locator.header is not None:
         kept = {name: value for name, value in headers.items() if not _same(name, locator.header)}

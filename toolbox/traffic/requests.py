@@ -11,7 +11,13 @@ import orjson
 
 from pipeline.event.fields import find, path_of
 from settings.source.loader import LoadedSource, SourceError
-from toolbox.sources.samples import SampleRequest, authenticate, load_samples, make_distinct
+from toolbox.sources.samples import (
+    SampleRequest,
+    authenticate,
+    dated,
+    load_samples,
+    make_distinct,
+)
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
@@ -92,7 +98,7 @@ def make_requests(
             yield Outgoing(source.name, "duplicate", last.request)
             continue
         corrupt = bool(corrupt_every) and number % corrupt_every == 0
-        fresh = _make_fresh(source, body, base, number)
+        fresh = _make_fresh(source, dated(source, body, now=time.time()), base, number)
         proof = authenticate(
             source,
             f"not {secret}" if corrupt else secret,

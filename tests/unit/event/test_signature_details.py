@@ -15,6 +15,7 @@ from settings.source.compiler import signature_of
 from settings.source.loader import load_source
 from tests.support.schemes import fault
 from tests.support.signing_senders import BODY, NOW, SENDERS, mac
+from toolbox.cli.secret_forms import SecretFormError, check_form, generate
 from toolbox.sources.rehearsal import Rehearsal, compiled
 from toolbox.sources.samples import SampleRequest, authenticate, dated
 
@@ -147,8 +148,22 @@ def test_a_sample_is_signed_as_the_sender_signs(ways: Senders, name: str) -> Non
         assert ways.says(source.name, sender.secret, fresh, body, later) is None
 
 
-def test_the_documented_example_of_sanity(ways: Senders) -> None:
-    """From the README of @sanity/webhook 4.0.4."""
+@every_sender
+def test_a_secret_is_made_in_the_form_of_its_sender(ways: Senders, name: str) -> None:
+    source = ways.sources[f"{name}-direct"]
+    made = generate(source)
+    check_form(source, made)
+    check_form(source, SENDERS[name].secret)
+    assert len(made) >= 40
+    headers = authenticate(source, made, BODY, now=NOW)
+    assert ways.says(source.name, made, headers, BODY) is None
+    if SENDERS[name].authentication.get("secret", {}).get("encoding"):
+        with pytest.raises(SecretFormError, match=r"the signing secret is not (hex|base64)"):
+            check_form(source, "no encoding has these: !?")
+
+
+def test_what_sanitys_own_library_signs(ways: Senders) -> None:
+    """As encodeSignatureHeader of the npm package @sanity/webhook 4.0.4 made it."""
     text = "t=1633519811129,v1=tLa470fx7qkLLEcMOcEUFuBbRSkGujyskxrNXcoh0N0"
     headers = {"sanity-webhook-signature": text}
     now = 1_633_519_811
