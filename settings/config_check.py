@@ -157,12 +157,11 @@ def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
     services = spread(deployment.stack_name, sources)
     for names in services:
         if not fits(f"{deployment.stack_name}99", {name: sources[name] for name in names}):
-            yield Fault(
-                str(path),
-                "sources",
-                f"{', '.join(names)}: these {len(names)} share queues, and do not fit one stack; "
-                "give some of them a queue of another name",
-            )
+            why = f"{', '.join(names)}: these {len(names)} share queues, and do not fit one stack; "
+            why += "give some of them a queue of another name"
+            if len(names) == 1:
+                why = f"{names[0]}: alone it does not fit one stack; expected fewer feeds or queues"
+            yield Fault(str(path), "sources", why)
             return
     without = sum(only_polled({name: sources[name] for name in names}) for names in services)
     plan = "; ".join(

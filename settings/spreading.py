@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from settings.source.model import Source
 
 MOST_SOURCES = 30
-"""Of one service. A source is some 10 resources of a stack's 500, which has 100 without one, and
-300 characters of the 10,240 that the policies of the fan-out's role may have."""
+"""Of one service. A source is 300 characters of the 10,240 that the policies of the fan-out's role
+may have."""
+
+MOST_RESOURCES = 500
+"""AWS CloudFormation User Guide, quotas: of one stack."""
 
 MOST_POLLED = 15
 """Of these. The poller's environment holds where each API is."""
 
+#: Counted on templates with a domain, a web ACL and an alarm for each source's silence: of a stack
+#: without a source, of a source with its first feed, and of each further feed.
+_OTHER_RESOURCES, _OF_A_SOURCE, _OF_A_FEED = 110, 11, 3
 _OTHER_VARIABLES = 700
 _QUEUE_URL = 60
 
@@ -29,6 +35,12 @@ def queue_variable_bytes(stack_name: str, queues: Collection[str]) -> int:
     return _OTHER_VARIABLES + sum(prefix + 2 * len(name) for name in queues)
 
 
+def resources(sources: Mapping[str, Source]) -> int:
+    """Estimate the resources of a stack that has these sources."""
+    feeds = sum(len(source.poll.feeds) - 1 for source in sources.values() if source.poll)
+    return _OTHER_RESOURCES + _OF_A_SOURCE * len(sources) + _OF_A_FEED * feeds
+
+
 def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
     """Tell whether one service has room for these sources."""
     queues = {queue for name, source in sources.items() for queue in _queues(name, source)}
@@ -36,6 +48,7 @@ def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
     return (
         len(sources) <= MOST_SOURCES
         and polled <= MOST_POLLED
+        and resources(sources) <= MOST_RESOURCES
         and queue_variable_bytes(stack_name, queues) <= ENVIRONMENT_BYTES
     )
 

@@ -11,12 +11,13 @@ from infra.assembly.app import synthesize, template_path
 from infra.assembly.quotas import LIMITS, NAMES, QuotaError, check, uses
 from settings.deployment import Deployment
 from settings.source.loader import load_sources
-from settings.spreading import MOST_SOURCES, fits
+from settings.spreading import MOST_POLLED, MOST_SOURCES, fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from settings.source.loader import LoadedSource
     from tests.infra.conftest import Synthesized
 
 NAME = "MozDef-EF-ingest-prod"
@@ -31,6 +32,16 @@ headers: {{keep: [X-Signature], require: [X-Signature]}}
 ingest: {ingest}
 queue: {{name: {queue}}}
 """
+POLLED = """\
+version: 1
+title: A source with feeds
+ingest: poll
+poll:
+  base_url: https://a.example/api
+  credential: {{type: header}}
+  feeds: {{{feeds}}}
+"""
+FEED = "f{}: {{path: /{}, events: ., pagination: {{type: link}}}}"
 
 
 def many(kind: str, count: int, **properties: Any) -> dict[str, Any]:
@@ -157,3 +168,40 @@ def test_a_service_as_large_as_may_be_fits(
     synthesize(deployment, sources, tmp_path / "out", layer=layer)
     template = json.loads(template_path(deployment, tmp_path / "out").read_text())
     assert all(one.fits for one in uses(template, deployment.stack_name))
+
+
+def test_a_service_with_as_many_feeds_as_may_be_fits(layer: Path, tmp_path: Path) -> None:
+    """Each is a rule and two alarms. With all that a stage can have beside them."""
+    names = [f"v{number:02d}" for number in range(MOST_SOURCES)]
+
+    def made(folder: Path, feeds: int) -> dict[str, LoadedSource]:
+        for number, name in enumerate(names):
+            text = SOURCE.format(ingest="receiver", queue=name)
+            if number < MOST_POLLED:
+                listed = ", ".join(FEED.format(one, one) for one in range(feeds))
+                text = POLLED.format(feeds=listed)
+            (folder / name).mkdir(parents=True)
+            (folder / name / "source.yaml").write_text(text)
+        return load_sources(names, folder)
+
+    deployment = Deployment.model_validate(
+        {
+            "stage": "production",
+            "service": "ingest",
+            "sources": names,
+            "source_directory": tmp_path,
+            "alarms": {"silence_hours": dict.fromkeys(names, 24), "emails": ["a@b.example"]},
+            "web_acl": True,
+            "domain": {"name": "a.example", "certificate_arn": "arn:aws:acm:us-west-2:1:c/1"},
+        }
+    )
+    loaded = {feeds: made(tmp_path / f"with-{feeds}", feeds) for feeds in range(1, 5)}
+    most = max(
+        feeds
+        for feeds, sources in loaded.items()
+        if fits(deployment.stack_name, {name: one.settings for name, one in sources.items()})
+    )
+    written = synthesize(deployment, loaded[most], tmp_path / "out", layer=layer)
+    template = json.loads(written.read_text())
+    assert all(one.fits for one in uses(template, deployment.stack_name))
+    assert most > 1

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from settings.config_check import check_config
 from settings.source.model import Source
-from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, only_polled, spread
+from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, only_polled, resources, spread
 
 STACK = "MozDef-EF-ingest-prod"
 TOKEN = {"type": "token"}
 
 
-def source(queue: str | None = None, *, polled: bool = False) -> Source:
+def source(queue: str | None = None, *, polled: bool = False, feeds: int = 1) -> Source:
     found = Source.model_validate(
         {"version": 1, "title": "t", "authentication": TOKEN, "queue": {"name": queue}}
     )
     # Which API it is does not matter here.
-    return found.model_copy(update={"poll": object()}) if polled else found
+    api = SimpleNamespace(feeds=dict.fromkeys(range(feeds)))
+    return found.model_copy(update={"poll": api}) if polled else found
 
 
 def names(count: int) -> list[str]:
     return [f"vendor-{number:03d}" for number in range(count)]
+
+
+def test_the_feeds_of_polled_sources_count() -> None:
+    """Each is a rule and two alarms: fifteen sources of ten feeds are 800 resources."""
+    few, many = (
+        {name: source(polled=number % 2 == 0, feeds=feeds) for number, name in enumerate(names(30))}
+        for feeds in (2, 10)
+    )
+    # As synthesized, with silence_hours for each, a domain and a web ACL: 475.
+    assert 475 <= resources(few) <= 500
+    assert fits(STACK, few)
+    assert not fits(STACK, many)
+    services = spread(STACK, many)
+    assert len(services) > 1
+    assert all(fits(f"{STACK}99", {name: many[name] for name in one}) for one in services)
 
 
 def test_what_fits_is_left_together() -> None:
@@ -112,3 +129,16 @@ def test_more_sources_of_one_queue_than_fit_are_told_to_part(tmp_path: Path) -> 
     (tmp_path / "prod.yaml").write_text(f"service: ingest\nsources: [{listed}]\n")
     (fault,) = check_config(tmp_path).faults
     assert "these 31 share queues, and do not fit one stack" in fault.expected
+
+
+def test_a_source_that_fits_no_stack_is_told_to_have_fewer_feeds(tmp_path: Path) -> None:
+    (tmp_path / "sources" / "vendor").mkdir(parents=True)
+    feeds = ", ".join(
+        f"f{one}: {{path: /{one}, events: ., pagination: {{type: link}}}}" for one in range(200)
+    )
+    text = "version: 1\ntitle: t\ningest: poll\npoll:\n  base_url: https://a.example\n"
+    text += f"  credential: {{type: header}}\n  feeds: {{{feeds}}}\n"
+    (tmp_path / "sources" / "vendor" / "source.yaml").write_text(text)
+    (tmp_path / "prod.yaml").write_text("service: ingest\nsources: [vendor, generic]\n")
+    (fault,) = check_config(tmp_path).faults
+    assert "vendor: alone it does not fit one stack" in fault.expected
