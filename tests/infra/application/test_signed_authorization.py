@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 import yaml
+from aws_cdk import App, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 
 from infra.application.mapping_templates import put_record_request
+from infra.application.routes import Routes
 from local.gateway.variables import InputObject, UtilObject
 from local.vtl import VtlTemplate
 from pipeline.event.envelope import decode_envelope
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from infra.application.authorizer import AuthorizerFunction
     from local.gateway.exchange import Exchange
     from pipeline.event.compiled_source import CompiledSource
     from pipeline.event.envelope import Envelope
@@ -121,3 +127,22 @@ def test_the_template_of_other_sources_says_nothing_of_schemes(
     assert not any(one.scheme for one in hmacs)
     plain = put_record_request(source="s", stream_name="n", keep=["A"], delivery_id=None)
     assert "authorization" not in plain
+
+
+def test_the_route_of_such_a_source_names_its_scheme(teams: LoadedSource) -> None:
+    app = App()
+    stack = Stack(app, "S")
+    authorizer = cast("AuthorizerFunction", SimpleNamespace(for_source=lambda _: None))
+    Routes(
+        apigateway.RestApi(stack, "Api"),
+        stream=kinesis.Stream(stack, "Stream"),
+        role=iam.Role(stack, "Role", assumed_by=iam.AnyPrincipal()),
+        authorizer=authorizer,
+        receiver=None,
+        largest_record=0,
+    ).add(teams)
+    document = app.synth().get_stack_by_name("S").template["Resources"]
+    methods = [one for one in document.values() if one["Type"] == "AWS::ApiGateway::Method"]
+    (method,) = [one["Properties"] for one in methods if one["Properties"]["HttpMethod"] == "POST"]
+    text = json.dumps(method["Integration"]["RequestTemplates"])
+    assert r"startsWith(\"HMAC \")" in text
