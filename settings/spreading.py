@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import ENVIRONMENT_BYTES
+from settings.source.authentication import TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -21,6 +22,10 @@ MOST_RESOURCES = 500
 
 MOST_POLLED = 15
 """Of these. The poller's environment holds where each API is."""
+
+MOST_AUTHORIZERS = 10
+"""Amazon API Gateway Developer Guide, quotas: of one API. Sources share one where requests are told
+apart by the same: the token's header, the address, the method."""
 
 #: Counted on templates with a domain, a web ACL and an alarm for each source's silence: of a stack
 #: without a source, of a source with its first feed, and of each further feed.
@@ -41,6 +46,17 @@ def resources(sources: Mapping[str, Source]) -> int:
     return _OTHER_RESOURCES + _OF_A_SOURCE * len(sources) + _OF_A_FEED * feeds
 
 
+def authorizers(sources: Mapping[str, Source]) -> int:
+    """Return how many authorizers a stack has with these sources."""
+    return len({_told_apart_by(one) for one in sources.values() if one.ingest == "direct"})
+
+
+def _told_apart_by(source: Source) -> tuple[str, bool, bool]:
+    token = source.authentication
+    header = token.header.title() if isinstance(token, TokenAuthentication) else ""
+    return header, not header or bool(source.allowed_networks), len(source.methods) > 1
+
+
 def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
     """Tell whether one service has room for these sources."""
     queues = {queue for name, source in sources.items() for queue in _queues(name, source)}
@@ -49,6 +65,7 @@ def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:
         len(sources) <= MOST_SOURCES
         and polled <= MOST_POLLED
         and resources(sources) <= MOST_RESOURCES
+        and authorizers(sources) <= MOST_AUTHORIZERS
         and queue_variable_bytes(stack_name, queues) <= ENVIRONMENT_BYTES
     )
 

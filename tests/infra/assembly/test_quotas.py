@@ -11,7 +11,7 @@ from infra.assembly.app import synthesize, template_path
 from infra.assembly.quotas import LIMITS, NAMES, QuotaError, check, uses
 from settings.deployment import Deployment
 from settings.source.loader import load_sources
-from settings.spreading import MOST_POLLED, MOST_SOURCES, fits
+from settings.spreading import MOST_AUTHORIZERS, MOST_POLLED, MOST_SOURCES, fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,13 @@ poll:
   base_url: https://a.example/api
   credential: {{type: header}}
   feeds: {{{feeds}}}
+"""
+TOKEN = """\
+version: 1
+title: A source with a header of its own for its token
+authentication: {{type: token, header: {header}}}
+methods: {methods}
+allowed_networks: {networks}
 """
 FEED = "f{}: {{path: /{}, events: ., pagination: {{type: link}}}}"
 
@@ -170,13 +177,20 @@ def test_a_service_as_large_as_may_be_fits(
     assert all(one.fits for one in uses(template, deployment.stack_name))
 
 
-def test_a_service_with_as_many_feeds_as_may_be_fits(layer: Path, tmp_path: Path) -> None:
-    """Each is a rule and two alarms. With all that a stage can have beside them."""
+def test_a_service_with_as_many_feeds_and_authorizers_as_may_be_fits(
+    layer: Path, tmp_path: Path
+) -> None:
+    """A feed is a rule and two alarms. With all that a stage can have beside them."""
     names = [f"v{number:02d}" for number in range(MOST_SOURCES)]
 
     def made(folder: Path, feeds: int) -> dict[str, LoadedSource]:
         for number, name in enumerate(names):
-            text = SOURCE.format(ingest="receiver", queue=name)
+            ways = number % MOST_AUTHORIZERS
+            text = TOKEN.format(
+                header=f"X-{ways // 3}-Token",
+                methods=("[POST]", "[POST, PUT]")[ways % 3 == 1],
+                networks=("[]", "[192.0.2.0/24]")[ways % 3 == 2],
+            )
             if number < MOST_POLLED:
                 listed = ", ".join(FEED.format(one, one) for one in range(feeds))
                 text = POLLED.format(feeds=listed)
@@ -203,5 +217,7 @@ def test_a_service_with_as_many_feeds_as_may_be_fits(layer: Path, tmp_path: Path
     )
     written = synthesize(deployment, loaded[most], tmp_path / "out", layer=layer)
     template = json.loads(written.read_text())
-    assert all(one.fits for one in uses(template, deployment.stack_name))
+    used = uses(template, deployment.stack_name)
+    assert all(one.fits for one in used)
     assert most > 1
+    assert MOST_AUTHORIZERS in {one.used for one in used if one.limit == "authorizers of an API"}

@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from settings.config_check import check_config
+from settings.source.authentication import TokenAuthentication
 from settings.source.model import Source
-from settings.spreading import MOST_POLLED, MOST_SOURCES, fits, only_polled, resources, spread
+from settings.spreading import (
+    MOST_AUTHORIZERS,
+    MOST_POLLED,
+    MOST_SOURCES,
+    authorizers,
+    fits,
+    only_polled,
+    resources,
+    spread,
+)
 
 STACK = "MozDef-EF-ingest-prod"
 TOKEN = {"type": "token"}
@@ -42,6 +52,25 @@ def test_the_feeds_of_polled_sources_count() -> None:
     services = spread(STACK, many)
     assert len(services) > 1
     assert all(fits(f"{STACK}99", {name: many[name] for name in one}) for one in services)
+
+
+def test_the_authorizers_of_an_api_count() -> None:
+    """There is one for each header that has a token, whatever its case, and for its absence."""
+    sources = {
+        f"{name}-{case}": source().model_copy(
+            update={"authentication": TokenAuthentication(type="token", header=header)}
+        )
+        for name in names(MOST_AUTHORIZERS)
+        for case, header in (("a", f"X-{name}"), ("b", f"x-{name.upper()}"))
+    }
+    assert authorizers(sources) == MOST_AUTHORIZERS
+    assert fits(STACK, sources)
+    received = source().model_copy(update={"ingest": "receiver"})
+    assert fits(STACK, {**sources, "received": received})
+    assert not fits(STACK, {**sources, "one": source()})
+    services = spread(STACK, {**sources, "one": source()})
+    # The one comes first by its name, and leaves no room for the last header.
+    assert [len(one) for one in services] == [MOST_AUTHORIZERS * 2 - 1, 2]
 
 
 def test_what_fits_is_left_together() -> None:
