@@ -52,6 +52,21 @@ def signing_key(settings: Signature, secret: bytes) -> bytes:
     return key
 
 
+def key_of(settings: Signature, secret: bytes, headers: Mapping[str, str]) -> bytes:
+    """Make the key of a request, which few senders make of more than the secret.
+
+    Raises
+    ------
+    SecretUnavailableError
+        As `signing_key` does.
+    """
+    key = signing_key(settings, secret)
+    if not settings.detailed:
+        return key
+    time = _timestamp(settings, headers) if settings.timestamp_header else ""
+    return cast("DetailedSignature", settings).key_of(key, headers, time)
+
+
 def sign(
     settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str] | None = None
 ) -> str:
@@ -78,9 +93,7 @@ def sign(
 
 def sign_alone(settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str]) -> str:
     """Return a signature with its prefix, and without what else its header holds."""
-    key = signing_key(settings, secret)
-    if settings.detailed:
-        key = _detailed_key(settings, key, headers)
+    key = key_of(settings, secret, headers)
     digest = hmac.digest(key, _signed(settings, body, headers), settings.algorithm)
     return settings.prefix + encodings.write(digest, settings.encoding)
 
@@ -153,9 +166,10 @@ def find_fault(
     broken: SecretUnavailableError | None = None
     for known in secrets:
         try:
-            keys = [signing_key(settings, secret) for secret in known]
             if detailed:
-                keys = [_detailed_key(settings, key, headers) for key in keys]
+                keys = [key_of(settings, secret, headers) for secret in known]
+            else:
+                keys = [signing_key(settings, secret) for secret in known]
         except SecretUnavailableError as error:
             broken = SecretUnavailableError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
@@ -297,11 +311,6 @@ def _time_in(source: CompiledSource, settings: Signature, body: bytes) -> str | 
         return as_text(find(read_body(source, body)[1], path))
     except BodyError:
         return None
-
-
-def _detailed_key(settings: Signature, key: bytes, headers: Mapping[str, str]) -> bytes:
-    time = _timestamp(settings, headers) if settings.timestamp_header else ""
-    return cast("DetailedSignature", settings).key_of(key, headers, time)
 
 
 def _epoch_seconds(text: str, unit: str) -> float | None:

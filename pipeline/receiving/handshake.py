@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.event.fields import as_text, find
 from pipeline.event.secrets import SecretError
-from pipeline.event.signatures import find_fault, signing_key
+from pipeline.event.signatures import find_fault, key_of
 from pipeline.receiving.answers import Answer, denied, shaken
 
 if TYPE_CHECKING:
@@ -61,15 +61,19 @@ def _hmac(request: Request, secrets: SecretStore, challenge: str) -> str:
     settings = request.source.signature
     if settings is None:
         raise AssertionError("the model lets only signed sources answer with an HMAC")
-    key = signing_key(settings, _secret_of(request, secrets))
+    key = key_of(settings, _secret_of(request, secrets), request.kept)
     return hmac.digest(key, challenge.encode(), "sha256").hex()
 
 
 def _secret_of(request: Request, secrets: SecretStore) -> bytes:
     """Return the secret of the request's signature: while it rotates, the sender has but one."""
     source = request.source
-    for secret in secrets.secrets(source.name, source.secret_kind):
-        alone = [[secret]]
-        if find_fault(source, alone, request.kept, request.body, request.arrived_ms) is None:
-            return secret
+    # Each is tried, so that the time taken does not tell which one it was.
+    fitting = [
+        secret
+        for secret in secrets.secrets(source.name, source.secret_kind)
+        if find_fault(source, [[secret]], request.kept, request.body, request.arrived_ms) is None
+    ]
+    if fitting:
+        return fitting[0]
     raise SecretError(f"{source.name}: the signing secret changed while a handshake was answered")

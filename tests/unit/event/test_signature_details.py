@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,9 @@ WAYS = ("direct", "receiver")
 every_sender = pytest.mark.parametrize("name", SENDERS)
 
 
-def written(folder: Path, name: str, authentication: dict[str, Any], ingest: str) -> LoadedSource:
+def written(
+    folder: Path, name: str, authentication: dict[str, Any], ingest: str, **more: Any
+) -> LoadedSource:
     named = [authentication["header"], *authentication.get("further_headers", [])]
     time = authentication.get("timestamp", {}).get("header")
     keep = ["Content-Type", *dict.fromkeys([*named, *([time] if time else [])])]
@@ -40,6 +43,7 @@ def written(folder: Path, name: str, authentication: dict[str, Any], ingest: str
         "ingest": ingest,
         "authentication": {"type": "hmac", **authentication},
         "headers": {"keep": keep},
+        **more,
     }
     path = folder / f"{name}-{ingest}"
     path.mkdir()
@@ -290,3 +294,26 @@ def test_what_has_no_name_has_its_place(
     text = value.format(good=good, bad=bad, time=NOW)
     expected = None if fits else Reason.BAD_SIGNATURE
     assert fault(source, "secret-key", {"x-sig": text}, BODY, NOW * 1000) is expected
+
+
+@pytest.mark.parametrize("place", [0, 9])
+def test_a_challenge_is_answered_with_the_request_s_own_key(tmp_path: Path, place: int) -> None:
+    """Hashed, or with the time in it, as the request's signature has it."""
+    secrets = [f"secret-number-{number}" for number in range(10)]
+    secret = secrets[place].encode()
+    authentication = {
+        "header": "X-Sig",
+        "secret": {"digest": "sha256"},
+        "key": "{timestamp}{secret}",
+        "timestamp": {"header": "X-Time"},
+    }
+    post = {"path": "type", "equals": "check", "challenge": "token", "answer": {"signed": "$hmac"}}
+    source = written(tmp_path, "asks", authentication, "receiver", handshake={"post": post})
+    key = str(NOW).encode() + hashlib.sha256(secret).digest()
+    body = b'{"type":"check","token":"c-0123"}'
+    headers = {"X-Sig": mac(key, body).hex(), "X-Time": str(NOW)}
+    with compiled({source.name: source}) as catalog:
+        rehearsal = Rehearsal({source.name: source}, catalog, tuple(secrets), now=NOW)
+        door = rehearsal.take(source.name, _request(headers, body), "handshake").door
+    assert isinstance(door, Answer)
+    assert door.body == {"signed": mac(key, b"c-0123").hex()}
