@@ -149,13 +149,16 @@ class CloudWatch:
 def _is_on(alarm: Mapping[str, Any]) -> bool:
     """Tell whether an alarm is on, or has lost its data.
 
-    A new one has none, and is in that state from its creation on: its last change of state is no
-    later than that of its settings (CloudWatch API reference, MetricAlarm).
+    A new one has none, and is in that state from its creation on: its last change of state, if
+    there is one, is that of its settings (CloudWatch API reference, MetricAlarm). Where they were
+    changed since, as by a deployment, nothing says whether there were data before. The state stays
+    as it was then (CloudWatch API reference, PutMetricAlarm), so it counts as on: an alarm that
+    lost its data must not be silent for a deployment.
     """
     if alarm["StateValue"] != "INSUFFICIENT_DATA" or not alarm.get("InsufficientDataActions"):
         return bool(alarm["StateValue"] == "ALARM")
-    changed, made = alarm["StateTransitionedTimestamp"], alarm["AlarmConfigurationUpdatedTimestamp"]
-    return bool(changed - made > _CREATION)
+    changed = alarm.get("StateTransitionedTimestamp")
+    return bool(changed and abs(changed - alarm["AlarmConfigurationUpdatedTimestamp"]) > _CREATION)
 
 
 def _query(number: int, series: Series, period: int) -> dict[str, Any]:

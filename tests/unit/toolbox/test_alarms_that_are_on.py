@@ -51,19 +51,29 @@ def test_a_source_may_be_called_so() -> None:
         (0.0, ["topic"], ()),
         (0.2, ["topic"], ()),
         (7_200.0, ["topic"], ("silent",)),
+        (-7_200.0, ["topic"], ("silent",)),
+        (None, ["topic"], ()),
         (7_200.0, [], ()),
     ],
-    ids=["new", "new, as two clocks see it", "its data have stopped", "tells nobody of it"],
+    ids=[
+        "new",
+        "new, as two clocks see it",
+        "its data have stopped",
+        "they had, and then it was deployed anew",
+        "never in another state",
+        "tells nobody of it",
+    ],
 )
 def test_an_alarm_without_data_is_on_where_it_had_some(
-    after: float, actions: list[str], expected: tuple[str, ...]
+    after: float | None, actions: list[str], expected: tuple[str, ...]
 ) -> None:
     made = dt.datetime(2026, 11, 26, tzinfo=dt.UTC)
-    alarm = {
+    alarm: dict[str, Any] = {
         "AlarmName": "stack-silent",
         "StateValue": "INSUFFICIENT_DATA",
         "InsufficientDataActions": actions,
         "AlarmConfigurationUpdatedTimestamp": made,
-        "StateTransitionedTimestamp": made + dt.timedelta(seconds=after),
     }
+    if after is not None:
+        alarm["StateTransitionedTimestamp"] = made + dt.timedelta(seconds=after)
     assert named(alarm) == expected
