@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.event.compiled_source import Signature
-    from settings.source.authentication import SignatureTimestamp
 
 _SPACE = b" \t\r\n"
 Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
@@ -173,7 +172,9 @@ def authenticate(
     if signature is None:
         raise AssertionError("an HMAC source always has a signature")
     if when is not None and when.header is not None:
-        time = when.prefix + _written(_signed_at(when, now, stale=stale), when.unit)
+        time = when.prefix + _written(
+            _signed_at(when.tolerance_seconds, now, stale=stale), when.unit
+        )
         between = (settings.separator or "") * ((when.position or 1) - 1)
         proof[when.header] = between + time
     lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
@@ -213,13 +214,13 @@ def dated(source: LoadedSource, body: bytes, *, now: float, stale: bool = False)
         node = node.get(key) if isinstance(node, dict) else None
     if not isinstance(node, dict) or last not in node:
         return body
-    text = _written(_signed_at(when, now, stale=stale), when.unit)
+    text = _written(_signed_at(when.tolerance_seconds, now, stale=stale), when.unit)
     node[last] = text if isinstance(node[last], str) else int(text)
     return orjson.dumps(document)
 
 
-def _signed_at(when: SignatureTimestamp, now: float, *, stale: bool) -> float:
-    return now - (when.tolerance_seconds + 60 if stale else 0)
+def _signed_at(tolerance_seconds: int, now: float, *, stale: bool) -> float:
+    return now - (tolerance_seconds + 60 if stale else 0)
 
 
 def _written(seconds: float, unit: str) -> str:
