@@ -15,6 +15,7 @@ from local import emulator, endpoints
 from pipeline.errors import PipelineError
 from settings.source.loader import load_sources
 from settings.stack_outputs import StackOutput
+from toolbox.sessions import aws_session
 
 if TYPE_CHECKING:
     import argparse
@@ -98,7 +99,7 @@ def find_target(
     state : Path
         The state directory of a local pipeline, for when there is no stack.
     region : str
-        Its region, or nothing for the one that boto3 is set to.
+        Its region, or nothing for that of the environment or the profile.
     private_sources : Path
         Where the sources are that the catalogue does not have.
 
@@ -159,10 +160,7 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
 
 
 def _session(region: str, role_arn: str) -> boto3.Session:
-    try:
-        session = boto3.Session(region_name=region or None)
-    except BotoCoreError as error:
-        raise NoTargetError(f"{error}; see AWS_PROFILE and the files that boto3 reads") from None
+    session = aws_session(region)
     if not role_arn:
         return session
     try:
@@ -176,7 +174,7 @@ def _session(region: str, role_arn: str) -> boto3.Session:
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
-        region_name=region or None,
+        region_name=session.region_name,
     )
 
 

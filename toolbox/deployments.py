@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import boto3
 import typer
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local import emulator, endpoints
 from pipeline.errors import PipelineError
 from settings.stack_outputs import StackOutput
+from toolbox.sessions import aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,17 +150,17 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
 
 
 def _deployed(stack: str) -> RunningDeployment:
+    session = aws_session()
+
+    def client(service: Any) -> Any:
+        return session.client(service, config=_CLIENT)
+
     try:
-        session = boto3.Session()
-
-        def client(service: Any) -> Any:
-            return session.client(service, config=_CLIENT)
-
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except (BotoCoreError, ClientError, ValueError) as error:
         raise RunningDeploymentError(
             f"{stack}: cannot be described: {error}; see the stack's name, and the region and "
-            "profile that boto3 uses (AWS_REGION, AWS_PROFILE)"
+            "profile (AWS_REGION, AWS_PROFILE)"
         ) from None
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
 

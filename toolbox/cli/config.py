@@ -6,14 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import boto3
 import typer
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
 
 from settings.config_check import check_config
 from toolbox.preflight.finding import Known
-from toolbox.preflight.run import PreflightError, preflight
+from toolbox.preflight.run import preflight
+from toolbox.sessions import aws_session
 from toolbox.sources.index_checking import private_faults
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
@@ -72,10 +71,7 @@ def _asked(config: Path, stages: list[str] | None) -> list[Finding]:
 
 
 def _session() -> Any:
-    try:
-        return boto3.Session()
-    except BotoCoreError as error:
-        raise PreflightError(f"{error}; see AWS_PROFILE and the files that boto3 reads") from None
+    return aws_session()
 
 
 def _print(files: list[str], faults: list[Fault], found: list[Finding]) -> None:

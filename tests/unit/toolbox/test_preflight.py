@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
 from loadtests.target import NoTargetError, find_target
@@ -20,6 +22,7 @@ from toolbox.deployments import RunningDeploymentError, find_deployment
 from toolbox.preflight.capacity import concurrency, consumers
 from toolbox.preflight.finding import Finding, Known
 from toolbox.preflight.run import PreflightError, preflight
+from toolbox.sessions import NoSessionError, aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -479,12 +482,42 @@ def test_a_profile_that_is_not_there_is_one_line(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "credentials"))
     result = CliRunner().invoke(app, ["config", "check", "--config", str(folder), "--aws"])
-    assert isinstance(result.exception, PreflightError)
+    assert isinstance(result.exception, NoSessionError)
     assert "nosuch" in str(result.exception)
-    with pytest.raises(RunningDeploymentError, match=r"nosuch.*AWS_PROFILE"):
+    with pytest.raises(NoSessionError, match=r"nosuch.*AWS_PROFILE"):
         find_deployment(folder, "there")
-    with pytest.raises(NoTargetError, match=r"nosuch.*AWS_PROFILE"):
+    with pytest.raises(NoSessionError, match=r"nosuch.*AWS_PROFILE"):
         find_target(state=folder, stack="there", region="", role_arn="", private_sources=folder)
+
+
+def test_a_command_works_on_the_region_that_the_pages_export(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 does not read AWS_REGION, which AWS's own command line does."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "config"))
+    (folder / "config").write_text("[default]\nregion = eu-central-1\n")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert aws_session().region_name == "eu-central-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert aws_session().region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    assert aws_session().region_name == "us-west-2"
+    assert aws_session("us-east-2").region_name == "us-east-2"
+    asked: list[str] = []
+
+    def client(session: boto3.Session, *_: object, **__: object) -> Any:
+        asked.append(session.region_name)
+        raise EndpointConnectionError(endpoint_url="https://there")
+
+    monkeypatch.setattr(boto3.Session, "client", client)
+    with pytest.raises(RunningDeploymentError):
+        find_deployment(folder, "there")
+    with pytest.raises(NoTargetError):
+        find_target(state=folder, stack="there", region="", role_arn="", private_sources=folder)
+    result = CliRunner().invoke(app, ["config", "check", "--config", str(folder), "--aws"])
+    assert isinstance(result.exception, PreflightError)
+    assert asked == ["us-west-2"] * 3
 
 
 def test_the_defaults_live_with_the_ten_invocations_of_a_new_account() -> None:
