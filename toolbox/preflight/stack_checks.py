@@ -93,6 +93,7 @@ def stack_findings(plan: StackPlan) -> Iterator[Finding]:
         "streams and shards": _shards,
         "requests a second": _throttle,
         "API Gateway's role for logs": _log_role,
+        "API Gateway's own logs": _execution_logs,
         "traces": _traces,
         "names of queues": _queues,
         "secrets": _secrets,
@@ -242,6 +243,27 @@ def _log_role(plan: StackPlan, what: str) -> Iterator[Finding]:
     else:
         do = "deploy the stack again; without it, API Gateway changes no stage that logs"
         yield place.fault(what, "the account has none", do)
+
+
+def _execution_logs(plan: StackPlan, what: str) -> Iterator[Finding]:
+    """Look for the log group that API Gateway made before the stack did.
+
+    CloudFormation makes none that is there, and rolls the update back.
+    """
+    place, resources = plan.place, plan.resources or {}
+    for api in (name for name, kind in resources.items() if kind == "AWS::ApiGateway::RestApi"):
+        group = f"API-Gateway-Execution-Logs_{api}/{plan.deployment.stage}"
+        pages = place.client("logs").get_paginator("describe_log_groups")
+        found = {
+            str(one["logGroupName"])
+            for page in pages.paginate(logGroupNamePrefix=group)
+            for one in page["logGroups"]
+        }
+        if group in found - set(resources):
+            do = f"aws logs delete-log-group --log-group-name {group}, right before the deployment"
+            yield place.fault(what, f"{group} is there, and not the stack's", do)
+        else:
+            yield place.good(what, "their group is the stack's, or free")
 
 
 def _traces(plan: StackPlan, what: str) -> Iterator[Finding]:

@@ -102,6 +102,20 @@ def resources(*queues: str) -> dict[str, Any]:
     return {"StackResourceSummaries": [*made, function]}
 
 
+EXECUTION_LOGS = "API-Gateway-Execution-Logs_a1/prod"
+
+
+def with_api(*groups: str) -> dict[str, Any]:
+    """Return a stack that has an API, and these log groups."""
+    found = resources(*QUEUES)["StackResourceSummaries"]
+    kinds = {"a1": "AWS::ApiGateway::RestApi", **dict.fromkeys(groups, "AWS::Logs::LogGroup")}
+    more = [
+        found[0] | {"PhysicalResourceId": name, "ResourceType": kind}
+        for name, kind in kinds.items()
+    ]
+    return {"StackResourceSummaries": [*found, *more]}
+
+
 def limit(most: int, unreserved: int | None = None) -> dict[str, Any]:
     left = most if unreserved is None else unreserved
     return {"AccountLimit": {"ConcurrentExecutions": most, "UnreservedConcurrentExecutions": left}}
@@ -311,6 +325,15 @@ FAULTS: dict[str, tuple[dict[str, Answer], dict[str, Any], str, str]] = {
         "API Gateway's role for logs",
         "none",
     ),
+    "logs of API Gateway's own": (
+        {
+            "cloudformation.ListStackResources": with_api(),
+            "logs.DescribeLogGroups": {"logGroups": [{"logGroupName": EXECUTION_LOGS}]},
+        },
+        {},
+        "API Gateway's own logs",
+        "is there, and not the stack's",
+    ),
     "traces elsewhere": (
         {
             "xray.GetTraceSegmentDestination": {
@@ -452,6 +475,20 @@ def test_large_records_are_not_known_before_they_are_tried(folder: Path) -> None
     write(folder, stream={"max_record_kib": 4_096})
     (unknown,) = [one for one in asked(folder)[0] if one.known is Known.UNKNOWN]
     assert unknown.what == "large records"
+
+
+@pytest.mark.parametrize("groups", [(EXECUTION_LOGS,), ()])
+def test_logs_of_api_gateway_in_the_stacks_own_group_are_well(
+    groups: tuple[str, ...], folder: Path
+) -> None:
+    names = [*groups, f"{EXECUTION_LOGS}uction"]
+    found, _ = asked(
+        folder,
+        cloudformation_ListStackResources=with_api(*groups),
+        logs_DescribeLogGroups={"logGroups": [{"logGroupName": name} for name in names]},
+    )
+    (logs,) = [one for one in found if one.what == "API Gateway's own logs"]
+    assert logs.known is Known.GOOD
 
 
 def test_a_region_without_a_list_of_services_is_not_known(folder: Path) -> None:
