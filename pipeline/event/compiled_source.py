@@ -113,6 +113,11 @@ class Signature:
     key_encoding: Annotated[str, "secret.encoding"]
 
     @cached_property
+    def last_keys(self) -> list[tuple[tuple[bytes, ...], list[bytes]]]:
+        """The secrets that were last asked for, and their keys: they serve for many requests."""
+        return []
+
+    @cached_property
     def digest_size(self) -> int:
         """How many bytes a signature has."""
         return _DIGEST_SIZES[self.algorithm]

@@ -159,23 +159,19 @@ def find_fault(
     settings = source.signature
     if settings is None:
         return None
-    detailed = settings.detailed
     given = _given(settings, headers)
     if not given:
         return Reason.BAD_SIGNATURE, _none_given(settings, headers)
     broken: SecretUnavailableError | None = None
     for known in secrets:
         try:
-            if detailed:
-                keys = [key_of(settings, secret, headers) for secret in known]
-            else:
-                keys = [signing_key(settings, secret) for secret in known]
+            keys = _keys(settings, known, headers)
         except SecretUnavailableError as error:
             broken = SecretUnavailableError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
         broken = None
         if _matches(settings, keys, body, headers, given):
-            if not detailed and settings.timestamp_header is None:
+            if settings.timestamp_header is None and not settings.detailed:
                 return None
             stale = _stale(source, settings, headers, body, arrived_ms)
             return (Reason.STALE_SIGNATURE, stale) if stale else None
@@ -185,6 +181,18 @@ def find_fault(
         Reason.BAD_SIGNATURE,
         f"header {settings.header} fits none of the source's secrets",
     )
+
+
+def _keys(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str]) -> list[bytes]:
+    if settings.detailed:
+        return [key_of(settings, secret, headers) for secret in known]
+    last = settings.last_keys
+    if last and last[0][0] is known:
+        return last[0][1]  # the store gives the same tuple while a value serves
+    keys = [signing_key(settings, secret) for secret in known]
+    if type(known) is tuple:
+        last[:] = [(known, keys)]
+    return keys
 
 
 def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:

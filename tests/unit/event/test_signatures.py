@@ -16,7 +16,8 @@ from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event
 from pipeline.event.identity import fingerprint_of
 from pipeline.event.outcomes import Reason
-from pipeline.event.signatures import sign, verify
+from pipeline.event.secrets import SecretError
+from pipeline.event.signatures import find_fault, sign, verify
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.authentication import HmacAuthentication
 from settings.source.filling import compiled_as
@@ -211,6 +212,25 @@ def test_each_secret_of_the_parameter_and_no_other(catalog: Catalog) -> None:
     assert outcome(catalog, GITHUB, older, parameter="s3cret\nother") is Reason.BAD_SIGNATURE
     eleven = "\n".join(f"s3cret-{number}" for number in range(10)) + "\nolder"
     assert outcome(catalog, GITHUB, older, parameter=eleven) is Reason.SECRET_UNAVAILABLE
+
+
+def test_the_keys_that_are_remembered_are_those_of_these_secrets(catalog: Catalog) -> None:
+    source = replace(catalog.sources["github"], signature=GITHUB)
+    one, other, broken = (b"s3cret", b"older"), (b"another",), (b"",)
+    for known, secret, fits in (
+        (one, b"s3cret", True),
+        (one, b"older", True),
+        (other, b"s3cret", False),
+        (other, b"another", True),
+        (one, b"another", False),
+        (one, b"s3cret", True),
+    ):
+        headers = {"x-hub-signature-256": sign(GITHUB, secret, BODY)}
+        found = find_fault(source, [known], headers, BODY, 0)
+        assert (found is None) == fits
+        for _ in range(2):
+            with pytest.raises(SecretError, match="is empty"):
+                find_fault(source, [broken], headers, BODY, 0)
 
 
 def test_an_empty_parameter_lets_no_one_in(catalog: Catalog) -> None:
