@@ -44,8 +44,6 @@ def gateway_answers() -> Iterator[GatewayAnswer]:
     yield GatewayAnswer(
         kind.MISSING_AUTHENTICATION_TOKEN, 404, "not_found", "No source has this route and method."
     )
-    # Its own message names the headers that are missing, which are ours and not the sender's.
-    yield GatewayAnswer(kind.BAD_REQUEST_PARAMETERS, 400, "bad_request", "")
     yield GatewayAnswer(kind.BAD_REQUEST_BODY, 400, "bad_request", "The body is not acceptable.")
     yield GatewayAnswer(
         kind.UNSUPPORTED_MEDIA_TYPE,

@@ -162,7 +162,6 @@ def test_what_api_gateway_answers_itself_is_json(stack: Synthesized) -> None:
         "UNAUTHORIZED": "401",
         "ACCESS_DENIED": "403",
         "MISSING_AUTHENTICATION_TOKEN": "404",
-        "BAD_REQUEST_PARAMETERS": "400",
         "BAD_REQUEST_BODY": "400",
         "UNSUPPORTED_MEDIA_TYPE": "415",
         "THROTTLED": "429",
