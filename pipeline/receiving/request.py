@@ -121,7 +121,9 @@ def refuse_stranger(request: Request) -> Answer | None:
     if media_type not in source.content_types and ANY_CONTENT_TYPE not in source.content_types:
         message = "The source does not send this Content-Type."
         return denied(415, "unsupported_media_type", message)
-    given = {name for name, value in request.headers.items() if value.strip()}
+    # What of `Authorization` is no signature is not kept, and so not there.
+    headers = {**request.headers, **request.kept}
+    given = {name for name, value in headers.items() if value.strip()}
     missing = [name for name in source.required_headers if name.lower() not in given]
     if missing:
         message = f"Required headers are missing: {', '.join(missing)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -20,7 +21,7 @@ from local.gateway.variables import InputObject, UtilObject
 from local.vtl import VtlTemplate
 from pipeline.event.envelope import decode_envelope
 from pipeline.event.outcomes import Reason
-from pipeline.receiving.request import Request
+from pipeline.receiving.request import Request, refuse_stranger
 from settings.source.loader import load_source
 from tests.support.schemes import fault
 from tests.support.signing_senders import BODY, NOW, SENDERS
@@ -116,7 +117,12 @@ def test_of_authorization_the_signature_alone_is_kept(
     for given in (envelope.headers, request.kept):
         found = fault(source, TEAMS.secret, given, envelope.body, NOW * 1000)
         assert found is (None if kept else Reason.BAD_SIGNATURE)
+    # Where the header is required, both ways in call it missing: then it is no signature's.
     assert (rendered(teams, header, value, ["Authorization"]) is None) == (kept == "")
+    wanted = replace(source, required_headers=("Authorization",))
+    refused = refuse_stranger(replace(request, source=wanted))
+    assert (refused is not None) == (kept == "")
+    assert refused is None or refused.status == 400
 
 
 def test_the_template_of_other_sources_says_nothing_of_schemes(
