@@ -32,6 +32,7 @@ _ATTRIBUTES = {
     ("AWS::KMS::Key", "Arn"): "arn:aws:kms:{where}:key/{name}",
     ("AWS::IAM::Role", "Arn"): "arn:aws:iam::{account}:role/{name}",
     ("AWS::Logs::LogGroup", "Arn"): "arn:aws:logs:{where}:log-group:{name}:*",
+    ("AWS::CodeBuild::Project", "Arn"): "arn:aws:codebuild:{where}:project/{name}",
     ("AWS::ApiGateway::RestApi", "RootResourceId"): "{name}-root",
     ("AWS::ApiGateway::RestApi", "RestApiId"): "{name}",
 }

@@ -17,8 +17,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from loadtests.deploy_check import delivery
 from loadtests.deploy_check.frame import CheckRow, DeployCheck
-from local.iam.calls import CALLS_FILE, MODEL_FILE, IamCall, read_calls
+from local.iam.calls import CALLS_FILE, MODEL_FILE, CallLog, IamCall, read_calls
 from local.iam.model import IamModel
 from local.iam.review import Review, review_all
 from pipeline.errors import PipelineError
@@ -31,11 +32,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 #: Where the end-to-end tests keep the calls of their runs, for this check.
 FOLDER_VARIABLE = "MOZDEF_EF_CALLS"
+_COMMANDS = (
+    "the_assets_of_all_stages_are_uploaded_as_their_manifests_say",
+    "the_pipeline_changes_itself_with_what_its_build_gave_it",
+)
 _WAY = (
     "tests/e2e/test_local_pipeline.py::test_each_sample_of_each_source",
     "tests/e2e/test_polling.py",
     "tests/e2e/test_reconciler.py",
     "tests/e2e/test_replay.py",
+    *(f"tests/infra/delivery_pipeline/test_build_commands.py::test_{name}" for name in _COMMANDS),
+    "tests/infra/delivery_pipeline/test_delivery_permissions.py",
 )
 #: Why a policy allows what no run ever calls for: by whose policy it is, action and resource, in
 #: each of which an asterisk stands for anything.
@@ -46,6 +53,7 @@ REASONS = {
     ("EncryptionKey", "kms:Encrypt", "*"): "`mozdef-ef secret set`, with an operator's permissions",
     ("EncryptionKey", "kms:ReEncrypt*", "*"): "as in the policies of AWS's own keys",
     ("*Key", "kms:[*]", "*"): "the account's owner administers the key",
+    **delivery.REASONS,
 }
 
 
@@ -82,6 +90,14 @@ def keep(state: Path) -> None:
         for name in (MODEL_FILE, CALLS_FILE):
             if (state / name).exists():
                 shutil.copyfile(state / name, place / name)
+
+
+def keep_calls(state: Path, model: IamModel, calls: Iterable[IamCall]) -> None:
+    """Write calls as a run does, into a folder that is not there yet, and keep them."""
+    state.mkdir()
+    (state / MODEL_FILE).write_text(model.to_json())
+    CallLog(state / CALLS_FILE).add(calls)
+    keep(state)
 
 
 def never_called(found: Iterable[Review]) -> dict[tuple[str, str, str], str]:
@@ -140,8 +156,8 @@ def unexplained(found: Sequence[Review], holders: Container[str] | None = None) 
         if not why
     ]
     for pattern in REASONS:
-        held = any(fnmatchcase(name, pattern[0]) for name in asked)
-        if held and not any(_fits(key, pattern) for key in idle):
+        meant = {name for name in known if fnmatchcase(name, pattern[0])}
+        if meant and meant <= asked and not any(_fits(key, pattern) for key in idle):
             faults.append(f"REASONS: {', '.join(pattern)}: stale, for it is called for or gone")
     return faults
 

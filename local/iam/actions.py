@@ -92,6 +92,8 @@ def calls_of(request: WireRequest, principal: str, place: IamPlace) -> list[IamC
         resources = _RESOURCES.get(request.service, _no_resource)(parameters, place)
         secret = parameters.get("WithDecryption") or parameters.get("Type") == "SecureString"
         context = {ENCRYPTED: "true"} if secret else {}
+        if "ExternalId" in parameters:
+            context["sts:ExternalId"] = str(parameters["ExternalId"])
         found = ((action, resource, context) for resource in resources)
     return [IamCall.make(principal, *each) for each in found]
 
@@ -160,8 +162,26 @@ def _ssm(parameters: dict[str, Any], place: IamPlace) -> list[str]:
     ]
 
 
+def _cloudformation(parameters: dict[str, Any], place: IamPlace) -> list[str]:
+    """Return the stack that is named, or all; a name does not say what its ARN ends in."""
+    name = parameters.get("StackName")
+    if not name:
+        return ["*"]
+    return [name if name.startswith("arn:") else place.arn("cloudformation", f"stack/{name}/one")]
+
+
+def _sts(parameters: dict[str, Any], _: IamPlace) -> list[str]:
+    return [parameters.get("RoleArn", "*")]
+
+
 def _no_resource(_: dict[str, Any], __: IamPlace) -> list[str]:
     return [""]
 
 
-_RESOURCES = {"kinesis": _kinesis, "sqs": _sqs, "ssm": _ssm}
+_RESOURCES = {
+    "cloudformation": _cloudformation,
+    "kinesis": _kinesis,
+    "sqs": _sqs,
+    "ssm": _ssm,
+    "sts": _sts,
+}

@@ -49,6 +49,8 @@ class IamModel:
         A role's ARN to its policies that are not in the template.
     standing : tuple[IamCall, ...]
         What AWS's services do by themselves.
+    tags : Mapping[str, Mapping[str, str]]
+        A role's ARN to its tags, which who takes it may have to name.
     """
 
     place: IamPlace
@@ -58,6 +60,7 @@ class IamModel:
     unread: Mapping[str, list[str]]
     keys: Keys
     standing: tuple[IamCall, ...]
+    tags: Mapping[str, Mapping[str, str]]
 
     @classmethod
     def of(cls, template: Template) -> IamModel:
@@ -83,6 +86,11 @@ class IamModel:
             unread=unread_policies(template),
             keys=keys,
             standing=tuple(standing_calls(template, place, keys)),
+            tags={
+                arn_of(template, each.logical_id): {tag["Key"]: tag["Value"] for tag in tags}
+                for each in named
+                if each.type == "AWS::IAM::Role" and (tags := each.properties.get("Tags"))
+            },
         )
 
     def to_json(self) -> str:
@@ -107,6 +115,7 @@ class IamModel:
                 IamCall.make(**{**each, "context": dict(each["context"])})
                 for each in found["standing"]
             ),
+            tags=found["tags"],
         )
 
     def with_keys(self, calls: Iterable[IamCall]) -> list[IamCall]:
@@ -143,7 +152,7 @@ class IamModel:
             "principal": call.principal,
             "action": call.action,
             "resource": call.resource,
-            "account": self.place.account,
+            "account": self._account(call.resource, call.principal),
             "context": {
                 _alias(key): value for key, value in context.items() if key in self._mentioned
             },
@@ -164,12 +173,18 @@ class IamModel:
         kept = {key: value for key, value in call.context if key in self._mentioned}
         return IamCall.make(call.principal, call.action, call.resource, kept, call.why)
 
+    def _account(self, *arns: str) -> str:
+        """Return the account of the first of these that says one: an ARN of S3's says none."""
+        found = (parts[4] for arn in arns if len(parts := arn.split(":")) > 5)
+        return next((each for each in found if each), self.place.account)
+
     def _constant(self, call: IamCall) -> dict[str, str]:
-        account = self.place.account
+        account = self._account(call.principal)
         found = {
             "aws:RequestedRegion": self.place.region,
-            "aws:ResourceAccount": account,
+            "aws:ResourceAccount": self._account(call.resource, call.principal),
             "aws:SecureTransport": "true",
+            **{f"iam:ResourceTag/{k}": v for k, v in self.tags.get(call.resource, {}).items()},
         }
         if call.action.startswith("s3:"):
             found["s3:TlsVersion"] = "1.3"

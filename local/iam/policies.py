@@ -20,12 +20,12 @@ KNOWN_KEYS = frozenset(
         *("aws:PrincipalAccount", "aws:PrincipalArn", "aws:PrincipalIsAWSService"),
         *("aws:PrincipalServiceName", "aws:RequestedRegion", "aws:ResourceAccount"),
         *("aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn", "aws:ViaAWSService"),
-        *("kms:CallerAccount", "kms:ViaService"),
+        *("kms:CallerAccount", "kms:ViaService", "sts:ExternalId"),
         *("s3:TlsVersion", "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:versionid"),
     }
 )
-#: By the request's own header.
-_KNOWN_BEGINNINGS = ("kms:EncryptionContext:", "s3:x-amz-")
+#: By the request's own header, or a role's tags.
+_KNOWN_BEGINNINGS = ("iam:ResourceTag/", "kms:EncryptionContext:", "s3:x-amz-")
 _HASH = re.compile("[0-9A-F]{8}$")
 _CANNOT = ("NotAction", "NotResource", "NotPrincipal")
 #: Resources whose policies are not read here.
@@ -61,9 +61,10 @@ class Permission:
 
     @property
     def to_root(self) -> bool:
-        """Whether it is for the account as a whole."""
+        """Whether a key leaves something to the account as a whole."""
         to = self.statement.get("Principal")
-        return isinstance(to, dict) and str(to.get("AWS", "")).endswith(":root")
+        of_key = str(self.statement["Action"]).startswith("kms:")
+        return of_key and isinstance(to, dict) and str(to.get("AWS", "")).endswith(":root")
 
     def __str__(self) -> str:
         to = self.statement.get("Principal")

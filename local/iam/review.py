@@ -75,6 +75,9 @@ def explanation(model: IamModel, verdict: IamVerdict) -> str:
 
 def _where(model: IamModel, call: IamCall) -> str:
     own = call.principal in model.names
+    if own and call.action == "sts:AssumeRole":
+        taken = model.names.get(call.resource, call.resource)
+        return f"the policies of {model.names[call.principal]}, or who may take {taken}"
     if own and not call.action.startswith("kms:"):
         return f"the policies of {model.names[call.principal]}"
     of_resource = f"the policy of {model.names.get(call.resource, call.resource)}"

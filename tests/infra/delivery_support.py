@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from infra.assembly.app import synthesize_delivery
+from loadtests.deploy_check.delivery import delivery_model
+from local.template import Template
 from settings.delivery_stages import load_delivery, plan_stages
 from tests.infra.policies import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from local.iam.model import IamModel
 
 CONNECTION = (
     "arn:aws:codeconnections:us-west-2:111111111111:connection/00000000-0000-4000-8000-000000000000"
@@ -112,6 +116,17 @@ class DeliveryAssembly:
     def role(self, containing: str) -> tuple[str, dict[str, Any]]:
         (found,) = [item for item in self.all("AWS::IAM::Role").items() if containing in item[0]]
         return found
+
+    def deployed(self, stage: str, account: str) -> Template:
+        """Return the stack of a stage that has one."""
+        (path,) = self.stage_templates(stage)
+        document = json.loads(path.read_text())
+        return Template(document, f"MozDef-EF-ingest-{stage}", "us-west-2", account)
+
+    def iam_model(self, stage: str, account: str = PIPELINE_ACCOUNT) -> IamModel:
+        """Return the policies of the pipeline, and of a stage that it checks."""
+        own = Template(self.document, "delivery", "us-west-2", PIPELINE_ACCOUNT)
+        return delivery_model(own, [self.deployed(stage, account)])
 
     def stage_templates(self, stage: str) -> list[Path]:
         folder = self.folder / f"assembly-MozDef-EF-delivery-{stage}"

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from shutil import copytree
@@ -24,7 +24,12 @@ from botocore.config import Config
 
 from infra.assembly.app import ROOT
 from infra.assembly.bytecode import PYTHON_VERSION
+from loadtests.deploy_check.permissions import keep_calls, unexplained
+from local.iam.calls import CALLS_FILE, read_calls
+from local.iam.review import review_all
+from tests.infra.delivery_recorder import OWN_KEY
 from tests.infra.delivery_support import PIPELINE_ACCOUNT, DeliveryAssembly
+from tests.support.taken_out import not_missed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,15 +37,21 @@ if TYPE_CHECKING:
     Make = Callable[[str, bool], DeliveryAssembly]
 
 REGION = "us-west-2"
+#: Whoever builds: a test says by which role of its template.
+BUILDER = f"arn:aws:iam::{PIPELINE_ACCOUNT}:role/builder"
 #: ministack as it is: the command line of the CDK takes on roles, whose keys a run's guard refuses.
 #: Nothing that runs code is among the services.
 SERVICES = "s3,sts,ssm,cloudformation,iam"
 EMULATOR = """
 import asyncio, os, socket, sys, threading
+from pathlib import Path
 from ministack import app
 from local.emulator_http import serve
+from tests.infra.delivery_recorder import recorded
+_, socket_fd, *rest = sys.argv
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-asyncio.run(serve(app.app, socket.socket(fileno=int(sys.argv[1]))))
+app = recorded(app.app, Path(rest[0]), *rest[1:])
+asyncio.run(serve(app, socket.socket(fileno=int(socket_fd))))
 """
 #: Of the tests' private source.
 SAMPLE = """\
@@ -66,7 +77,7 @@ class Account:
             service,
             endpoint_url=self.endpoint,
             region_name=REGION,
-            aws_access_key_id="key",
+            aws_access_key_id="owner",
             aws_secret_access_key="secret",
             config=Config(s3={"addressing_style": "path"}),
         )
@@ -83,7 +94,7 @@ class Account:
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION,
-                "AWS_ACCESS_KEY_ID": "key",
+                "AWS_ACCESS_KEY_ID": OWN_KEY,
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "PYTHONPATH": str(folder),
@@ -104,7 +115,10 @@ def account(tmp_path: Path) -> Iterator[Account]:
     (commands / "cdk").symlink_to(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         process = subprocess.Popen(
-            [sys.executable, "-c", EMULATOR, str(listener.fileno())],
+            [
+                *(sys.executable, "-c", EMULATOR, str(listener.fileno())),
+                *(tmp_path / CALLS_FILE, BUILDER, PIPELINE_ACCOUNT),
+            ],
             cwd=ROOT,
             env={**os.environ, "SERVICES": SERVICES, "MINISTACK_ACCOUNT_ID": PIPELINE_ACCOUNT},
             stdin=subprocess.PIPE,
@@ -152,6 +166,40 @@ def test_the_assets_of_all_stages_are_uploaded_as_their_manifests_say(
                 assert _names(stored) == _names_in(manifest.parent / file["source"]["path"])
                 wanted += 1
     assert wanted >= 3 * 3, "code, layer and template of each stage at least"
+    assert _own_calls(made, account, "PipelineAssetsFileRole") == {
+        ("sts:AssumeRole", f"cdk-hnb659fds-{role}-role-{PIPELINE_ACCOUNT}-{REGION}")
+        for role in ("deploy", "file-publishing")
+    }
+
+
+def _own_calls(
+    made: DeliveryAssembly, account: Account, holder: str, unless: str = "nothing"
+) -> set[tuple[str, str]]:
+    """Judge the calls of a build's own key by its role, and return them.
+
+    What a role that it took on calls is not judged here: it is one of the bootstrap's.
+
+    Parameters
+    ----------
+    unless : str
+        The end of the name of a role that it may fail to take on.
+    """
+    model = made.iam_model("staging")
+    (role,) = (arn for arn, name in model.names.items() if name == holder)
+    calls = [
+        replace(each, principal=role)
+        for each in read_calls(account.folder / CALLS_FILE)
+        if each.principal == BUILDER and unless not in each.resource
+    ]
+    assert {each.resource.split(":")[3] or REGION for each in calls} == {REGION}
+    kept = tuple(each for each in model.standing if role in {each.principal, each.resource})
+    model = replace(model, standing=kept)
+    (review,) = review_all([(model, calls)])
+    assert review.denied() == []
+    assert unexplained([review], {holder}) == []
+    assert not_missed(review)[1] == []
+    keep_calls(account.folder / "kept", model, calls)
+    return {(each.action, each.resource.rpartition("/")[2]) for each in calls}
 
 
 def _names(stored: bytes) -> set[str]:
@@ -178,6 +226,12 @@ def test_the_pipeline_changes_itself_with_what_its_build_gave_it(
     failed = set(re.findall(r"CREATE_FAILED +\| (AWS::[A-Za-z:]+)", done.stdout))
     assert failed == {"AWS::CodePipeline::Pipeline"}, done.stdout
     assert "Unsupported resource type: AWS::CodePipeline::Pipeline" in done.stdout
+    # After a failure it looks for the cause, with a role that it need not get.
+    role = "PipelineUpdatePipelineSelfMutationRole"
+    assert _own_calls(made, account, role, unless="-lookup-role-") == {
+        ("sts:AssumeRole", f"cdk-hnb659fds-{role}-role-{PIPELINE_ACCOUNT}-{REGION}")
+        for role in ("deploy", "file-publishing")
+    }
 
 
 @pytest.fixture(scope="module")

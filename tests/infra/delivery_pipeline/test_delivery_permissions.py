@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from loadtests.deploy_check.delivery import check_calls
+from loadtests.deploy_check.permissions import keep_calls, unexplained
+from local.iam.calls import IamCall
+from local.iam.review import review_all
 from tests.infra.delivery_support import (
     CONNECTION,
     PIPELINE_ACCOUNT,
@@ -16,9 +21,11 @@ from tests.infra.delivery_support import (
     granted,
 )
 from tests.infra.policies import written
+from tests.support.taken_out import not_missed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("check", ["SmokeTest", "LoadTest"])
@@ -180,3 +187,58 @@ def test_who_publishes_may_see_how_each_account_was_bootstrapped(
     ):
         for role in ("deploy", "file-publishing"):
             assert f"cdk-hnb659fds-{role}-role-{account}-{region}" in roles
+
+
+BY_COMMANDS = {"PipelineAssetsFileRole", "PipelineUpdatePipelineSelfMutationRole"}
+"""What these builds call is known where their commands run: test_build_commands.py."""
+
+
+@pytest.mark.parametrize(
+    ("mode", "many", "account"),
+    [("connection", False, PIPELINE_ACCOUNT), ("both", True, STAGING_ACCOUNT)],
+)
+def test_what_the_pipeline_and_its_checks_call_is_allowed_and_each_permission_is_needed(
+    make_delivery: Callable[[str, bool], DeliveryAssembly],
+    tmp_path: Path,
+    mode: str,
+    many: bool,
+    account: str,
+) -> None:
+    made = make_delivery(mode, many)
+    model, stage = made.iam_model("staging", account), made.deployed("staging", account)
+    calls = []
+    for check in ("Smoke", "Load"):
+        command = made.commands(f"{check}Test")[-1].split()
+        target = command[command.index("--role-arn") + 1]
+        (builder,) = (arn for arn, name in model.names.items() if name == f"staging{check}TestRole")
+        calls.append(IamCall.make(builder, "sts:AssumeRole", target))
+        calls += check_calls(target, stage, smoke=check == "Smoke")
+    (review,) = review_all([(model, calls)])
+    assert review.denied() == []
+    pipeline = {name for name in model.names.values() if name.startswith(("Pipeline", "staging"))}
+    assert unexplained([review], {*pipeline, "SmokeTestRole", "LoadTestRole"} - BY_COMMANDS) == []
+    taken_out, faults = not_missed(review)
+    assert faults == []
+    assert taken_out > 40
+    if not many:
+        keep_calls(tmp_path / "kept", model, calls)
+
+
+def test_a_role_that_is_trusted_by_another_name_or_with_another_tag_is_not_taken_on(
+    make_delivery: Callable[[str, bool], DeliveryAssembly],
+) -> None:
+    model = make_delivery("both", True).iam_model("staging", STAGING_ACCOUNT)
+    name = {name: arn for arn, name in model.names.items()}
+    target = name["SmokeTestRole"]
+    (bootstrap,) = (arn for arn in model.tags if f"-file-publishing-role-{PIPELINE_ACCOUNT}" in arn)
+    updates = name["PipelineUpdatePipelineSelfMutationRole"]
+    calls = [
+        IamCall.make(name["stagingLoadTestRole"], "sts:AssumeRole", target),
+        IamCall.make(updates, "sts:AssumeRole", bootstrap),
+        IamCall.make(updates, "sts:AssumeRole", bootstrap, {"sts:ExternalId": "one"}),
+    ]
+    untagged = replace(model, tags={}, standing=())
+    told, without = review_all([(replace(model, standing=()), calls), (untagged, calls)])
+    assert [verdict.allowed for verdict in told.verdicts] == [False, True, False]
+    assert [verdict.allowed for verdict in without.verdicts] == [False] * 3
+    assert "missing in the policies of stagingLoadTestRole" in told.denied()[0]
