@@ -61,6 +61,7 @@ REASONS = {
             ("codebuild:BatchPut*", "*:report-group/*"): _REPORTS,
         }.items()
     },
+    ("Artifacts", "s3:*", "Artifacts*"): "the CDK's own grant to the bootstrap's role that deploys",
     ("PipelineCodeBuildActionRole", "codebuild:StopBuild", "*"): "who stops an execution",
     ("PipelineAssetsFileRole", "codebuild:*", "[*]"): "the CDK's own: it also is an action's role",
     ("PipelineSource*Role", "codestar-connections:*", "*"): "the CDK's own, by the former name",
