@@ -58,8 +58,9 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 	  $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(STACK),--stack $(STACK))
 
 test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=4)
-	$(PYTEST) -n auto tests/unit tests/property
-	$(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e
+	@$(if $(KEEP_GOING),,set -e;) set -x; \
+	  $(PYTEST) -n auto tests/unit tests/property; pure=$$?; \
+	  $(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e && exit $$pure
 
 stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5)
 	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8
