@@ -97,6 +97,8 @@ class Account:
                 "AWS_ACCESS_KEY_ID": OWN_KEY,
                 "AWS_SECRET_ACCESS_KEY": "secret",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
+                # As on a machine that is new: what it asked before, it would not ask again.
+                "CDK_HOME": str(self.folder),
                 "PYTHONPATH": str(folder),
                 **self.environment,
             },
@@ -189,7 +191,10 @@ def _own_calls(
     calls = [
         replace(each, principal=role)
         for each in read_calls(account.folder / CALLS_FILE)
-        if each.principal == BUILDER and unless not in each.resource
+        # Who one is, everybody may ask (AWS STS API Reference, GetCallerIdentity).
+        if each.principal == BUILDER
+        and each.action != "sts:GetCallerIdentity"
+        and unless not in each.resource
     ]
     assert {each.resource.split(":")[3] or REGION for each in calls} == {REGION}
     kept = tuple(each for each in model.standing if role in {each.principal, each.resource})
