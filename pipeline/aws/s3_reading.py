@@ -44,17 +44,7 @@ class ReadableS3(S3):
     def get_object(
         self, *, Bucket: str, Key: str, Range: str = "", IfMatch: str = ""
     ) -> dict[str, Any]:
-        """Read an object, or a range of it.
-
-        Raises
-        ------
-        ClientError
-            When S3 answers with an error.
-        BotoCoreError
-            When it does not answer.
-        ValueError
-            When it is another bucket than this client's.
-        """
+        """Read an object, or a range of it; raises as `put_object` does."""
         wanted = {"range": Range, "if-match": IfMatch}
         headers = {name: value for name, value in wanted.items() if value}
         answer = self._read("GetObject", lambda: self._send("GET", Bucket, Key, headers=headers))
@@ -66,7 +56,7 @@ class ReadableS3(S3):
         }
 
     def list_objects_v2(self, *, Bucket: str, **parameters: str) -> dict[str, Any]:
-        """List a page of keys; raises as `get_object` does."""
+        """List a page of keys; raises as `put_object` does."""
         wanted = {_QUERY[name]: value for name, value in parameters.items()} | _LISTING
         query = canonical_query(wanted)
         answer = self._read("ListObjectsV2", lambda: self._send("GET", Bucket, query=query))

@@ -45,7 +45,7 @@ Validator = Callable[[Any], Any]
 ANY_CONTENT_TYPE = "*/*"
 #: In bytes (RFC 2104, FIPS 180-4). Without `hashlib`, which few functions need.
 _DIGEST_SIZES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class CatalogError(PipelineError):
@@ -140,7 +140,7 @@ class Signature:
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """The signed string in parts: literals, and names of what is filled in, by turns."""
-        return tuple(_PLACEHOLDER.split(self.signed))
+        return tuple(PLACEHOLDER.split(self.signed))
 
     @cached_property
     def literals(self) -> tuple[bytes, ...]:

@@ -37,8 +37,7 @@ def read(text: str, encoding: str) -> bytes:
         return unhexlify(text)
     if encoding == "base64url":
         text = text.translate(_FROM_URL)
-    missing = -len(text) % 4
-    return a2b_base64(text + "=" * missing if missing else text, strict_mode=True)
+    return _padded(text)
 
 
 def strict_reader(encoding: str) -> Callable[[str], bytes]:
@@ -51,11 +50,15 @@ def strict_reader(encoding: str) -> Callable[[str], bytes]:
 
 
 def _base64(text: str) -> bytes:
-    missing = -len(text) % 4
-    value = a2b_base64(text + "=" * missing if missing else text, strict_mode=True)
+    value = _padded(text)
     if not b2a_base64(value, newline=False).startswith(text.encode()):
         raise ValueError("bits after the last byte")
     return value
+
+
+def _padded(text: str) -> bytes:
+    missing = -len(text) % 4
+    return a2b_base64(text + "=" * missing if missing else text, strict_mode=True)
 
 
 def _base64url(text: str) -> bytes:

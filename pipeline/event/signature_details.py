@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
-from pipeline.event.compiled_source import Signature
+from pipeline.event.compiled_source import PLACEHOLDER, Signature
 from pipeline.event.encodings import parts_of
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from pipeline.event.fields import Dotted
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER = "header."
 #: Every text has bytes of its own.
 _EXACT = "surrogatepass"
@@ -61,6 +59,11 @@ class DetailedSignature(Signature):
         alone = self.signed == "{body}" and self.separator is None
         return alone and not self.further_headers and self.key == "{secret}"
 
+    @cached_property
+    def key_parts(self) -> tuple[str, ...]:
+        """The key in parts, as `parts` has the signed string."""
+        return tuple(PLACEHOLDER.split(self.key))
+
     def values(self, headers: Mapping[str, str]) -> list[str]:
         """Return the texts that may be signatures."""
         found = []
@@ -94,12 +97,11 @@ class DetailedSignature(Signature):
             secret = hashlib.new(self.key_digest, secret).digest()
         if self.key == "{secret}":
             return secret
-        pieces = _PLACEHOLDER.split(self.key)
         return b"".join(
             self._filled_in(piece, secret, headers, time)
             if number % 2
             else piece.encode(errors=_EXACT)
-            for number, piece in enumerate(pieces)
+            for number, piece in enumerate(self.key_parts)
         )
 
     @staticmethod

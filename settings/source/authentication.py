@@ -176,7 +176,7 @@ class HmacAuthentication(Model):
         refuse(
             itertools.chain(
                 self._signed_string(),
-                self._key(),
+                _placeholders("key", _PLACEHOLDER.findall(self.key), "secret"),
                 self._timestamp(),
                 self._separator(),
                 self._in_headers(),
@@ -186,12 +186,7 @@ class HmacAuthentication(Model):
 
     def _signed_string(self) -> Iterator[tuple[str, str]]:
         names = _PLACEHOLDER.findall(self.signed)
-        for name in names:
-            if name not in {"body", "timestamp"} and not name.startswith(_HEADER):
-                known = "use {body}, {timestamp} and {header.<name>}"
-                yield "signed", f"{{{name}}} is unknown; {known}"
-        if names.count("body") != 1:
-            yield "signed", "must contain {body} exactly once"
+        yield from _placeholders("signed", names, "body")
         used = "timestamp" in [*names, *_PLACEHOLDER.findall(self.key)]
         if self.timestamp is not None and self.timestamp.path is not None:
             if used:
@@ -201,15 +196,6 @@ class HmacAuthentication(Model):
         lower = [name.lower() for name in names]
         if any(f"{_HEADER}{header}".lower() in lower for header in self.all_headers):
             yield "signed", "a signature cannot be over its own header"
-
-    def _key(self) -> Iterator[tuple[str, str]]:
-        names = _PLACEHOLDER.findall(self.key)
-        for name in names:
-            if name not in {"secret", "timestamp"} and not name.startswith(_HEADER):
-                known = "use {secret}, {timestamp} and {header.<name>}"
-                yield "key", f"{{{name}}} is unknown; {known}"
-        if names.count("secret") != 1:
-            yield "key", "must contain {secret} exactly once"
 
     def _timestamp(self) -> Iterator[tuple[str, str]]:
         when = self.timestamp
@@ -257,3 +243,12 @@ class HmacAuthentication(Model):
 
 def _overlap(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
+
+
+def _placeholders(setting: str, names: list[str], needed: str) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if name not in {needed, "timestamp"} and not name.startswith(_HEADER):
+            known = f"use {{{needed}}}, {{timestamp}} and {{header.<name>}}"
+            yield setting, f"{{{name}}} is unknown; {known}"
+    if names.count(needed) != 1:
+        yield setting, f"must contain {{{needed}}} exactly once"
