@@ -10,9 +10,10 @@ from pydantic import TypeAdapter, ValidationError
 from catalog import FOLDER
 from settings.bounded import OUTSIDE, leads_out
 from settings.faults import Fault
-from settings.reading import checked, read_mapping
+from settings.reading import checked
 from settings.source.detail_fields import DOCUMENTED
 from settings.source.errors import SourceError
+from settings.source.extending import read_extended
 from settings.source.model import MozdefMapping, Source, SourceName
 from settings.source.schemas import CompiledSchema, read_schema
 
@@ -91,10 +92,8 @@ def read_source_settings(folder: Path) -> Source:
     SourceError
         With all that is wrong with them.
     """
-    path = folder / "source.yaml"
-    example = "'version', 'title', …"
-    document = read_mapping(path, example, SourceError, folder=folder)
-    return checked(Source, document, path, SourceError)
+    document = read_extended(folder, CATALOG)
+    return checked(Source, document, folder / "source.yaml", SourceError)
 
 
 def load_source(folder: Path) -> LoadedSource:

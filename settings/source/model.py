@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import re
 import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.summary import template_fault
@@ -34,6 +35,29 @@ if TYPE_CHECKING:
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
+
+SenderKind = Literal[
+    "any",
+    "business",
+    "ci",
+    "cloud",
+    "code",
+    "collaboration",
+    "identity",
+    "messaging",
+    "monitoring",
+    "security",
+]
+
+
+def _step(text: str) -> str:
+    strange = sorted(set(re.findall(r"\{[^{}]*\}", text)) - {"{url}", "{secret}"})
+    if strange:
+        raise ValueError(f"{strange[0]} is unknown; use {{url}} and {{secret}}")
+    return text
+
+
+SetupStep = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_step)]
 
 
 class Headers(Model):
@@ -243,7 +267,16 @@ class Source(Model):
 
     version: Literal[1]
     title: str = Field(min_length=1, max_length=100)
+    extends: SourceName | None = Field(
+        default=None, description="a built-in source whose settings count where none are given"
+    )
+    kind: SenderKind | None = Field(default=None, description="what sort of sender it is")
     documentation: str | None = Field(default=None, description="where the sender documents this")
+    setup: tuple[SetupStep, ...] = Field(
+        default=(),
+        description="what is done at the sender, in order; {url} is the source's address and "
+        "{secret} what is written with `secret set`",
+    )
     ingest: Literal["direct", "receiver", "poll"] = Field(
         default="direct",
         description="'direct': API Gateway puts requests on the stream; 'receiver': a function "
