@@ -47,6 +47,7 @@ class Receiver:
     secrets: SecretStore
     kinesis: Stream
     stream: str
+    public_url: str = ""
 
     def receive(self, event: Mapping[str, Any]) -> tuple[Request, Answer]:
         """Take one request to the stream, or say why not.
@@ -61,7 +62,8 @@ class Receiver:
         UnknownRouteError
             When the route belongs to no source.
         """
-        request = read_request(event, source_of(self.catalog, event["resource"]))
+        source = source_of(self.catalog, event["resource"])
+        request = read_request(event, source, self.public_url)
         try:
             answer = (
                 refuse_stranger(request)
@@ -84,6 +86,7 @@ def receiver() -> Receiver:
         secrets=SecretStore(Ssm(account, CLIENT), environment.project, environment.stage),
         kinesis=Kinesis(account, CLIENT),
         stream=environment.stream_name,
+        public_url=environment.public_url,
     )
 
 

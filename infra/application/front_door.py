@@ -102,6 +102,9 @@ class FrontDoor(Construct):
         headers = id_headers(exposed)
         self.api = self._api(deployment, sources, key, guarded=guarded)
         add_gateway_responses(self.api)
+        self.url = self._url(deployment)
+        if receiver:
+            receiver.know_address(self.url)
         routes = Routes(
             self.api,
             stream=stream,
@@ -110,6 +113,7 @@ class FrontDoor(Construct):
             receiver=receiver,
             unbound_headers=headers[MOST_BOUND_HEADERS:] if guarded else (),
             largest_record=deployment.stream.max_record_kib * 1024,
+            public_url=self.url,
         )
         for source in routed:
             routes.add(source)
@@ -123,7 +127,6 @@ class FrontDoor(Construct):
                 others=[source.name for source in routed if source not in exposed],
                 bound_headers=headers[:MOST_BOUND_HEADERS],
             )
-        self.url = self._url(deployment)
 
     def _url(self, deployment: Deployment) -> str:
         """Return the address that senders use; with a domain, API Gateway's own is closed."""

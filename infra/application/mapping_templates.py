@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS, RECORD_TOO_LARGE_ERRORS
 from pipeline.event.envelope import KEY_PREFIX_CHARACTERS, REPLAY_ROOM
+from pipeline.event.pseudo_headers import METHOD, QUERY, URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ def put_record_request(
     required: Sequence[str] = (),
     largest_record: int = 0,
     scheme: str = "",
+    pseudo_headers: Sequence[str] = (),
+    url: str = "",
 ) -> str:
     """Return the request template: the sender's request to a PutRecord call with one envelope.
 
@@ -52,6 +55,10 @@ def put_record_request(
         What `Authorization` begins with where it holds a signature: letters, digits, `-`, `=` and
         a space. Of another value, which may be somebody's secret, the envelope has only that it
         was there.
+    pseudo_headers : Sequence[str]
+        What travels beside the headers; `pipeline.event.pseudo_headers` has the names.
+    url : str
+        The address that the sender was given, or what CloudFormation makes it of; URL-encoded.
 
     Returns
     -------
@@ -85,6 +92,8 @@ def put_record_request(
         f"&source={source}&ip=$util.urlEncode($context.identity.sourceIp)"
     )
     outside = _outside(required, keep)
+    queried = [name for name in pseudo_headers if name.startswith(QUERY)]
+    beside = _beside(pseudo_headers, url) + "$queried" * bool(queried)
     data = '$head#if($input.body != "{}")$!input.body#end'
     lines = [
         '#set($key = "")',
@@ -92,7 +101,8 @@ def put_record_request(
         "#set($partitionKey = $context.extendedRequestId)",
         *(['#set($given = ",")'] if outside else []),
         *_pick_headers(keep, delivery_id, key_prefix, scheme, keyed=keyed, outside=outside),
-        f'#set($line = "{metadata}$key$kept{" " * REPLAY_ROOM}")',
+        *_pick_parameters(queried),
+        f'#set($line = "{metadata}$key$kept{beside}{" " * REPLAY_ROOM}")',
         "#set($over = $line.length() % 3)",
         '#if($over == 0)#set($line = "$line  ")#end',
         '#if($over == 1)#set($line = "$line ")#end',
@@ -101,6 +111,29 @@ def put_record_request(
         *_unless_missing(required, keep, _unless_too_large(largest_record, stream_name, data)),
     ]
     return "\n".join(lines)
+
+
+def _beside(names: Sequence[str], url: str) -> str:
+    values = {METHOD: "$context.httpMethod", URL: url}
+    return "".join([f"&p.{name[1:]}={value}" for name, value in values.items() if name in names])
+
+
+def _pick_parameters(names: Sequence[str]) -> list[str]:
+    """Pick these parameters of the query, whose names are texts without a quote or a dollar."""
+    if not names:
+        return []
+    wanted = [
+        f'#if($name == "{name.removeprefix(QUERY)}")'
+        f'#set($queried = "$queried&p.{name[1:]}=$util.urlEncode($query.get($name))")#end'
+        for name in names
+    ]
+    return [
+        '#set($queried = "")',
+        "#set($query = $input.params().querystring)",
+        "#foreach($name in $query.keySet())",
+        *wanted,
+        "#end",
+    ]
 
 
 def _unless_too_large(largest_record: int, stream_name: str, data: str) -> list[str]:

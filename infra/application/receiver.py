@@ -64,6 +64,10 @@ class ReceiverFunction(Construct):
             reserved_concurrency=reserved_concurrency,
         ).function
 
+    def know_address(self, public_url: str) -> None:
+        """Tell the function the address of the stage, which senders sign in some schemes."""
+        self.function.add_environment("PUBLIC_URL", public_url)
+
     def integration(self) -> apigateway.LambdaIntegration:
         """Return the integration of a route; the API gets one permission for all of them.
 

@@ -45,6 +45,8 @@ class Routes:
         Headers, in lower case, whose delivery ids are to choose no shard.
     largest_record : int
         The bytes that one record of the stream may have.
+    public_url : str
+        The address of the stage: what senders are given, without the source.
     """
 
     def __init__(
@@ -57,8 +59,10 @@ class Routes:
         receiver: ReceiverFunction | None,
         unbound_headers: Collection[str] = (),
         largest_record: int,
+        public_url: str,
     ) -> None:
         self._api = api
+        self._public_url = public_url
         self._largest_record = largest_record
         self._unbound = unbound_headers
         self._stream = stream
@@ -123,6 +127,8 @@ class Routes:
             required=settings.headers.require,
             largest_record=self._largest_record,
             scheme=settings.hmac.scheme if settings.hmac else "",
+            pseudo_headers=settings.pseudo_headers,
+            url=f"{self._public_url}/{source.name}".replace(":", "%3A").replace("/", "%2F"),
         )
         return apigateway.AwsIntegration(
             service="kinesis",

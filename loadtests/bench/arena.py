@@ -117,6 +117,7 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
         "DEDUPE_TABLE": TABLE,
         "ARCHIVE_BUCKET": BUCKET,
         "STREAM_NAME": STREAM,
+        "PUBLIC_URL": "https://hooks.example.com",
         "MAX_RECORD_KIB": "1024",
         "CHECKPOINT_TABLE": CHECKPOINTS,
         "FAN_OUT_FUNCTION": "fan-out",

@@ -241,6 +241,7 @@ class CompiledSource:
     content_types: tuple[str, ...]
     form_field: str | None
     kept_headers: Annotated[frozenset[str], "headers.keep", _lower]
+    pseudo_headers: tuple[str, ...] = ()
     required_headers: Annotated[tuple[str, ...], "headers.require"]
     split: Annotated[Dotted | None, "split.path"]
     split_most: Annotated[int, "split.most"] = 5_000

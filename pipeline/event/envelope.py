@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 _HEADER = "h."
+_PSEUDO = "p."
 #: Bytes that every envelope has for what a replay writes into it. The door fills them with spaces,
 #: so what it takes has room for the longest mark, and a replay makes no record longer.
 REPLAY_ROOM = len(
@@ -54,7 +55,7 @@ class Envelope:
     key : str
         The sender's delivery id where a header has it, else empty.
     headers : Mapping[str, str]
-        The headers that the source keeps, by lower-case name.
+        The headers that the source keeps, by lower-case name, and its pseudo-headers.
     replay : str
         The replay job that put it on the stream, else empty.
     force : bool
@@ -92,13 +93,17 @@ def encode_envelope(envelope: Envelope) -> bytes:
     }
     if envelope.key:
         fields["key"] = envelope.key
-    fields |= {_HEADER + name: value for name, value in envelope.headers.items()}
+    fields |= {_field_of(name): value for name, value in envelope.headers.items()}
     line, mark = _join(fields), _join(_mark(envelope))
     if mark:
         mark = f"&{mark}"
     room = " " * (REPLAY_ROOM - len(mark))
     padding = " " * (-(len(line) + len(mark) + len(room) + 1) % 3)
     return f"{line}{mark}{room}{padding}\n".encode("ascii") + envelope.body
+
+
+def _field_of(header: str) -> str:
+    return _PSEUDO + header[1:] if header[:1] == ":" else _HEADER + header
 
 
 def _mark(envelope: Envelope) -> dict[str, str]:
@@ -160,6 +165,8 @@ def decode_envelope(data: bytes) -> Envelope:
         into = fields
         if name[:2] == _HEADER:
             into, name = headers, name[2:]
+        elif name[:2] == _PSEUDO:
+            into, name = headers, ":" + name[2:]
         if not separator or name in into:
             raise EnvelopeError("the metadata line is no list of distinct fields")
         into[name] = _unquote(value) if "%" in value or "+" in value else value

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipeline.event import pseudo_headers
 from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import BodyError, read_body
@@ -39,6 +40,11 @@ class Request:
         All of them by lower-case name, the token included: never printed.
     body : bytes
         The body, byte for byte.
+    query : Mapping[str, str]
+        The parameters of the query, decoded; of two with one name the last, as API Gateway has it.
+        Never printed: a token may be among them.
+    url : str
+        The address that the sender was given.
     """
 
     source: CompiledSource = field(repr=False)
@@ -47,10 +53,13 @@ class Request:
     ip: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    url: str = ""
 
     @cached_property
     def kept(self) -> dict[str, str]:
-        """The headers that travel in the envelope: also those that a signature covers.
+        """The headers and pseudo-headers that travel in the envelope: also what a signature covers.
 
         Of `Authorization` a signature does. What begins otherwise may be somebody's secret, and
         the envelope has only that it was there, as the mapping template has it.
@@ -60,7 +69,17 @@ class Request:
         given = kept.get("authorization")
         if given and signature and not given.startswith(signature.prefix):
             kept["authorization"] = ""
+        for name in self.source.pseudo_headers:
+            if (value := self._beside_headers(name)) is not None:
+                kept[name] = value
         return kept
+
+    def _beside_headers(self, name: str) -> str | None:
+        if name == pseudo_headers.METHOD:
+            return self.method
+        if name == pseudo_headers.URL:
+            return self.url
+        return self.query.get(name.removeprefix(pseudo_headers.QUERY))
 
     @cached_property
     def content(self) -> Any:
@@ -71,8 +90,14 @@ class Request:
             return None
 
 
-def read_request(event: Mapping[str, Any], source: CompiledSource) -> Request:
-    """Read the event of a Lambda proxy integration."""
+def read_request(event: Mapping[str, Any], source: CompiledSource, public_url: str = "") -> Request:
+    """Read the event of a Lambda proxy integration.
+
+    Parameters
+    ----------
+    public_url : str
+        The address of the stage, without a slash at its end.
+    """
     context = event["requestContext"]
     return Request(
         source=source,
@@ -81,6 +106,12 @@ def read_request(event: Mapping[str, Any], source: CompiledSource) -> Request:
         ip=context["identity"]["sourceIp"],
         headers=_lower_case(event.get("headers") or {}),
         body=_body(event),
+        method=event["httpMethod"],
+        query={
+            name: _encodable(value)
+            for name, value in (event.get("queryStringParameters") or {}).items()
+        },
+        url=f"{public_url}/{source.name}",
     )
 
 
@@ -92,9 +123,13 @@ def _lower_case(headers: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in headers.items():
-        # What no UTF-8 can hold becomes a question mark, as in the template's URL-encoding.
-        found.setdefault(name.lower(), value.encode("utf-8", "replace").decode())
+        found.setdefault(name.lower(), _encodable(value))
     return found
+
+
+def _encodable(value: str) -> str:
+    # What no UTF-8 can hold becomes a question mark, as in the template's URL-encoding.
+    return value.encode("utf-8", "replace").decode()
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -112,11 +112,18 @@ class ReconcilerEnvironment(NamedTuple):
 
 
 class ReceiverEnvironment(NamedTuple):
-    """What the receiver is told by its deployment."""
+    """What the receiver is told by its deployment.
+
+    Parameters
+    ----------
+    public_url : str
+        The address of the stage: what senders were given, without the source.
+    """
 
     project: str
     stage: str
     stream_name: str
+    public_url: str
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> ReceiverEnvironment:
@@ -131,6 +138,7 @@ class ReceiverEnvironment(NamedTuple):
             project=_required(environ, "PROJECT"),
             stage=_required(environ, "STAGE"),
             stream_name=_required(environ, "STREAM_NAME"),
+            public_url=_required(environ, "PUBLIC_URL"),
         )
 
 

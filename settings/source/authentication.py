@@ -45,6 +45,11 @@ class TokenAuthentication(Model):
         """The last part of the name of the parameter that holds the secret."""
         return "auth_token"
 
+    @property
+    def pseudo_headers(self) -> tuple[str, ...]:
+        """What must travel beside the headers: nothing, since a token is for the door alone."""
+        return ()
+
 
 class SignatureTimestamp(Model):
     """Where the sender puts the time of signing, and how old it may be."""
@@ -150,6 +155,11 @@ class HmacAuthentication(Model):
         signed = [name.removeprefix(_HEADER) for name in named if name.startswith(_HEADER)]
         when = self.timestamp.header if self.timestamp else None
         return [*self.all_headers, *([when] if when else []), *signed]
+
+    @property
+    def pseudo_headers(self) -> tuple[str, ...]:
+        """What must travel beside the headers for the signature to be checked."""
+        return ()
 
     @property
     def all_headers(self) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SourceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+QueryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
 FieldPath = Annotated[
     str,

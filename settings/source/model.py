@@ -335,6 +335,12 @@ class Source(Model):
         return owner.parameter
 
     @property
+    def pseudo_headers(self) -> tuple[str, ...]:
+        """What of a request is no header and travels with it; `pipeline.event.pseudo_headers`."""
+        named = self.authentication.pseudo_headers if self.authentication else ()
+        return tuple(sorted(set(named)))
+
+    @property
     def delivery_id_paths(self) -> tuple[str, ...]:
         """The paths that tell events apart; empty where there are none."""
         return self.delivery_id.all_paths if self.delivery_id else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from toolbox.sources import samples
 
 Decision = Answer | Envelope
+#: Stands for the address of a stage.
+EXAMPLE_ADDRESS = "https://hooks.example.com"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,17 @@ class Door:
             When it comes, in milliseconds since the epoch.
         """
         lower = {key.lower(): value for key, value in sent.headers.items()}
-        request = Request(self.source, name, arrived_ms, sender, lower, sent.body)
+        request = Request(
+            self.source,
+            name,
+            arrived_ms,
+            sender,
+            lower,
+            sent.body,
+            method=sent.method,
+            query=dict(parse_qsl(sent.query, keep_blank_values=True)),
+            url=sent.url or f"{EXAMPLE_ADDRESS}/{self.source.name}",
+        )
         if self.source.ingest == "poll":
             return _polled(request)
         if sent.method == "GET":

@@ -85,11 +85,21 @@ class SampleFile(BaseModel):
 
 @dataclass(frozen=True)
 class SampleRequest:
-    """A request as a sender would make it."""
+    """A request as a sender would make it.
+
+    Parameters
+    ----------
+    query : str
+        As it is written, without the question mark.
+    url : str
+        The address that the sender was given, without a query; empty where none is known.
+    """
 
     headers: dict[str, str]
     body: bytes
     method: str = "POST"
+    query: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def test_one_function_takes_the_requests_of_all_sources_that_choose_it(stack: Sy
     variables = settings["Environment"]["Variables"]
     assert variables["STREAM_NAME"] == {"Ref": stack.one("AWS::Kinesis::Stream")[0]}
     assert (variables["PROJECT"], variables["STAGE"]) == ("MozDef-EF", "test")
+    assert variables["PUBLIC_URL"] == stack.document["Outputs"]["ApiUrl"]["Value"]
     for source in RECEIVED:
         post = method(stack, source)
         assert post["Integration"]["Type"] == "AWS_PROXY"

@@ -146,6 +146,7 @@ def test_the_route_of_such_a_source_names_its_scheme(teams: LoadedSource) -> Non
         authorizer=authorizer,
         receiver=None,
         largest_record=0,
+        public_url="https://hooks.example.com",
     ).add(teams)
     document = app.synth().get_stack_by_name("S").template["Resources"]
     methods = [one for one in document.values() if one["Type"] == "AWS::ApiGateway::Method"]

@@ -22,7 +22,7 @@ from pipeline.event.envelope import (
 from pipeline.replay.job import new_job_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-NAMES = st.from_regex(r"[a-z0-9-]{1,20}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9-]{1,20}|:(method|url|query\.[A-Za-z0-9._-]{1,9})", fullmatch=True)
 
 
 @given(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import orjson
 import pytest
@@ -27,6 +28,7 @@ from local.gateway.exchange import Exchange
 from local.gateway.model import Api, Integration, Route
 from local.gateway.variables import template_variables
 from local.vtl import VtlTemplate
+from pipeline.event.compiled_source import Catalog
 from pipeline.event.envelope import decode_envelope, partition_key
 from pipeline.receiving.admission import UnknownRouteError
 from pipeline.runtime.secret_store import SecretStore
@@ -36,9 +38,9 @@ from tests.support.receiving import chat, compile_sources, meeting, proxy_event
 from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
-    from pipeline.event.compiled_source import Catalog
     from settings.source.loader import LoadedSource
 
+ADDRESS = "https://api.execute-api.us-west-2.amazonaws.com/dev"
 ROOT = Path(__file__).parents[3]
 VALIDATION = orjson.dumps({"event": "url_validation", "payload": {"plainToken": "qgg8vlvZRS6U"}})
 TOKEN = {"X-Gitlab-Token": f"T {SECRET}"}
@@ -503,21 +505,38 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sam
 )
 
 
+QUERIES = st.lists(
+    st.tuples(
+        st.sampled_from(["X-Delivery", "hub.mode", "HUB.mode", "a", "a,hub.mode", "$a"]), VALUES
+    ),
+    max_size=4,
+)
+PSEUDO = (":method", ":query.a", ":query.hub.mode", ":url")
+
+
 @given(
     headers=st.lists(st.tuples(NAMES, VALUES), max_size=6),
+    query=QUERIES,
+    pseudo=st.sets(st.sampled_from(PSEUDO)).map(sorted).map(tuple),
     body=st.binary(max_size=200),
     content_type=st.sampled_from([None, "text/plain", "Application/JSON; charset=x"]),
 )
 def test_the_receiver_and_the_mapping_template_make_the_same_envelope(
-    private: Catalog, headers: list[tuple[str, str]], body: bytes, content_type: str | None
+    private: Catalog,
+    headers: list[tuple[str, str]],
+    query: list[tuple[str, str]],
+    pseudo: tuple[str, ...],
+    body: bytes,
+    content_type: str | None,
 ) -> None:
-    source = private.sources["parcels"]
+    source = replace(private.sources["parcels"], pseudo_headers=pseudo)
     if content_type:
         headers = [*headers, ("Content-Type", content_type)]
-    exchange = _exchange([*headers, *TOKEN.items()], body)
+    exchange = _exchange([*headers, *TOKEN.items()], body, query)
     stream = FakeStream()
     secrets = SecretStore(FakeSsm({"/P/parcels/dev/auth_token": SECRET}), "P", "dev")
-    _, answer = Receiver(private, secrets, stream, "events").receive(gateway_event(exchange))
+    receiver = Receiver(Catalog({"parcels": source}), secrets, stream, "events", ADDRESS)
+    _, answer = receiver.receive(gateway_event(exchange))
     assert answer.status == 200
     received = decode_envelope(stream.records[0]["Data"])
     template = put_record_request(
@@ -525,6 +544,8 @@ def test_the_receiver_and_the_mapping_template_make_the_same_envelope(
         stream_name="events",
         keep=sorted(source.kept_headers),
         delivery_id=source.delivery_id_header,
+        pseudo_headers=source.pseudo_headers,
+        url=quote_plus(f"{ADDRESS}/parcels"),
     )
     text = template_text(body, binary=True, content_handling="CONVERT_TO_TEXT")
     assert text is not None
@@ -538,9 +559,15 @@ def test_the_receiver_and_the_mapping_template_make_the_same_envelope(
         assert received.key == "sha256:" + hashlib.sha256(body).hexdigest()
         assert replace(received, key="") == rendered
     assert received.body == body
+    asked = {f":query.{name}": value.encode(errors="replace").decode() for name, value in query}
+    given = {":method": "POST", ":url": f"{ADDRESS}/parcels", **asked}
+    beside = {name: value for name, value in received.headers.items() if name.startswith(":")}
+    assert beside == {name: given[name] for name in pseudo if name in given}
 
 
-def _exchange(headers: list[tuple[str, str]], body: bytes) -> Exchange:
+def _exchange(
+    headers: list[tuple[str, str]], body: bytes, query: list[tuple[str, str]]
+) -> Exchange:
     api = Api("api", "000000000000", "us-west-2", "dev", binary=True, routes=())
     integration = Integration("l", "AWS", "CONVERT_TO_TEXT", {}, None, (), 29)
     return Exchange(
@@ -548,7 +575,7 @@ def _exchange(headers: list[tuple[str, str]], body: bytes) -> Exchange:
         http_method="POST",
         path="/parcels",
         headers=headers,
-        query=[("X-Delivery", "query")],
+        query=query,
         source_ip="192.0.2.7",
         body=body,
         route=Route("l", "/parcels", "id", "POST", integration),
