@@ -81,7 +81,7 @@ def deliverable(source: LoadedSource) -> list[LoadedSample]:
 def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) -> Fresh:
     """Make a request of a sample, with a delivery id that was not there before."""
     source = sample.source
-    headers = {"Content-Type": sample.settings.content_type, **sample.settings.headers}
+    headers = sample.headers
     body = dated(source, sample.body, now=time.time())
     renewed, token, told = True, new_token(), True
     locator = source.settings.delivery_id

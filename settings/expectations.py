@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _EXPECTED = {
     "bool_parsing": "expected true or false",
     "bool_type": "expected true or false",
+    "datetime_from_date_parsing": "expected a time, such as 2026-11-24T19:28:20Z",
+    "datetime_object_invalid": "expected a time, such as 2026-11-24T19:28:20Z",
+    "datetime_parsing": "expected a time, such as 2026-11-24T19:28:20Z",
+    "datetime_type": "expected a time, such as 2026-11-24T19:28:20Z",
     "dict_type": "expected a mapping",
     "enum": "expected {expected}",
     "extra_forbidden": "unknown key",
@@ -45,6 +49,7 @@ _EXPECTED = {
     "string_too_short": "expected {min_length} characters or more",
     "string_type": "expected text; put it in quotes",
     "string_unicode": "expected text without half characters",
+    "timezone_aware": "expected a time with an offset, such as 2026-11-24T19:28:20Z",
     "too_long": "expected {max_length} entries or less",
     "too_short": "expected {min_length} entries or more",
     "tuple_type": "expected a list",
@@ -104,7 +109,7 @@ def _read(fault: ErrorDetails, document: Any) -> Iterator[_Found]:
     if isinstance(cause, WrongKeysError):
         for key, expected in cause.wrong:
             yield _Found((*keys, *key.split(".")), one_line(expected), "", one_of_many)
-    elif cause is not None:
+    elif isinstance(cause, Exception):
         found = "" if isinstance(value, dict | list) else said(value)
         yield _Found(keys, one_line(str(cause)), found, one_of_many)
     elif kind.startswith("union_tag"):

@@ -17,6 +17,7 @@ from settings.faults import Fault
 from settings.source.loader import SourceError
 from settings.source.schema_agreement import disagreement
 from toolbox.sources.checking_door import is_handshake
+from toolbox.sources.checking_proofs import spoilt_faults
 from toolbox.sources.index_faults import message_faults
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from settings.source.loader import LoadedSource
-    from toolbox.sources.samples import Expectation, LoadedSample
+    from toolbox.sources.sample_file import Expectation
+    from toolbox.sources.samples import LoadedSample
 
 #: Requests arrive at this moment, so that a MozDef event is the same at each check.
 ARRIVAL = 1_795_464_503.123
@@ -91,7 +93,8 @@ def check_sources(
             memory: dict[str, str] = {}
             for sample in load_samples(source):
                 ending = _without_duplicates(rehearsal.play(sample), sample.name, memory)
-                checked.append(_check(sample, ending, update=update))
+                spoilt = tuple(spoilt_faults(rehearsal, sample))
+                checked.append(_check(sample, ending, spoilt, update=update))
     return checked
 
 
@@ -110,7 +113,9 @@ def _without_duplicates(ending: Ending, name: str, memory: dict[str, str]) -> En
     return Ending(ending.door, tuple(outcomes))
 
 
-def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSample:
+def _check(
+    sample: LoadedSample, ending: Ending, spoilt: tuple[str, ...], *, update: bool
+) -> CheckedSample:
     expect = sample.settings.expect
     expected, actual = _expected(expect), describe(ending)
     explanation = explain(ending)
@@ -119,8 +124,10 @@ def _check(sample: LoadedSample, ending: Ending, *, update: bool) -> CheckedSamp
         faults.append(
             f"expected {expected}, is {actual}" + (f": {explanation}" if explanation else "")
         )
-    elif isinstance(ending.door, Answer):
-        faults += _answer_faults(expect, ending.door)
+    else:
+        faults += spoilt
+        if isinstance(ending.door, Answer):
+            faults += _answer_faults(expect, ending.door)
     messages = [json.loads(event.message) for event in _in_order(ending.delivered)]
     for number, message in enumerate(messages):
         broken = (*violations(message), *message_faults(message))

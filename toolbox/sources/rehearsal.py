@@ -121,9 +121,35 @@ class Rehearsal:
         self._store = SecretStore(_Parameters(known_secrets), "check", "check")
 
     def play(self, sample: LoadedSample) -> Ending:
-        """Make a sample's request, signed as it says, and take it."""
+        """Take a sample's request: as it was sent, or signed here as the sample says."""
+        if sample.settings.as_sent is not None:
+            return self.play_as_sent(sample)
         request = sample.request(self.secrets, self.now)
         return self.take(sample.source.name, request, sample.name)
+
+    def play_as_sent(
+        self,
+        sample: LoadedSample,
+        *,
+        secrets_instead: tuple[str, ...] | None = None,
+        body: bytes | None = None,
+    ) -> Ending:
+        """Take what somebody else signed, at its time and with its secrets.
+
+        Parameters
+        ----------
+        secrets_instead : tuple[str, ...] | None
+            Others than those that it was signed with.
+        body : bytes | None
+            Another body than was signed.
+        """
+        sent = sample.settings.as_sent
+        if sent is None:
+            raise AssertionError("the sample is signed here")
+        known = sent.secrets if secrets_instead is None else secrets_instead
+        at = sent.at.timestamp()
+        own = Rehearsal(self._sources, self._catalog, known, now=at)
+        return own.take(sample.source.name, sample.as_sent(body), sample.name)
 
     def take(self, source: str, request: SampleRequest, name: str) -> Ending:
         """Take a request the whole way, but for the memory of duplicates and the queue."""

@@ -4,83 +4,32 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.event import encodings
 from pipeline.event.fields import path_of
-from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import laid_out, sign_alone, signing_key
 from settings.bounded import UnfitFileError, read_own
-from settings.faults import Fault, refuse
+from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.compiler import signature_of
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
+from toolbox.sources.sample_file import SampleFile
+from toolbox.sources.samples_as_sent import proof_headers, read_fetched, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from pipeline.event.compiled_source import Signature
 
 _SPACE = b" \t\r\n"
-Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
-
-
-class Expectation(BaseModel):
-    """How a sample must end."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    outcome: Literal["delivered", "rejected", "refused", "ignored", "answered"]
-    reason: Reason | None = None
-    status: int | None = Field(default=None, ge=400, le=599)
-    events: int = Field(default=1, ge=1, description="how many events the request is split into")
-    answer: dict[str, str] = Field(
-        default_factory=dict, description="what the answer to a handshake must hold"
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Expectation:
-        refuse(self._wrong())
-        return self
-
-    def _wrong(self) -> Iterator[tuple[str, str]]:
-        if (self.outcome == "rejected") != (self.reason is not None):
-            yield "reason", "is given if and only if the outcome is 'rejected'"
-        if (self.outcome == "refused") != (self.status is not None):
-            yield "status", "is given if and only if the outcome is 'refused'"
-        if self.answer and self.outcome != "answered":
-            yield "answer", "is given only if the outcome is 'answered'"
-
-
-class SampleFile(BaseModel):
-    """One file in a source's `samples/`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    description: str = Field(min_length=1)
-    method: Literal["GET", "POST", "PUT"] = "POST"
-    headers: dict[str, str] = Field(default_factory=dict)
-    content_type: str = "application/json"
-    body: str | None = None
-    body_file: Path | None = None
-    body_base64: str | None = None
-    sign: Signing = "current"
-    expect: Expectation
-
-    @model_validator(mode="after")
-    def _one_body(self) -> SampleFile:
-        given = (self.body, self.body_file, self.body_base64)
-        if sum(part is not None for part in given) != 1:
-            refuse([("body", "give exactly one of 'body', 'body_file' and 'body_base64'")])
-        return self
 
 
 @dataclass(frozen=True)
@@ -104,22 +53,44 @@ class SampleRequest:
 
 @dataclass(frozen=True)
 class LoadedSample:
-    """A sample with its body's bytes."""
+    """A sample with its body's bytes.
+
+    Parameters
+    ----------
+    fetched : Mapping[str, bytes]
+        What pinned addresses answered, where somebody else signed it.
+    """
 
     name: str
     source: LoadedSource
     settings: SampleFile
     body: bytes
+    fetched: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What it has beside the sender's proof."""
+        settings = self.settings
+        if settings.as_sent is None:
+            return {"Content-Type": settings.content_type, **settings.headers}
+        return without(settings.as_sent.by_name, proof_headers(self.source.settings))
+
+    def as_sent(self, body: bytes | None = None) -> SampleRequest:
+        """Return the request as somebody else signed it, with its own or with another body."""
+        settings = self.settings
+        headers = settings.as_sent.by_name if settings.as_sent else self.headers
+        body = self.body if body is None else body
+        return SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
 
     def request(self, secrets: tuple[str, ...], now: float) -> SampleRequest:
-        """Make the request, signed as the sample says.
+        """Make the request, signed by us as the sample says.
 
         Parameters
         ----------
         now : float
             Epoch seconds, for schemes that sign the time.
         """
-        headers = {"Content-Type": self.settings.content_type, **self.settings.headers}
+        headers = self.headers
         stale = self.settings.sign == "stale"
         body = dated(self.source, self.body, now=now, stale=stale)
         secret = secrets[-1] if self.settings.sign == "previous" else secrets[0]
@@ -135,7 +106,8 @@ class LoadedSample:
                 headers=headers,
                 also=f"not {secret}" if self.settings.sign == "several" else None,
             )
-        return SampleRequest(headers, body, self.settings.method)
+        settings = self.settings
+        return SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
 
 
 def make_distinct(body: bytes) -> bytes:
@@ -251,6 +223,13 @@ def _shaped(signature: Signature, secret: str) -> bytes:
     return raw
 
 
+def wrong_secret(source: LoadedSource, secret: str) -> str:
+    """Return another secret that a source could have: it is wrong by its value alone."""
+    signature = signature_of(source.settings.hmac) if source.settings.hmac else None
+    other = f"not {secret}"
+    return _shaped(signature, other).decode() if signature else other
+
+
 def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
     """Read the samples of a source, in the order of their names.
 
@@ -264,7 +243,10 @@ def load_samples(source: LoadedSource) -> Iterator[LoadedSample]:
         document = read_mapping(path, example, SourceError, folder=source.folder)
         settings = checked(SampleFile, document, path, SourceError)
         _check_signing(source, settings, path)
-        yield LoadedSample(path.stem, source, settings, _body(settings, path, source.folder))
+        body = _body(settings, path, source.folder)
+        sent = settings.as_sent
+        fetched = read_fetched(sent, path, source.folder) if sent else {}
+        yield LoadedSample(path.stem, source, settings, body, fetched)
 
 
 def _check_signing(source: LoadedSource, settings: SampleFile, path: Path) -> None:

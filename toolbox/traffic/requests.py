@@ -44,11 +44,7 @@ def payloads(
             (
                 sample.name,
                 sample.body,
-                {
-                    "Content-Type": sample.settings.content_type,
-                    **sample.settings.headers,
-                    **headers,
-                },
+                {**sample.headers, **headers},
             )
             for sample in load_samples(source)
             if sample.settings.expect.outcome == "delivered"

@@ -16,13 +16,22 @@ from settings import delivery_pipeline, deployment
 from settings.expectations import faults_of
 from settings.source import authentication, handshake, model, polling
 from settings.source.loader import available_sources
-from toolbox.sources import samples
+from toolbox.sources import sample_file, samples_as_sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
-MODULES = (authentication, delivery_pipeline, deployment, handshake, model, polling, samples)
+MODULES = (
+    authentication,
+    delivery_pipeline,
+    deployment,
+    handshake,
+    model,
+    polling,
+    sample_file,
+    samples_as_sent,
+)
 CLASSES = {
     name
     for module in MODULES
@@ -51,7 +60,7 @@ DOCUMENTS: list[tuple[type[BaseModel], dict[str, Any]]] = [
     ),
     (delivery_pipeline.DeliverySettings, _read(ROOT / "config" / "delivery-example.yaml")),
     *(
-        (samples.SampleFile, _read(path))
+        (sample_file.SampleFile, _read(path))
         for path in sorted(ROOT.glob("catalog/zoom/samples/*.yaml"))
     ),
 ]

@@ -1,0 +1,92 @@
+"""What nobody but the sender may be able to do: requests as sent, with their proof spoilt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.event.outcomes import Reason
+from pipeline.receiving.answers import Answer
+from settings.source.model import HmacAuthentication
+from toolbox.sources.samples import wrong_secret
+from toolbox.sources.samples_as_sent import signs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from settings.source.loader import LoadedSource
+    from toolbox.sources.rehearsal import Ending, Rehearsal
+    from toolbox.sources.samples import LoadedSample
+
+_REFUSED = (401, 403)
+_ACCEPTED = frozenset({"delivered", "ignored"})
+
+
+@dataclass(frozen=True)
+class SpoiltTrial:
+    """A request that somebody else signed, with something changed.
+
+    Parameters
+    ----------
+    change : str
+        `a wrong secret`, or which bit of the body was changed.
+    refused : bool
+        Whether the proof was what it was turned away for.
+    """
+
+    change: str
+    refused: bool
+    ending: Ending
+
+
+def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[SpoiltTrial]:
+    """Play a sample that is accepted as it was sent, with what must have it turned away.
+
+    Nothing comes of a sample that is signed here, or that is to be turned away as it was sent.
+    """
+    settings, source = sample.settings, sample.source
+    if settings.as_sent is None or settings.expect.outcome not in _ACCEPTED:
+        return
+    if settings.as_sent.secrets and source.settings.authentication is not None:
+        wrong = tuple(wrong_secret(source, one) for one in settings.as_sent.secrets)
+        yield _trial("a wrong secret", rehearsal.play_as_sent(sample, secrets_instead=wrong))
+    if not covers_body(source) or not sample.body:
+        return
+    size = len(sample.body)
+    for place in sorted({0, size // 2, size - 1}):
+        body = bytearray(sample.body)
+        body[place] ^= 1
+        change = f"a bit of byte {place:,} of the body changed"
+        yield _trial(change, rehearsal.play_as_sent(sample, body=bytes(body)))
+
+
+def covers_body(source: LoadedSource) -> bool:
+    """Tell whether each bit of a body is what a source's senders prove."""
+    proof = source.settings.authentication
+    return isinstance(proof, HmacAuthentication) and "body" in proof.signed
+
+
+def spoilt_faults(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:
+    """Say what is let in that the sender did not send."""
+    for trial in spoilt_trials(rehearsal, sample):
+        if not trial.refused:
+            yield f"with {trial.change} it is not turned away for its proof"
+
+
+def is_verified(samples: list[LoadedSample]) -> bool:
+    """Tell whether somebody else signed a sample that is delivered; all must be of one source."""
+    return any(
+        one.settings.as_sent is not None
+        and one.settings.expect.outcome in _ACCEPTED
+        and signs(one.source.settings)
+        for one in samples
+    )
+
+
+def _trial(change: str, ending: Ending) -> SpoiltTrial:
+    if isinstance(ending.door, Answer):
+        return SpoiltTrial(change, ending.door.status in _REFUSED, ending)
+    refused = bool(ending.outcomes) and all(
+        one.reason is Reason.BAD_SIGNATURE for one in ending.outcomes
+    )
+    return SpoiltTrial(change, refused, ending)
