@@ -53,7 +53,7 @@ def is_exposed(source: LoadedSource) -> bool:
     too, and the receiver judges what comes to it.
     """
     settings = source.settings
-    return settings.ingest == "direct" and bool(settings.hmac) and not settings.allowed_networks
+    return settings.ingest == "direct" and bool(settings.signing) and not settings.allowed_networks
 
 
 def id_headers(exposed: Sequence[LoadedSource]) -> list[str]:

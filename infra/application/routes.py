@@ -126,7 +126,7 @@ class Routes:
             keyed=not (is_exposed(source) and header and header.lower() in self._unbound),
             required=settings.headers.require,
             largest_record=self._largest_record,
-            scheme=settings.hmac.scheme if settings.hmac else "",
+            scheme=settings.signing.scheme if settings.signing else "",
             pseudo_headers=settings.pseudo_headers,
             url=f"{self._public_url}/{source.name}".replace(":", "%3A").replace("/", "%2F"),
         )

@@ -42,7 +42,7 @@ def source_alarms(watched: Watched) -> Iterator[Alarm]:
     for name, source in sorted(watched.sources.items()):
         ingest, fewest = source.settings.ingest, settings.refused_events
         silent = (f"{name}-silent",) if name in settings.silence_hours else ()
-        if ingest == "direct" and source.settings.hmac:
+        if ingest == "direct" and source.settings.signing:
             # Behind the receiver or the authorizer, no stranger's event comes so far.
             yield _refused(own, name, fewest, unverified=sorted(QUARANTINED))
             yield _forged(own, name, fewest, silent)

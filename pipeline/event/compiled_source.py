@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
     from pipeline.event.judgement import Rule
+    from pipeline.event.proof import ProofOfBody
     from pipeline.event.rule_states import RulePlan
 
 Validator = Callable[[Any], Any]
@@ -234,6 +235,8 @@ class CompiledSource:
     token_header: Annotated[Lower, "token.header"] = ""
     token_prefix: Annotated[str, "token.prefix"] = ""
     signature: Annotated[Signature | None, "hmac"]
+    #: What proves a request instead, where neither a token nor an HMAC does.
+    proof_of_body: ProofOfBody | None
     ingest: str
     challenge: Annotated[Challenge | None, "handshake.post"]
     poll: PollSettings | None

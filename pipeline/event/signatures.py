@@ -13,7 +13,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.event.secrets import SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipeline.event.compiled_source import CompiledSource, Signature
     from pipeline.event.secrets import SecretsOf
@@ -110,17 +110,17 @@ def laid_out(settings: Signature, values: Sequence[str], headers: Mapping[str, s
 
 
 def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
-    """Check the signature of an event; a source without one was checked at the door.
+    """Check the signature of an event; one whose proof may not travel was checked at the door.
 
     Age is the time from signing to arrival at the door, so a backlog or a replay makes nothing
     stale. Where the source's own secret is at fault, the event is set aside and others go on; where
     Parameter Store is, every source waits.
     """
     source, envelope = event.source, event.envelope
+    if source.signature is None and (source.proof_of_body is None or source.proof_of_body.at_door):
+        return None
     try:
-        fault = find_fault(
-            source, secrets_of(source), envelope.headers, envelope.body, envelope.arrived_ms
-        )
+        fault = find_fault(source, secrets_of, envelope.headers, envelope.body, envelope.arrived_ms)
     except SecretUnavailableError as error:
         return rejected(event, Reason.SECRET_UNAVAILABLE, str(error))
     except SecretError as error:
@@ -130,20 +130,17 @@ def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
 
 def find_fault(
     source: CompiledSource,
-    secrets: Iterable[Sequence[bytes]],
+    secrets_of: SecretsOf,
     headers: Mapping[str, str],
     body: bytes,
     arrived_ms: int,
 ) -> tuple[Reason, str] | None:
-    """Tell why a request's signature is not valid; None where it is, or the source has none.
+    """Tell why a request's proof is not valid; None where it is, or the source signs nothing.
 
     Parameters
     ----------
-    secrets : Iterable[Sequence[bytes]]
-        What may fit: all secrets of the source as they are known, then as they are now. The next
-        are taken only where none of these fits.
     headers : Mapping[str, str]
-        By lower-case name.
+        By lower-case name; of a proof that is a credential, that one too.
     body : bytes
         Byte for byte.
     arrived_ms : int
@@ -158,12 +155,15 @@ def find_fault(
     """
     settings = source.signature
     if settings is None:
-        return None
+        proof = source.proof_of_body
+        if proof is None:
+            return None
+        return proof.find_fault(source, secrets_of, headers, body, arrived_ms)
     given = _given(settings, headers)
     if not given:
         return Reason.BAD_SIGNATURE, _none_given(settings, headers)
     broken: SecretUnavailableError | None = None
-    for known in secrets:
+    for known in secrets_of(source):
         try:
             keys = _keys(settings, known, headers)
         except SecretUnavailableError as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def examine(
-    records: Iterable[Record], outcomes: Outcomes, catalog: Catalog, secrets_of: SecretsOf
+    records: Iterable[Record], outcomes: Outcomes, catalog: Catalog, secrets_of: SecretsOf | None
 ) -> list[Event]:
     """Take records from the stream to the schema: envelope, signature, body, identity.
 
@@ -27,6 +27,8 @@ def examine(
     ----------
     outcomes : Outcomes
         Takes the outcome of each that does not go on.
+    secrets_of : SecretsOf | None
+        None where no signature is to be checked.
 
     Returns
     -------
@@ -34,7 +36,8 @@ def examine(
         Those that are valid; a request that was split has one for each of its events.
     """
     events = outcomes.open(records, partial(open_record, catalog=catalog))
-    events = outcomes.each(events, partial(verify, secrets_of=secrets_of))
+    if secrets_of is not None:
+        events = outcomes.each(events, partial(verify, secrets_of=secrets_of))
     events = outcomes.each(events, parse_body)
     events = split(events, outcomes)
     events = outcomes.each(events, identify)

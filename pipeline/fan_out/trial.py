@@ -14,10 +14,9 @@ import os
 import resource
 import signal
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.compiled_source import Catalog
 from pipeline.event.events import Outcomes
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.steps import examine
@@ -25,6 +24,7 @@ from pipeline.event.steps import examine
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pipeline.event.compiled_source import Catalog
     from pipeline.event.events import Record
     from pipeline.runtime.deadline import Deadline
 
@@ -77,12 +77,7 @@ class Trial:
         clock: Callable[[], float] = time.time,
         longest_patience: float = PATIENCE_SECONDS,
     ) -> None:
-        # Signatures are checked later, and no connection may be used by two processes.
-        unsigned = {
-            name: replace(one, signature=None) if one.signature else one
-            for name, one in catalog.sources.items()
-        }
-        self._catalog = Catalog(unsigned)
+        self._catalog = catalog
         self._memory = int(memory_mb * _MEGABYTE * _SHARE)
         self._clock = clock
         self._longest_patience = self._patience = longest_patience
@@ -160,7 +155,8 @@ class Trial:
 
     def _runs_out_of_memory(self, record: Record) -> bool:
         outcomes = Outcomes()
-        outcomes.each(examine([record], outcomes, self._catalog, lambda _: ()), write_message)
+        # Signatures are checked later: no connection may be used by two processes.
+        outcomes.each(examine([record], outcomes, self._catalog, None), write_message)
         return any(one.explanation.rstrip().endswith("MemoryError") for one in outcomes.all)
 
     def _limit_memory(self) -> None:

@@ -6,7 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from pipeline.event.fields import as_text, find
-from pipeline.event.secrets import SecretError
+from pipeline.event.secrets import SecretError, only
 from pipeline.event.signatures import find_fault, key_of
 from pipeline.receiving.answers import Answer, denied, shaken
 
@@ -72,7 +72,7 @@ def _secret_of(request: Request, secrets: SecretStore) -> bytes:
     fitting = [
         secret
         for secret in secrets.secrets(source.name, source.secret_kind)
-        if find_fault(source, [[secret]], request.kept, request.body, request.arrived_ms) is None
+        if find_fault(source, only(secret), request.kept, request.body, request.arrived_ms) is None
     ]
     if fitting:
         return fitting[0]

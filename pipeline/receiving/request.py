@@ -186,7 +186,7 @@ def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
             return denied(401, "unauthorized", "The token is missing.")
         right = has_token(source, secrets, given)
         return None if right else denied(403, "forbidden", "The sender is not let in.", "token")
-    fault = find_fault(source, secrets.of(source), request.kept, request.body, request.arrived_ms)
+    fault = find_fault(source, secrets.of, request.kept, request.body, request.arrived_ms)
     if fault is None:
         return None
     reason, explanation = fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -29,6 +29,25 @@ FAILURE_SECONDS = 1.0
 UNAVAILABLE_SECONDS = 15.0
 
 
+class KeysAt(Protocol):
+    """Finds public keys at addresses."""
+
+    def at(self, address: str, *, refresh: bool = False) -> tuple[bytes, ...]:
+        """Return what is at an address: one value, or none where there is nothing.
+
+        Parameters
+        ----------
+        refresh : bool
+            Look again, unless that was done a moment ago.
+
+        Raises
+        ------
+        SecretError
+            When it cannot be told now.
+        """
+        ...
+
+
 class SecretStore:
     """Reads the secrets of sources.
 
@@ -38,6 +57,8 @@ class SecretStore:
         Parts of the parameters' names: `/<project>/<source>/<stage>/<kind>`.
     clock : Callable[[], float]
         Seconds, monotonic.
+    keys : KeysAt | None
+        What finds public keys; None where no source has any at an address.
     """
 
     def __init__(
@@ -46,11 +67,13 @@ class SecretStore:
         project: str,
         stage: str,
         clock: Callable[[], float] = time.monotonic,
+        keys: KeysAt | None = None,
     ) -> None:
         self._ssm = ssm
         self._project = project
         self._stage = stage
         self._clock = clock
+        self._keys = keys
         self._cache: dict[str, tuple[float, tuple[bytes, ...]]] = {}
         self._failures: dict[str, tuple[float, SecretError]] = {}
 
@@ -89,8 +112,13 @@ class SecretStore:
         self._cache[name] = (self._clock(), values)
         return values
 
-    def of(self, source: CompiledSource) -> Iterator[tuple[bytes, ...]]:
+    def of(self, source: CompiledSource, address: str = "", /) -> Iterator[tuple[bytes, ...]]:
         """Return the secrets of a source as they are known, then as they are now.
+
+        Parameters
+        ----------
+        address : str
+            Where a public key is instead; see `SecretsOf`.
 
         Raises
         ------
@@ -98,7 +126,12 @@ class SecretStore:
             As `secrets` does.
         """
         for refresh in (False, True):
-            yield self.secrets(source.name, source.secret_kind, refresh=refresh)
+            if not address:
+                yield self.secrets(source.name, source.secret_kind, refresh=refresh)
+            elif self._keys is None:
+                raise SecretUnavailableError(f"{address}: this process looks no keys up")
+            else:
+                yield self._keys.at(address, refresh=refresh)
 
     def _read(self, name: str) -> tuple[bytes, ...]:
         try:

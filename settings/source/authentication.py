@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -93,13 +92,9 @@ class SecretForm(Model):
     )
 
 
-class HmacAuthentication(Model):
-    """An HMAC over the body, or over a string made with it.
+class SignedRequest(Model):
+    """Where a signature is in a request, and what it is made over."""
 
-    It is checked by the processor, and by the receiver where the source chooses it.
-    """
-
-    type: Literal["hmac"]
     header: HeaderName
     further_headers: tuple[HeaderName, ...] = Field(
         default=(),
@@ -119,7 +114,6 @@ class HmacAuthentication(Model):
         description="the first part that is a signature, from 1 on, where parts have no names; "
         "each later part may be one too",
     )
-    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
     encoding: Literal["hex", "base64", "base64url"] = Field(
         default="hex", description="hex in either case; base64 with or without padding"
     )
@@ -129,12 +123,6 @@ class HmacAuthentication(Model):
         "in",
     )
     timestamp: SignatureTimestamp | None = None
-    secret: SecretForm = SecretForm()
-    key: str = Field(
-        default=_SECRET,
-        description="the key, where it is more than the secret; {secret}, {timestamp} and "
-        "{header.<name>} are filled in",
-    )
 
     @field_validator("separator")
     @classmethod
@@ -144,15 +132,14 @@ class HmacAuthentication(Model):
         return separator
 
     @property
-    def parameter(self) -> Literal["signing_secret"]:
-        """The last part of the name of the parameter that holds the secret."""
-        return "signing_secret"
+    def named(self) -> list[str]:
+        """The placeholders of what is filled in for each request."""
+        return _PLACEHOLDER.findall(self.signed)
 
     @property
     def headers(self) -> list[str]:
         """The headers that must travel in the envelope for the signature to be checked."""
-        named = [*_PLACEHOLDER.findall(self.signed), *_PLACEHOLDER.findall(self.key)]
-        signed = [name.removeprefix(_HEADER) for name in named if name.startswith(_HEADER)]
+        signed = [name.removeprefix(_HEADER) for name in self.named if name.startswith(_HEADER)]
         when = self.timestamp.header if self.timestamp else None
         return [*self.all_headers, *([when] if when else []), *signed]
 
@@ -171,33 +158,21 @@ class HmacAuthentication(Model):
         """What `Authorization` begins with, where it holds the signature; else empty."""
         return self.prefix if _AUTHORIZATION in map(str.lower, self.all_headers) else ""
 
-    @property
-    def compiled_kind(self) -> _SignatureKind:
-        """The declaration that has all of these settings: few senders need the wider one."""
-        when = self.timestamp
-        in_place = when is not None and (when.path is not None or when.position is not None)
-        of_secret = self.secret.digest is not None or self.key != _SECRET
-        if self.further_headers or self.position is not None or in_place or of_secret:
-            return DetailedSignature
-        return Signature
-
     @model_validator(mode="after")
-    def _consistent(self) -> HmacAuthentication:
-        refuse(
-            itertools.chain(
-                self._signed_string(),
-                _placeholders("key", _PLACEHOLDER.findall(self.key), "secret"),
-                self._timestamp(),
-                self._separator(),
-                self._in_headers(),
-            )
-        )
+    def _consistent(self) -> Self:
+        refuse(self._faults())
         return self
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        yield from self._signed_string()
+        yield from self._timestamp()
+        yield from self._separator()
+        yield from self._in_headers()
 
     def _signed_string(self) -> Iterator[tuple[str, str]]:
         names = _PLACEHOLDER.findall(self.signed)
         yield from _placeholders("signed", names, "body")
-        used = "timestamp" in [*names, *_PLACEHOLDER.findall(self.key)]
+        used = "timestamp" in self.named
         if self.timestamp is not None and self.timestamp.path is not None:
             if used:
                 yield "signed", "a time in the body is signed with it; leave {timestamp} out"
@@ -249,6 +224,46 @@ class HmacAuthentication(Model):
                 yield "prefix", "in Authorization a scheme of its own is needed, such as 'HMAC '"
             if self.separator is not None:
                 yield "separator", "Authorization holds one signature"
+
+
+class HmacAuthentication(SignedRequest):
+    """An HMAC over the body, or over a string made with it.
+
+    It is checked by the processor, and by the receiver where the source chooses it.
+    """
+
+    type: Literal["hmac"]
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    secret: SecretForm = SecretForm()
+    key: str = Field(
+        default=_SECRET,
+        description="the key, where it is more than the secret; {secret}, {timestamp} and "
+        "{header.<name>} are filled in",
+    )
+
+    @property
+    def parameter(self) -> Literal["signing_secret"]:
+        """The last part of the name of the parameter that holds the secret."""
+        return "signing_secret"
+
+    @property
+    def named(self) -> list[str]:
+        """The placeholders of what is filled in for each request, the key's among them."""
+        return [*super().named, *_PLACEHOLDER.findall(self.key)]
+
+    @property
+    def compiled_kind(self) -> _SignatureKind:
+        """The declaration that has all of these settings: few senders need the wider one."""
+        when = self.timestamp
+        in_place = when is not None and (when.path is not None or when.position is not None)
+        of_secret = self.secret.digest is not None or self.key != _SECRET
+        if self.further_headers or self.position is not None or in_place or of_secret:
+            return DetailedSignature
+        return Signature
+
+    def _faults(self) -> Iterator[tuple[str, str]]:
+        yield from super()._faults()
+        yield from _placeholders("key", _PLACEHOLDER.findall(self.key), "secret")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.event.compiled_source import CompiledSource, Signature
 from settings.source.filling import compiled_as
 from settings.source.generating import source_text
-from settings.source.model import HmacAuthentication, TokenAuthentication
+from settings.source.model import Authentication, HmacAuthentication
 from settings.source.sample_bodies import sample_bodies
 from settings.source.schema_agreement import check_module
 
@@ -107,10 +107,8 @@ def _compiled(
     )
 
 
-def signature_of(
-    authentication: TokenAuthentication | HmacAuthentication | None,
-) -> Signature | None:
-    """Return the compiled form of how a source signs; None for one that does not."""
+def signature_of(authentication: Authentication | None) -> Signature | None:
+    """Return the compiled form of a source's HMAC; None where it has none."""
     if not isinstance(authentication, HmacAuthentication):
         return None
     return compiled_as(authentication.compiled_kind, authentication)

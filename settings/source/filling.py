@@ -23,6 +23,7 @@ from typing import (
 from pipeline.errors import PipelineError
 from pipeline.event import compiled_poll
 from pipeline.event import fields as event_fields
+from pipeline.event.proof import ProofOfBody
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 Compiled = TypeVar("Compiled")
 _NONE = type(None)
 #: What the declarations name and do not import when a function starts.
-_NAMES = {**vars(event_fields), **vars(compiled_poll), "Annotated": Annotated, "Mapping": Mapping}
+_NAMES = {
+    **vars(event_fields),
+    **vars(compiled_poll),
+    "Annotated": Annotated,
+    "Mapping": Mapping,
+    "ProofOfBody": ProofOfBody,
+}
 
 
 class CompileError(PipelineError):
@@ -109,10 +116,9 @@ def _made(hint: Any, value: Any) -> Any:
         return tuple(_made(arguments[0], one) for one in value)
     if get_origin(hint) is Mapping:
         return {key: _entry(arguments[1], key, one) for key, one in value.items()}
-    if not _is_declaration(hint):
-        return value
     # A model can ask for a wider declaration of the same kind, where few need it.
-    return compiled_as(getattr(value, "compiled_kind", hint), value)
+    kind = getattr(value, "compiled_kind", hint)
+    return compiled_as(kind, value) if _is_declaration(kind) else value
 
 
 def _is_declaration(hint: Any) -> TypeGuard[type[DataclassInstance]]:

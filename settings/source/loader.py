@@ -71,7 +71,10 @@ class LoadedSource:
     @property
     def mozdef(self) -> MozdefMapping:
         """How its events become MozDef events, with what is named after it."""
-        return self.settings.mozdef.named_after(self.name)
+        mozdef = self.settings.mozdef.named_after(self.name)
+        proof = self.settings.proof_of_body
+        hidden = proof.hidden_paths(self.settings) if proof else ()
+        return mozdef.without(hidden) if hidden else mozdef
 
     @property
     def queue(self) -> str:

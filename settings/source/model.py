@@ -28,11 +28,14 @@ from settings.source.detail_fields import (
 )
 from settings.source.handshake import HandshakeSettings
 from settings.source.polling import FEED_HEADER, Polling
+from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
+
+Authentication = TokenAuthentication | HmacAuthentication | BodyTokenAuthentication
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
 
@@ -241,6 +244,10 @@ class MozdefMapping(Model):
         }
         return self.model_copy(update=names)
 
+    def without(self, paths: tuple[str, ...]) -> MozdefMapping:
+        """Return the same with paths that are left out of every event, whatever its rules say."""
+        return self.model_copy(update={"rules": (BodyRule(drop=paths), *self.rules)})
+
     @property
     def field_plan(self) -> tuple[Any, ...]:
         """The fields of `details` as the fan-out reads them."""
@@ -282,9 +289,7 @@ class Source(Model):
         description="'direct': API Gateway puts requests on the stream; 'receiver': a function "
         "verifies and answers each request first; 'poll': events are fetched",
     )
-    authentication: (
-        Annotated[TokenAuthentication | HmacAuthentication, Field(discriminator="type")] | None
-    ) = None
+    authentication: Annotated[Authentication, Field(discriminator="type")] | None = None
     handshake: HandshakeSettings | None = None
     poll: Polling | None = None
     methods: tuple[Literal["POST", "PUT"], ...] = Field(
@@ -359,9 +364,9 @@ class Source(Model):
     def id_is_unsigned(self) -> bool:
         """Whether a signed request can be sent again under another id."""
         header = self.delivery_id.header if self.delivery_id else None
-        if self.hmac is None or header is None:
+        if self.signing is None or header is None:
             return False
-        return header.lower() not in {name.lower() for name in self.hmac.headers}
+        return header.lower() not in {name.lower() for name in self.signing.headers}
 
     @property
     def token(self) -> TokenAuthentication | None:
@@ -374,7 +379,18 @@ class Source(Model):
         return self.authentication if isinstance(self.authentication, HmacAuthentication) else None
 
     @property
-    def proof(self) -> Literal["token", "hmac", "poll"]:
+    def proof_of_body(self) -> ProofSettings | None:
+        """What proves a request, where it is neither a token of the door nor an HMAC."""
+        return self.authentication if isinstance(self.authentication, ProofSettings) else None
+
+    @property
+    def signing(self) -> HmacAuthentication | ProofSettings | None:
+        """What is checked of each request behind the door too; None where nothing can be."""
+        proof = self.proof_of_body
+        return self.hmac if proof is None or proof.at_door else proof
+
+    @property
+    def proof(self) -> str:
         """How it is known that an event is the sender's."""
         return self.authentication.type if self.authentication else "poll"
 
@@ -390,7 +406,9 @@ class Source(Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Source:
-        refuse(itertools.chain(self._ways_in(), self._types(), self._headers(), self._forms()))
+        proof = self.proof_of_body.faults_of(self) if self.proof_of_body else ()
+        own = (self._ways_in(), self._types(), self._headers(), self._forms())
+        refuse(itertools.chain(*own, proof))
         return self
 
     def _ways_in(self) -> Iterator[tuple[str, str]]:
@@ -421,14 +439,14 @@ class Source(Model):
     def _headers(self) -> Iterator[tuple[str, str]]:
         kept = {name.lower() for name in self.headers.keep}
         # Authorization of an HMAC holds no secret: who has seen it can sign nothing else.
-        signs = {name.lower() for name in self.hmac.all_headers} if self.hmac else set()
+        signs = {name.lower() for name in self.signing.all_headers} if self.signing else set()
         for name in self.headers.keep:
             if name.lower() in SECRET_HEADERS - signs:
                 yield "headers.keep", f"{name} carries a secret and is never kept"
         for key, locator in (("event_type", self.event_type), ("delivery_id", self.delivery_id)):
             if locator and locator.header and locator.header.lower() not in kept:
                 yield key, f"header {locator.header} must be listed in headers.keep"
-        for name in self.hmac.headers if self.hmac else ():
+        for name in self.signing.headers if self.signing else ():
             if name.lower() not in kept:
                 yield "authentication", f"header {name} must be in headers.keep"
         if self.token is not None and self.token.header.lower() in kept:

@@ -91,5 +91,5 @@ def fault(
 ) -> Reason | None:
     """What the pipeline says of a request, with this value in the source's parameter."""
     ssm = FakeSsm({f"/P/{source.name}/dev/{source.secret_kind}": parameter})
-    found = find_fault(source, SecretStore(ssm, "P", "dev").of(source), headers, body, arrived_ms)
+    found = find_fault(source, SecretStore(ssm, "P", "dev").of, headers, body, arrived_ms)
     return found[0] if found else None

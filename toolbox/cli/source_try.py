@@ -21,7 +21,7 @@ from pipeline.event.envelope import (
 from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
-from settings.source.model import HmacAuthentication
+from settings.source.model import HmacAuthentication, TokenAuthentication
 from settings.source.polling import FEED_HEADER
 from toolbox.cli.source_options import (
     PRIVATE_SOURCES,
@@ -128,7 +128,14 @@ def _request(
     names = {name.lower() for name in given}
     if secret is SecretChoice.PROMPT:
         key = typer.prompt(f"{source.settings.parameter} of {source.name}", hide_input=True)
-        if proof is not None and proof.header.lower() in names:
+        held = (
+            [proof.header]
+            if isinstance(proof, TokenAuthentication)
+            else proof.all_headers
+            if proof
+            else []
+        )
+        if names & {name.lower() for name in held}:
             return SampleRequest(headers, body, method), {
                 "secret": key,
                 "text": "with the proof that was given",

@@ -148,6 +148,8 @@ def authenticate(
         return {}
     if isinstance(settings, TokenAuthentication):
         return {settings.header: settings.prefix + secret}
+    if not isinstance(settings, HmacAuthentication):
+        return {}
     proof: dict[str, str] = {}
     when = settings.timestamp
     signature = signature_of(settings)

@@ -170,9 +170,7 @@ def test_a_time_is_stale_beyond_the_tolerance_either_way(
     headers = signed(name, SECRET, body, "x", now=second - age)
     ssm = FakeSsm({f"/P/{name}/dev/signing_secret": SECRET})
     store = SecretStore(ssm, "P", "dev")
-    found = find_fault(
-        catalog.sources[name], store.of(catalog.sources[name]), headers, body, second * 1000
-    )
+    found = find_fault(catalog.sources[name], store.of, headers, body, second * 1000)
     stale = abs(age) > when.tolerance_seconds
     assert (found[0] if found else None) is (Reason.STALE_SIGNATURE if stale else None)
 

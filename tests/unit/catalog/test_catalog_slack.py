@@ -54,7 +54,7 @@ def fault(
     bench: Bench, headers: dict[str, str], body: bytes, arrived_ms: int = NOW * 1000
 ) -> Reason | None:
     source = bench.catalog.sources["slack"]
-    found = find_fault(source, bench.fan_out.secrets.of(source), headers, body, arrived_ms)
+    found = find_fault(source, bench.fan_out.secrets.of, headers, body, arrived_ms)
     return found[0] if found else None
 
 

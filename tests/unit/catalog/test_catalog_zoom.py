@@ -97,9 +97,7 @@ def zoom(sources: dict[str, LoadedSource]) -> LoadedSource:
 
 def fault(bench: Bench, headers: dict[str, str], body: bytes = BODY, at: int = 0) -> Reason | None:
     source = bench.catalog.sources["zoom"]
-    found = find_fault(
-        source, bench.fan_out.secrets.of(source), headers, body, at or 1_795_464_000_000
-    )
+    found = find_fault(source, bench.fan_out.secrets.of, headers, body, at or 1_795_464_000_000)
     return found[0] if found else None
 
 

@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pipeline.event.compiled_source import Catalog, CatalogError, CompiledSource, load_catalog
+from pipeline.event.compiled_source import Catalog, CatalogError, load_catalog
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event, Outcomes, Record, unsettled
 from pipeline.event.identity import partition_text
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.parsing import BodyError, json_in
+from pipeline.event.secrets import only
 from pipeline.event.steps import examine
 from tests.support.bench import NOW_MS, SECRET, aggregate, generic, github, record, tally
 from tests.support.receiving import compile_sources
@@ -34,8 +35,7 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     return compile_sources(tmp_path_factory.mktemp("examined"), "catalog_of_examined", sys.path)
 
 
-def secrets_of(_source: CompiledSource) -> list[list[bytes]]:
-    return [[SECRET.encode()]]
+secrets_of = only(SECRET.encode())
 
 
 def examined(catalog: Catalog, *data: bytes, fault: str = "") -> tuple[list[Event], Outcomes]:

@@ -22,6 +22,7 @@ from pipeline.event.fields import PathSet, as_text, find, path_of, path_text
 from pipeline.event.identity import find_identity, reused_key
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Reason
+from pipeline.event.secrets import only
 from pipeline.event.steps import examine
 from pipeline.event.summary import SummaryTemplate
 from pipeline.event.times import hours_since_epoch, iso_milliseconds
@@ -123,7 +124,7 @@ def event(catalog: Catalog) -> Event:
         [Record("1", "shardId-0", 1.0, data, place="1")],
         Outcomes(),
         catalog,
-        lambda _: [[SECRET.encode()]],
+        only(SECRET.encode()),
     )
     return found
 
@@ -241,7 +242,7 @@ def keyed(catalog: Catalog, data: bytes, **settings: Any) -> Event:
         [Record("1", "shardId-0", 1.0, data, place="1")],
         Outcomes(),
         type(catalog)(sources),
-        lambda _: [[SECRET.encode()]],
+        only(SECRET.encode()),
     )
     return found
 
@@ -298,7 +299,7 @@ def test_a_list_of_events_at_the_root_is_named_so(catalog: Catalog) -> None:
         [Record(str(n), "s", 1.0, generic(one), place=str(n)) for n, one in enumerate(bodies)],
         outcomes,
         type(catalog)({"generic": source}),
-        lambda _: [[SECRET.encode()]],
+        only(SECRET.encode()),
     )
     assert [event.place for event in events] == ["1#0"]
     assert [one.explanation for one in outcomes.all] == ["the body: no list with events"]

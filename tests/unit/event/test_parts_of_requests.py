@@ -12,6 +12,7 @@ from pipeline.event import splitting
 from pipeline.event.events import Outcomes, Record
 from pipeline.event.fields import PathSet, path_of
 from pipeline.event.identity import find_identity, partition_text
+from pipeline.event.secrets import only
 from pipeline.event.steps import examine
 from tests.support.bench import SECRET, generic
 
@@ -29,7 +30,7 @@ def made(catalog: Catalog, *records: Record, whole: str = "") -> tuple[list[Even
     if whole:
         sources[whole] = replace(catalog.sources["generic"], name=whole)
     outcomes = Outcomes()
-    found = examine(records, outcomes, type(catalog)(sources), lambda _: [[SECRET.encode()]])
+    found = examine(records, outcomes, type(catalog)(sources), only(SECRET.encode()))
     return found, outcomes
 
 

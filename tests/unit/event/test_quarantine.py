@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.event.compiled_source import Signature
 from pipeline.event.outcomes import QUARANTINED, Reason
+from pipeline.event.secrets import only
 from pipeline.event.signatures import find_fault
 from settings.source.authentication import HmacAuthentication, SignatureTimestamp
 from settings.source.filling import compiled_as
@@ -53,7 +54,7 @@ def test_a_forged_request_and_one_that_is_sent_again_are_quarantined(
     )
     source = replace(catalog.sources["github"], signature=settings)
     arrived_ms = round((SIGNED_AT + age) * 1000)
-    fault = find_fault(source, [[b"right"]], headers, b"{}", arrived_ms)
+    fault = find_fault(source, only(b"right"), headers, b"{}", arrived_ms)
     assert (None if fault is None else fault[0]) == reason
     assert fault is None or fault[0] in QUARANTINED
 

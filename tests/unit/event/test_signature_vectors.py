@@ -241,17 +241,17 @@ def test_a_mended_secret_is_read_at_once(catalog: Catalog) -> None:
     now = 1000.0
     store = SecretStore(ssm, "P", "dev", lambda: now)
     with pytest.raises(SecretError):
-        find_fault(source, store.of(source), headers, BODY, ARRIVED_MS)
+        find_fault(source, store.of, headers, BODY, ARRIVED_MS)
     ssm.parameters["/P/standard-webhooks/dev/signing_secret"] = parameter
     now += 20  # past the pause between two readings, far from the five minutes that a value serves
-    assert find_fault(source, store.of(source), headers, BODY, ARRIVED_MS) is None
+    assert find_fault(source, store.of, headers, BODY, ARRIVED_MS) is None
 
 
 def test_a_header_without_a_signature_does_not_ask_for_the_secret(catalog: Catalog) -> None:
     source = catalog.sources["pagerduty"]
     ssm = FakeSsm({})
     headers = {"x-pagerduty-signature": "v2=00,,v0=00"}
-    found = find_fault(source, SecretStore(ssm, "P", "dev").of(source), headers, BODY, ARRIVED_MS)
+    found = find_fault(source, SecretStore(ssm, "P", "dev").of, headers, BODY, ARRIVED_MS)
     assert found == (
         Reason.BAD_SIGNATURE,
         "header x-pagerduty-signature has no signature that starts with v1=: no 32 bytes in hex",

@@ -107,7 +107,7 @@ def test_what_does_not_go_together_is_told_at_once_with_its_keys(
         ({"authentication": "token"}, ["authentication: expected a mapping, not 'token'"]),
         (
             {"authentication": {"type": 7}},
-            ["authentication.type: expected one of 'token', 'hmac', not 7"],
+            ["authentication.type: expected one of 'token', 'hmac'"],
         ),
         (
             {"mozdef": {"timestamp": 5}},

@@ -1,0 +1,32 @@
+"""What a source has whose requests are proved by something else than an HMAC or a token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.event.compiled_source import CompiledSource
+    from pipeline.event.outcomes import Reason
+    from pipeline.event.secrets import SecretsOf
+
+
+class ProofOfBody(Protocol):
+    """A kind of proof: a compiled object, whose module only sources of its kind load."""
+
+    @property
+    def at_door(self) -> bool:
+        """Whether the proof is a credential: it is checked before the envelope, and not in it."""
+        ...
+
+    def find_fault(
+        self,
+        source: CompiledSource,
+        secrets_of: SecretsOf,
+        headers: Mapping[str, str],
+        body: bytes,
+        arrived_ms: int,
+    ) -> tuple[Reason, str] | None:
+        """Tell why a request is not proved; None where it is. See `signatures.find_fault`."""
+        ...
