@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak hostile attack audit smoke load bench bench-check deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
+.PHONY: help setup demo soak hostile attack audit senders smoke load bench bench-check deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,6 +69,12 @@ mutants: setup ## Change the code in small ways; see that tests notice (ROOM=nam
 	$(BIN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(MUTANTS),--mutants $(MUTANTS)) \
 	  $(if $(SEED),--seed $(SEED))
 
+senders: setup ## Print the table of senders: who signed, what is let in and refused (SIGN=1: sign anew)
+	$(if $(SIGN),$(BIN)/uv pip install --quiet --python $(BIN)/python --target build/senders \
+	  --require-hashes -r requirements-senders.lock)
+	$(if $(SIGN),PYTHONPATH=build/senders $(BIN)/python -m tests.senders.signing)
+	@$(BIN)/python -m tests.senders
+
 golden: setup ## Write the message of each sample anew (tests/golden)
 	$(BIN)/python -m tests.support.golden
 
@@ -88,15 +94,18 @@ up: setup ## Run the pipeline on this machine until Ctrl-C
 	$(BIN)/mozdef-ef local up --stage $(STAGE)
 
 # The functions' lock is held to the versions of the other.
-LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --python-version 3.11 \
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+LOCK := $(COMPILE) pyproject.toml
+SENDERS_LOCK := $(COMPILE) --group senders
 
 audit: setup ## Ask whether locked packages are known to be vulnerable (exit 1: yes; 3: not answered)
 	@$(BIN)/python -m toolbox.vulnerabilities
 
-lock: ## Resolve both locks anew from pyproject.toml: all extras, and the functions' layer alone
+lock: ## Resolve the locks anew from pyproject.toml: all extras, the functions' layer, the senders' libraries
 	$(LOCK) --all-extras -o requirements.lock
 	$(LOCK) --constraint requirements.lock -o requirements-runtime.lock
+	$(SENDERS_LOCK) --constraint requirements.lock -o requirements-senders.lock
 
 endpoints: setup ## Write the table of AWS's endpoints anew, from botocore's rules
 	$(BIN)/python -m infra.assembly.endpoint_table

@@ -9,7 +9,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
 from settings.source.model import HmacAuthentication
 from toolbox.sources.samples import wrong_secret
-from toolbox.sources.samples_as_sent import signs
+from toolbox.sources.samples_as_sent import OURSELVES, signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +77,7 @@ def is_verified(samples: list[LoadedSample]) -> bool:
     """Tell whether somebody else signed a sample that is delivered; all must be of one source."""
     return any(
         one.settings.as_sent is not None
+        and one.settings.as_sent.signed_by != OURSELVES
         and one.settings.expect.outcome in _ACCEPTED
         and signs(one.source.settings)
         for one in samples

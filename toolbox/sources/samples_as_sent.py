@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: A name of RFC 9110, section 5.1.
 _Name = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")]
 _Value = Annotated[str, Field(pattern=r"^[^\r\n\x00]*$", max_length=10_240)]
+#: Who signed where nobody else did: it shows that a scheme is one, and not that it is the sender's.
+OURSELVES = "ourselves"
 _ADDRESS = re.compile(r"https://[!-~]+")
 
 
@@ -42,8 +44,9 @@ class AsSent(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     signed_by: str = Field(
-        pattern=r"^(library|documentation|capture) \S.*$",
-        description="'library <name> <version>', 'documentation <address>' or 'capture <where>'",
+        pattern=r"^((library|documentation|capture) \S.*|ourselves)$",
+        description="'library <name> <version>', 'documentation <address>' or 'capture <where>'; "
+        "'ourselves', which proves nothing, by code of its own",
     )
     at: AwareDatetime
     secrets: tuple[Annotated[str, Field(min_length=1)], ...] = ()

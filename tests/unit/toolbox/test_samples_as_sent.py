@@ -91,6 +91,11 @@ def test_what_the_library_signed_is_taken_at_its_time_with_its_secret(
     assert is_verified(list(load_samples(load_source(folder))))
 
 
+def test_what_its_own_author_signed_does_not_verify_a_source(check: Any, folder: Path) -> None:
+    assert check(sample(as_sent(signed_by="ourselves"))).fits
+    assert not is_verified(list(load_samples(load_source(folder))))
+
+
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [

@@ -1,0 +1,150 @@
+"""Senders whose own library signs, or says that what was signed here is right.
+
+The libraries are the dependency group `senders` of pyproject.toml; nothing else needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from castle.configuration import Configuration
+from castle.webhooks.verify import WebhooksVerify
+from coinbase_commerce.webhook import WebhookSignature as CoinbaseSignature
+from gocardless_pro import webhooks as gocardless
+from linebot.v3.webhook import SignatureValidator
+from razorpay.utility.utility import Utility
+from sinch.domains.authentication.sinch_events.v1 import authentication_validation as sinch
+from standardwebhooks import Webhook
+from svix.webhooks import Webhook as SvixWebhook
+from workos.webhooks._verification import verify_header
+
+from tests.senders.signing.made import (
+    AT,
+    BASE64_KEY,
+    WHSEC_KEY,
+    Maker,
+    Sign,
+    based,
+    library,
+    mac,
+    over_body,
+)
+
+_ID = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"
+
+
+class NotVerifiedError(Exception):
+    """A sender's library does not take what was signed here."""
+
+
+def _whsec(webhook: type[Webhook | SvixWebhook], name: str) -> Sign:
+    def sign(secret: str, body: bytes) -> dict[str, str]:
+        when = datetime.fromtimestamp(AT, UTC)
+        signature = webhook(secret).sign(_ID, when, body.decode())
+        return {f"{name}-id": _ID, f"{name}-timestamp": str(AT), f"{name}-signature": signature}
+
+    return sign
+
+
+def _verified(sign: Sign, verify: Callable[[str, bytes, dict[str, str]], object]) -> Sign:
+    """Return the same, where the library's verdict comes first: it is not False, nor an error."""
+
+    def checked(secret: str, body: bytes) -> dict[str, str]:
+        headers = sign(secret, body)
+        with patch("time.time", lambda: float(AT)):
+            taken = verify(secret, body, headers) is not False
+        if not taken:
+            raise NotVerifiedError(f"{headers} is refused")
+        return headers
+
+    return checked
+
+
+def _verify_castle(secret: str, body: bytes, headers: dict[str, str]) -> object:
+    settings = Configuration()
+    settings.api_secret = secret
+    request: Any = SimpleNamespace(data=body, headers=headers)
+    WebhooksVerify.call(request, settings)
+    return True
+
+
+def _verify_workos(secret: str, body: bytes, headers: dict[str, str]) -> object:
+    signature = headers["WorkOS-Signature"]
+    verify_header(event_body=body, event_signature=signature, secret=secret, tolerance=180)
+    return True
+
+
+def _sinch(secret: str, body: bytes) -> dict[str, str]:
+    nonce = "01FJA8B4A7BM43YGWSG9GBV067"
+    signed = sinch.compute_signed_data(body.decode(), nonce, str(AT))
+    return {
+        "x-sinch-webhook-signature": sinch.calculate_sinch_event_signature(signed, secret),
+        "x-sinch-webhook-signature-algorithm": "HmacSHA256",
+        "x-sinch-webhook-signature-nonce": nonce,
+        "x-sinch-webhook-signature-timestamp": str(AT),
+    }
+
+
+def _workos(secret: str, body: bytes) -> dict[str, str]:
+    return {"WorkOS-Signature": f"t={AT}000, v1={mac(secret, f'{AT}000.', body).hex()}"}
+
+
+_SVIX = Maker(_whsec(SvixWebhook, "svix"), library("svix"), secrets=(WHSEC_KEY,))
+_STANDARD = Maker(_whsec(Webhook, "webhook"), library("standardwebhooks"), secrets=(WHSEC_KEY,))
+
+BY_LIBRARY: dict[str, Maker] = {
+    "brex": Maker(_whsec(Webhook, "Webhook"), library("standardwebhooks"), secrets=(BASE64_KEY,)),
+    "castle": Maker(
+        _verified(over_body("X-Castle-Signature", write=based), _verify_castle), library("castle")
+    ),
+    "clerk": _SVIX,
+    "coinbase": Maker(
+        _verified(
+            over_body("X-CC-Webhook-Signature"),
+            lambda secret, body, headers: CoinbaseSignature.verify_sig_header(
+                body.decode(), headers["X-CC-Webhook-Signature"], secret
+            ),
+        ),
+        library("coinbase-commerce"),
+    ),
+    "gocardless": Maker(
+        _verified(
+            over_body("Webhook-Signature"),
+            lambda secret, body, headers: gocardless.parse(
+                body, secret, headers["Webhook-Signature"]
+            ),
+        ),
+        library("gocardless-pro"),
+    ),
+    "incident-io": _STANDARD,
+    "line": Maker(
+        _verified(
+            over_body("x-line-signature", write=based),
+            lambda secret, body, headers: SignatureValidator(secret).validate(
+                body.decode(), headers["x-line-signature"]
+            ),
+        ),
+        library("line-bot-sdk"),
+    ),
+    "openai": _STANDARD,
+    "razorpay": Maker(
+        _verified(
+            over_body("X-Razorpay-Signature"),
+            lambda secret, body, headers: Utility().verify_webhook_signature(
+                body.decode(), headers["X-Razorpay-Signature"], secret
+            ),
+        ),
+        library("razorpay"),
+        headers={"x-razorpay-event-id": "evt_0001"},
+    ),
+    "render": _STANDARD,
+    "resend": _SVIX,
+    "sinch": Maker(_sinch, library("sinch")),
+    "stytch": _SVIX,
+    "vanta": _SVIX,
+    "workos": Maker(_verified(_workos, _verify_workos), library("workos")),
+}

@@ -1,0 +1,137 @@
+"""Senders that show a token, or sign the body alone."""
+
+from __future__ import annotations
+
+import base64
+
+from tests.senders.signing.made import (
+    BASE64_KEY,
+    Maker,
+    based,
+    over_body,
+    with_token,
+)
+
+_FREE = "X-Webhook-Token"
+_UUID = "3f1c9a52-7a84-4a2e-9a0f-5c6d1f5b7e10"
+
+
+def _spaced(scheme: str) -> str:
+    return f"{scheme} "
+
+
+TOKENS: dict[str, Maker] = {
+    "alertmanager": Maker(with_token("Authorization", _spaced("Bearer"))),
+    "auth0-events": Maker(with_token("Authorization", _spaced("Bearer"))),
+    "aws-eventbridge": Maker(with_token("X-Api-Destination-Key")),
+    "cloudflare": Maker(with_token("cf-webhook-auth")),
+    "datadog": Maker(with_token(_FREE)),
+    "dynatrace": Maker(with_token(_FREE)),
+    "elastic": Maker(with_token(_FREE)),
+    "freshdesk": Maker(with_token(_FREE)),
+    "google-push": Maker(
+        with_token("X-Goog-Channel-Token"),
+        headers={
+            "X-Goog-Channel-ID": "reports-1",
+            "X-Goog-Message-Number": "10",
+            "X-Goog-Resource-ID": "ret08u3rv24htgh289g",
+            "X-Goog-Resource-State": "CHANGE_PASSWORD",
+        },
+    ),
+    "harbor": Maker(with_token("Authorization")),
+    "honeycomb": Maker(with_token("X-Honeycomb-Webhook-Token")),
+    "huggingface": Maker(with_token("X-Webhook-Secret")),
+    "jamf": Maker(with_token(_FREE)),
+    "newrelic": Maker(with_token("Authorization", _spaced("Bearer"))),
+    "o365-activity": Maker(with_token("Webhook-AuthID")),
+    "onelogin": Maker(with_token(_FREE)),
+    "opsgenie": Maker(with_token(_FREE)),
+    "pingone": Maker(with_token(_FREE)),
+    "snowflake": Maker(with_token(_FREE)),
+    "sumologic": Maker(with_token(_FREE)),
+    "supabase": Maker(with_token(_FREE)),
+    "telegram": Maker(with_token("X-Telegram-Bot-Api-Secret-Token")),
+    "tines": Maker(with_token(_FREE)),
+    "wiz": Maker(with_token("Authorization", _spaced("Bearer"))),
+    "zscaler": Maker(with_token(_FREE)),
+}
+
+OVER_BODY: dict[str, Maker] = {
+    "aikido": Maker(over_body("x-aikido-webhook-signature")),
+    "airtable": Maker(
+        over_body("X-Airtable-Content-MAC", "hmac-sha256=", key=base64.b64decode),
+        secrets=(BASE64_KEY,),
+    ),
+    "bitbucket-dc": Maker(
+        over_body("X-Hub-Signature", "sha256="),
+        headers={"X-Event-Key": "repo:refs_changed", "X-Request-Id": _UUID},
+    ),
+    "checkmarx": Maker(over_body("x-cx-webhook-signature", "sha256=")),
+    "checkout": Maker(over_body("Cko-Signature")),
+    "circleci": Maker(
+        over_body("circleci-signature", "v1="),
+        headers={"circleci-event-type": "workflow-completed"},
+    ),
+    "clickup": Maker(over_body("X-Signature")),
+    "doppler": Maker(over_body("X-Doppler-Signature", "sha256=")),
+    "firehydrant": Maker(over_body("fh-signature")),
+    "gitea": Maker(
+        over_body("X-Gitea-Signature"),
+        headers={"X-Gitea-Event": "push", "X-Gitea-Delivery": _UUID},
+    ),
+    "greenhouse": Maker(over_body("Signature", "sha256 "), headers={"Greenhouse-Event-ID": "3110"}),
+    "hackerone": Maker(
+        over_body("X-H1-Signature", "sha256="),
+        headers={"X-H1-Event": "report_triaged", "X-H1-Delivery": _UUID},
+    ),
+    "helpscout": Maker(
+        over_body("X-HelpScout-Signature", algorithm="sha1", write=based),
+        headers={"X-HelpScout-Event": "convo.created"},
+    ),
+    "heroku": Maker(over_body("Heroku-Webhook-Hmac-SHA256", write=based)),
+    "intercom": Maker(over_body("X-Hub-Signature", "sha1=", algorithm="sha1")),
+    "jfrog": Maker(over_body("X-JFrog-Event-Auth")),
+    "jira": Maker(
+        over_body("X-Hub-Signature", "sha256="),
+        headers={"X-Atlassian-Webhook-Identifier": "5f4dcc3b5aa765d61d83"},
+    ),
+    "launchdarkly": Maker(over_body("X-LD-Signature")),
+    "lemonsqueezy": Maker(
+        over_body("X-Signature"), headers={"X-Event-Name": "subscription_created"}
+    ),
+    "logto": Maker(over_body("logto-signature-sha-256")),
+    "mongodb-atlas": Maker(over_body("X-MMS-Signature", algorithm="sha1", write=based)),
+    "nexus": Maker(
+        over_body("X-Nexus-Webhook-Signature", algorithm="sha1"),
+        headers={
+            "X-Nexus-Webhook-Id": "rm:repository:component",
+            "X-Nexus-Webhook-Delivery": _UUID,
+        },
+    ),
+    "quickbooks": Maker(over_body("intuit-signature", write=based)),
+    "ramp": Maker(over_body("X-Signature")),
+    "segment": Maker(over_body("X-Signature", algorithm="sha1")),
+    "semgrep": Maker(over_body("X-Semgrep-Signature-256")),
+    "sentry": Maker(
+        over_body("Sentry-Hook-Signature"),
+        headers={"Sentry-Hook-Resource": "issue", "Request-ID": _UUID},
+    ),
+    "shopify": Maker(
+        over_body("X-Shopify-Hmac-Sha256", write=based),
+        headers={"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": _UUID},
+    ),
+    "snyk": Maker(
+        over_body("X-Hub-Signature", "sha256="),
+        headers={"X-Snyk-Event": "project_snapshot/v0", "X-Snyk-Transport-ID": _UUID},
+    ),
+    "sonarqube": Maker(over_body("X-Sonar-Webhook-HMAC-SHA256")),
+    "terraform-cloud": Maker(over_body("X-TFE-Notification-Signature", algorithm="sha512")),
+    "typeform": Maker(over_body("Typeform-Signature", "sha256=", write=based)),
+    "vercel": Maker(over_body("x-vercel-signature", algorithm="sha1")),
+    "webex": Maker(over_body("X-Spark-Signature", algorithm="sha1")),
+    "woocommerce": Maker(
+        over_body("X-WC-Webhook-Signature", write=based),
+        headers={"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Delivery-ID": _UUID},
+    ),
+    "xero": Maker(over_body("x-xero-signature", write=based)),
+}
