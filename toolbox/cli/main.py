@@ -19,6 +19,7 @@ from toolbox.cli import (
     secret,
     send,
     source_check,
+    source_list,
     source_new,
     source_show,
     source_try,
@@ -93,7 +94,7 @@ source_app = typer.Typer(
 )
 source_app.command("new")(source_new.new)
 source_app.command("check")(source_check.check)
-source_app.command("list")(source_show.list_sources)
+source_app.command("list")(source_list.list_sources)
 source_app.command("show")(source_show.show)
 source_app.command("try")(source_try.try_file)
 app.add_typer(source_app, name="source")

@@ -12,6 +12,7 @@ from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, fol
 from toolbox.sources.checking import CheckedSample, check_sources
 from toolbox.sources.checking_paths import PathWarning, unseen_paths
 from toolbox.sources.index_checking import conflict_rows, conflicts
+from toolbox.sources.verification import unverified
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def check(
             "it; later checks compare with that.",
         ),
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="A warning makes the exit status 1, as a misfit does."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run samples through the pipeline's own steps: door, envelope, signature, schema, MozDef.
@@ -40,8 +45,11 @@ def check(
     Nothing needs to run, and nothing is sent. A sample fits when it ends as its 'expect' says, when
     no other sample of its source is the same event, and when its MozDef event keeps MozDef's
     contract and equals <sample>.mozdef.json, where there is such a file. All samples, with those of
-    every other source, have to fit one index of MozDef's. A path of source.yaml that no sample has
-    is a warning, and changes nothing about the exit status.
+    every other source, have to fit one index of MozDef's. What somebody else signed (as_sent) is
+    also tried with a wrong secret and with a changed body.
+
+    Two things are warnings, and change the exit status with --strict alone: a path of source.yaml
+    that no sample has, and a source that signs of which no sample was signed by somebody else.
 
     Exit status: 0 every sample fits, 1 some do not, 2 there is no such source.
     """
@@ -56,7 +64,7 @@ def check(
     else:
         print_checked(checked)
         print_warnings(warnings)
-    if wrong:
+    if wrong or (strict and warnings):
         raise typer.Exit(DOES_NOT_HOLD)
 
 
@@ -86,11 +94,12 @@ def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[Chec
 
 
 def warn_folders(chosen: dict[str, Path]) -> list[PathWarning]:
-    """Return what no sample of a folder shows; a folder that is wrong is told by its check."""
+    """Return what no sample of a folder proves; a folder that is wrong is told by its check."""
     warnings: list[PathWarning] = []
     for _, folder in sorted(chosen.items()):
         with suppress(SourceError):
-            warnings += unseen_paths(load_source(folder))
+            source = load_source(folder)
+            warnings += [*unverified(source), *unseen_paths(source)]
     return warnings
 
 

@@ -1,4 +1,4 @@
-"""`mozdef-ef source list` and `source show`: which sources there are, and how they are set."""
+"""`mozdef-ef source show`: how a source is set."""
 
 from __future__ import annotations
 
@@ -9,19 +9,12 @@ import typer
 
 from settings.deployment import load_deployment
 from settings.source.detail_fields import places_of, values_of
-from settings.source.loader import load_source
 from settings.source.model import HmacAuthentication, TokenAuthentication
-from toolbox.cli.source_options import (
-    PRIVATE_SOURCES,
-    Json,
-    SourcesOption,
-    folders,
-    load_one,
-    origin,
-    say_broken,
-)
+from toolbox.cli.source_list import listed_source
+from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, load_one
 from toolbox.sources.fate import fates
-from toolbox.sources.sound import read_sound
+from toolbox.sources.samples_as_sent import signs
+from toolbox.sources.verification import signers
 from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -33,36 +26,6 @@ if TYPE_CHECKING:
 CONFIG = Path("config")
 
 
-def list_sources(*, sources: SourcesOption = PRIVATE_SOURCES, as_json: Json = False) -> None:
-    """List every source: those of the catalogue, and private ones; name those that are broken."""
-    listed, broken = read_sound(folders(sources), lambda folder: _listed(load_source(folder)))
-    say_broken(broken)
-    documents = list(listed.values())
-    if as_json:
-        print_json(documents)
-        return
-    columns = ("name", "title", "ingest", "authentication", "samples", "from")
-    rows = [tuple(one[key] for key in columns) for one in documents]
-    print_table(f"{len(rows)} sources", columns, rows)
-
-
-def _listed(source: LoadedSource) -> dict[str, Any]:
-    settings = source.settings
-    return {
-        "name": source.name,
-        "title": settings.title,
-        "ingest": settings.ingest,
-        "authentication": settings.authentication.type
-        if settings.authentication
-        else settings.poll.credential.type
-        if settings.poll
-        else "",
-        "samples": len(list((source.folder / "samples").glob("*.yaml"))),
-        "from": origin(source.folder),
-        "folder": str(source.folder),
-    }
-
-
 def show(
     name: Annotated[str, typer.Argument(help="A source, such as github.")],
     *,
@@ -72,7 +35,7 @@ def show(
 ) -> None:
     """Explain a source's settings: route, proof, identity, schemas, mapping, secret, sender."""
     source = load_one(name, sources)
-    document = {**_listed(source), **_explained(source, _parameter(source, stage))}
+    document = {**listed_source(source), **_explained(source, _parameter(source, stage))}
     types = fates(source)
     if as_json:
         print_json(document | {"types": [one.document() for one in types]})
@@ -103,6 +66,11 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
     return {
         "route": "none: events are fetched" if polls else f"{route} /{source.name}",
         "proof": proof(settings),
+        **(
+            {"signed_by": sorted(set(signers(source))) or "none of the samples"}
+            if signs(settings)
+            else {}
+        ),
         "content_types": list(settings.content_types),
         "keeps_headers": list(settings.headers.keep) or "none",
         "event_type": _place(settings.event_type) or "none: events have no type",

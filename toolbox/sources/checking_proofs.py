@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
-from settings.source.model import HmacAuthentication
+from settings.source.authentication import SignedRequest
 from toolbox.sources.samples import wrong_secret
-from toolbox.sources.samples_as_sent import OURSELVES, signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from toolbox.sources.samples import LoadedSample
 
 _REFUSED = (401, 403)
-_ACCEPTED = frozenset({"delivered", "ignored"})
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,12 @@ class SpoiltTrial:
 
 
 def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[SpoiltTrial]:
-    """Play a sample that is accepted as it was sent, with what must have it turned away.
+    """Play a sample whose proof fits as it was sent, with what must have it turned away.
 
-    Nothing comes of a sample that is signed here, or that is to be turned away as it was sent.
+    Nothing comes of a sample that is signed here, or whose proof must not fit.
     """
     settings, source = sample.settings, sample.source
-    if settings.as_sent is None or settings.expect.outcome not in _ACCEPTED:
+    if settings.as_sent is None or not settings.expect.proof_fits:
         return
     if settings.as_sent.secrets and source.settings.authentication is not None:
         wrong = tuple(wrong_secret(source, one) for one in settings.as_sent.secrets)
@@ -63,7 +61,7 @@ def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[Spoilt
 def covers_body(source: LoadedSource) -> bool:
     """Tell whether each bit of a body is what a source's senders prove."""
     proof = source.settings.authentication
-    return isinstance(proof, HmacAuthentication) and "body" in proof.signed
+    return isinstance(proof, SignedRequest) and "body" in proof.signed
 
 
 def spoilt_faults(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:
@@ -71,17 +69,6 @@ def spoilt_faults(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:
     for trial in spoilt_trials(rehearsal, sample):
         if not trial.refused:
             yield f"with {trial.change} it is not turned away for its proof"
-
-
-def is_verified(samples: list[LoadedSample]) -> bool:
-    """Tell whether somebody else signed a sample that is delivered; all must be of one source."""
-    return any(
-        one.settings.as_sent is not None
-        and one.settings.as_sent.signed_by != OURSELVES
-        and one.settings.expect.outcome in _ACCEPTED
-        and signs(one.source.settings)
-        for one in samples
-    )
 
 
 def _trial(change: str, ending: Ending) -> SpoiltTrial:

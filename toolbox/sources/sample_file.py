@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Signing = Literal["current", "previous", "wrong", "missing", "stale", "several"]
+#: What is said of a request before it is known that its proof fits.
+_BEFORE_OR_OF_PROOF = frozenset(
+    {
+        Reason.MALFORMED_ENVELOPE,
+        Reason.UNKNOWN_SOURCE,
+        Reason.SECRET_UNAVAILABLE,
+        Reason.BAD_SIGNATURE,
+        Reason.STALE_SIGNATURE,
+        Reason.TOO_LARGE,
+        Reason.PROCESSING_ERROR,
+    }
+)
 
 
 class Expectation(BaseModel):
@@ -29,6 +41,13 @@ class Expectation(BaseModel):
     answer: dict[str, str] = Field(
         default_factory=dict, description="what the answer to a handshake must hold"
     )
+
+    @property
+    def proof_fits(self) -> bool:
+        """Whether it ends so because the sender's proof was right, whatever became of its body."""
+        if self.outcome == "rejected":
+            return self.reason is not None and self.reason not in _BEFORE_OR_OF_PROOF
+        return self.outcome in {"delivered", "ignored"}
 
     @model_validator(mode="after")
     def _complete(self) -> Expectation:

@@ -9,8 +9,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault, refuse
+from settings.source.authentication import SignedRequest
 from settings.source.loader import SourceError
-from settings.source.model import HmacAuthentication, TokenAuthentication
+from settings.source.model import TokenAuthentication
+from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -96,8 +98,11 @@ def read_fetched(sent: AsSent, path: Path, folder: Path) -> dict[str, bytes]:
 
 
 def signs(settings: Source) -> bool:
-    """Tell whether requests of a source are signed, so that a sample can be wrongly signed."""
-    return settings.authentication is not None and settings.token is None
+    """Tell whether a source's senders sign, so that there is a scheme that can be wrong."""
+    proof = settings.authentication
+    if isinstance(proof, ProofSettings):
+        return not (proof.at_door or isinstance(proof, BodyTokenAuthentication))
+    return proof is not None and settings.token is None
 
 
 def proof_headers(settings: Source) -> frozenset[str]:
@@ -105,10 +110,11 @@ def proof_headers(settings: Source) -> frozenset[str]:
     proof = settings.authentication
     if isinstance(proof, TokenAuthentication):
         return frozenset({proof.header.lower()})
-    if not isinstance(proof, HmacAuthentication):
+    if proof is None:
         return frozenset()
-    when = proof.timestamp.header if proof.timestamp else None
-    return frozenset(name.lower() for name in (*proof.all_headers, *([when] if when else [])))
+    when = proof.timestamp if isinstance(proof, SignedRequest) else None
+    time = when.header if when else None
+    return frozenset(name.lower() for name in (*proof.all_headers, *([time] if time else [])))
 
 
 def without(headers: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,12 @@ def test_from_samples_to_a_checked_source(run: Callable[..., Done]) -> None:
     done = run("source", "check", "watch")
     assert done.status == 0
     assert "4 samples, all fit" in done.out
+    assert "watch, authentication: unverified: nothing but our own signature" in done.out
+    assert run("source", "check", "watch", "--strict").status == 1
+    assert re.search(
+        r"^  watch\* +direct +hmac +unverified", run("source", "list").out, re.MULTILINE
+    )
+    assert "none of the samples" in run("source", "show", "watch").out
     done = new(run)
     assert done.status == 2
     assert "is there already" in done.err
@@ -129,15 +136,20 @@ def test_list(run: Callable[..., Done]) -> None:
     new(run)
     done = run("source", "list")
     assert done.status == 0
-    assert "watch" in done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+    assert "\nother\n" in done.out
+    assert re.search(r"^  watch\* +direct +token +unsigned +watch$", done.out, re.MULTILINE)
+    assert "* private" in done.out
     listed = {one["name"]: one for one in json.loads(run("source", "list", "--json").out)}
     assert set(listed) == {*available_sources(), "watch"}
     assert listed["watch"]["from"] == "private"
-    assert listed["github"] | {"samples": 0, "folder": ""} == {
+    assert listed["github"] | {"samples": 0, "folder": "", "kind": ""} == {
         "name": "github",
+        "kind": "",
         "title": "GitHub webhooks",
         "ingest": "direct",
         "authentication": "hmac",
+        "verification": "verified",
         "samples": 0,
         "from": "catalogue",
         "folder": "",

@@ -74,7 +74,8 @@ def test_mozdef_keeps_every_delivered_sample(index: list[SearchableSample]) -> N
         ),
         (
             {"details__username": "bob-example", "category": "account creation"},
-            {"gitlab/system-hook-user-created", "slack/team-join"},
+            {"gitlab/system-hook-user-created", "slack/signed-by-the-library",
+                "slack/team-join"},
         ),
         (
             {"details__username": "bob-example", "category": "account disable"},

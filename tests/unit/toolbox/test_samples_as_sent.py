@@ -14,8 +14,8 @@ from stripe import WebhookSignature
 from pipeline.event.outcomes import Reason
 from settings.source.loader import SourceError, load_source
 from toolbox.sources.checking import check_sources
-from toolbox.sources.checking_proofs import is_verified
 from toolbox.sources.samples import load_samples
+from toolbox.sources.verification import unverified, verification_of
 from toolbox.traffic.requests import make_requests
 
 if TYPE_CHECKING:
@@ -88,12 +88,29 @@ def test_what_the_library_signed_is_taken_at_its_time_with_its_secret(
     check: Any, folder: Path
 ) -> None:
     assert check(sample()).fits
-    assert is_verified(list(load_samples(load_source(folder))))
+    source = load_source(folder)
+    assert (verification_of(source), unverified(source)) == ("verified", [])
+
+
+def test_a_source_that_only_we_sign_for_is_unverified(check: Any, folder: Path) -> None:
+    ours = sample()
+    del ours["as_sent"]
+    assert check(ours).fits
+    source = load_source(folder)
+    assert verification_of(source) == "unverified"
+    assert [one.key for one in unverified(source)] == ["authentication"]
+    refused = sample(
+        as_sent(secrets=["x"]), expect={"outcome": "rejected", "reason": "bad_signature"}
+    )
+    assert check(refused).fits
+    assert verification_of(source) == "unverified"
+    check(sample(), authentication={"type": "token"}, headers={})
+    assert verification_of(load_source(folder)) == "unsigned"
 
 
 def test_what_its_own_author_signed_does_not_verify_a_source(check: Any, folder: Path) -> None:
     assert check(sample(as_sent(signed_by="ourselves"))).fits
-    assert not is_verified(list(load_samples(load_source(folder))))
+    assert verification_of(load_source(folder)) == "unverified"
 
 
 @pytest.mark.parametrize(
