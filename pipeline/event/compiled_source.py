@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from datetime import tzinfo
     from types import ModuleType
 
+    from pipeline.event.bodies.body_form import BodyForm
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
     from pipeline.event.judgement import Rule
     from pipeline.event.proof import ProofOfBody
     from pipeline.event.rule_states import RulePlan
+    from pipeline.event.skipping import SkipRule
 
 Validator = Callable[[Any], Any]
 
@@ -243,6 +245,8 @@ class CompiledSource:
     allowed_networks: tuple[str, ...]
     content_types: tuple[str, ...]
     form_field: str | None
+    body_form: Annotated[BodyForm | None, "body"]
+    skip: tuple[SkipRule, ...]
     kept_headers: Annotated[frozenset[str], "headers.keep", _lower]
     pseudo_headers: tuple[str, ...] = ()
     required_headers: Annotated[tuple[str, ...], "headers.require"]

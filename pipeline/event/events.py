@@ -250,11 +250,10 @@ def duplicate(event: Event, explanation: str, reason: Reason | None = None) -> O
     return Outcome(event, OutcomeKind.DUPLICATE, reason, explanation)
 
 
-def ignored(event: Event) -> Outcome:
-    """Say that its source names its type as one that is not forwarded."""
-    return Outcome(
-        event, OutcomeKind.IGNORED, explanation=f"type {event.event_type[:60]!r} is ignored"
-    )
+def ignored(event: Event, explanation: str = "") -> Outcome:
+    """Say that its source names its type, or what the explanation tells, as not forwarded."""
+    explanation = explanation or f"type {event.event_type[:60]!r} is ignored"
+    return Outcome(event, OutcomeKind.IGNORED, explanation=printable_text(explanation))
 
 
 def rejected(event: Record | Event, reason: Reason, explanation: str) -> Outcome:

@@ -28,6 +28,10 @@ class NoJsonError(PipelineError):
     """A text is no JSON."""
 
 
+class BodyError(PipelineError):
+    """There is no JSON in a body."""
+
+
 class TooDeepError(PipelineError):
     """A text is nested deeper than MozDef can read."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 
-from pipeline.errors import PipelineError
 from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import EnvelopeError, decode_envelope
 from pipeline.event.event_id import EventId, request_id
@@ -13,6 +12,7 @@ from pipeline.event.events import Event, Outcome, ignored, rejected
 from pipeline.event.fields import as_text, find
 from pipeline.event.identity import BODY, ONCE, find_identity, fingerprint_of
 from pipeline.event.json_text import (
+    BodyError,
     NoJsonError,
     TooDeepError,
     check_depth,
@@ -24,15 +24,12 @@ from pipeline.event.json_text import (
 from pipeline.event.outcomes import Reason
 
 if TYPE_CHECKING:
+    from pipeline.event.bodies.body_form import BodyForm
     from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.event.events import Record
 
 #: The own id of an event comes again where a producer repeats a put, within minutes.
 ONCE_SECONDS = 7 * 86_400
-
-
-class BodyError(PipelineError):
-    """There is no JSON in a body."""
 
 
 def open_record(record: Record, catalog: Catalog) -> Event | Outcome:
@@ -61,13 +58,19 @@ def open_record(record: Record, catalog: Catalog) -> Event | Outcome:
 
 
 def parse_body(event: Event) -> Outcome | None:
-    """Parse the body: JSON, or the form field that holds the JSON.
+    """Parse the body: JSON, or what the source makes JSON of; see `json_in`.
 
     One that carries many events is taken apart by `split`, and each of them parsed there.
     """
-    source = event.source
+    source, body = event.source, event.envelope.body
+    if source.skip:
+        from pipeline.event.skipping import why_skipped  # few sources have such rules
+
+        why = why_skipped(source.skip, event.envelope.headers, body, lambda: json_in(source, body))
+        if why:
+            return ignored(event, why)
     try:
-        event.body_json = json_in(source, event.envelope.body)
+        event.body_json = json_in(source, body)
     except BodyError as error:
         return rejected(event, Reason.INVALID_JSON, str(error))
     return read_event(event) if event.list_path is None else None
@@ -96,24 +99,31 @@ def read_body(source: CompiledSource, body: bytes) -> tuple[bytes, Any]:
         raise BodyError(str(error)) from None
 
 
-def json_in(source: CompiledSource, body: bytes) -> bytes:
-    """Return the JSON in a body, as it was sent.
+class BodyPlace(NamedTuple):
+    """What of a source says where in a body the JSON is."""
 
-    Its bytes say whether it is a form: no JSON begins with the field's name. The content type does
+    form_field: str | None
+    body_form: BodyForm | None
+
+
+def json_in(source: CompiledSource | BodyPlace, body: bytes) -> bytes:
+    """Return the JSON in a body: as it was sent, or made of it as the source's `body` says.
+
+    The bytes say whether it is a form: no JSON begins with the field's name. The content type does
     not: no signature covers it, and a signed JSON body can hold what reads as a form's field.
 
     Parameters
     ----------
-    source : CompiledSource
-        Whose settings say which form field holds it, where the body is a form.
     body : bytes
         The body, byte for byte.
 
     Raises
     ------
     BodyError
-        When it is a form with something else than the one field.
+        When it is a form with something else than the one field, or not what `body` says.
     """
+    if source.body_form is not None:
+        return source.body_form.json_in(body)
     field = source.form_field
     if not field or not body.startswith(f"{quote_plus(field)}=".encode()):
         return body

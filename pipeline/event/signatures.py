@@ -313,7 +313,8 @@ def _time_in(source: CompiledSource, settings: Signature, body: bytes) -> str | 
     path = cast("DetailedSignature", settings).timestamp_path
     if path is None:
         return None
-    from pipeline.event.parsing import BodyError, read_body  # few have their time in the body
+    from pipeline.event.json_text import BodyError  # few have their time in the body
+    from pipeline.event.parsing import read_body
 
     try:
         return as_text(find(read_body(source, body)[1], path))

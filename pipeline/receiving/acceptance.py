@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.aws.limits import RECORD_TOO_LARGE_ERRORS
 from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.identity import digest, find_identity, partition_text
-from pipeline.event.parsing import BodyError, json_in
+from pipeline.event.json_text import BodyError
+from pipeline.event.parsing import json_in
 from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 
 if TYPE_CHECKING:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qs
 
 import orjson
 
 from pipeline.event.fields import FieldPath, as_text, find
+from pipeline.event.json_text import BodyError
+from pipeline.event.parsing import BodyPlace, json_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.archive.lines import ArchivedEvent
+    from pipeline.event.bodies.body_form import BodyForm
     from pipeline.event.compiled_source import Catalog
 
 
@@ -24,6 +26,12 @@ class TypeRule(NamedTuple):
     path: FieldPath | None
     form_field: str | None
     split: FieldPath | None
+    body_form: BodyForm | None = None
+
+    @property
+    def body_place(self) -> BodyPlace:
+        """Where in a body the JSON is."""
+        return BodyPlace(self.form_field, self.body_form)
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,7 @@ class EventTypes:
                     source.event_type_path,
                     source.form_field,
                     source.split,
+                    source.body_form,
                 )
                 for name, source in catalog.sources.items()
             }
@@ -63,13 +72,11 @@ class EventTypes:
 
 
 def _in_body(event: ArchivedEvent, rule: TypeRule, path: FieldPath) -> set[str]:
-    body = event.body
-    if not event.numbers and rule.form_field and not body.lstrip().startswith((b"{", b"[")):
-        values = parse_qs(body.decode(errors="replace")).get(rule.form_field, [""])
-        body = values[0].encode()
     try:
+        # Of an event that was taken out of its request, the line has the JSON.
+        body = event.body if event.numbers else json_in(rule.body_place, event.body)
         document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+    except (BodyError, orjson.JSONDecodeError):
         return set()
     taken_apart = rule.split is None or bool(event.numbers)
     parts = document if rule.split is None or taken_apart else find(document, rule.split)

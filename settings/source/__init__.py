@@ -3,7 +3,13 @@
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SourceName
 from settings.source.body import BodyRule
-from settings.source.compiler import check_validators, signature_of, write_compiled_catalog
+from settings.source.compiler import (
+    body_form_of,
+    check_validators,
+    json_of,
+    signature_of,
+    write_compiled_catalog,
+)
 from settings.source.detail_fields import (
     DOCUMENTED,
     TYPE,
@@ -44,8 +50,10 @@ __all__ = [
     "TokenAuthentication",
     "ValueRule",
     "available_sources",
+    "body_form_of",
     "check_validators",
     "disagreement",
+    "json_of",
     "load_source",
     "load_sources",
     "places_of",

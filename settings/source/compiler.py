@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from pipeline.event.bodies.body_form import BodyForm
 from pipeline.event.compiled_source import CompiledSource, Signature
+from pipeline.event.parsing import BodyPlace, json_in
 from settings.source.filling import compiled_as
 from settings.source.generating import source_text
-from settings.source.model import Authentication, HmacAuthentication
+from settings.source.model import Authentication, HmacAuthentication, Source
 from settings.source.sample_bodies import sample_bodies
 from settings.source.schema_agreement import check_module
 
@@ -105,6 +107,22 @@ def _compiled(
         schema_modules={kind: module for kind, module in modules.items() if kind is not None},
         default_schema_module=modules.get(None),
     )
+
+
+def body_form_of(settings: Source) -> BodyForm | None:
+    """Return the compiled form of a source's bodies; None where they are JSON as they are."""
+    return None if settings.body is None else compiled_as(BodyForm, settings.body)
+
+
+def json_of(settings: Source, body: bytes) -> bytes:
+    """Return the JSON in a body, as the pipeline finds it.
+
+    Raises
+    ------
+    BodyError
+        When there is none.
+    """
+    return json_in(BodyPlace(settings.form_field, body_form_of(settings)), body)
 
 
 def signature_of(authentication: Authentication | None) -> Signature | None:

@@ -21,8 +21,9 @@ from typing import (
 )
 
 from pipeline.errors import PipelineError
-from pipeline.event import compiled_poll
+from pipeline.event import compiled_poll, skipping
 from pipeline.event import fields as event_fields
+from pipeline.event.bodies import body_form
 from pipeline.event.proof import ProofOfBody
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _NONE = type(None)
 _NAMES = {
     **vars(event_fields),
     **vars(compiled_poll),
+    **vars(body_form),
+    **vars(skipping),
     "Annotated": Annotated,
     "Mapping": Mapping,
     "ProofOfBody": ProofOfBody,

@@ -36,8 +36,8 @@ def _kinds(value: Any) -> Iterator[type]:
         for field in fields(value):
             if field.repr:
                 yield from _kinds(getattr(value, field.name))
-    elif isinstance(value, dict):
-        for one in value.values():
+    elif isinstance(value, dict | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
             yield from _kinds(one)
     elif type(value).__module__ != "builtins":
         yield type(value)
@@ -53,6 +53,8 @@ def _code(value: Any) -> str:
         return f"{type(value).__name__}({', '.join(values)})"
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key!r}: {_code(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, tuple) and any(map(is_dataclass, value)):
+        return f"({', '.join(map(_code, value))},)"
     if isinstance(value, frozenset):
         # In an order of its own: that of a set is another one in each process.
         return f"frozenset({tuple(sorted(value))!r})"

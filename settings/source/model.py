@@ -17,6 +17,7 @@ from settings.faults import refuse
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueueName, SourceName
 from settings.source.body import BodyRule, PluginSettings, Shape, rule_plan
+from settings.source.body_form import BodySettings, SkipSettings
 from settings.source.detail_fields import (
     SEVERITIES,
     Category,
@@ -301,6 +302,12 @@ class Source(Model):
     form_field: str | None = Field(
         default=None, description="the form field that holds the JSON of a form-encoded delivery"
     )
+    body: BodySettings | None = Field(
+        default=None, description="what a body is, where it is more than a JSON text"
+    )
+    skip: tuple[SkipSettings, ...] = Field(
+        default=(), max_length=10, description="requests that are no events, such as heartbeats"
+    )
     headers: Headers = Headers()
     event_type: Locator | None = None
     ignore_types: tuple[str, ...] = Field(
@@ -407,7 +414,7 @@ class Source(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Source:
         proof = self.proof_of_body.faults_of(self) if self.proof_of_body else ()
-        own = (self._ways_in(), self._types(), self._headers(), self._forms())
+        own = (self._ways_in(), self._types(), self._headers(), self._forms(), self._bodies())
         refuse(itertools.chain(*own, proof))
         return self
 
@@ -460,8 +467,22 @@ class Source(Model):
             yield "content_types", "'*/*' needs ingest: receiver; API Gateway has a list for others"
         if len(set(self.methods)) < len(self.methods):
             yield "methods", "name each once"
-        if (form in self.content_types) != (self.form_field is not None):
+        # What `body` names is read by it, whatever the content type says.
+        if (form in self.content_types and self.body is None) != (self.form_field is not None):
             yield "form_field", f"is set if and only if content_types has {form}"
         kept = {name.lower() for name in self.headers.keep}
         if self.form_field is not None and "content-type" not in kept:
             yield "form_field", "header Content-Type must be listed in headers.keep"
+
+    def _bodies(self) -> Iterator[tuple[str, str]]:
+        if self.body is not None and self.ingest == "poll":
+            yield "body", "events that are fetched are JSON"
+        if self.skip and self.ingest == "poll":
+            yield "skip", "what is fetched is an event"
+        lines = self.body is not None and self.body.format == "ndjson"
+        if lines and (self.split is None or self.split.path != "."):
+            yield "split", "lines are a list: set split: {path: .}"
+        kept = {name.lower() for name in self.headers.keep}
+        for number, rule in enumerate(self.skip):
+            if rule.header is not None and rule.header.lower() not in kept:
+                yield f"skip.{number}", f"header {rule.header} must be listed in headers.keep"

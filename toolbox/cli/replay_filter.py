@@ -15,6 +15,7 @@ from pipeline.event.outcomes import QUARANTINED, UNVERIFIED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
+from settings.source.compiler import body_form_of
 from settings.source.loader import available_sources, read_source_settings
 from toolbox.cli.source_options import say_broken
 from toolbox.sources.sound import read_sound
@@ -180,5 +181,6 @@ def event_types(wanted: Filter, deployed: Collection[str] = ()) -> EventTypes:
             compile_path(locator.path) if locator else None,
             settings.form_field,
             compile_path(parts.path) if parts else None,
+            body_form_of(settings),
         )
     return EventTypes(rules)

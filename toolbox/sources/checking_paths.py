@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 from pipeline.event.detail_fields import DetailFields
 from pipeline.event.fields import find, path_of, path_text
+from pipeline.event.json_text import BodyError
 from pipeline.event.summary import SummaryTemplate, is_path, leading_words, placeholders
+from settings.source.compiler import json_of
 from settings.source.detail_fields import TYPE, places_of
 from toolbox.sources.inference_values import scalar_paths
 from toolbox.sources.samples import load_samples
@@ -175,11 +176,7 @@ def _elements(body: Any, path: str) -> list[Any]:
 
 
 def _body(settings: Source, sample: LoadedSample) -> Iterator[Any]:
-    content = sample.body
-    if settings.form_field is not None and not content.lstrip().startswith((b"{", b"[")):
-        fields = parse_qs(content.decode(errors="replace"))
-        content = fields.get(settings.form_field, [""])[0].encode()
     try:
-        yield json.loads(content)
-    except (ValueError, RecursionError):
+        yield json.loads(json_of(settings, sample.body))
+    except (BodyError, ValueError, RecursionError):
         return  # The check of the sample says what is wrong with it.

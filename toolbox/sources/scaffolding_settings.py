@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
     from toolbox.sources.inference import Found, Proposal
 
-_COPIED = ("ingest", "authentication", "handshake", "poll", "content_types", "form_field",
-           "headers", "ignore_types", "deduplication_hours", "allowed_networks")  # fmt: skip
+_COPIED = ("ingest", "authentication", "handshake", "poll", "content_types", "form_field", "body",
+           "skip", "headers", "ignore_types", "deduplication_hours",
+           "allowed_networks")  # fmt: skip
 _SHOWN = 4
 
 

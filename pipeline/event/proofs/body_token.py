@@ -35,7 +35,8 @@ class BodyToken:
         arrived_ms: int,  # noqa: ARG002
     ) -> tuple[Reason, str] | None:
         """Tell why a body is not its sender's: `SecretsOf` says what it raises."""
-        from pipeline.event.parsing import BodyError, read_body
+        from pipeline.event.json_text import BodyError
+        from pipeline.event.parsing import read_body
 
         where = path_text(self.path)
         try:

@@ -14,9 +14,10 @@ from pipeline.event.compiled_source import Catalog, CatalogError, load_catalog
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event, Outcomes, Record, unsettled
 from pipeline.event.identity import partition_text
+from pipeline.event.json_text import BodyError
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind, Reason
-from pipeline.event.parsing import BodyError, json_in
+from pipeline.event.parsing import json_in
 from pipeline.event.secrets import only
 from pipeline.event.steps import examine
 from tests.support.bench import NOW_MS, SECRET, aggregate, generic, github, record, tally

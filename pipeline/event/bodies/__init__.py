@@ -1,0 +1,1 @@
+"""Bodies that are not plain JSON: of the compiled sources, only those with such bodies load it."""
