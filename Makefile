@@ -102,9 +102,10 @@ SENDERS_LOCK := $(COMPILE) --group senders
 audit: setup ## Ask whether locked packages are known to be vulnerable (exit 1: yes; 3: not answered)
 	@$(BIN)/python -m toolbox.vulnerabilities
 
-lock: ## Resolve the locks anew from pyproject.toml: all extras, the functions' layer, the senders' libraries
-	$(LOCK) --all-extras -o requirements.lock
+lock: ## Resolve the locks anew from pyproject.toml: all extras, the functions' layers, the senders' libraries
+	$(LOCK) --all-extras --group proofs -o requirements.lock
 	$(LOCK) --constraint requirements.lock -o requirements-runtime.lock
+	$(COMPILE) --group proofs --constraint requirements.lock -o requirements-proofs.lock
 	$(SENDERS_LOCK) --constraint requirements.lock -o requirements-senders.lock
 
 endpoints: setup ## Write the table of AWS's endpoints anew, from botocore's rules

@@ -94,7 +94,7 @@ def sign(
 def sign_alone(settings: Signature, secret: bytes, body: bytes, headers: Mapping[str, str]) -> str:
     """Return a signature with its prefix, and without what else its header holds."""
     key = key_of(settings, secret, headers)
-    digest = hmac.digest(key, _signed(settings, body, headers), settings.algorithm)
+    digest = hmac.digest(key, string_to_sign(settings, body, headers), settings.algorithm)
     return settings.prefix + encodings.write(digest, settings.encoding)
 
 
@@ -159,9 +159,9 @@ def find_fault(
         if proof is None:
             return None
         return proof.find_fault(source, secrets_of, headers, body, arrived_ms)
-    given = _given(settings, headers)
+    given = given_in(settings, headers)
     if not given:
-        return Reason.BAD_SIGNATURE, _none_given(settings, headers)
+        return Reason.BAD_SIGNATURE, none_given(settings, headers)
     broken: SecretUnavailableError | None = None
     for known in secrets_of(source):
         try:
@@ -173,8 +173,8 @@ def find_fault(
         if _matches(settings, keys, body, headers, given):
             if settings.timestamp_header is None and not settings.detailed:
                 return None
-            stale = _stale(source, settings, headers, body, arrived_ms)
-            return (Reason.STALE_SIGNATURE, stale) if stale else None
+            fault = stale(source, settings, headers, body, arrived_ms)
+            return (Reason.STALE_SIGNATURE, fault) if fault else None
     if broken:
         raise broken
     return (
@@ -195,7 +195,7 @@ def _keys(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str
     return keys
 
 
-def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
+def given_in(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
     """Return the signatures in the header; there are several while a sender rotates its secret.
 
     What cannot be one, by its length or its letters, fits nothing and is left out.
@@ -216,7 +216,7 @@ def _given(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
     return given
 
 
-def _none_given(settings: Signature, headers: Mapping[str, str]) -> str:
+def none_given(settings: Signature, headers: Mapping[str, str]) -> str:
     """Say what is missing of a header without a signature."""
     names = [settings.header]
     if settings.detailed:
@@ -237,7 +237,7 @@ def _matches(
 ) -> bool:
     # No early return: the time taken must not tell which secret it was.
     matched = False
-    signed = body if settings.signed == "{body}" else _signed(settings, body, headers)
+    signed = body if settings.signed == "{body}" else string_to_sign(settings, body, headers)
     for key in keys:
         expected = hmac.digest(key, signed, settings.algorithm)
         for value in given:
@@ -245,7 +245,8 @@ def _matches(
     return matched
 
 
-def _signed(settings: Signature, body: bytes, headers: Mapping[str, str]) -> bytes:
+def string_to_sign(settings: Signature, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return what a request's signature is made over."""
     literals = settings.literals
     pieces = [literals[0]]
     for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
@@ -280,13 +281,14 @@ def _timestamp(settings: Signature, headers: Mapping[str, str]) -> str:
     return ""
 
 
-def _stale(
+def stale(
     source: CompiledSource,
     settings: Signature,
     headers: Mapping[str, str],
     body: bytes,
     arrived_ms: int,
 ) -> str:
+    """Say that a request was signed too long before it arrived, or when no one can tell."""
     if settings.timestamp_header is not None:
         text = _timestamp(settings, headers)
     elif (in_body := _time_in(source, settings, body)) is not None:

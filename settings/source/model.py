@@ -30,13 +30,16 @@ from settings.source.detail_fields import (
 from settings.source.handshake import HandshakeSettings
 from settings.source.polling import FEED_HEADER, Polling
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
+from settings.source.public_key import PublicKeyAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
-Authentication = TokenAuthentication | HmacAuthentication | BodyTokenAuthentication
+Authentication = (
+    TokenAuthentication | HmacAuthentication | BodyTokenAuthentication | PublicKeyAuthentication
+)
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
 

@@ -1,0 +1,163 @@
+"""Signatures that a public key verifies: Ed25519, ECDSA over P-256, RSA."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pipeline.event.outcomes import Reason
+from pipeline.event.secrets import SecretUnavailableError
+from pipeline.event.signature_details import DetailedSignature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pipeline.event.compiled_source import CompiledSource
+    from pipeline.event.fields import Lower
+    from pipeline.event.secrets import SecretsOf
+
+#: Bytes of the longest signature: RSA with 8,192 bits; ECDSA in DER, P-256.
+_LONGEST = {"ed25519": 64, "ecdsa-p256-sha256": 72, "rsa-sha1": 1_024, "rsa-sha256": 1_024}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PublicKeySignature(DetailedSignature):
+    """How such a source signs its requests.
+
+    Parameters
+    ----------
+    keys : tuple[str, ...]
+        The sender's public keys; where there are none, they are in the source's parameter.
+    keys_url : str
+        Where its JSON Web Key Set is.
+    certificate_header : str | None
+        Which header says where its certificate is.
+    certificate_addresses : tuple[str, ...]
+        Regular expressions, of which that address must fit one as a whole.
+    """
+
+    #: Of the class: who has seen a signature can sign nothing else with it.
+    at_door = False
+
+    keys: tuple[str, ...] = ()
+    keys_url: str = ""
+    certificate_header: Annotated[Lower | None, "certificate.header"] = None
+    certificate_addresses: Annotated[tuple[str, ...], "certificate.patterns"] = ()
+
+    @cached_property
+    def digest_size(self) -> int:
+        """How many bytes a signature has at the most."""
+        return _LONGEST[self.algorithm]
+
+    @cached_property
+    def last_objects(self) -> list[tuple[Sequence[bytes], list[Any]]]:
+        """The values that were last asked for, and their key objects: they serve many requests."""
+        return []
+
+    def find_fault(
+        self,
+        source: CompiledSource,
+        secrets_of: SecretsOf,
+        headers: Mapping[str, str],
+        body: bytes,
+        arrived_ms: int,
+    ) -> tuple[Reason, str] | None:
+        """Tell why a request is not signed by its sender's key; see `signatures.find_fault`."""
+        from pipeline.event.proofs.keys import verifies
+        from pipeline.event.signatures import given_in, none_given, stale, string_to_sign
+
+        given = given_in(self, headers)
+        if not given:
+            return Reason.BAD_SIGNATURE, none_given(self, headers)
+        address = self.keys_url
+        if self.certificate_header is not None:
+            address = headers.get(self.certificate_header, "")
+            if not is_pinned(address, self.certificate_addresses):
+                return Reason.BAD_SIGNATURE, "the certificate's address is none of the sender's"
+        signed = string_to_sign(self, body, headers)
+        for keys in self._keys(source, secrets_of, address, arrived_ms):
+            if any(verifies(key, self.algorithm, one, signed) for key in keys for one in given):
+                fault = stale(source, self, headers, body, arrived_ms)
+                return (Reason.STALE_SIGNATURE, fault) if fault else None
+        return Reason.BAD_SIGNATURE, f"header {self.header} fits none of the sender's public keys"
+
+    def _keys(
+        self, source: CompiledSource, secrets_of: SecretsOf, address: str, arrived_ms: int
+    ) -> Iterable[list[Any]]:
+        """Return the keys as they are known, then as they are now."""
+        if self.keys:
+            yield self._objects(self._static, address)
+            return
+        broken: SecretUnavailableError | None = None
+        for known in secrets_of(source, address):
+            try:
+                keys = self._objects(known, address)
+            except SecretUnavailableError as error:
+                broken = SecretUnavailableError(f"source {source.name}: {error}")
+                continue  # it may have been mended since it was read
+            broken = None
+            if self.certificate_header is not None:
+                keys = [one.public_key() for one in keys if is_valid(one, arrived_ms)]
+                keys = [key for key in keys if self._fits(key)]
+            yield keys
+        if broken:
+            raise broken
+
+    @cached_property
+    def _static(self) -> tuple[bytes, ...]:
+        return tuple(key.encode() for key in self.keys)
+
+    def _objects(self, known: Sequence[bytes], address: str) -> list[Any]:
+        last = self.last_objects
+        for values, objects in last:
+            if values is known:
+                return objects
+        objects = self._made(known, address)
+        if type(known) is tuple:
+            last[:] = [*last[-3:], (known, objects)]
+        return objects
+
+    def _made(self, known: Sequence[bytes], address: str) -> list[Any]:
+        from pipeline.event.proofs.keys import certificate_of, key_set, keys_of
+
+        if self.certificate_header is not None:
+            return [one for one in map(certificate_of, known) if one is not None]
+        if not self.keys_url:
+            return keys_of(known, self.algorithm)
+        if not known:
+            raise SecretUnavailableError(f"{address}: there are no keys")
+        found = [_of_jwk(jwk) for document in known for jwk in key_set(document, address)]
+        return [key for key in found if key is not None and self._fits(key)]
+
+    def _fits(self, key: Any) -> bool:
+        from pipeline.event.proofs.keys import fits
+
+        return fits(key, self.algorithm)
+
+
+def _of_jwk(jwk: dict[str, Any]) -> Any:
+    import jwt
+
+    try:
+        return jwt.PyJWK(jwk).key
+    except jwt.PyJWTError:
+        return None  # of a kind that this source does not use
+
+
+def is_pinned(address: str, patterns: Sequence[str]) -> bool:
+    """Tell whether an address is one that the settings pin.
+
+    Parameters
+    ----------
+    patterns : Sequence[str]
+        Regular expressions for the whole of it, as `settings.source.pinned_addresses` writes them.
+    """
+    return len(address) <= 300 and any(re.fullmatch(one, address, re.ASCII) for one in patterns)
+
+
+def is_valid(certificate: Any, arrived_ms: int) -> bool:
+    """Tell whether a certificate was valid when the request arrived."""
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return bool(first.timestamp() <= arrived_ms / 1000 <= last.timestamp())
