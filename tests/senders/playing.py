@@ -26,7 +26,7 @@ _AT = 1_795_464_503.123
 #: Of several that signed, the first is named.
 _RANK = ("library", "documentation", "capture", "ourselves", "nobody", "itself")
 #: Whose proof is no signature.
-_UNSIGNED = frozenset({"basic", "mtls", "network", "poll", "token", "none"})
+_UNSIGNED = frozenset({"basic", "body_token", "mtls", "network", "poll", "token", "none"})
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,12 @@ def _played(sender: Sender, source: LoadedSource, rehearsal: Rehearsal) -> Row:
 
 
 def _chosen(samples: list[LoadedSample], *, own: bool) -> list[LoadedSample]:
-    """Return what is played: of a built-in source the requests as sent, or else one event."""
+    """Return what is played: of a built-in source the requests as sent, and one event at least."""
     if own:
         return samples
     sent = [one for one in samples if one.settings.as_sent is not None]
-    return sent or [one for one in samples if one.settings.expect.outcome == "delivered"][:1]
+    delivered = [one for one in samples if one.settings.expect.outcome == "delivered"]
+    return sent if any(one in sent for one in delivered) else [*sent, *delivered[:1]]
 
 
 def _signed_by(sample: LoadedSample, proof: str) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.senders.signing.by_address import BY_ADDRESS
+from tests.senders.signing.by_key import BY_KEY
 from tests.senders.signing.by_library import BY_LIBRARY
 from tests.senders.signing.made import AT, library
 from tests.senders.signing.plain import OVER_BODY, TOKENS
@@ -35,7 +37,7 @@ def makers() -> dict[str, Maker]:
     """Return every maker, by the sender's name in the table."""
     names = ("Adyen", "boxsdk", "paddle-python-sdk")
     detailed = with_details({name: library(name) for name in names})
-    return {**TOKENS, **OVER_BODY, **TIMED, **detailed, **BY_LIBRARY}
+    return {**TOKENS, **OVER_BODY, **TIMED, **detailed, **BY_LIBRARY, **BY_ADDRESS, **BY_KEY}
 
 
 def written(maker: Maker, body: bytes, expect: dict[str, Any]) -> str:
@@ -81,6 +83,8 @@ def _described(maker: Maker) -> str:
 def make(name: str, maker: Maker) -> None:
     """Write the sample of a sender beside its body."""
     samples = FOLDER / name / "samples"
+    if maker.body is not None:
+        (samples / maker.file).write_bytes(maker.body(maker.secrets[0]))
     body = (samples / maker.file).read_bytes()
     path = samples / "event.yaml"
     expect = {"outcome": "delivered"}

@@ -5,11 +5,9 @@ The libraries are the dependency group `senders` of pyproject.toml; nothing else
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 from castle.configuration import Configuration
 from castle.webhooks.verify import WebhooksVerify
@@ -32,13 +30,10 @@ from tests.senders.signing.made import (
     library,
     mac,
     over_body,
+    verified,
 )
 
 _ID = "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"
-
-
-class NotVerifiedError(Exception):
-    """A sender's library does not take what was signed here."""
 
 
 def _whsec(webhook: type[Webhook | SvixWebhook], name: str) -> Sign:
@@ -48,20 +43,6 @@ def _whsec(webhook: type[Webhook | SvixWebhook], name: str) -> Sign:
         return {f"{name}-id": _ID, f"{name}-timestamp": str(AT), f"{name}-signature": signature}
 
     return sign
-
-
-def _verified(sign: Sign, verify: Callable[[str, bytes, dict[str, str]], object]) -> Sign:
-    """Return the same, where the library's verdict comes first: it is not False, nor an error."""
-
-    def checked(secret: str, body: bytes) -> dict[str, str]:
-        headers = sign(secret, body)
-        with patch("time.time", lambda: float(AT)):
-            taken = verify(secret, body, headers) is not False
-        if not taken:
-            raise NotVerifiedError(f"{headers} is refused")
-        return headers
-
-    return checked
 
 
 def _verify_castle(secret: str, body: bytes, headers: dict[str, str]) -> object:
@@ -99,11 +80,11 @@ _STANDARD = Maker(_whsec(Webhook, "webhook"), library("standardwebhooks"), secre
 BY_LIBRARY: dict[str, Maker] = {
     "brex": Maker(_whsec(Webhook, "Webhook"), library("standardwebhooks"), secrets=(BASE64_KEY,)),
     "castle": Maker(
-        _verified(over_body("X-Castle-Signature", write=based), _verify_castle), library("castle")
+        verified(over_body("X-Castle-Signature", write=based), _verify_castle), library("castle")
     ),
     "clerk": _SVIX,
     "coinbase": Maker(
-        _verified(
+        verified(
             over_body("X-CC-Webhook-Signature"),
             lambda secret, body, headers: CoinbaseSignature.verify_sig_header(
                 body.decode(), headers["X-CC-Webhook-Signature"], secret
@@ -112,7 +93,7 @@ BY_LIBRARY: dict[str, Maker] = {
         library("coinbase-commerce"),
     ),
     "gocardless": Maker(
-        _verified(
+        verified(
             over_body("Webhook-Signature"),
             lambda secret, body, headers: gocardless.parse(
                 body, secret, headers["Webhook-Signature"]
@@ -122,7 +103,7 @@ BY_LIBRARY: dict[str, Maker] = {
     ),
     "incident-io": _STANDARD,
     "line": Maker(
-        _verified(
+        verified(
             over_body("x-line-signature", write=based),
             lambda secret, body, headers: SignatureValidator(secret).validate(
                 body.decode(), headers["x-line-signature"]
@@ -132,7 +113,7 @@ BY_LIBRARY: dict[str, Maker] = {
     ),
     "openai": _STANDARD,
     "razorpay": Maker(
-        _verified(
+        verified(
             over_body("X-Razorpay-Signature"),
             lambda secret, body, headers: Utility().verify_webhook_signature(
                 body.decode(), headers["X-Razorpay-Signature"], secret
@@ -146,5 +127,5 @@ BY_LIBRARY: dict[str, Maker] = {
     "sinch": Maker(_sinch, library("sinch")),
     "stytch": _SVIX,
     "vanta": _SVIX,
-    "workos": Maker(_verified(_workos, _verify_workos), library("workos")),
+    "workos": Maker(verified(_workos, _verify_workos), library("workos")),
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from importlib.metadata import version
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
+from typing import Self
+from unittest.mock import patch
 
 #: When every request is sent, in seconds since the epoch.
 AT = 1_795_464_503
@@ -39,6 +42,8 @@ class Maker:
         The lines of the source's parameter; `sign` is given the first.
     url, query : str
         The address that it was signed for, and what follows it; most signatures cover neither.
+    body : Callable[[str], bytes] | None
+        Makes the body from the secret, where the proof is in it; else it is in a file.
     """
 
     sign: Sign
@@ -49,6 +54,7 @@ class Maker:
     url: str = ""
     query: str = ""
     file: str = "event.json"
+    body: Callable[[str], bytes] | None = None
 
 
 def library(name: str) -> str:
@@ -84,6 +90,49 @@ def over_body(
     return lambda secret, body: {
         header: prefix + write(mac(key(secret), body, algorithm=algorithm))
     }
+
+
+def in_body(secret: str, body: bytes) -> dict[str, str]:
+    """Return no headers: the proof is in the body, or in the query."""
+    return {}
+
+
+class _Then(datetime):
+    """A clock that has stopped."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(AT, tz)
+
+
+@contextmanager
+def at_that_time() -> Iterator[None]:
+    """Let the libraries think that it is when the requests are sent."""
+    module = SimpleNamespace(datetime=_Then, timedelta=timedelta, timezone=timezone)
+    with (
+        patch("time.time", lambda: float(AT)),
+        patch("jwt.api_jwt.datetime", _Then),
+        patch("livekit.api.access_token.datetime", module),
+    ):
+        yield
+
+
+class NotVerifiedError(Exception):
+    """A sender's library does not take what was signed here."""
+
+
+def verified(sign: Sign, verify: Callable[[str, bytes, dict[str, str]], object]) -> Sign:
+    """Return the same, where the library's verdict comes first: it is not False, nor an error."""
+
+    def checked(secret: str, body: bytes) -> dict[str, str]:
+        with at_that_time():
+            headers = sign(secret, body)
+            taken = verify(secret, body, headers) is not False
+        if not taken:
+            raise NotVerifiedError(f"{headers} is refused")
+        return headers
+
+    return checked
 
 
 def with_token(header: str, prefix: str = "") -> Sign:

@@ -8,11 +8,14 @@ from tests.senders.signing.made import (
     BASE64_KEY,
     Maker,
     based,
+    in_body,
     over_body,
     with_token,
 )
 
 _FREE = "X-Webhook-Token"
+#: JSON lines, compressed. API Gateway hands such a body on as it is.
+_LINES = "event.ndjson.gz"
 _UUID = "3f1c9a52-7a84-4a2e-9a0f-5c6d1f5b7e10"
 
 
@@ -21,13 +24,18 @@ def _spaced(scheme: str) -> str:
 
 
 TOKENS: dict[str, Maker] = {
+    "akamai-ds2": Maker(with_token(_FREE), content_type="application/json", file=_LINES),
     "alertmanager": Maker(with_token("Authorization", _spaced("Bearer"))),
     "auth0-events": Maker(with_token("Authorization", _spaced("Bearer"))),
     "aws-eventbridge": Maker(with_token("X-Api-Destination-Key")),
     "cloudflare": Maker(with_token("cf-webhook-auth")),
+    "cloudflare-logpush": Maker(
+        with_token("X-Logpush-Token"), content_type="text/plain", file=_LINES
+    ),
     "datadog": Maker(with_token(_FREE)),
     "dynatrace": Maker(with_token(_FREE)),
     "elastic": Maker(with_token(_FREE)),
+    "figma": Maker(in_body),
     "freshdesk": Maker(with_token(_FREE)),
     "google-push": Maker(
         with_token("X-Goog-Channel-Token"),
@@ -42,6 +50,7 @@ TOKENS: dict[str, Maker] = {
     "honeycomb": Maker(with_token("X-Honeycomb-Webhook-Token")),
     "huggingface": Maker(with_token("X-Webhook-Secret")),
     "jamf": Maker(with_token(_FREE)),
+    "meraki": Maker(in_body),
     "newrelic": Maker(with_token("Authorization", _spaced("Bearer"))),
     "o365-activity": Maker(with_token("Webhook-AuthID")),
     "onelogin": Maker(with_token(_FREE)),
@@ -66,7 +75,10 @@ OVER_BODY: dict[str, Maker] = {
         over_body("X-Hub-Signature", "sha256="),
         headers={"X-Event-Key": "repo:refs_changed", "X-Request-Id": _UUID},
     ),
-    "checkmarx": Maker(over_body("x-cx-webhook-signature", "sha256=")),
+    "checkmarx": Maker(
+        over_body("x-cx-webhook-signature", "sha256=", write=based),
+        headers={"X-Cx-Webhook-Event": "scan_completed_successfully"},
+    ),
     "checkout": Maker(over_body("Cko-Signature")),
     "circleci": Maker(
         over_body("circleci-signature", "v1="),
@@ -109,7 +121,7 @@ OVER_BODY: dict[str, Maker] = {
         },
     ),
     "quickbooks": Maker(over_body("intuit-signature", write=based)),
-    "ramp": Maker(over_body("X-Signature")),
+    "ramp": Maker(over_body("X-Ramp-Signature")),
     "segment": Maker(over_body("X-Signature", algorithm="sha1")),
     "semgrep": Maker(over_body("X-Semgrep-Signature-256")),
     "sentry": Maker(
