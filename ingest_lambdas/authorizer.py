@@ -1,4 +1,4 @@
-"""The authorizer of the front door: tokens and sender addresses.
+"""The authorizer of the front door: tokens, passwords and sender addresses.
 
 It never sees a body, so it cannot check a signature: that is the processor's. What it cannot
 decide it answers with an error, which is a 500: senders such as Okta never retry after a 4xx.
@@ -19,9 +19,12 @@ from pipeline.aws.connections import ClientConfig
 from pipeline.errors import PipelineError
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.receiving.admission import (
+    TOKEN_PARAMETER,
     UnknownRouteError,
     from_allowed_network,
     has_token,
+    header_of,
+    shows_secret,
     source_of,
 )
 from pipeline.runtime.environment import AuthorizerEnvironment
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from pipeline.event.compiled_source import CompiledSource
 
 __all__ = ["Authorizer", "MixedTokensError", "UnknownRouteError", "handler"]
 
@@ -76,21 +81,28 @@ class Authorizer:
         source = source_of(self.catalog, str(request["resource"]))
         if not from_allowed_network(source, request["requestContext"]["identity"]["sourceIp"]):
             return False
-        if source.authentication != "token":
+        if not shows_secret(source):
             return True
-        values = _values(request, source.token_header)
+        values = _values(request, source)
         verdicts = {has_token(source, self.secrets, value) for value in values}
         if len(verdicts) > 1:
             raise MixedTokensError
         return True in verdicts
 
 
-def _values(request: Mapping[str, Any], name: str) -> list[str]:
-    """Return the distinct values of a header, whatever the case of its name.
+def _values(request: Mapping[str, Any], source: CompiledSource) -> list[str]:
+    """Return the distinct values of what shows a secret; of a header, whatever its name's case.
 
     `headers` has one value of each spelling, `multiValueHeaders` has all (API Gateway Developer
-    Guide, input to a Lambda authorizer).
+    Guide, input to a Lambda authorizer); and so for the query, whose names' case counts.
     """
+    if source.token_in_path:
+        return [str((request.get("pathParameters") or {}).get(TOKEN_PARAMETER, ""))]
+    if wanted := source.token_query:
+        several = request.get("multiValueQueryStringParameters") or {}
+        found = [str(value) for value in several.get(wanted) or []]
+        return list(dict.fromkeys(found))
+    name = header_of(source)
     # Senders over HTTP/2 write header names in lower case, others as they please.
     groups = (request.get("multiValueHeaders") or {}).items()
     found = [str(value) for key, values in groups if key.lower() == name for value in values]

@@ -21,7 +21,7 @@ from loadtests.fresh import deliverable, fresh_request
 from loadtests.smoke_evidence import Evidence
 from loadtests.target import add_options, target_of
 from pipeline.errors import PipelineError
-from settings.source.model import TokenAuthentication
+from settings.source.admission import AT_THE_DOOR
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
     DONE,
@@ -88,7 +88,7 @@ def _probe(source: LoadedSource, secret: str, *, forged: bool) -> Probe:
     if not forged:
         outcomes = ("delivered",) if fresh.renewed else ("delivered", "duplicate")
         return Probe(source.name, what, outgoing, (200, 204), outcomes, fresh.events)
-    at_the_door = isinstance(settings.authentication, TokenAuthentication)
+    at_the_door = settings.proof in AT_THE_DOOR
     if at_the_door or settings.ingest == "receiver":
         return Probe(source.name, what, outgoing, (401, 403), (), 1)
     return Probe(source.name, what, outgoing, (200,), ("rejected:bad_signature",), 1)

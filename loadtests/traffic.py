@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from loadtests.load.makers import CONTENTS, maker_of
 from loadtests.target import NoTargetError
-from settings.source.model import TokenAuthentication
+from settings.source.admission import AT_THE_DOOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,7 +131,6 @@ def _taken(source: LoadedSource) -> tuple[int, ...]:
 def _refused(source: LoadedSource) -> tuple[int, ...]:
     """Return what a bad request is answered: a signature is checked behind the door, if direct."""
     settings = source.settings
-    token = isinstance(settings.authentication, TokenAuthentication)
-    if token or settings.ingest == "receiver":
+    if settings.proof in AT_THE_DOOR or settings.ingest == "receiver":
         return (401, 403)
     return _taken(source)

@@ -3,8 +3,15 @@
 What other rooms may use is what stands here, and in `settings.source` for sources.
 """
 
-from settings.bounded import OUTSIDE, MissingFileError, UnfitFileError, leads_out, read_own
-from settings.config_check import check_config
+from settings.bounded import (
+    OUTSIDE,
+    MissingFileError,
+    UnfitFileError,
+    leads_out,
+    parse_yaml,
+    read_own,
+)
+from settings.config_check import Checked, check_config
 from settings.delivery_pipeline import (
     BothSource,
     CodeCommit,
@@ -40,6 +47,7 @@ __all__ = [
     "STEADY",
     "AlarmSettings",
     "BothSource",
+    "Checked",
     "CodeCommit",
     "DeliverySettings",
     "DeliveryStage",
@@ -65,6 +73,7 @@ __all__ = [
     "leads_out",
     "load_delivery",
     "load_deployment",
+    "parse_yaml",
     "plan_stages",
     "poll_targets",
     "queue_faults",

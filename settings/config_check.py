@@ -10,6 +10,7 @@ from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
 from settings.faults import Fault, WrongSettingsError
 from settings.names import full_queue_names, overlapping, queue_faults
+from settings.source.admission import UNPROVEN
 from settings.source.compiler import check_validators
 from settings.source.loader import available_sources, load_source, read_source_settings
 from settings.spreading import fits, only_polled, spread
@@ -38,12 +39,15 @@ class Checked:
     ----------
     stages : dict[str, Deployment]
         The settings of stages that could be loaded, by their files.
+    warnings : list[Fault]
+        What may be meant so, and is to be seen.
     """
 
     files: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     source_directories: list[Path] = field(default_factory=list)
     stages: dict[str, Deployment] = field(default_factory=dict)
+    warnings: list[Fault] = field(default_factory=list)
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Note faults, each once."""
@@ -90,7 +94,7 @@ def _check_stage(path: Path, checked: Checked, directories: set[Path]) -> None:
     directories.add(deployment.source_directory)
     checked.add(_unknown_sources(path, deployment))
     checked.add(_wrong_queues(path, deployment))
-    checked.add(_too_many_sources(path, deployment))
+    checked.add(_too_many_sources(path, deployment, checked))
 
 
 def _check_neighbours(checked: Checked) -> None:
@@ -143,12 +147,17 @@ def _wrong_queues(path: Path, deployment: Deployment) -> Iterator[Fault]:
     yield from (Fault(str(path), key, expected) for key, expected in queue_faults(names))
 
 
-def _too_many_sources(path: Path, deployment: Deployment) -> Iterator[Fault]:
+def _too_many_sources(path: Path, deployment: Deployment, checked: Checked) -> Iterator[Fault]:
     found = available_sources(deployment.source_directory)
     try:
         sources = {name: read_source_settings(found[name]) for name in deployment.sources}
     except (KeyError, WrongSettingsError):
         return  # That is told of the source.
+    checked.warnings += [
+        Fault(str(path), "sources", f"{name}: {UNPROVEN}")
+        for name, source in sources.items()
+        if source.proof == "none"
+    ]
     if only_polled(sources):
         yield Fault(str(path), "sources", f"all are polled; {_NO_ROUTE}")
         return

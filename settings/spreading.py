@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import ENVIRONMENT_BYTES
-from settings.source.authentication import TokenAuthentication
+from settings.source.admission import AuthorizerIdentity, authorizer_identity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -51,10 +51,9 @@ def authorizers(sources: Mapping[str, Source]) -> int:
     return len({_told_apart_by(one) for one in sources.values() if one.ingest == "direct"})
 
 
-def _told_apart_by(source: Source) -> tuple[str, bool, bool]:
-    token = source.authentication
-    header = token.header.title() if isinstance(token, TokenAuthentication) else ""
-    return header, not header or bool(source.allowed_networks), len(source.methods) > 1
+def _told_apart_by(source: Source) -> AuthorizerIdentity:
+    identity = authorizer_identity(source)
+    return identity._replace(header=identity.header.title())
 
 
 def fits(stack_name: str, sources: Mapping[str, Source]) -> bool:

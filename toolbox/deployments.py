@@ -187,6 +187,7 @@ def _deployed(stack: str) -> RunningDeployment:
 
 def _parameters(stack: str, described: str) -> dict[str, str]:
     try:
-        return {name: str(one["parameter"]) for name, one in json.loads(described).items()}
+        sources = json.loads(described).items()
+        return {name: str(one["parameter"]) for name, one in sources if "parameter" in one}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunningDeploymentError(f"{stack}: output Sources cannot be read: {error!r}") from None

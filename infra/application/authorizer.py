@@ -9,7 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from infra.application.functions import PipelineFunction, read_parameters
-from settings.source.model import TokenAuthentication
+from settings.source.admission import authorizer_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,24 +54,19 @@ class AuthorizerFunction(Construct):
         self._made: dict[str, apigateway.RequestAuthorizer] = {}
 
     def for_source(self, settings: Source) -> apigateway.RequestAuthorizer:
-        """Return the authorizer that fits a source, made when the first source needs it.
-
-        Whatever the function decides by must be an identity source: a decision on a token alone
-        would be served from the cache to any address.
-        """
+        """Return the authorizer that fits a source, made when the first source needs it."""
         identity = apigateway.IdentitySource
-        token = settings.authentication
-        header = token.header if isinstance(token, TokenAuthentication) else ""
-        by_address = not header or bool(settings.allowed_networks)
+        header, query, by_address, by_method = authorizer_identity(settings)
         # With its hyphens: X-1-2 and X-12 are not one header.
         own = "" if header in {"", "Authorization"} else f"{header.title()}-"
         sources = {
             f"{own}Token": identity.header(header) if header else "",
+            f"Query-{query}": identity.query_string(query) if query else "",
             "Address": identity.context("identity.sourceIp") if by_address else "",
             # A decision names the method that it was asked for.
-            "Method": identity.context("httpMethod") if len(settings.methods) > 1 else "",
+            "Method": identity.context("httpMethod") if by_method else "",
         }
-        name = "".join(part for part, source in sources.items() if source)
+        name = "".join(part for part, source in sources.items() if source) or "Path"
         if name not in self._made:
             self._made[name] = apigateway.RequestAuthorizer(
                 self,

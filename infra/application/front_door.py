@@ -21,7 +21,7 @@ from infra.application.front_door_guards import (
 )
 from infra.application.functions import RETENTIONS
 from infra.application.gateway_responses import add_gateway_responses
-from infra.application.routes import Routes, has_route
+from infra.application.routes import Routes, has_route, route_of
 from infra.application.tracing import add_sampling
 from settings.deployment import DeploymentError
 
@@ -101,7 +101,7 @@ class FrontDoor(Construct):
         guarded = bool(exposed) if deployment.web_acl is None else deployment.web_acl
         headers = id_headers(exposed)
         self.api = self._api(deployment, sources, key, guarded=guarded)
-        add_gateway_responses(self.api)
+        add_gateway_responses(self.api, ask_for_password=any(map(_is_basic, routed)))
         self.url = self._url(deployment)
         if receiver:
             receiver.know_address(self.url)
@@ -124,7 +124,7 @@ class FrontDoor(Construct):
                 self.api.deployment_stage,
                 deployment.stack_name,
                 exposed=[source.name for source in exposed],
-                others=[source.name for source in routed if source not in exposed],
+                others=[route_of(source) for source in routed if source not in exposed],
                 bound_headers=headers[:MOST_BOUND_HEADERS],
             )
 
@@ -169,16 +169,7 @@ class FrontDoor(Construct):
                 stage_name=deployment.stage,
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
-                method_options={
-                    # What is not said here is off for the method, whatever the stage says.
-                    f"/{name}/{method}": apigateway.MethodDeploymentOptions(
-                        throttling_rate_limit=limit.rate,
-                        throttling_burst_limit=limit.burst,
-                        **OBSERVED,
-                    )
-                    for name, limit in sorted(deployment.throttle.by_source.items())
-                    for method in sources[name].settings.methods
-                },
+                method_options=_method_options(deployment, sources),
                 tracing_enabled=True,
                 **OBSERVED,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
@@ -213,6 +204,35 @@ class FrontDoor(Construct):
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
             inline_policies={"PutRecord": iam.PolicyDocument(statements=[put])},
         )
+
+
+def _method_options(
+    deployment: Deployment, sources: Mapping[str, LoadedSource]
+) -> dict[str, apigateway.MethodDeploymentOptions]:
+    """Return what a method has of its own: what is not said there is off, whatever the stage says.
+
+    Where the address has the token, API Gateway's own log is off: nothing says that its lines of
+    errors leave out path and query.
+    """
+    limits = deployment.throttle.by_source
+    options = {}
+    for name, source in sorted(sources.items()):
+        token, limit = source.settings.token, limits.get(name)
+        in_address = bool(token and (token.path or token.query))
+        if limit is None and not in_address:
+            continue
+        quiet = {"logging_level": apigateway.MethodLoggingLevel.OFF} if in_address else {}
+        for method in source.settings.methods:
+            options[f"/{route_of(source)}/{method}"] = apigateway.MethodDeploymentOptions(
+                throttling_rate_limit=(limit or deployment.throttle).rate,
+                throttling_burst_limit=(limit or deployment.throttle).burst,
+                **{**OBSERVED, **quiet},
+            )
+    return options
+
+
+def _is_basic(source: LoadedSource) -> bool:
+    return source.settings.proof == "basic"
 
 
 def _acknowledge_api(api: apigateway.RestApi, *, guarded: bool) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
+#: How the route of a source ends whose token is in the path.
+_TOKEN = "/{token}"  # noqa: S105 - a parameter of a path
 _AS_IT_IS = [wafv2.CfnWebACL.TextTransformationProperty(priority=0, type="NONE")]
 
 REQUESTS_OF_AN_ADDRESS = 100_000
@@ -49,11 +51,12 @@ MOST_BOUND_HEADERS = 6
 def is_exposed(source: LoadedSource) -> bool:
     """Tell whether anyone on the internet can put requests of this source on the stream.
 
-    A signed request is verified behind the stream. A token is judged by the authorizer, a network
-    too, and the receiver judges what comes to it.
+    A signed request is verified behind the stream, and one without any proof nowhere. A token is
+    judged by the authorizer, a network too, and the receiver judges what comes to it.
     """
     settings = source.settings
-    return settings.ingest == "direct" and bool(settings.signing) and not settings.allowed_networks
+    unverified = bool(settings.signing) or settings.proof == "none"
+    return settings.ingest == "direct" and unverified and not settings.allowed_networks
 
 
 def id_headers(exposed: Sequence[LoadedSource]) -> list[str]:
@@ -225,6 +228,11 @@ def _larger_than(size: int) -> wafv2.CfnWebACL.StatementProperty:
 
 
 def _path_of(source: str) -> wafv2.CfnWebACL.StatementProperty:
+    """Find the path of a source, by its name or its route: `chat`, `chat/{token}`."""
+    if source.endswith(_TOKEN):
+        # No route of another source has a part behind its name.
+        exactly = f"/{source.removesuffix(_TOKEN)}/[^/]+$"
+        return _matches(exactly, wafv2.CfnWebACL.FieldToMatchProperty(uri_path={}))
     # With API Gateway's own address the stage's name stands before it, with a domain nothing does.
     return wafv2.CfnWebACL.StatementProperty(
         byte_match_statement=wafv2.CfnWebACL.ByteMatchStatementProperty(

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
+
+
 @dataclass(frozen=True)
 class GatewayAnswer:
     """One gateway response. A status of None leaves API Gateway's own."""
@@ -22,6 +25,13 @@ class GatewayAnswer:
     error: str
     message: str
     retry_after: int | None = None
+    challenge: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, as the text constants of a mapping."""
+        headers = {"Retry-After": f"'{self.retry_after}'"} if self.retry_after else {}
+        return headers | ({"WWW-Authenticate": f"'{self.challenge}'"} if self.challenge else {})
 
     @property
     def body(self) -> str:
@@ -31,14 +41,25 @@ class GatewayAnswer:
         return error_body(self.error, "@").replace('"@"', "$context.error.messageString")
 
 
-def gateway_answers() -> Iterator[GatewayAnswer]:
+def gateway_answers(*, ask_for_password: bool = False) -> Iterator[GatewayAnswer]:
     """Return every gateway response of the API.
+
+    Parameters
+    ----------
+    ask_for_password : bool
+        Whether a 401 asks for a password: some senders show one only then.
 
     What is too large for API Gateway itself (10 MB) is answered 413 with a body that cannot be
     changed (API Gateway Developer Guide, important notes).
     """
     kind = apigateway.ResponseType
-    yield GatewayAnswer(kind.UNAUTHORIZED, 401, "unauthorized", "The token is missing or wrong.")
+    yield GatewayAnswer(
+        kind.UNAUTHORIZED,
+        401,
+        "unauthorized",
+        "The token is missing or wrong.",
+        challenge=_CHALLENGE if ask_for_password else "",
+    )
     yield GatewayAnswer(kind.ACCESS_DENIED, 403, "forbidden", "The sender is not let in.")
     # API Gateway calls a route that does not exist a missing authentication token, with 403.
     yield GatewayAnswer(
@@ -69,16 +90,14 @@ def gateway_answers() -> Iterator[GatewayAnswer]:
     yield GatewayAnswer(kind.DEFAULT_5_XX, None, "internal_error", "The event was not taken.")
 
 
-def add_gateway_responses(api: apigateway.RestApi) -> None:
+def add_gateway_responses(api: apigateway.RestApi, *, ask_for_password: bool = False) -> None:
     """Define the gateway responses of the API."""
-    for answer in gateway_answers():
+    for answer in gateway_answers(ask_for_password=ask_for_password):
         name = answer.response_type.response_type
         api.add_gateway_response(
             "".join(word.capitalize() for word in name.split("_")),
             type=answer.response_type,
             status_code=str(answer.status) if answer.status else None,
-            response_headers=(
-                {"Retry-After": f"'{answer.retry_after}'"} if answer.retry_after else None
-            ),
+            response_headers=answer.headers or None,
             templates={"application/json": answer.body},
         )

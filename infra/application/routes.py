@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from settings.source.handshake import GetHandshake
     from settings.source.loader import LoadedSource
 
+TOKEN_PARAMETER = "token"  # noqa: S105 - its name
+"""The parameter of a path whose last part is the token; the authorizer and the receiver know it."""
+
 TO_KINESIS = "'application/x-amz-json-1.1'"
 
 
@@ -73,6 +76,8 @@ class Routes:
     def add(self, source: LoadedSource) -> None:
         """Add the methods of a source's route."""
         resource = self._api.root.add_resource(source.name)
+        if source.settings.token and source.settings.token.path:
+            resource = resource.add_resource(f"{{{TOKEN_PARAMETER}}}")
         # No method has API Gateway look for required headers: it is documented to process their
         # names with their case, and a relay or HTTP/2 writes them in lower case. The mapping
         # template looks for them, or the receiver, in any case.
@@ -153,6 +158,12 @@ def _secret_of(api: apigateway.RestApi) -> str:
     Guide, pseudo parameters). It is in no answer; who may look into the account sees it.
     """
     return Fn.select(2, Fn.split("/", Stack.of(api).stack_id))
+
+
+def route_of(source: LoadedSource) -> str:
+    """Return the path of a source's route, without the slash before it."""
+    token = source.settings.token
+    return f"{source.name}/{{{TOKEN_PARAMETER}}}" if token and token.path else source.name
 
 
 def has_route(source: LoadedSource) -> bool:

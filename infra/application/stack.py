@@ -32,7 +32,7 @@ from infra.application.queues import EventQueues
 from infra.application.receiver import ReceiverFunction
 from infra.application.reconciler import ReconcilerFunction
 from infra.application.replay import Replay
-from infra.application.routes import has_route
+from infra.application.routes import has_route, route_of
 from infra.application.state_table import StateTable
 from infra.watching.construct import Watching
 from infra.watching.watched import Watched
@@ -314,9 +314,9 @@ class ApplicationStack(Stack):
         return {
             name: {
                 "ingest": source.settings.ingest,
-                **({"route": f"/{name}"} if has_route(source) else {}),
+                **({"route": f"/{route_of(source)}"} if has_route(source) else {}),
                 **({"feeds": sorted(poll.feeds)} if (poll := source.settings.poll) else {}),
-                "parameter": self._parameter(source),
+                **({"parameter": self._parameter(source)} if source.settings.parameter else {}),
                 "queues": {queue: urls[queue] for queue in source.queues},
                 "queue": urls[source.queue],
             }

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from loadtests.attack.forgeries import honest
 from loadtests.attack.pipeline import new_mark
 from loadtests.attack.verdicts import NotHeldError, refuse_if
-from settings.source.model import TokenAuthentication
 from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
     from loadtests.attack.pipeline import AttackedPipeline
     from loadtests.attack.verdicts import Later
     from settings.source.loader import LoadedSource
+    from settings.source.model import TokenAuthentication
 
 _JSON = {"Content-Type": "application/json"}
 #: What a function says in its log that was killed for its memory or time, or ended itself.
@@ -25,8 +25,9 @@ _LOST = re.compile(rb"Runtime\.OutOfMemory:|Sandbox\.Timedout:|Runtime\.ExitErro
 def _tokens(arena: AttackedPipeline) -> dict[str, TokenAuthentication]:
     found = {}
     for name, one in arena.sources.items():
-        if isinstance(one.settings.authentication, TokenAuthentication):
-            found[name] = one.settings.authentication
+        token = one.settings.token
+        if token and token.in_header:
+            found[name] = token
     return found
 
 

@@ -120,6 +120,8 @@ def check_calls(role: str, stage: Template, *, smoke: bool) -> list[IamCall]:
     stack = str(stage.resolve({"Ref": "AWS::StackId"}))
     called = [IamCall.make(role, "cloudformation:DescribeStacks", stack)]
     for source in json.loads(outputs[StackOutput.SOURCES]).values():
+        if "parameter" not in source:
+            continue
         parameter = place.arn("ssm", f"parameter/{source['parameter'].lstrip('/')}")
         called.append(IamCall.make(role, "ssm:GetParameter", parameter, {ENCRYPTED: "true"}))
     bucket = f"arn:aws:s3:::{outputs[StackOutput.ARCHIVE_BUCKET_NAME]}"

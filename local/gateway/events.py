@@ -77,7 +77,7 @@ def _request(exchange: Exchange) -> dict[str, Any]:
         "multiValueHeaders": _grouped(headers),
         "queryStringParameters": dict(exchange.query),
         "multiValueQueryStringParameters": _grouped(exchange.query),
-        "pathParameters": {},
+        "pathParameters": exchange.path_parameters,
         "stageVariables": {},
         "requestContext": _request_context(exchange),
     }

@@ -8,6 +8,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from local.vtl import VtlError, VtlObject
 
@@ -96,6 +97,14 @@ class Exchange:
     def resource_path(self) -> str:
         """The path of the resource, with its parameters unfilled."""
         return self.route.resource_path if self.route else ""
+
+    @property
+    def path_parameters(self) -> dict[str, str]:
+        """The parameters of the path, decoded: the last part, where the route has one."""
+        name = self.resource_path.rpartition("/")[2]
+        if not name.startswith("{"):
+            return {}
+        return {name[1:-1]: unquote(self.path.rstrip("/").rpartition("/")[2])}
 
     @property
     def context_path(self) -> str:

@@ -1,4 +1,4 @@
-"""Mapping expressions: `'static'`, `method.request.header.X`, `context.x`."""
+"""Mapping expressions: `'static'`, `method.request.header.X`, `….querystring.x`, `context.x`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _STATIC = re.compile(r"'(.*)'\Z", re.DOTALL)
 _HEADER = "method.request.header."
+_QUERY = "method.request.querystring."
 
 
 def compile_expression(text: str, where: str) -> Expression:
@@ -33,9 +34,12 @@ def compile_expression(text: str, where: str) -> Expression:
     if text.startswith(_HEADER):
         header = text.removeprefix(_HEADER)
         return lambda exchange: exchange.header(header)
+    if text.startswith(_QUERY):
+        parameter = text.removeprefix(_QUERY)
+        return lambda exchange: dict(exchange.query).get(parameter)
     raise TemplateError(
         f"{where}: {text!r} is not supported locally; "
-        f"supported: 'static text', {_HEADER}NAME, context.NAME"
+        f"supported: 'static text', {_HEADER}NAME, {_QUERY}NAME, context.NAME"
     )
 
 

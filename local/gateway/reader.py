@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from local.gateway.expressions import compile_expression
@@ -34,6 +35,8 @@ _AUTHORIZER = (
 _GATEWAY_RESPONSE = (
     "ResponseParameters", "ResponseTemplates", "ResponseType", "RestApiId", "StatusCode",
 )  # fmt: skip
+#: A whole part. `{name+}`, which takes several, is another thing.
+_PARAMETER = re.compile(r"\{[A-Za-z0-9._-]+\}")
 _DEFAULT_TTL = 300
 _LONGEST_TTL = 3600
 
@@ -94,8 +97,11 @@ class _Reader:
                 raise TemplateError(f"{stray.where('ParentId')}: no resource of this API")
             for key in known:
                 each = open_ones.pop(key)
-                if "{" in (part := each.get("PathPart", str)):
-                    raise each.unsupported("PathPart", supported="a part without parameters")
+                part = each.get("PathPart", str)
+                inside = "{" in paths[each.get("ParentId", str)]
+                if inside or ("{" in part and not _PARAMETER.fullmatch(part)):
+                    supported = "a part without parameters, or a last one that is a parameter"
+                    raise each.unsupported("PathPart", supported=supported)
                 paths[key] = f"{paths[each.get('ParentId', str)]}/{part}"
         return {key: path or "/" for key, path in paths.items()}
 

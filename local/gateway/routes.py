@@ -19,6 +19,11 @@ class Router:
             (each.http_method, tuple(each.resource_path.strip("/").split("/"))): each
             for each in routes
         }
+        self._last_is_parameter = {
+            (http_method, parts[:-1]): route
+            for (http_method, parts), route in self._routes.items()
+            if parts[-1].startswith("{")
+        }
 
     def find(self, http_method: str, raw_path: str) -> Route | None:
         """Find the route of a request.
@@ -29,4 +34,8 @@ class Router:
             Still percent-encoded; a slash at its end makes no difference, as on API Gateway.
         """
         parts = tuple(unquote(part) for part in raw_path.strip("/").split("/"))
-        return self._routes.get((http_method, parts))
+        found = self._routes.get((http_method, parts))
+        # A part as it is written goes before a parameter, and a parameter is never empty.
+        if found is None and parts[-1]:
+            found = self._last_is_parameter.get((http_method, parts[:-1]))
+        return found

@@ -234,7 +234,9 @@ class CompiledSource:
     default_schema_module: str | None
     authentication: Annotated[str, "proof"]
     secret_kind: Annotated[str, "parameter"]
-    token_header: Annotated[Lower, "token.header"] = ""
+    token_header: Annotated[Lower, "token.in_header"] = ""
+    token_query: Annotated[str, "token.query"] = ""
+    token_in_path: Annotated[bool, "token.path"] = False
     token_prefix: Annotated[str, "token.prefix"] = ""
     signature: Annotated[Signature | None, "hmac"]
     #: What proves a request instead, where neither a token nor an HMAC does.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hmac
 import ipaddress
 from typing import TYPE_CHECKING
@@ -23,14 +24,14 @@ def source_of(catalog: Catalog, resource: str) -> CompiledSource:
     Parameters
     ----------
     resource : str
-        The route as API Gateway names it, such as `/github`.
+        The route as API Gateway names it, such as `/github`, or `/github/{token}`.
 
     Raises
     ------
     UnknownRouteError
         When the route belongs to no source.
     """
-    name = resource.strip("/")
+    name = resource.strip("/").partition("/")[0]
     source = catalog.get(name)
     if source is None:
         raise UnknownRouteError(f"route /{name}: no such source in the compiled catalogue")
@@ -53,28 +54,67 @@ def from_allowed_network(source: CompiledSource, address: str) -> bool:
     return any(sender in ipaddress.ip_network(network) for network in source.allowed_networks)
 
 
+BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
+"""What a 401 asks for (RFC 7617): some senders show a password only after that."""
+TOKEN_PARAMETER = "token"  # noqa: S105 - its name
+"""The name of the path's parameter that is a token."""
+_BASIC = "basic "
+_LONGEST_BASIC = 4_096
+
+
+def shows_secret(source: CompiledSource) -> bool:
+    """Tell whether a sender proves itself by showing a secret."""
+    return source.authentication in {"token", "basic"}
+
+
+def header_of(source: CompiledSource) -> str:
+    """Return the header, in lower case, in which a secret is shown; empty where it is elsewhere."""
+    return "authorization" if source.authentication == "basic" else source.token_header
+
+
+def place_of(source: CompiledSource) -> str:
+    """Say where the secret is expected, for people."""
+    if source.token_in_path:
+        return "the path"
+    return f"the query's {source.token_query}" if source.token_query else header_of(source)
+
+
 def has_token(source: CompiledSource, secrets: SecretStore, given: str) -> bool:
-    """Tell whether the value of a source's token header is right.
+    """Tell whether a shown secret is right.
 
     Parameters
     ----------
     secrets : SecretStore
         Where the tokens are.
     given : str
-        The header's value; empty where it is missing.
+        The value of the header, query or path; empty where it is missing.
 
     Raises
     ------
     SecretError
         When the token cannot be read: nothing is decided.
     """
-    if not given.startswith(source.token_prefix):
+    token = _shown(source, given)
+    if token is None:
         return False
-    token = given.removeprefix(source.token_prefix).encode(errors="replace")
     for refresh in (False, True):
-        known = secrets.secrets(source.name, source.secret_kind, refresh=refresh)
+        known = secrets.secrets(source.name, "auth_token", refresh=refresh)
         # Every secret is compared, so that the time taken does not tell which one it was.
         matches = [hmac.compare_digest(token, secret) for secret in known]
         if any(matches):
             return True
     return False
+
+
+def _shown(source: CompiledSource, given: str) -> bytes | None:
+    """Return the bytes that a sender shows; None where it is in no form that can be right."""
+    if source.authentication == "basic":
+        if len(given) > _LONGEST_BASIC or not given.lower().startswith(_BASIC):
+            return None
+        try:
+            return base64.b64decode(given[len(_BASIC) :].strip(), validate=True)
+        except ValueError:
+            return None
+    if not given.startswith(source.token_prefix):
+        return None
+    return given.removeprefix(source.token_prefix).encode(errors="replace")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -27,6 +27,8 @@ class Answer:
         The word for it, where the request was not taken.
     explanation : str
         For the log alone: what an operator wants to know and a forger must not.
+    headers : Mapping[str, str]
+        Further ones, beside the content type.
     """
 
     status: int
@@ -34,10 +36,11 @@ class Answer:
     verdict: Verdict
     reason: str = ""
     explanation: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def response(self) -> dict[str, Any]:
         """Return the response of a Lambda proxy integration."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self.headers}
         if self.verdict is Verdict.UNAVAILABLE:
             headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return {

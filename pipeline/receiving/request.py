@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,14 @@ from pipeline.event.json_text import BodyError
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import read_body
 from pipeline.event.signatures import find_fault
-from pipeline.receiving.admission import from_allowed_network, has_token
+from pipeline.receiving.admission import (
+    BASIC_CHALLENGE,
+    TOKEN_PARAMETER,
+    from_allowed_network,
+    has_token,
+    header_of,
+    shows_secret,
+)
 from pipeline.receiving.answers import Answer, denied
 
 if TYPE_CHECKING:
@@ -41,6 +48,8 @@ class Request:
         All of them by lower-case name, the token included: never printed.
     body : bytes
         The body, byte for byte.
+    path_token : str
+        What follows the source in the path, where that is a token: never printed.
     query : Mapping[str, str]
         The parameters of the query, decoded; of two with one name the last, as API Gateway has it.
         Never printed: a token may be among them.
@@ -55,6 +64,7 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     method: str = "POST"
+    path_token: str = field(default="", repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = ""
 
@@ -82,6 +92,16 @@ class Request:
             return self.url
         return self.query.get(name.removeprefix(pseudo_headers.QUERY))
 
+    @property
+    def shown_secret(self) -> str:
+        """The token or the credentials as they came; empty where there are none."""
+        source = self.source
+        if source.token_in_path:
+            return self.path_token
+        if source.token_query:
+            return self.query.get(source.token_query, "")
+        return self.headers.get(header_of(source), "")
+
     @cached_property
     def content(self) -> Any:
         """The parsed body; None where there is no JSON in it, which is the fan-out's to reject."""
@@ -108,6 +128,7 @@ def read_request(event: Mapping[str, Any], source: CompiledSource, public_url: s
         headers=_lower_case(event.get("headers") or {}),
         body=_body(event),
         method=event["httpMethod"],
+        path_token=(event.get("pathParameters") or {}).get(TOKEN_PARAMETER, ""),
         query={
             name: _encodable(value)
             for name, value in (event.get("queryStringParameters") or {}).items()
@@ -181,10 +202,12 @@ def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
         When no secret can be read: nothing is decided.
     """
     source = request.source
-    if source.authentication == "token":
-        given = request.headers.get(source.token_header, "")
+    if shows_secret(source):
+        given = request.shown_secret
         if not given:
-            return denied(401, "unauthorized", "The token is missing.")
+            missing = denied(401, "unauthorized", "The token is missing.")
+            basic = source.authentication == "basic"
+            return replace(missing, headers={"WWW-Authenticate": BASIC_CHALLENGE} if basic else {})
         right = has_token(source, secrets, given)
         return None if right else denied(403, "forbidden", "The sender is not let in.", "token")
     fault = find_fault(source, secrets.of, request.kept, request.body, request.arrived_ms)

@@ -1,6 +1,12 @@
 """A source: the model of its `source.yaml`, its loader, and the compiler of the catalogue."""
 
-from settings.source.authentication import HmacAuthentication, TokenAuthentication
+from settings.source.admission import (
+    AT_THE_DOOR,
+    UNPROVEN,
+    BasicAuthentication,
+    authorizer_identity,
+)
+from settings.source.authentication import HmacAuthentication, SignedRequest, TokenAuthentication
 from settings.source.base import SourceName
 from settings.source.body import BodyRule
 from settings.source.compiler import (
@@ -30,25 +36,33 @@ from settings.source.loader import (
 )
 from settings.source.model import DeliveryId, MozdefMapping, Source
 from settings.source.polling import FEED_HEADER
+from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.schema_agreement import disagreement
 
 __all__ = [
+    "AT_THE_DOOR",
     "CATALOG",
     "DOCUMENTED",
     "FEED_HEADER",
     "TYPE",
+    "UNPROVEN",
+    "BasicAuthentication",
     "BodyRule",
+    "BodyTokenAuthentication",
     "DeliveryId",
     "GetHandshake",
     "HmacAuthentication",
     "LoadedSource",
     "MozdefMapping",
     "Places",
+    "ProofSettings",
+    "SignedRequest",
     "Source",
     "SourceError",
     "SourceName",
     "TokenAuthentication",
     "ValueRule",
+    "authorizer_identity",
     "available_sources",
     "body_form_of",
     "check_validators",

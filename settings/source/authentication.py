@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline.event.compiled_source import Signature
 from pipeline.event.signature_details import DetailedSignature
 from settings.faults import refuse
-from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model
+from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueryName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +31,33 @@ _SignatureKind = type[Signature]
 
 
 class TokenAuthentication(Model):
-    """A static token in a header, checked at the door."""
+    """A static token in a header, the query or the path, checked at the door."""
 
     type: Literal["token"]
     header: HeaderName = "Authorization"
     prefix: str = Field(
         default="", description="what stands before the token, such as 'Bearer '; may be empty"
     )
+    query: QueryName | None = Field(
+        default=None, description="the parameter of the query that has it, and no header"
+    )
+    path: bool = Field(
+        default=False, description="it follows the source in the path: /<source>/<token>"
+    )
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> TokenAuthentication:
+        elsewhere = self.query is not None or self.path
+        if elsewhere and self.model_fields_set & {"header", "prefix"}:
+            raise ValueError("'header' and 'prefix' are not for a token in the query or the path")
+        if self.query is not None and self.path:
+            raise ValueError("give either 'query' or 'path'")
+        return self
+
+    @property
+    def in_header(self) -> str:
+        """The header that has it; empty where it is elsewhere."""
+        return "" if self.query is not None or self.path else self.header
 
     @property
     def parameter(self) -> Literal["auth_token"]:

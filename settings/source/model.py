@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.summary import template_fault
 from settings.faults import refuse
+from settings.source.admission import BasicAuthentication, NetworkAuthentication, NoAuthentication
 from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueueName, SourceName
 from settings.source.body import BodyRule, PluginSettings, Shape, rule_plan
@@ -38,7 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["HmacAuthentication", "Source", "SourceName", "TokenAuthentication"]
 
 Authentication = (
-    TokenAuthentication | HmacAuthentication | BodyTokenAuthentication | PublicKeyAuthentication
+    TokenAuthentication
+    | HmacAuthentication
+    | BasicAuthentication
+    | NetworkAuthentication
+    | NoAuthentication
+    | BodyTokenAuthentication
+    | PublicKeyAuthentication
 )
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
@@ -343,7 +350,7 @@ class Source(Model):
 
     @property
     def parameter(self) -> str:
-        """The last part of the name of the parameter that holds the source's secret."""
+        """The last part of the name of the parameter with the source's secret; empty without."""
         owner = self.authentication or self.poll
         if owner is None:
             raise AssertionError("a source has an authentication or polls")
@@ -417,7 +424,10 @@ class Source(Model):
     @model_validator(mode="after")
     def _consistent(self) -> Source:
         proof = self.proof_of_body.faults_of(self) if self.proof_of_body else ()
-        own = (self._ways_in(), self._types(), self._headers(), self._forms(), self._bodies())
+        own = (
+            *(self._ways_in(), self._at_the_door(), self._types()),
+            *(self._headers(), self._forms(), self._bodies()),
+        )
         refuse(itertools.chain(*own, proof))
         return self
 
@@ -436,6 +446,14 @@ class Source(Model):
                 yield "handshake.post", "only the receiver can answer; ingest: receiver"
             if "$hmac" in self.handshake.post.answer.values() and not self.hmac:
                 yield "handshake.post.answer", "$hmac needs authentication by hmac"
+
+    def _at_the_door(self) -> Iterator[tuple[str, str]]:
+        if self.proof == "network" and not self.allowed_networks:
+            yield "allowed_networks", "may not be empty: a sender's address is all that is asked"
+        if self.proof == "none" and self.allowed_networks:
+            yield "authentication.type", "is 'network' where allowed_networks has some"
+        if self.token and f":query.{self.token.query}" in self.pseudo_headers:
+            yield "authentication.query", f"{self.token.query} has the token, and is never kept"
 
     def _types(self) -> Iterator[tuple[str, str]]:
         if self.event_type is None:
@@ -459,7 +477,7 @@ class Source(Model):
         for name in self.signing.headers if self.signing else ():
             if name.lower() not in kept:
                 yield "authentication", f"header {name} must be in headers.keep"
-        if self.token is not None and self.token.header.lower() in kept:
+        if self.token is not None and self.token.in_header.lower() in kept:
             yield "headers.keep", f"{self.token.header} carries the token"
         if self.poll is not None and kept - {FEED_HEADER.lower()}:
             yield "headers.keep", f"a fetched event has one header, {FEED_HEADER}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from botocore.config import Config
 
-from settings.config_check import check_config
+from settings.config_check import Checked, check_config
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
 from toolbox.sessions import aws_session
@@ -51,8 +51,10 @@ def check(
     checked.add(private_faults(checked.source_directories))
     found = list(_asked(config, stage)) if aws and not checked.faults else []
     if as_json:
-        _print_json(checked.files, checked.faults, found if aws else None)
+        _print_json(checked, found if aws else None)
     else:
+        for warning in checked.warnings:
+            errors.print(str(warning), style="bold red")
         _print(checked.files, checked.faults, found)
     known = {finding.known for finding in found}
     if checked.faults or Known.FAULT in known:
@@ -86,11 +88,13 @@ def _print(files: list[str], faults: list[Fault], found: list[Finding]) -> None:
     console.print(f"{len(files)} checked, {len(faults)} faults")
 
 
-def _print_json(files: list[str], faults: list[Fault], found: list[Finding] | None) -> None:
+def _print_json(checked: Checked, found: list[Finding] | None) -> None:
     document: dict[str, Any] = {
-        "checked": files,
-        "faults": [fault.document() for fault in faults],
+        "checked": checked.files,
+        "faults": [fault.document() for fault in checked.faults],
     }
+    if checked.warnings:
+        document["warnings"] = [warning.document() for warning in checked.warnings]
     if found is not None:
         document["asked"] = [asdict(one) for one in found]
     print_json(document)

@@ -65,9 +65,9 @@ def _faults(source: LoadedSource, value: str) -> Iterator[str]:
             signing_key(signature, value.encode())
         except SecretError as error:
             yield str(error)
-    pair = _PAIRS.get(settings.poll.credential.type) if settings.poll else None
+    pair = _PAIRS.get(settings.poll.credential.type if settings.poll else settings.proof)
     if pair is not None and not all(value.partition(":")[::2]):
-        yield f"the credential is a pair: {pair}"
+        yield f"the {'credential' if settings.poll else 'secret'} is a pair: {pair}"
 
 
 def weakness(value: str) -> str:
@@ -90,6 +90,8 @@ def generate(source: LoadedSource) -> str:
             f"{source.name}: events are fetched with a credential that the sender makes; get it "
             "there, and give it at the prompt or with --stdin"
         )
+    if source.settings.proof == "basic":
+        return f"webhooks:{secrets.token_urlsafe(32)}"
     signature = signature_of(source.settings.authentication)
     if signature is not None and signature.key_encoding != "text":
         made = encodings.write(secrets.token_bytes(32), signature.key_encoding)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from settings.source.admission import UNPROVEN
 from settings.source.loader import SourceError, load_source
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, folders
 from toolbox.sources.checking import CheckedSample, check_sources
@@ -99,6 +100,8 @@ def warn_folders(chosen: dict[str, Path]) -> list[PathWarning]:
     for _, folder in sorted(chosen.items()):
         with suppress(SourceError):
             source = load_source(folder)
+            if source.settings.proof == "none":
+                warnings.append(PathWarning(source.name, "authentication.type", UNPROVEN))
             warnings += [*unverified(source), *unseen_paths(source)]
     return warnings
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from settings.source.model import Source
 
 CONFIG = Path("config")
+_PLAIN_PROOFS = {
+    "basic": "user and password (HTTP Basic)",
+    "network": "the sender's address alone",
+    "none": "NOTHING: whoever knows the address makes events",
+}
 
 
 def show(
@@ -50,6 +55,8 @@ def show(
 
 
 def _parameter(source: LoadedSource, stage: str) -> str:
+    if not source.settings.parameter:
+        return "none"
     path = CONFIG / f"{stage}.yaml"
     if not path.is_file():
         return f"/<project>/{source.name}/{stage}/{source.settings.parameter}"
@@ -81,7 +88,7 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
         "schemas": types or "none: any JSON object will do",
         "mozdef": _mapping(source),
         "queues": source.queues,
-        "parameter": f"{parameter} (SSM SecureString)",
+        "parameter": parameter if parameter == "none" else f"{parameter} (SSM SecureString)",
         "sender_needs": sender_needs(source),
         "documentation": settings.documentation or "not given",
     }
@@ -92,11 +99,21 @@ def proof(settings: Source) -> str:
     how = settings.authentication
     networks = f", from {', '.join(settings.allowed_networks)}" if settings.allowed_networks else ""
     if isinstance(how, TokenAuthentication):
-        return f"a token in {how.header}{f', after {how.prefix!r}' if how.prefix else ''}{networks}"
+        return _token(how) + networks
+    if settings.proof in _PLAIN_PROOFS:
+        return _PLAIN_PROOFS[settings.proof] + networks
     if isinstance(how, HmacAuthentication):
         return _hmac(how) + networks
     polls = settings.poll
     return f"our own credential ({polls.credential.type})" if polls else "nothing"
+
+
+def _token(how: TokenAuthentication) -> str:
+    if how.path:
+        return "a token in the path, after the source's name"
+    if how.query:
+        return f"a token in the query's {how.query}"
+    return f"a token in {how.header}{f', after {how.prefix!r}' if how.prefix else ''}"
 
 
 def _hmac(how: HmacAuthentication) -> str:
@@ -189,11 +206,15 @@ def sender_needs(source: LoadedSource) -> list[str]:
     if settings.poll is not None:
         wanted = [f"in config: {key}: {what}" for key, what in settings.poll.variables.items()]
         return [*wanted, "a credential that may read its log, written with 'secret set'"]
-    needs = [f"the URL: <ApiUrl>/{source.name}; ApiUrl is an output of the stack"]
-    if isinstance(settings.authentication, TokenAuthentication):
-        how = settings.authentication
+    how = settings.authentication
+    path, query = (how.path, how.query) if isinstance(how, TokenAuthentication) else (False, None)
+    shown = "/<the token of 'secret set'>" if path else f"?{query}=<the token>" if query else ""
+    needs = [f"the URL: <ApiUrl>/{source.name}{shown}; ApiUrl is an output of the stack"]
+    if settings.proof == "basic":
+        needs.append("user and password: a line 'user:password' of 'secret set'")
+    elif isinstance(how, TokenAuthentication) and how.in_header:
         needs.append(f"a header {how.header}: {how.prefix}<the token of 'secret set'>")
-    else:
+    elif settings.parameter and not shown:
         needs.append("the secret: the same as with 'secret set', from either side")
     if settings.handshake:
         needs.append("first the stack and the secret, then the URL: the sender tries it at once")

@@ -21,7 +21,7 @@ from pipeline.event.envelope import (
 from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
-from settings.source.model import HmacAuthentication, TokenAuthentication
+from settings.source.model import HmacAuthentication
 from settings.source.polling import FEED_HEADER
 from toolbox.cli.source_options import (
     PRIVATE_SOURCES,
@@ -33,7 +33,8 @@ from toolbox.cli.source_options import (
 from toolbox.sources.checking import describe, explain
 from toolbox.sources.mozdef_contract import violations
 from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
-from toolbox.sources.samples import SampleRequest, authenticate, dated
+from toolbox.sources.samples import SampleRequest, addressed, authenticate, dated
+from toolbox.sources.samples_as_sent import proof_headers
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 
 if TYPE_CHECKING:
@@ -128,14 +129,7 @@ def _request(
     names = {name.lower() for name in given}
     if secret is SecretChoice.PROMPT:
         key = typer.prompt(f"{source.settings.parameter} of {source.name}", hide_input=True)
-        held = (
-            [proof.header]
-            if isinstance(proof, TokenAuthentication)
-            else proof.all_headers
-            if proof
-            else []
-        )
-        if names & {name.lower() for name in held}:
+        if proof_headers(source.settings) & names:
             return SampleRequest(headers, body, method), {
                 "secret": key,
                 "text": "with the proof that was given",
@@ -149,7 +143,8 @@ def _request(
     made = authenticate(source, key, body, now=time.time(), headers=headers)
     replaced = {name.lower() for name in made}
     headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-    return SampleRequest(headers | made, body, method), {"secret": key, "text": text}
+    request = addressed(source, key, SampleRequest(headers | made, body, method))
+    return request, {"secret": key, "text": text}
 
 
 def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:

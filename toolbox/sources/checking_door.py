@@ -15,7 +15,12 @@ from pipeline.event.compiled_poll import FEED_HEADER
 from pipeline.event.envelope import Envelope
 from pipeline.event.outcomes import Verdict
 from pipeline.receiving.acceptance import make_envelope
-from pipeline.receiving.admission import from_allowed_network, has_token
+from pipeline.receiving.admission import (
+    from_allowed_network,
+    has_token,
+    place_of,
+    shows_secret,
+)
 from pipeline.receiving.answers import Answer, denied, shaken
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
@@ -67,6 +72,7 @@ class Door:
             sent.body,
             method=sent.method,
             query=dict(parse_qsl(sent.query, keep_blank_values=True)),
+            path_token=sent.path_token,
             url=sent.url or f"{EXAMPLE_ADDRESS}/{self.source.name}",
         )
         if self.source.ingest == "poll":
@@ -83,14 +89,13 @@ class Door:
 
     def _authorize(self, request: Request) -> Answer | None:
         source = self.source
-        given = request.headers.get(source.token_header, "")
-        by_token = source.authentication == "token"
+        given, by_token = request.shown_secret, shows_secret(source)
         if by_token and not given:
-            return denied(401, "unauthorized", f"There is no token in {source.token_header}.")
+            return denied(401, "unauthorized", f"There is no token in {place_of(source)}.")
         if not from_allowed_network(source, request.ip):
             return denied(403, "forbidden", f"{request.ip} is not in allowed_networks.")
         if by_token and not has_token(source, self.secrets, given):
-            return denied(403, "forbidden", f"The token in {source.token_header} is wrong.")
+            return denied(403, "forbidden", f"The token in {place_of(source)} is wrong.")
         return None
 
     def _receive(self, request: Request) -> Decision:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import orjson
 
@@ -17,6 +18,7 @@ from pipeline.event.signatures import laid_out, sign_alone, signing_key
 from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault
 from settings.reading import checked, read_mapping
+from settings.source.admission import BasicAuthentication
 from settings.source.compiler import signature_of
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
@@ -42,6 +44,8 @@ class SampleRequest:
         As it is written, without the question mark.
     url : str
         The address that the sender was given, without a query; empty where none is known.
+    path_token : str
+        What follows the source in the path, where that is a token.
     """
 
     headers: dict[str, str]
@@ -49,6 +53,7 @@ class SampleRequest:
     method: str = "POST"
     query: str = ""
     url: str = ""
+    path_token: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,11 @@ class LoadedSample:
         settings = self.settings
         headers = settings.as_sent.by_name if settings.as_sent else self.headers
         body = self.body if body is None else body
-        return SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
+        request = SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
+        token = self.source.settings.token
+        if settings.as_sent and settings.as_sent.secrets and token and token.path:
+            return addressed(self.source, settings.as_sent.secrets[0], request)
+        return request
 
     def request(self, secrets: tuple[str, ...], now: float) -> SampleRequest:
         """Make the request, signed by us as the sample says.
@@ -107,7 +116,8 @@ class LoadedSample:
                 also=f"not {secret}" if self.settings.sign == "several" else None,
             )
         settings = self.settings
-        return SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
+        request = SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
+        return request if settings.sign == "missing" else addressed(self.source, secret, request)
 
 
 def make_distinct(body: bytes) -> bytes:
@@ -118,6 +128,17 @@ def make_distinct(body: bytes) -> bytes:
     """
     number = uuid.uuid4().int
     return body + bytes(_SPACE[number >> shift & 3] for shift in range(0, 64, 2))
+
+
+def addressed(source: LoadedSource, secret: str, request: SampleRequest) -> SampleRequest:
+    """Return a request with the secret in its address, where the sender has it there."""
+    token = source.settings.token
+    if token and token.path:
+        return replace(request, path_token=secret)
+    if token and token.query:
+        given = urlencode({token.query: secret})
+        return replace(request, query=f"{request.query}&{given}" if request.query else given)
+    return request
 
 
 def authenticate(
@@ -144,10 +165,11 @@ def authenticate(
         Another secret to sign with, as a sender does that rotates its own.
     """
     settings = source.settings.authentication
-    if settings is None:
-        return {}
     if isinstance(settings, TokenAuthentication):
-        return {settings.header: settings.prefix + secret}
+        name = settings.in_header
+        return {name: settings.prefix + secret} if name else {}
+    if isinstance(settings, BasicAuthentication):
+        return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
     if not isinstance(settings, HmacAuthentication):
         return {}
     proof: dict[str, str] = {}

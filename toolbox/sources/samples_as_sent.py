@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault, refuse
+from settings.source.admission import AT_THE_DOOR
 from settings.source.authentication import SignedRequest
 from settings.source.loader import SourceError
 from settings.source.model import TokenAuthentication
@@ -102,15 +103,17 @@ def signs(settings: Source) -> bool:
     proof = settings.authentication
     if isinstance(proof, ProofSettings):
         return not (proof.at_door or isinstance(proof, BodyTokenAuthentication))
-    return proof is not None and settings.token is None
+    return settings.proof not in {*AT_THE_DOOR, "none", "poll"}
 
 
 def proof_headers(settings: Source) -> frozenset[str]:
     """Return the headers of a source's proof, in lower case: with that of the time it signs."""
     proof = settings.authentication
     if isinstance(proof, TokenAuthentication):
-        return frozenset({proof.header.lower()})
-    if proof is None:
+        return frozenset({proof.in_header.lower()} - {""})
+    if settings.proof == "basic":
+        return frozenset({"authorization"})
+    if not isinstance(proof, SignedRequest | ProofSettings):
         return frozenset()
     when = proof.timestamp if isinstance(proof, SignedRequest) else None
     time = when.header if when else None

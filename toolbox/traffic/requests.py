@@ -13,6 +13,7 @@ from pipeline.event.fields import find, path_of
 from settings.source.loader import LoadedSource, SourceError
 from toolbox.sources.samples import (
     SampleRequest,
+    addressed,
     authenticate,
     dated,
     load_samples,
@@ -102,10 +103,12 @@ def make_requests(
             now=time.time(),
             headers=fresh.headers,
         )
+        request = SampleRequest({**fresh.headers, **proof}, fresh.body, source.settings.methods[0])
+        shown = f"not {secret}" if corrupt else secret
         outgoing = Outgoing(
             source.name,
             "corrupt" if corrupt else name,
-            SampleRequest({**fresh.headers, **proof}, fresh.body, source.settings.methods[0]),
+            addressed(source, shown, request),
         )
         if not corrupt:
             last = outgoing

@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -103,8 +104,12 @@ def _paced(outgoing: Iterator[Outgoing], rate: float | None) -> Iterator[tuple[f
 
 async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> FrontDoorAnswer:
     start = time.monotonic()
-    url = f"{api}/{one.source}"
     sent = one.request
+    url = f"{api}/{one.source}"
+    if sent.path_token:
+        url += f"/{quote(sent.path_token, safe='')}"
+    if sent.query:
+        url += f"?{sent.query}"
     async with session.request(sent.method, url, data=sent.body, headers=sent.headers) as answer:
         content = await answer.read()
     try:

@@ -15,7 +15,6 @@ from loadtests.target import NoTargetError, TargetUnderTest
 from loadtests.thresholds import Measured, Thresholds
 from loadtests.traffic import Traffic, parse_mix
 from pipeline.event.fields import find, path_of
-from settings.source.authentication import HmacAuthentication, TokenAuthentication
 from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
@@ -119,8 +118,8 @@ def test_real_payloads_and_small_events_are_signed_and_each_its_own(
     routed: dict[str, LoadedSource], entry: str, sizes: range
 ) -> None:
     source = routed[entry.partition(":")[0]]
-    scheme = source.settings.authentication
-    assert isinstance(scheme, TokenAuthentication | HmacAuthentication)
+    scheme = source.settings.token or source.settings.hmac
+    assert scheme is not None
     maker = maker_of(entry, routed, "a-secret")
     tokens = set()
     for forged in (False, True, False):

@@ -263,3 +263,12 @@ def test_condition_is_refused() -> None:
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}}
     with pytest.raises(PolicyError, match="Condition"):
         evaluate({"Statement": [statement]}, ARN)
+
+
+def test_a_parameter_of_the_query_is_an_identity_source() -> None:
+    """Documented for REQUEST authorizers: `method.request.querystring.NAME`; its case counts."""
+    function = FakeFunction(policy())
+    api = guarded(source="method.request.querystring.key")
+    answers = many(api, function, ("/x?key=a", {}), ("/x?key=a", {}), ("/x?KEY=a", {}), ("/x", {}))
+    assert [answer.status for answer in answers] == [200, 200, 401, 401]
+    assert len(function.events) == 1

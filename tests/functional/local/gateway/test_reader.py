@@ -82,7 +82,7 @@ def responses(**changes: Any) -> ApiTemplate:
         (method(ApiKeyRequired=True), "ApiKeyRequired"),
         (method(HttpMethod="ANY"), "HttpMethod: 'ANY'"),
         (
-            resource("Part", "Resource", ParentId={"Ref": "Rootx0"}, PathPart="{id}"),
+            resource("Part", "Resource", ParentId={"Ref": "Rootx0"}, PathPart="a{id}"),
             "Part: PathPart.*without parameters",
         ),
         (
@@ -105,9 +105,9 @@ def responses(**changes: Any) -> ApiTemplate:
                 "Authorizer",
                 Type="REQUEST",
                 AuthorizerUri=LAMBDA,
-                IdentitySource="method.request.querystring.token",
+                IdentitySource="method.request.path.token",
             ),
-            "Query: IdentitySource.*querystring.token.*not supported",
+            "Query: IdentitySource.*path.token.*not supported",
         ),
         (
             resource("Keyless", "Authorizer", Type="REQUEST", AuthorizerUri="x"),

@@ -9,7 +9,8 @@ import pytest
 
 from local.gateway.model import RateLimit
 from local.gateway.throttling import TokenBucket
-from tests.functional.local.gateway.support import ApiTemplate, Sender, mock, run, send
+from tests.functional.local.gateway.fakes import FakeFunction
+from tests.functional.local.gateway.support import LAMBDA, ApiTemplate, Sender, mock, run, send
 
 SHOW = (
     '{"resource":"$context.resourcePath","path":"$context.path","method":"$context.httpMethod",'
@@ -179,3 +180,37 @@ def test_the_senders_address_and_the_time() -> None:
     answer = send(api).json
     assert answer.pop("epoch").isdigit()
     assert answer == {"ip": "127.0.0.1", "account": "000000000000", "protocol": "HTTP/1.1"}
+
+
+@pytest.mark.parametrize(
+    ("path", "token"), [("/x/abc", "abc"), ("/x/a%2Fb%20%2A/", "a/b *"), ("/x/{token}", "{token}")]
+)
+def test_a_parameter_is_the_last_part_decoded(path: str, token: str) -> None:
+    """Documented: `pathParameters` of a proxy integration, for `/x/{token}`."""
+    function = FakeFunction({"statusCode": 200})
+    assert send(_with_parameter(), path, invoke=function).status == 200
+    (event,) = function.events
+    assert event["pathParameters"] == {"token": token}
+    assert event["resource"] == event["requestContext"]["resourcePath"] == "/x/{token}"
+
+
+@pytest.mark.parametrize("path", ["/x", "/x/", "/x/a/b", "/y/a"])
+def test_a_parameter_is_one_part_and_not_empty(path: str) -> None:
+    assert send(_with_parameter(), path, invoke=FakeFunction({"statusCode": 200})).status == 403
+
+
+def test_a_part_as_it_is_written_goes_before_a_parameter() -> None:
+    api = _with_parameter()
+    api.add("Xx0fixed", "Resource", {"ParentId": {"Ref": "Rootx0"}, "PathPart": "fixed"})
+    api.add("Fixed", "Method", {
+        "ResourceId": {"Ref": "Xx0fixed"}, "HttpMethod": "POST", "AuthorizationType": "NONE",
+        "Integration": mock(SHOW), "MethodResponses": [{"StatusCode": "200"}],
+    })  # fmt: skip
+    assert send(api, "/x/fixed").json["resource"] == "/x/fixed"
+
+
+def _with_parameter() -> ApiTemplate:
+    api = ApiTemplate()
+    integration = {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": LAMBDA}
+    api.method("/x/{token}", "POST", integration)
+    return api
