@@ -122,7 +122,7 @@ def _missing_headers(settings: Mapping[str, Any], headers: Mapping[str, str]) ->
     how = settings["authentication"]
     made = {how.get("header", "Authorization").lower()}
     if when := how.get("timestamp"):
-        made.add(when["header"].lower())
+        made.add(str(when.get("header", "")).lower())
     known = {name.lower() for name in headers} | made
     delivery = _delivery(settings, headers, "")
     required = settings.get("headers", {}).get("require", [])
