@@ -291,7 +291,11 @@ def test_the_folder_passes_its_own_check(tmp_path: Path, choices: Choices) -> No
     ]
 
 
-@pytest.mark.parametrize("like", sorted(available_sources()))
+#: A time that is signed in the body is not in the bodies of another sender.
+TIME_IN_BODY = {"linear"}
+
+
+@pytest.mark.parametrize("like", sorted(available_sources().keys() - TIME_IN_BODY))
 def test_each_source_can_be_started_from(tmp_path: Path, like: str) -> None:
     template = load_source(available_sources()[like])
     made = scaffold("made", given(LOGIN, LOGOUT), tmp_path, Choices("T"), template)
