@@ -9,6 +9,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
 from settings.source.authentication import SignedRequest
 from toolbox.sources.samples import wrong_secret
+from toolbox.sources.wrong_keys import other_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,10 @@ def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[Spoilt
     if settings.as_sent.secrets and source.settings.authentication is not None:
         wrong = tuple(wrong_secret(source, one) for one in settings.as_sent.secrets)
         yield _trial("a wrong secret", rehearsal.play_as_sent(sample, secrets_instead=wrong))
+    if sample.fetched:
+        others = {address: other_document(one) for address, one in sample.fetched.items()}
+        ending = rehearsal.play_as_sent(sample, fetched_instead=others)
+        yield _trial("other keys at the sender's addresses", ending)
     if not covers_body(source) or not sample.body:
         return
     size = len(sample.body)

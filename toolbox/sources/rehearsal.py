@@ -104,6 +104,8 @@ class Rehearsal:
         The current secret of each source, and the previous one after it.
     now : float | None
         Epoch seconds; the time of this machine when None.
+    fetched : Mapping[str, bytes] | None
+        What is at the addresses of public keys.
     """
 
     def __init__(
@@ -113,12 +115,14 @@ class Rehearsal:
         known_secrets: tuple[str, ...],
         *,
         now: float | None = None,
+        fetched: Mapping[str, bytes] | None = None,
     ) -> None:
         self._sources = sources
         self._catalog = catalog
         self.secrets = known_secrets
         self.now = time.time() if now is None else now
-        self._store = SecretStore(_Parameters(known_secrets), "check", "check")
+        keys = _Fetched(fetched or {})
+        self._store = SecretStore(_Parameters(known_secrets), "check", "check", keys=keys)
 
     def play(self, sample: LoadedSample) -> Ending:
         """Take a sample's request: as it was sent, or signed here as the sample says."""
@@ -132,6 +136,7 @@ class Rehearsal:
         sample: LoadedSample,
         *,
         secrets_instead: tuple[str, ...] | None = None,
+        fetched_instead: Mapping[str, bytes] | None = None,
         body: bytes | None = None,
     ) -> Ending:
         """Take what somebody else signed, at its time and with its secrets.
@@ -140,6 +145,8 @@ class Rehearsal:
         ----------
         secrets_instead : tuple[str, ...] | None
             Others than those that it was signed with.
+        fetched_instead : Mapping[str, bytes] | None
+            Other keys at the addresses of the sender's.
         body : bytes | None
             Another body than was signed.
         """
@@ -148,7 +155,8 @@ class Rehearsal:
             raise AssertionError("the sample is signed here")
         known = sent.secrets if secrets_instead is None else secrets_instead
         at = sent.at.timestamp()
-        own = Rehearsal(self._sources, self._catalog, known, now=at)
+        fetched = sample.fetched if fetched_instead is None else fetched_instead
+        own = Rehearsal(self._sources, self._catalog, known, now=at, fetched=fetched)
         return own.take(sample.source.name, sample.as_sent(body), sample.name)
 
     def take(self, source: str, request: SampleRequest, name: str) -> Ending:
@@ -170,6 +178,17 @@ class Rehearsal:
         events = outcomes.each(events, write_message)
         outcomes.add(delivered(event) for event in events)
         return Ending(decision, tuple(outcomes.all))
+
+
+class _Fetched:
+    """Stands for the network: each address has what a sample says."""
+
+    def __init__(self, documents: Mapping[str, bytes]) -> None:
+        self._documents = documents
+
+    def at(self, address: str, *, refresh: bool = False) -> tuple[bytes, ...]:  # noqa: ARG002
+        found = self._documents.get(address)
+        return () if found is None else (found,)
 
 
 class _Parameters:

@@ -22,8 +22,10 @@ from settings.source.admission import BasicAuthentication
 from settings.source.compiler import signature_of
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
+from settings.source.public_key import PublicKeyAuthentication
 from toolbox.sources.sample_file import SampleFile
 from toolbox.sources.samples_as_sent import proof_headers, read_fetched, without
+from toolbox.sources.wrong_keys import other_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -249,6 +251,9 @@ def _shaped(signature: Signature, secret: str) -> bytes:
 
 def wrong_secret(source: LoadedSource, secret: str) -> str:
     """Return another secret that a source could have: it is wrong by its value alone."""
+    proof = source.settings.proof_of_body
+    if isinstance(proof, PublicKeyAuthentication):
+        return other_key(secret, proof.algorithm)
     signature = signature_of(source.settings.hmac) if source.settings.hmac else None
     other = f"not {secret}"
     return _shaped(signature, other).decode() if signature else other
