@@ -17,6 +17,7 @@ from pipeline.aws.clients import Kinesis, Ssm
 from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.secrets import SecretError
+from pipeline.polling.fetched_keys import FetchedKeys
 from pipeline.receiving.acceptance import make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
 from pipeline.receiving.answers import Answer, unavailable
@@ -83,7 +84,9 @@ def receiver() -> Receiver:
     account = Account.read(os.environ)
     return Receiver(
         catalog=load_catalog(),
-        secrets=SecretStore(Ssm(account, CLIENT), environment.project, environment.stage),
+        secrets=SecretStore(
+            Ssm(account, CLIENT), environment.project, environment.stage, keys=FetchedKeys()
+        ),
         kinesis=Kinesis(account, CLIENT),
         stream=environment.stream_name,
         public_url=environment.public_url,

@@ -26,6 +26,7 @@ from pipeline.fan_out.duplicates import DeduplicationTable
 from pipeline.fan_out.former_keys import former_key
 from pipeline.fan_out.settlement import Settlement, remembered_outcomes, share_fate
 from pipeline.fan_out.trial import Trial
+from pipeline.polling.fetched_keys import FetchedKeys
 from pipeline.runtime import metrics
 from pipeline.runtime.collector import without_collection
 from pipeline.runtime.deadline import Deadline
@@ -138,7 +139,9 @@ def fan_out() -> FanOut:
     catalog = load_catalog()
     return FanOut(
         catalog=catalog,
-        secrets=SecretStore(Ssm(account), environment.project, environment.stage),
+        secrets=SecretStore(
+            Ssm(account), environment.project, environment.stage, keys=FetchedKeys()
+        ),
         table=DeduplicationTable(DynamoDb(account), environment.dedupe_table),
         delivery=SqsDelivery(Sqs(account), environment.queue_urls),
         archive=ArchiveWriter(S3(account, bucket), bucket),

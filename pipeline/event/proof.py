@@ -20,6 +20,11 @@ class ProofOfBody(Protocol):
         """Whether the proof is a credential: it is checked before the envelope, and not in it."""
         ...
 
+    @property
+    def keys_url(self) -> str:
+        """The address of its keys that its settings name; empty where they do not."""
+        ...
+
     def find_fault(
         self,
         source: CompiledSource,

@@ -32,13 +32,15 @@ UNAVAILABLE_SECONDS = 15.0
 class KeysAt(Protocol):
     """Finds public keys at addresses."""
 
-    def at(self, address: str, *, refresh: bool = False) -> tuple[bytes, ...]:
+    def at(self, address: str, *, refresh: bool = False, named: bool = True) -> tuple[bytes, ...]:
         """Return what is at an address: one value, or none where there is nothing.
 
         Parameters
         ----------
         refresh : bool
             Look again, unless that was done a moment ago.
+        named : bool
+            Whether a request names the address, and no settings do.
 
         Raises
         ------
@@ -131,7 +133,9 @@ class SecretStore:
             elif self._keys is None:
                 raise SecretUnavailableError(f"{address}: this process looks no keys up")
             else:
-                yield self._keys.at(address, refresh=refresh)
+                proof = source.proof_of_body
+                named = proof is None or proof.keys_url != address
+                yield self._keys.at(address, refresh=refresh, named=named)
 
     def _read(self, name: str) -> tuple[bytes, ...]:
         try:

@@ -8,12 +8,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-_HOST = re.compile(
-    r"(?:\*|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.(?:\*|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?))+"
-)
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~*=-]*)+")
-#: What `*` stands for, within one part of a host's name or of a path.
-_IN_HOST, _IN_PATH = "[a-z0-9-]{1,63}", "[A-Za-z0-9_-]{1,128}"
+#: What `*` stands for, within one part of a path.
+_PART = "[A-Za-z0-9_-]{1,128}"
 
 
 def _checked(address: str, *, pattern: bool) -> str:
@@ -23,12 +22,10 @@ def _checked(address: str, *, pattern: bool) -> str:
         raise ValueError("an address of keys begins with https://")
     if not _HOST.fullmatch(host) or not _PATH.fullmatch(slash + path):
         raise ValueError(
-            "give https://, a host's name and a path: no user, port, query or fragment"
+            "give https://, a host's whole name and a path: no user, port, query or fragment"
         )
     if "*" in address and not pattern:
-        raise ValueError("'*' stands for a part where a request names the address")
-    if "*" in ".".join(host.split(".")[-2:]):
-        raise ValueError("the last two parts of the host's name are fixed, or anyone could own it")
+        raise ValueError("'*' is for addresses that a request names")
     if _is_own(host):
         raise ValueError(f"{host} is no host on the internet")
     return address
@@ -61,6 +58,4 @@ AddressPattern = Annotated[str, Field(max_length=300), AfterValidator(_pattern)]
 
 def expression_of(pattern: str) -> str:
     """Return the regular expression of a pattern, for the whole of an address."""
-    start = pattern.index("/", len("https://"))
-    host, path = re.escape(pattern[:start]), re.escape(pattern[start:])
-    return host.replace(r"\*", _IN_HOST) + path.replace(r"\*", _IN_PATH)
+    return re.escape(pattern).replace(r"\*", _PART)

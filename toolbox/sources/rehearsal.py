@@ -186,7 +186,7 @@ class _Fetched:
     def __init__(self, documents: Mapping[str, bytes]) -> None:
         self._documents = documents
 
-    def at(self, address: str, *, refresh: bool = False) -> tuple[bytes, ...]:  # noqa: ARG002
+    def at(self, address: str, *, refresh: bool = False, named: bool = True) -> tuple[bytes, ...]:  # noqa: ARG002
         found = self._documents.get(address)
         return () if found is None else (found,)
 

@@ -23,6 +23,7 @@ class BodyToken:
 
     #: Of the class: it is a part of the body, and travels with it.
     at_door = False
+    keys_url = ""
 
     path: Annotated[Dotted, "path"]
 
