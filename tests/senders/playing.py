@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.event.outcomes import OutcomeKind
@@ -83,7 +83,7 @@ def play_table(senders: Iterable[Sender]) -> list[Row]:
 
 
 def _played(sender: Sender, source: LoadedSource, rehearsal: Rehearsal) -> Row:
-    samples = _chosen(list(load_samples(source)), own=not sender.catalog)
+    samples = _chosen(sender, source)
     faults = [fault for sample in samples for fault in _misfits(rehearsal, sample)]
     accepted = not faults
     if not any(sample.settings.expect.outcome == "delivered" for sample in samples):
@@ -107,13 +107,18 @@ def _played(sender: Sender, source: LoadedSource, rehearsal: Rehearsal) -> Row:
     )
 
 
-def _chosen(samples: list[LoadedSample], *, own: bool) -> list[LoadedSample]:
-    """Return what is played: of a built-in source the requests as sent, and one event at least."""
-    if own:
-        return samples
-    sent = [one for one in samples if one.settings.as_sent is not None]
-    delivered = [one for one in samples if one.settings.expect.outcome == "delivered"]
-    return sent if any(one in sent for one in delivered) else [*sent, *delivered[:1]]
+def _chosen(sender: Sender, source: LoadedSource) -> list[LoadedSample]:
+    """Return what is played: the samples of the table, and of a built-in source those as sent.
+
+    There is one event at least: where nobody else made one, it is signed as the source says.
+    """
+    samples = list(load_samples(replace(source, folder=sender.own_folder)))
+    if sender.catalog:
+        built_in = list(load_samples(source))
+        samples += [one for one in built_in if one.settings.as_sent is not None]
+        if not any(one.settings.expect.outcome == "delivered" for one in samples):
+            samples += [one for one in built_in if one.settings.expect.outcome == "delivered"][:1]
+    return samples
 
 
 def _signed_by(sample: LoadedSample, proof: str) -> str:

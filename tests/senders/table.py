@@ -26,7 +26,8 @@ class Sender(BaseModel):
         How sure the scheme is: `lib`, the sender's library says the same; `page`, its page was
         read; `code`, that of a published receiver was; `memory`, none of them.
     catalog : str
-        The built-in source that takes it in; else the folder of its id, beside the table.
+        The built-in source that takes it in; else the folder of its id, beside the table. Requests
+        of the table are there in either case.
     reason : str
         Why no folder of settings takes it in.
     """
@@ -51,9 +52,14 @@ class Sender(BaseModel):
         return self
 
     @property
+    def own_folder(self) -> Path:
+        """Where its requests are that are not the catalogue's."""
+        return FOLDER / self.id
+
+    @property
     def folder(self) -> Path:
         """Where its source is."""
-        return CATALOG / self.catalog if self.catalog else FOLDER / self.id
+        return CATALOG / self.catalog if self.catalog else self.own_folder
 
 
 def read_table() -> list[Sender]:

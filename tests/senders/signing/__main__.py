@@ -13,7 +13,7 @@ from tests.senders.signing.by_address import BY_ADDRESS
 from tests.senders.signing.by_key import BY_KEY
 from tests.senders.signing.by_library import BY_LIBRARY
 from tests.senders.signing.made import AT, library
-from tests.senders.signing.plain import OVER_BODY, TOKENS
+from tests.senders.signing.plain import OVER_BODY, TOKENS, UNSIGNED
 from tests.senders.signing.timed import TIMED, with_details
 
 if TYPE_CHECKING:
@@ -37,7 +37,16 @@ def makers() -> dict[str, Maker]:
     """Return every maker, by the sender's name in the table."""
     names = ("Adyen", "boxsdk", "paddle-python-sdk")
     detailed = with_details({name: library(name) for name in names})
-    return {**TOKENS, **OVER_BODY, **TIMED, **detailed, **BY_LIBRARY, **BY_ADDRESS, **BY_KEY}
+    return {
+        **TOKENS,
+        **OVER_BODY,
+        **TIMED,
+        **detailed,
+        **BY_LIBRARY,
+        **BY_ADDRESS,
+        **BY_KEY,
+        **UNSIGNED,
+    }
 
 
 def written(maker: Maker, body: bytes, expect: dict[str, Any]) -> str:

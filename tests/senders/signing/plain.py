@@ -32,7 +32,7 @@ TOKENS: dict[str, Maker] = {
     "cloudflare-logpush": Maker(
         with_token("X-Logpush-Token"), content_type="text/plain", file=_LINES
     ),
-    "datadog": Maker(with_token(_FREE)),
+    "datadog": Maker(with_token("Authorization", _spaced("Bearer"))),
     "dynatrace": Maker(with_token(_FREE)),
     "elastic": Maker(with_token(_FREE)),
     "figma": Maker(in_body),
@@ -54,7 +54,7 @@ TOKENS: dict[str, Maker] = {
     "newrelic": Maker(with_token("Authorization", _spaced("Bearer"))),
     "o365-activity": Maker(with_token("Webhook-AuthID")),
     "onelogin": Maker(with_token(_FREE)),
-    "opsgenie": Maker(with_token(_FREE)),
+    "opsgenie": Maker(with_token("Authorization", _spaced("Bearer"))),
     "pingone": Maker(with_token(_FREE)),
     "snowflake": Maker(with_token(_FREE)),
     "sumologic": Maker(with_token(_FREE)),
@@ -63,6 +63,37 @@ TOKENS: dict[str, Maker] = {
     "tines": Maker(with_token(_FREE)),
     "wiz": Maker(with_token("Authorization", _spaced("Bearer"))),
     "zscaler": Maker(with_token(_FREE)),
+}
+
+
+def _password(secret: str, _: bytes) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"}
+
+
+_BASIC = Maker(_password, secrets=("mozdef:0f3c-Example-Key",))
+#: The address has the secret.
+_PATH = Maker(in_body)
+UNSIGNED: dict[str, Maker] = {
+    **dict.fromkeys(
+        (
+            "azure-devops",
+            "bandwidth",
+            "chargebee",
+            "databricks",
+            "pipedrive",
+            "postmark",
+            "servicenow",
+            "sparkpost",
+        ),
+        _BASIC,
+    ),
+    **dict.fromkeys(("docker-hub", "splunk", "statuspage"), _PATH),
+    "azure-monitor": Maker(in_body, query="code=0f3c-Example-Key"),
+    "gcp-monitoring": Maker(in_body, query="auth_token=0f3c-Example-Key"),
+    "google-pubsub": Maker(in_body, query="token=0f3c-Example-Key"),
+    "jotform": Maker(
+        in_body, content_type="multipart/form-data; boundary=frontier", file="event.txt"
+    ),
 }
 
 OVER_BODY: dict[str, Maker] = {
