@@ -61,8 +61,8 @@ def _variants(
     arena: AttackedPipeline, source: LoadedSource
 ) -> Iterator[tuple[str, str, bytes, dict[str, str]]]:
     scheme = source.settings.authentication
-    if not isinstance(scheme, HmacAuthentication):
-        raise NotHeldError(f"{source.name} has no signature")
+    if not isinstance(scheme, HmacAuthentication) or scheme.header is None:
+        raise NotHeldError(f"{source.name} has no signature in a header")
     name = scheme.header
 
     def made(**how: str | bool) -> tuple[str, bytes, dict[str, str]]:

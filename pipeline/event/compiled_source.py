@@ -102,7 +102,8 @@ class Signature:
     #: Of the class, and no field: without an annotation.
     detailed = False
 
-    header: Lower
+    #: Of a header in lower case, or of what travels beside the headers, with its colon.
+    header: Annotated[str, "place"]
     prefix: str
     separator: str | None
     algorithm: str
@@ -114,6 +115,11 @@ class Signature:
     tolerance_seconds: Annotated[int, "timestamp.tolerance_seconds"] = 0
     key_prefix: Annotated[str, "secret.prefix"]
     key_encoding: Annotated[str, "secret.encoding"]
+
+    @property
+    def where(self) -> str:
+        """Where the signature is, in words."""
+        return self.header[1:] if self.header[0] == ":" else f"header {self.header}"
 
     @cached_property
     def last_keys(self) -> list[tuple[tuple[bytes, ...], list[bytes]]]:

@@ -42,6 +42,12 @@ class DetailedSignature(Signature):
         The hash of the secret that is the key.
     key : str
         What is filled in to make the key, `{secret}` among it.
+    derived : tuple[str, ...]
+        The parts of a request that are made for its signature; `pipeline.event.signed_parts`.
+    each : FieldPath | None
+        Where the list is of which each element is signed.
+    sets : str | None
+        What parts several sets of time and signature in the header; one has to fit.
     """
 
     detailed = True
@@ -52,11 +58,19 @@ class DetailedSignature(Signature):
     timestamp_path: Annotated[Dotted | None, "timestamp.path"] = None
     key_digest: Annotated[str | None, "secret.digest"] = None
     key: str = "{secret}"
+    derived: tuple[str, ...] = ()
+    each: Dotted | None = None
+    sets: str | None = None
+
+    @cached_property
+    def of_parts(self) -> bool:
+        """Whether it takes more than the headers and the body to check it."""
+        return bool(self.derived) or self.each is not None or self.sets is not None
 
     @cached_property
     def of_body_alone(self) -> bool:
         """Whether one body has one signature, in one header, while the secret stays."""
-        alone = self.signed == "{body}" and self.separator is None
+        alone = self.signed == "{body}" and self.separator is None and not self.of_parts
         return alone and not self.further_headers and self.key == "{secret}"
 
     @cached_property

@@ -159,6 +159,27 @@ def find_fault(
         if proof is None:
             return None
         return proof.find_fault(source, secrets_of, headers, body, arrived_ms)
+    if settings.detailed and cast("DetailedSignature", settings).of_parts:
+        from pipeline.event import signed_parts  # few sign more than headers and the body
+
+        details = cast("DetailedSignature", settings)
+
+        def check(view: Mapping[str, str]) -> tuple[Reason, str] | None:
+            return _fault_of(source, details, secrets_of, view, body, arrived_ms=arrived_ms)
+
+        return signed_parts.find_fault(source, details, headers, body, check)
+    return _fault_of(source, settings, secrets_of, headers, body, arrived_ms=arrived_ms)
+
+
+def _fault_of(
+    source: CompiledSource,
+    settings: Signature,
+    secrets_of: SecretsOf,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    arrived_ms: int,
+) -> tuple[Reason, str] | None:
     given = given_in(settings, headers)
     if not given:
         return Reason.BAD_SIGNATURE, none_given(settings, headers)
@@ -179,7 +200,7 @@ def find_fault(
         raise broken
     return (
         Reason.BAD_SIGNATURE,
-        f"header {settings.header} fits none of the source's secrets",
+        f"{settings.where} fits none of the source's secrets",
     )
 
 
@@ -222,10 +243,11 @@ def none_given(settings: Signature, headers: Mapping[str, str]) -> str:
     if settings.detailed:
         names += cast("DetailedSignature", settings).further_headers
     if not any(headers.get(name, "") for name in names):
-        return f"header {' and '.join(names)} is missing"
+        further = "".join(f" and {name}" for name in names[1:])
+        return f"{settings.where}{further} is missing"
     mark = f" that starts with {settings.prefix}" if settings.prefix else ""
     wanted = f"{settings.digest_size} bytes in {settings.encoding}"
-    return f"header {settings.header} has no signature{mark}: no {wanted}"
+    return f"{settings.where} has no signature{mark}: no {wanted}"
 
 
 def _matches(
@@ -259,7 +281,9 @@ def _filled_in(settings: Signature, name: str, body: bytes, headers: Mapping[str
         return body
     if name == "timestamp":
         return _timestamp(settings, headers).encode(errors=_EXACT)
-    return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors=_EXACT)
+    if name.startswith(_HEADER):
+        return headers.get(name.removeprefix(_HEADER).lower(), "").encode(errors=_EXACT)
+    return headers.get(f":{name}", "").encode(errors=_EXACT)
 
 
 def _shared(settings: Signature) -> bool:

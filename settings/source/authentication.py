@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.event.compiled_source import Signature
+from pipeline.event.pseudo_headers import METHOD, QUERY, URL
 from pipeline.event.signature_details import DetailedSignature
 from settings.faults import refuse
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueryName
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER = "header."
+_DERIVED = re.compile(r":path|:form\..+|:body\..+|:(?:md5|sha1|sha256|sha384|sha512|crc32)\(body\)")
 _SECRET = "{secret}"  # noqa: S105 - a placeholder
 _AUTHORIZATION = "authorization"
 _SEPARATOR = re.compile(r"[ -/:-@\[-`{-~]{1,3}")
@@ -115,7 +117,14 @@ class SecretForm(Model):
 class SignedRequest(Model):
     """Where a signature is in a request, and what it is made over."""
 
-    header: HeaderName
+    header: HeaderName | None = None
+    query: QueryName | None = Field(
+        default=None, description="the parameter of the address that is the signature"
+    )
+    form: str | None = Field(
+        default=None, min_length=1, max_length=64, description="the form field that is it"
+    )
+    path: FieldPath | None = Field(default=None, description="where it is in the body")
     further_headers: tuple[HeaderName, ...] = Field(
         default=(),
         max_length=9,
@@ -139,8 +148,9 @@ class SignedRequest(Model):
     )
     signed: str = Field(
         default="{body}",
-        description="the string that is signed; {body}, {timestamp} and {header.<name>} are filled "
-        "in",
+        description="the string that is signed; {body}, {timestamp}, {header.<name>}, {method}, "
+        "{url}, {path}, {query.<name>}, {form.<name>}, {form.sorted}, {body.<path>} and "
+        "{sha256(body)} are filled in",
     )
     timestamp: SignatureTimestamp | None = None
 
@@ -164,14 +174,31 @@ class SignedRequest(Model):
         return [*self.all_headers, *([when] if when else []), *signed]
 
     @property
+    def place(self) -> str:
+        """Where the signature is: a header in lower case, or what has a colon before it."""
+        if self.header is not None:
+            return self.header.lower()
+        if self.query is not None:
+            return f"{QUERY}{self.query}"
+        return f":form.{self.form}" if self.form is not None else f":body.{self.path}"
+
+    @property
     def pseudo_headers(self) -> tuple[str, ...]:
         """What must travel beside the headers for the signature to be checked."""
-        return ()
+        named = [URL if name == "path" else f":{name}" for name in self.named]
+        found = [one for one in (*named, self.place) if one in {METHOD, URL} or _is_query(one)]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """What is made of a request for its signature; `pipeline.event.signed_parts`."""
+        named = [*(f":{name}" for name in self.named), self.place]
+        return tuple(dict.fromkeys(one for one in named if _DERIVED.fullmatch(one)))
 
     @property
     def all_headers(self) -> list[str]:
         """The headers that can hold a signature."""
-        return [self.header, *self.further_headers]
+        return [*([self.header] if self.header else []), *self.further_headers]
 
     @property
     def scheme(self) -> str:
@@ -184,6 +211,12 @@ class SignedRequest(Model):
         return self
 
     def _faults(self) -> Iterator[tuple[str, str]]:
+        places = (self.header, self.query, self.form, self.path)
+        if sum(one is not None for one in places) != 1:
+            yield "header", "give one of 'header', 'query', 'form' and 'path'"
+            return
+        if self.header is None and self.further_headers:
+            yield "further_headers", "are beside a header"
         yield from self._signed_string()
         yield from self._timestamp()
         yield from self._separator()
@@ -192,6 +225,11 @@ class SignedRequest(Model):
     def _signed_string(self) -> Iterator[tuple[str, str]]:
         names = _PLACEHOLDER.findall(self.signed)
         yield from _placeholders("signed", names, "body")
+        covers = [name for name in names if name == "body" or _DERIVED.fullmatch(f":{name}")]
+        if names.count("body") > 1 or not covers:
+            yield "signed", "must contain {body} exactly once, or a part of it"
+        if self.place in {f":{name}" for name in names}:
+            yield "signed", "a signature cannot be over itself"
         used = "timestamp" in self.named
         if self.timestamp is not None and self.timestamp.path is not None:
             if used:
@@ -206,7 +244,7 @@ class SignedRequest(Model):
         when = self.timestamp
         if when is None or when.header is None:
             return
-        shared = when.header.lower() == self.header.lower()
+        shared = when.header.lower() == self.place
         placed = (when.prefix or when.position) and (self.prefix or self.position)
         if shared and not (placed and self.separator):
             both = "in the signature's own header both need a prefix or a position, and a separator"
@@ -260,6 +298,14 @@ class HmacAuthentication(SignedRequest):
         description="the key, where it is more than the secret; {secret}, {timestamp} and "
         "{header.<name>} are filled in",
     )
+    each: FieldPath | None = Field(
+        default=None,
+        description="a list in the body of which each element is signed: paths begin at it",
+    )
+    sets: str | None = Field(
+        default=None,
+        description="what parts several sets in the header, each with its time and signature",
+    )
 
     @property
     def parameter(self) -> Literal["signing_secret"]:
@@ -277,6 +323,8 @@ class HmacAuthentication(SignedRequest):
         when = self.timestamp
         in_place = when is not None and (when.path is not None or when.position is not None)
         of_secret = self.secret.digest is not None or self.key != _SECRET
+        if self.derived or self.each is not None or self.sets is not None:
+            return DetailedSignature
         if self.further_headers or self.position is not None or in_place or of_secret:
             return DetailedSignature
         return Signature
@@ -284,6 +332,14 @@ class HmacAuthentication(SignedRequest):
     def _faults(self) -> Iterator[tuple[str, str]]:
         yield from super()._faults()
         yield from _placeholders("key", _PLACEHOLDER.findall(self.key), "secret")
+        if self.each is not None and self.path is None:
+            yield "each", "'path' says where in an element its signature is"
+        if self.sets is not None and (self.sets == self.separator or not self.separator):
+            yield "sets", "another text than 'separator', which parts time and signature"
+
+
+def _is_query(name: str) -> bool:
+    return re.fullmatch(re.escape(QUERY) + r"[A-Za-z0-9._-]{1,64}", name) is not None
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -291,9 +347,15 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _placeholders(setting: str, names: list[str], needed: str) -> Iterator[tuple[str, str]]:
+    known = f"use {{{needed}}}, {{timestamp}} and {{header.<name>}}"
+    if needed == "body":
+        known += ", or what docs/source-bodies.md names"
     for name in names:
-        if name not in {needed, "timestamp"} and not name.startswith(_HEADER):
-            known = f"use {{{needed}}}, {{timestamp}} and {{header.<name>}}"
+        if name in {needed, "timestamp"} or name.startswith(_HEADER):
+            continue
+        one = f":{name}"
+        parts = one in {METHOD, URL} or _is_query(one) or _DERIVED.fullmatch(one)
+        if needed != "body" or not parts:
             yield setting, f"{{{name}}} is unknown; {known}"
-    if names.count(needed) != 1:
+    if needed != "body" and names.count(needed) != 1:
         yield setting, f"must contain {{{needed}}} exactly once"

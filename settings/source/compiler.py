@@ -114,6 +114,11 @@ def body_form_of(settings: Source) -> BodyForm | None:
     return None if settings.body is None else compiled_as(BodyForm, settings.body)
 
 
+def body_place_of(settings: Source) -> BodyPlace:
+    """Return where in a source's bodies the JSON is."""
+    return BodyPlace(settings.form_field, body_form_of(settings))
+
+
 def json_of(settings: Source, body: bytes) -> bytes:
     """Return the JSON in a body, as the pipeline finds it.
 
@@ -122,7 +127,7 @@ def json_of(settings: Source, body: bytes) -> bytes:
     BodyError
         When there is none.
     """
-    return json_in(BodyPlace(settings.form_field, body_form_of(settings)), body)
+    return json_in(body_place_of(settings), body)
 
 
 def signature_of(authentication: Authentication | None) -> Signature | None:

@@ -117,7 +117,7 @@ def _token(how: TokenAuthentication) -> str:
 
 
 def _hmac(how: HmacAuthentication) -> str:
-    where = " or ".join(how.all_headers)
+    where = " or ".join(how.all_headers) or how.place[1:]
     if how.position is not None:
         where += f", from part {how.position} on"
     if how.prefix:

@@ -24,6 +24,7 @@ from pipeline.receiving.admission import (
 from pipeline.receiving.answers import Answer, denied, shaken
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
+from toolbox.sources.sample_file import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from toolbox.sources import samples
 
 Decision = Answer | Envelope
-#: Stands for the address of a stage.
-EXAMPLE_ADDRESS = "https://hooks.example.com"
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Door:
             method=sent.method,
             query=dict(parse_qsl(sent.query, keep_blank_values=True)),
             path_token=sent.path_token,
-            url=sent.url or f"{EXAMPLE_ADDRESS}/{self.source.name}",
+            url=sent.url or address_of(self.source.name),
         )
         if self.source.ingest == "poll":
             return _polled(request)

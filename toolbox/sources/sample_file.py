@@ -63,6 +63,11 @@ class Expectation(BaseModel):
             yield "answer", "is given only if the outcome is 'answered'"
 
 
+def address_of(source: str) -> str:
+    """Return what stands for a source's address, where nobody gave one."""
+    return f"https://hooks.example.com/{source}"
+
+
 class SampleFile(BaseModel):
     """One file in a source's `samples/`."""
 

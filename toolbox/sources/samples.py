@@ -7,23 +7,25 @@ import uuid
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
 from pipeline.event import encodings
 from pipeline.event.fields import path_of
+from pipeline.event.pseudo_headers import METHOD, QUERY, URL
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import laid_out, sign_alone, signing_key
+from pipeline.event.signed_parts import with_parts
 from settings.bounded import UnfitFileError, read_own
 from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.admission import BasicAuthentication
-from settings.source.compiler import signature_of
+from settings.source.compiler import body_place_of, signature_of
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
 from settings.source.public_key import PublicKeyAuthentication
-from toolbox.sources.sample_file import SampleFile
+from toolbox.sources.sample_file import SampleFile, address_of
 from toolbox.sources.samples_as_sent import proof_headers, read_fetched, without
 from toolbox.sources.wrong_keys import other_key
 
@@ -114,12 +116,19 @@ class LoadedSample:
                 body,
                 now=now,
                 stale=stale,
-                headers=headers,
+                headers={**headers, **self._beside},
                 also=f"not {secret}" if self.settings.sign == "several" else None,
             )
         settings = self.settings
         request = SampleRequest(headers, body, settings.method, settings.query, settings.url or "")
         return request if settings.sign == "missing" else addressed(self.source, secret, request)
+
+    @property
+    def _beside(self) -> dict[str, str]:
+        """What of the request travels beside its headers."""
+        query = {f"{QUERY}{name}": text for name, text in parse_qsl(self.settings.query)}
+        url = self.settings.url or address_of(self.source.name)
+        return {**query, METHOD: self.settings.method, URL: url}
 
 
 def make_distinct(body: bytes) -> bytes:
@@ -185,7 +194,12 @@ def authenticate(
         )
         between = (settings.separator or "") * ((when.position or 1) - 1)
         proof[when.header] = between + time
+    if settings.header is None:
+        where = settings.place[1:]
+        what = f"only a signature in a header is made here, and not in {where}; give as_sent"
+        raise SourceError(Fault(f"{source.name}/samples", "sign", what))
     lower = {name.lower(): value for name, value in {**(headers or {}), **proof}.items()}
+    lower = with_parts(body_place_of(source.settings), settings.derived, lower, body)
     values = [sign_alone(signature, _shaped(signature, secret), body, lower)]
     others = {name: text for name, text in proof.items() if name.lower() != signature.header}
     if also is not None:

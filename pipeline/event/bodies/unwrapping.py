@@ -79,7 +79,11 @@ def _inner(
     text: bytes, what: Unwrapping, inflating: Inflating, convert: Callable[[bytes], bytes]
 ) -> bytes:
     content = json.loads(text)
-    plain = content.encode() if what.encoding == "text" else read(content, what.encoding)
+    plain = (
+        content.encode()
+        if what.encoding == "text"
+        else read("".join(content.split()), what.encoding)
+    )
     return read_json(convert(inflating.plain(plain)))[0].strip(_SPACE)
 
 

@@ -68,6 +68,14 @@ class PublicKeySignature(DetailedSignature):
         from pipeline.event.proofs.keys import verifies
         from pipeline.event.signatures import given_in, none_given, stale, string_to_sign
 
+        if self.derived:
+            from pipeline.event.json_text import BodyError
+            from pipeline.event.signed_parts import with_parts
+
+            try:
+                headers = with_parts(source, self.derived, headers, body)
+            except BodyError as error:
+                return Reason.BAD_SIGNATURE, str(error)
         given = given_in(self, headers)
         if not given:
             return Reason.BAD_SIGNATURE, none_given(self, headers)
@@ -81,7 +89,7 @@ class PublicKeySignature(DetailedSignature):
             if any(verifies(key, self.algorithm, one, signed) for key in keys for one in given):
                 fault = stale(source, self, headers, body, arrived_ms)
                 return (Reason.STALE_SIGNATURE, fault) if fault else None
-        return Reason.BAD_SIGNATURE, f"header {self.header} fits none of the sender's public keys"
+        return Reason.BAD_SIGNATURE, f"{self.where} fits none of the sender's public keys"
 
     def _keys(
         self, source: CompiledSource, secrets_of: SecretsOf, address: str, arrived_ms: int

@@ -128,6 +128,7 @@ def test_real_payloads_and_small_events_are_signed_and_each_its_own(
         lower = {name.lower(): value for name, value in headers.items()}
         clock = lower.get("x-zm-request-timestamp", "0")
         proof = authenticate(source, "a-secret", body, now=float(clock), headers=headers)
+        assert scheme.header is not None
         assert (headers[scheme.header] == proof[scheme.header]) is not forged
         assert len(body) in sizes
         found = TOKEN.findall(body + str(headers).encode())

@@ -97,9 +97,9 @@ def test_what_does_not_go_together_is_told_at_once_with_its_keys(
     ("settings", "told"),
     [
         (
-            {"authentication": {"type": "hmac", "hmac": 1}},
+            {"authentication": {"type": "hmac", "header": 5, "hmac": 1}},
             [
-                "authentication.header: this key is required",
+                "authentication.header: expected text; put it in quotes, not 5",
                 "authentication.hmac: unknown key",
             ],
         ),

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
             {"authentication": {"type": "magic"}},
             "authentication.type: .*'token', 'hmac'.*, not 'magic'",
         ),
-        ({"authentication": {"type": "hmac"}}, "authentication.header: this key is required"),
+        ({"authentication": {"type": "hmac"}}, "authentication.header: give one of 'header'"),
         (
             {"authentication": HMAC | {"algorithm": "md5"}},
             "authentication.algorithm: expected 'sha1', 'sha256', 'sha384' or 'sha512'",
