@@ -92,7 +92,7 @@ def _played(sender: Sender, source: LoadedSource, rehearsal: Rehearsal) -> Row:
         faults.append(f"is {source.settings.proof}, and {sender.family} in the table")
     verdicts: dict[bool, bool] = {}
     for trial in (one for sample in samples for one in spoilt_trials(rehearsal, sample)):
-        of_secret = trial.change == "a wrong secret"
+        of_secret = not trial.change.startswith("a bit")
         verdicts[of_secret] = trial.refused and verdicts.get(of_secret, True)
         if not trial.refused:
             faults.append(f"with {trial.change} it is not turned away")

@@ -66,7 +66,8 @@ def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[Spoilt
 def covers_body(source: LoadedSource) -> bool:
     """Tell whether each bit of a body is what a source's senders prove."""
     proof = source.settings.authentication
-    return isinstance(proof, SignedRequest) and "body" in proof.signed
+    signed = proof.signed if isinstance(proof, SignedRequest) else ""
+    return "body" in signed or "{form." in signed
 
 
 def spoilt_faults(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:

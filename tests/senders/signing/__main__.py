@@ -57,10 +57,11 @@ def written(maker: Maker, body: bytes, expect: dict[str, Any]) -> str:
     expect : dict[str, Any]
         How it must end.
     """
-    proof = maker.sign(maker.secrets[0], body)
+    proof = maker.sign(maker.secrets[0] if maker.secrets else "", body)
     headers = {"Content-Type": maker.content_type, **maker.headers, **proof}
     document: dict[str, Any] = {"description": _described(maker)}
-    document |= {"query": _Text(maker.query)} if maker.query else {}
+    query = maker.query if isinstance(maker.query, str) else maker.query(maker.secrets[0], body)
+    document |= {"query": _Text(query)} if query else {}
     document |= {"url": maker.url} if maker.url else {}
     document["body_file"] = maker.file
     document["as_sent"] = {
@@ -69,6 +70,8 @@ def written(maker: Maker, body: bytes, expect: dict[str, Any]) -> str:
         "secrets": list(maker.secrets),
         "headers": [_Pair((name, _Text(value))) for name, value in headers.items()],
     }
+    if maker.fetched:
+        document["as_sent"]["fetched"] = {url: _name_of(url) for url in maker.fetched}
     document["expect"] = expect
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -89,11 +92,18 @@ def _described(maker: Maker) -> str:
     return f"an event, {who.get(kind, 'made here from the sender' + chr(39) + 's documentation')}"
 
 
+def _name_of(url: str) -> str:
+    """Return the file of what is at an address."""
+    return url.rstrip("/").rpartition("/")[2]
+
+
 def make(name: str, maker: Maker) -> None:
     """Write the sample of a sender beside its body."""
     samples = FOLDER / name / "samples"
     if maker.body is not None:
-        (samples / maker.file).write_bytes(maker.body(maker.secrets[0]))
+        (samples / maker.file).write_bytes(maker.body(maker.secrets[0] if maker.secrets else ""))
+    for url, document in maker.fetched.items():
+        (samples / _name_of(url)).write_text(document, encoding="utf-8")
     body = (samples / maker.file).read_bytes()
     path = samples / "event.yaml"
     expect = {"outcome": "delivered"}

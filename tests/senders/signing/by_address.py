@@ -70,6 +70,10 @@ def _mandrill(secret: str, body: bytes) -> dict[str, str]:
     return {"X-Mandrill-Signature": based(mac(secret, signed, algorithm="sha1"))}
 
 
+def _pandadoc(secret: str, body: bytes) -> str:
+    return f"signature={mac(secret, body).hex()}"
+
+
 def _contentful(secret: str, body: bytes) -> dict[str, str]:
     """docs, "Request verification": method, path, the listed headers and the body, in lines."""
     signed = {
@@ -201,6 +205,7 @@ BY_ADDRESS: dict[str, Maker] = {
     "lever": Maker(in_body, body=lever_body),
     "mailgun": Maker(in_body, body=mailgun_body),
     "mandrill": Maker(_mandrill, content_type=FORM, file="event.txt", url=_url("mandrill")),
+    "pandadoc": Maker(in_body, query=_pandadoc),
     "plivo": Maker(
         _plivo, library("plivo"), content_type=FORM, file="event.txt", url=_url("plivo")
     ),

@@ -214,7 +214,11 @@ BY_KEY: dict[str, Maker] = {
         library("discord-interactions"),
         secrets=(keys.raw(_ED).hex(),),
     ),
-    "fal-ai": Maker(_fal, secrets=(keys.jwk(_ED),), url="https://hooks.example.com/fal-ai"),
+    "fal-ai": Maker(
+        _fal,
+        secrets=(),
+        fetched={"https://rest.alpha.fal.ai/.well-known/jwks.json": keys.key_set(_ED)},
+    ),
     "fusionauth": Maker(_fusionauth, JWT, secrets=(keys.jwk(_RSA),)),
     "google-pubsub": Maker(_pubsub, JWT, secrets=(keys.jwk(_RSA),)),
     "kinde": Maker(

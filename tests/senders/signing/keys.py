@@ -72,6 +72,11 @@ def jwk(key: PublicKey, **more: str) -> str:
     return json.dumps({**members, "kid": KEY_ID, **more})
 
 
+def key_set(*known: PublicKey) -> str:
+    """Return a JSON Web Key Set."""
+    return json.dumps({"keys": [json.loads(jwk(one)) for one in known]})
+
+
 def token(claims: object, key: object, algorithm: str, **header: str) -> str:
     """Return a JWT that the library jwcrypto signed; a text is a secret."""
     known = JWK.from_password(key) if isinstance(key, str) else JWK.from_pyca(key)

@@ -44,6 +44,8 @@ class Maker:
         The address that it was signed for, and what follows it; most signatures cover neither.
     body : Callable[[str], bytes] | None
         Makes the body from the secret, where the proof is in it; else it is in a file.
+    fetched : Mapping[str, str]
+        What is at the addresses of its keys.
     """
 
     sign: Sign
@@ -52,9 +54,10 @@ class Maker:
     secrets: tuple[str, ...] = (TEXT_KEY,)
     content_type: str = "application/json"
     url: str = ""
-    query: str = ""
+    query: str | Callable[[str, bytes], str] = ""
     file: str = "event.json"
     body: Callable[[str], bytes] | None = None
+    fetched: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def library(name: str) -> str:
