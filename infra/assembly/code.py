@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
+#: The package that the build writes.
+COMPILED_CATALOG = "compiled_catalog"
 HANDLERS = ("ingest_lambdas", "stream_processors")
 
 
@@ -31,11 +33,15 @@ def write_code(
     python : Path, optional
         The interpreter whose bytecode is put beside the modules; none without it.
     """
-    for module in runtime_modules(root):
+    target.mkdir(parents=True, exist_ok=True)
+    write_compiled_catalog(sources, target)
+    # What few sources need is imported by their settings alone.
+    catalog = imports(target / COMPILED_CATALOG / "__init__.py")
+    named = {file for name in catalog for file in _files(root, name)}
+    for module in {*runtime_modules(root), *_with_imports(root, named)}:
         copy = target / module
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / module, copy)
-    write_compiled_catalog(sources, target)
     if python:
         compile_folder(target, python, "/var/task")
 
@@ -47,15 +53,21 @@ def runtime_modules(root: Path) -> tuple[Path, ...]:
     Found by following imports from the handlers, so that what belongs to the build or the command
     line stays out without being listed, and brings none of its packages with it.
     """
+    handlers = {path.relative_to(root) for name in HANDLERS for path in (root / name).rglob("*.py")}
+    return tuple(sorted(_with_imports(root, handlers)))
+
+
+def _with_imports(root: Path, modules: set[Path]) -> set[Path]:
+    """Return modules of the project with all that they import of it."""
     files = cache(lambda name: tuple(_files(root, name)))
     found: set[Path] = set()
-    waiting = {path.relative_to(root) for name in HANDLERS for path in (root / name).rglob("*.py")}
+    waiting = set(modules)
     while waiting:
         module = waiting.pop()
         found.add(module)
         imported = {file for name in imports(root / module) for file in files(name)}
         waiting |= imported - found
-    return tuple(sorted(found))
+    return found
 
 
 def _files(root: Path, name: str) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from local import endpoints
 from local.assembly import find_template
 from local.functions import FunctionHost
 from local.lambdas import configure
-from settings.source.loader import available_sources, load_source
+from tests.support.catalogue import ROUTED
 from tests.support.once import made_once
 from toolbox.synthesis import synthesize
 
@@ -171,11 +171,9 @@ def options_of(folder: Path) -> tuple[str, ...]:
 
 @pytest.fixture(scope="session")
 def routed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a stage with every source of the catalogue that has a route."""
-    sources = available_sources()
-    names = [name for name in sorted(sources) if load_source(sources[name]).settings.poll is None]
+    """The folder of a stage with a source of each kind of the catalogue that has a route."""
     return made_once(
-        tmp_path_factory, "routed", "", lambda folder: synthesized(folder, sources=names)
+        tmp_path_factory, "routed", "", lambda folder: synthesized(folder, sources=[*ROUTED])
     )
 
 

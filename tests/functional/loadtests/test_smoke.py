@@ -19,8 +19,8 @@ import pytest
 
 from loadtests import smoke as smoke_test
 from local import emulator, endpoints
-from settings.source.loader import available_sources, load_sources
 from tests.e2e.conftest import ROOT, Running
+from tests.support.catalogue import ROUTED
 from tests.support.command import Done
 from toolbox.synthesis import synthesize
 
@@ -55,9 +55,8 @@ def private_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def names(private_sources: Path) -> list[str]:
-    """The names of all sources, those that are polled left out."""
-    found = load_sources(sorted(available_sources(private_sources)), private_sources)
-    return [name for name, one in found.items() if one.settings.ingest != "poll"]
+    """The names of the sources that are deployed."""
+    return [*ROUTED, "guarded"]
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_a_sample_that_does_not_fit(run: Callable[..., Done]) -> None:
 def test_check_takes_names_that_there_are(run: Callable[..., Done]) -> None:
     done = run("source", "check", "none")
     assert done.status == 2
-    assert "none: no such source; there are auth0" in done.err
+    assert "none: no such source; there are alertmanager" in done.err
     assert run("source", "check", "--sources", "nowhere").status == 2
 
 

@@ -169,3 +169,10 @@ def test_a_layer_that_cannot_be_installed_leaves_nothing(
     with pytest.raises(LayerError, match="no such wheel"):
         build_layer(app.ROOT, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_one_source_alone_needs_ships_with_it(tmp_path: Path) -> None:
+    """A declaration that no handler imports: only the compiled catalogue does."""
+    module = Path("pipeline", "event", "signature_details.py")
+    write_code(app.ROOT, load_sources(["docusign"]), tmp_path / "detailed")
+    assert (tmp_path / "detailed" / module).is_file()

@@ -1,0 +1,29 @@
+"""Which sources of the catalogue the tests deploy: one service has no room for all of them."""
+
+from __future__ import annotations
+
+#: Each way in, each kind of proof and each detail of one is among them.
+ROUTED = (
+    "alertmanager",  # a bearer token, and a list that is split
+    "auth0",
+    "bitbucket",
+    "circleci",  # a list of signatures
+    "cloudflare",  # a token in a header of its own
+    "docusign",  # several headers with a signature
+    "generic",
+    "generic-hmac",
+    "gitguardian",  # a key with the time in it
+    "github",
+    "gitlab",
+    "grafana",  # extends another one
+    "hcp-terraform",  # SHA-512
+    "intercom",  # SHA-1
+    "linear",  # a time in the body
+    "okta",
+    "pagerduty",
+    "slack",
+    "standard-webhooks",
+    "stripe",
+    "zendesk",  # an ISO 8601 time
+    "zoom",
+)
