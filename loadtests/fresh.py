@@ -82,7 +82,7 @@ def fresh_request(sample: LoadedSample, secret: str, *, forged: bool = False) ->
     """Make a request of a sample, with a delivery id that was not there before."""
     source = sample.source
     headers = sample.headers
-    body = dated(source, sample.body, now=time.time())
+    body = dated(source, sample.content, now=time.time())
     renewed, token, told = True, new_token(), True
     locator = source.settings.delivery_id
     if locator is not None and locator.header is not None:

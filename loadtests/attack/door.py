@@ -35,7 +35,7 @@ def _request(source: LoadedSource) -> tuple[bytes, dict[str, str]]:
     """Return what a sender of the source sends, but for its token."""
     for sample in load_samples(source):
         if sample.settings.expect.outcome == "delivered":
-            return sample.body, sample.headers
+            return sample.content, sample.headers
     raise NotHeldError(f"{source.name} has no sample to attack with")
 
 

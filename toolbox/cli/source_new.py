@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolbox.cli.captured_options import comments_of, secrets_given
 from toolbox.cli.source_check import (
     check_folders,
     print_checked,
@@ -16,7 +17,9 @@ from toolbox.cli.source_check import (
     warnings_document,
 )
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, load_one, parse_headers
-from toolbox.sources.scaffolding import Choices, Scaffold, read_given, scaffold
+from toolbox.sources.captured.proposal import CapturedProposal, propose
+from toolbox.sources.captured.reading import read_captures
+from toolbox.sources.scaffolding import Choices, Scaffold, ScaffoldError, read_given, scaffold
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 
 if TYPE_CHECKING:
@@ -34,8 +37,36 @@ def new(
     name: Annotated[str, typer.Argument(help="The source's name; it is the route: POST /NAME.")],
     *,
     sample: Annotated[
-        list[Path], typer.Option(help="A request's body, as the sender sends it; repeat it.")
-    ],
+        list[Path] | None,
+        typer.Option(help="A request's body, as the sender sends it; repeat it."),
+    ] = None,
+    captured: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="In the place of --sample: requests that were caught, as a HAR file, a curl "
+            "command or raw HTTP; a folder of them, or repeat it."
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Of a capture with several hosts, the receiver's.")
+    ] = "",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --captured: the sender's secret, to try schemes with; a line each."
+        ),
+    ] = None,
+    ask_secret: Annotated[
+        bool, typer.Option("--ask-secret", help="The same, at a prompt that shows nothing.")
+    ] = False,
+    keep_secret: Annotated[
+        bool,
+        typer.Option(
+            "--keep-secret",
+            help="It is a test secret: keep it in the samples, with the requests as they were "
+            "sent, so that each check has them.",
+        ),
+    ] = False,
     like: Annotated[
         str | None,
         typer.Option(help="A source to start from, such as zoom: its way in, proof and headers."),
@@ -63,23 +94,37 @@ def new(
     the more kinds of them, the better it is: a delivery id takes two about one thing, such as its
     creation and its deletion. Nothing that is there already is changed.
 
+    Caught requests (--captured) say more: the scheme, the headers, the way in. With the sender's
+    secret schemes are tried until one fits the signature, which proves it. What can be a secret is
+    left out of the folder, and said.
+
     Exit status: 0 written, and its samples fit; 1 written, and some do not; 2 nothing written.
     """
+    if bool(sample) == bool(captured):
+        raise ScaffoldError("give either --sample or --captured")
+    caught: CapturedProposal | None = None
+    if captured:
+        secrets = secrets_given(secret_file, ask=ask_secret)
+        caught = propose(read_captures(captured, host), secrets, keep_secret=keep_secret)
     choices = Choices(
         title=title or name,
         authentication="hmac" if authentication is SenderProof.HMAC else "token",
         header=auth_header,
         prefix=auth_prefix,
         headers=parse_headers(header),
+        captured=caught.settings if caught else {},
+        evidence=comments_of(caught) if caught else {},
     )
     template = load_one(like, directory) if like else None
-    made = scaffold(name, read_given(sample), directory, choices, template)
+    given = caught.given if caught else read_given(sample or [])
+    made = scaffold(name, given, directory, choices, template)
     checked, warnings = check_folders({name: made.folder}), warn_folders({name: made.folder})
     if as_json:
         mismatches = {"mismatches": sum(not one.fits for one in checked)}
-        print_json(_document(made) | mismatches | warnings_document(warnings))
+        seen = {"evidence": [list(one) for one in caught.evidence]} if caught else {}
+        print_json(_document(made, caught) | seen | mismatches | warnings_document(warnings))
     else:
-        _print(made)
+        _print(made, caught)
         print_checked(checked)
         print_warnings(warnings)
         _print_next(name, made)
@@ -87,7 +132,7 @@ def new(
         raise typer.Exit(DOES_NOT_HOLD)
 
 
-def _document(made: Scaffold) -> dict[str, object]:
+def _document(made: Scaffold, caught: CapturedProposal | None) -> dict[str, object]:
     found = made.proposal
     return {
         "folder": str(made.folder),
@@ -97,7 +142,7 @@ def _document(made: Scaffold) -> dict[str, object]:
         "unproven_delivery_id": _path(found.identity.unproven),
         "timestamp": _path(found.timestamp),
         "split": found.split,
-        "notes": list(made.notes),
+        "notes": [*(caught.notes if caught else ()), *made.notes],
     }
 
 
@@ -109,9 +154,13 @@ def _path(found: Found | None) -> str | None:
     return found.path if found else None
 
 
-def _print(made: Scaffold) -> None:
+def _print(made: Scaffold, caught: CapturedProposal | None) -> None:
     found = made.proposal
     console.print(f"{made.folder}: {len(_files(made.folder))} files")
+    in_header = set()
+    for label, text in caught.evidence if caught else ():
+        console.print(f"  {label:<12} {text}")
+        in_header.add(label)
     none = {
         "event type": "none found; set event_type if events have types",
         "delivery id": _no_delivery_id(found.identity.unproven),
@@ -122,10 +171,11 @@ def _print(made: Scaffold) -> None:
         ("delivery id", found.delivery_id),
         ("timestamp", found.timestamp),
     ):
-        console.print(f"  {label:<12} {_shown(what, none[label])}")
+        if what is not None or label not in in_header:
+            console.print(f"  {label:<12} {_shown(what, none[label])}")
     if found.split is not None:
         console.print(f"  {'split':<12} each element of {found.split} is an event")
-    for note in made.notes:
+    for note in (*(caught.notes if caught else ()), *made.notes):
         console.print(f"  {'note':<12} {note}")
 
 

@@ -24,6 +24,7 @@ from pipeline.receiving.admission import (
 from pipeline.receiving.answers import Answer, denied, shaken
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
+from toolbox.sources.captured.request import unpacked
 from toolbox.sources.sample_file import address_of
 
 if TYPE_CHECKING:
@@ -62,13 +63,17 @@ class Door:
             When it comes, in milliseconds since the epoch.
         """
         lower = {key.lower(): value for key, value in sent.headers.items()}
+        try:
+            body = unpacked(sent.body, lower.get("content-encoding", ""))
+        except ValueError as error:
+            return denied(415, "unsupported_media_type", f"{error}.")
         request = Request(
             self.source,
             name,
             arrived_ms,
             sender,
             lower,
-            sent.body,
+            body,
             method=sent.method,
             query=dict(parse_qsl(sent.query, keep_blank_values=True)),
             path_token=sent.path_token,

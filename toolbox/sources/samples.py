@@ -25,6 +25,7 @@ from settings.source.compiler import body_place_of, signature_of
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
 from settings.source.public_key import PublicKeyAuthentication
+from toolbox.sources.captured.request import unpacked
 from toolbox.sources.sample_file import SampleFile, address_of
 from toolbox.sources.samples_as_sent import proof_headers, read_fetched, without
 from toolbox.sources.wrong_keys import other_key
@@ -82,7 +83,14 @@ class LoadedSample:
         settings = self.settings
         if settings.as_sent is None:
             return {"Content-Type": settings.content_type, **settings.headers}
-        return without(settings.as_sent.by_name, proof_headers(self.source.settings))
+        left_out = {*proof_headers(self.source.settings), "content-encoding"}
+        return without(settings.as_sent.by_name, left_out)
+
+    @property
+    def content(self) -> bytes:
+        """Its body unpacked, to go with `headers`."""
+        sent = self.settings.as_sent
+        return unpacked(self.body, sent.header("content-encoding")) if sent else self.body
 
     def as_sent(self, body: bytes | None = None) -> SampleRequest:
         """Return the request as somebody else signed it, with its own or with another body."""
@@ -105,7 +113,7 @@ class LoadedSample:
         """
         headers = self.headers
         stale = self.settings.sign == "stale"
-        body = dated(self.source, self.body, now=now, stale=stale)
+        body = dated(self.source, self.content, now=now, stale=stale)
         secret = secrets[-1] if self.settings.sign == "previous" else secrets[0]
         if self.settings.sign == "wrong":
             secret = f"not {secret}"

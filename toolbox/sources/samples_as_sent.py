@@ -74,6 +74,10 @@ class AsSent(BaseModel):
         last = {name.lower(): (name, value) for name, value in self.headers}
         return dict(last.values())
 
+    def header(self, name: str) -> str:
+        """Return one of the headers, by its lower-case name; empty where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
+
 
 def read_fetched(sent: AsSent, path: Path, folder: Path) -> dict[str, bytes]:
     """Read what pinned addresses answered.

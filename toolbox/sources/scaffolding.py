@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -20,6 +20,7 @@ from toolbox.sources.inference import (
     infer,
     parse_sample,
 )
+from toolbox.sources.scaffolding_given import Given
 from toolbox.sources.scaffolding_samples import write_samples
 from toolbox.sources.scaffolding_settings import Choices, compose, make_settings
 
@@ -38,15 +39,6 @@ _NO_FILE_NAME = re.compile(r"[^a-z0-9]+")
 
 class ScaffoldError(PipelineError):
     """A source folder cannot be made of what was given."""
-
-
-@dataclass(frozen=True)
-class Given:
-    """One sample as it was given: a name, its bytes, and what is in them."""
-
-    name: str
-    content: bytes
-    document: Any
 
 
 @dataclass(frozen=True)
@@ -123,8 +115,8 @@ def scaffold(
     settings = make_settings(choices, proposal, like)
     schemas = _schema_files(proposal)
     settings["schemas"] = _schema_settings(schemas)
-    text = compose(settings, proposal, like.name if like else None)
-    samples = [(file_name(one.name), one.content) for one in kept]
+    text = compose(settings, proposal, like.name if like else None, choices)
+    samples = [replace(one, name=file_name(one.name)) for one in kept]
     try:
         _write(folder, text, schemas)
         notes += write_samples(folder / "samples", samples, settings, proposal, choices.headers)

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolbox.sources.inference import Proposal
+    from toolbox.sources.scaffolding_given import Given
 
 _MADE_UP = "example"
 
 
 def write_samples(
     directory: Path,
-    samples: Sequence[tuple[str, bytes]],
+    samples: Sequence[Given],
     settings: Mapping[str, Any],
     proposal: Proposal,
     headers: Mapping[str, str],
@@ -30,8 +31,6 @@ def write_samples(
     ----------
     directory : Path
         The source's `samples`.
-    samples : Sequence[tuple[str, bytes]]
-        A name and a body for each.
     settings : Mapping[str, Any]
         What is in `source.yaml`.
     proposal : Proposal
@@ -39,21 +38,30 @@ def write_samples(
     headers : Mapping[str, str]
         Headers that come with each of them.
     """
-    made_up = _missing_headers(settings, headers)
-    names = _free_names([stem for stem, _ in samples])
-    for number, (free, (_, body)) in enumerate(zip(names, samples, strict=True)):
-        (directory / f"{free}.json").write_bytes(body)
+    made_up = _missing_headers(settings, {**headers, **(samples[0].headers if samples else {})})
+    names = _free_names([one.name for one in samples])
+    for number, (free, one) in enumerate(zip(names, samples, strict=True)):
+        file = f"{free}.{one.suffix}"
+        (directory / file).write_bytes(one.content)
+        if one.packed:
+            file = f"{free}.packed"
+            (directory / file).write_bytes(one.packed)
         count = proposal.event_counts[number]
         expect = {"outcome": "delivered", **({"events": count} if count > 1 else {})}
+        sent = {**made_up, **headers, **one.headers}
+        ours = _headers({**sent, **_delivery(settings, sent, free)}) | _content_type(one)
         _write(
             directory / f"{free}.yaml",
             description=f"as the sender sent it: {free}",
-            **_headers({**made_up, **headers, **_delivery(settings, headers, free)}),
-            body_file=f"{free}.json",
+            **({"as_sent": dict(one.as_sent)} if one.as_sent else ours),
+            body_file=file,
             expect=expect,
         )
     if "poll" not in settings:
-        _write_refused(directory, settings, f"{names[0]}.json", {**made_up, **headers})
+        first = samples[0]
+        file = f"{names[0]}.{first.suffix}"
+        sent = {**made_up, **headers, **first.headers}
+        _write_refused(directory, settings, file, sent, _content_type(first))
     return [
         f"header {name} is made up in the samples: {value!r}" for name, value in made_up.items()
     ]
@@ -71,8 +79,17 @@ def _free_names(stems: Sequence[str]) -> list[str]:
     return taken[made:]
 
 
+def _content_type(one: Given) -> dict[str, str]:
+    plain = one.content_type.partition(";")[0].strip().lower() in {"", "application/json"}
+    return {} if plain else {"content_type": one.content_type}
+
+
 def _write_refused(
-    directory: Path, settings: Mapping[str, Any], body_file: str, headers: Mapping[str, str]
+    directory: Path,
+    settings: Mapping[str, Any],
+    body_file: str,
+    headers: Mapping[str, str],
+    content_type: Mapping[str, str],
 ) -> None:
     how = settings["authentication"]
     at_door = settings.get("ingest") == "receiver"
@@ -84,12 +101,14 @@ def _write_refused(
         wrong = {"outcome": "rejected", "reason": "bad_signature"}
 
     def write(stem: str, description: str, **parts: Any) -> None:
-        sent = {**headers, **_delivery(settings, headers, stem)}
+        locator = settings.get("delivery_id", {}).get("header")
+        sent = {**headers, **({locator: f"sample-{stem}"} if locator else {})}
         _write(directory / f"{stem}.yaml", description=description, **_headers(sent), **parts)
 
     write(
         "wrong-secret",
         "neither the current nor the previous secret",
+        **content_type,
         body_file=body_file,
         sign="wrong",
         expect=wrong,
@@ -103,6 +122,7 @@ def _write_refused(
         write(
             "stale-timestamp",
             "rightly signed, but too long ago",
+            **content_type,
             body_file=body_file,
             sign="stale",
             expect=stale,

@@ -32,6 +32,10 @@ class Choices:
         The header that holds the token or the signature, and what stands before it there.
     headers : Mapping[str, str]
         Headers that come with each sample.
+    captured : Mapping[str, Any]
+        Settings that caught requests say, in the place of `authentication` and `header`.
+    evidence : Mapping[str, str]
+        Why they are so, by setting.
     """
 
     title: str
@@ -39,6 +43,8 @@ class Choices:
     header: str = ""
     prefix: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    captured: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_settings(
@@ -53,7 +59,7 @@ def make_settings(
     """
     settings: dict[str, Any] = {"version": 1, "title": choices.title}
     if like is None:
-        settings |= _authentication(choices)
+        settings |= choices.captured or _authentication(choices)
     else:
         plain = like.settings.model_dump(mode="json", exclude_unset=True)
         settings |= {key: plain[key] for key in _COPIED if key in plain}
@@ -136,7 +142,9 @@ def _summary(texts: Sequence[str], fields: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -> str:
+def compose(
+    settings: Mapping[str, Any], proposal: Proposal, like: str | None, choices: Choices
+) -> str:
     """Write the settings as YAML, each part with what to check about it.
 
     Parameters
@@ -145,6 +153,8 @@ def compose(settings: Mapping[str, Any], proposal: Proposal, like: str | None) -
         What `make_settings` gave, with schemas.
     """
     comments = _comments(settings, proposal, like)
+    if like is None:
+        comments |= {key: _seen(text) for key, text in choices.evidence.items()}
     order = ["version", "title", *(key for key in settings if key not in {"version", "title"})]
     parts = []
     for key in order:
@@ -206,9 +216,14 @@ def _why(found: Found | None, what: str) -> str:
     return f"{what} `{found.path}` is {found.why}: {seen}.{others}"
 
 
-def _harmless(value: str) -> str:
+def _seen(text: str) -> str:
+    mark = "" if "proved by the captured signature" in text else "CHECK. "
+    return _harmless(f"{mark}{text[:1].upper()}{text[1:]}.", 600)
+
+
+def _harmless(value: str, most: int = 40) -> str:
     plain = "".join(one if one.isascii() and one.isprintable() else "?" for one in value)
-    return plain[:40]
+    return plain[:most]
 
 
 def _missing(settings: Mapping[str, Any], proposal: Proposal) -> str:

@@ -44,7 +44,7 @@ def payloads(
         found = [
             (
                 sample.name,
-                sample.body,
+                sample.content,
                 {**sample.headers, **headers},
             )
             for sample in load_samples(source)

@@ -1,0 +1,125 @@
+"""`source new --captured`: from what was caught to a checked source, as a shell sees it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from settings.source.loader import load_source
+from tests.support.command import Done, run_here
+from tests.support.libraries import LIBRARIES
+from toolbox.sources.verification import signers, verification_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET, AT = "whsec_a-test-secret", 1_795_548_500
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Done]:
+    monkeypatch.chdir(tmp_path)
+    Path("secret").write_text(f"{SECRET}\n")
+    return run_here
+
+
+def event(number: int) -> bytes:
+    return json.dumps(
+        {"id": f"evt_{number}", "type": "check.down", "at": AT + number, "check": {"id": 41}}
+    ).encode()
+
+
+def har(*bodies: bytes, more: tuple[tuple[str, str], ...] = (), packed: bool = False) -> None:
+    """Write what a proxy would have caught of a sender that signs with Stripe's library."""
+    entries: list[dict[str, Any]] = []
+    for number, body in enumerate(bodies):
+        headers = [("Host", "h.example.com"), ("Content-Type", "application/json"), *more]
+        headers += LIBRARIES["stripe"].sign(SECRET, body, AT + number).items()
+        data = {"text": base64.b64encode(gzip.compress(body) if packed else body).decode()}
+        request = {
+            "method": "POST",
+            "url": "https://h.example.com/in",
+            "headers": [{"name": name, "value": value} for name, value in headers],
+            "postData": data | {"encoding": "base64"},
+        }
+        entries.append({"request": request})
+    Path("caught.har").write_text(json.dumps({"log": {"entries": entries}}))
+
+
+def test_a_captured_request_makes_a_verified_source(run: Callable[..., Done]) -> None:
+    har(event(1), event(2), more=(("Authorization", "Bearer private-token"),))
+    new = ("source", "new", "watch", "--captured", "caught.har", "--secret-file", "secret")
+    done = run(*new, "--keep-secret")
+    assert done.status == 0, done.out + done.err
+    assert "proved by the captured signature (2 of 2)" in done.out
+    assert "that of the built-in source stripe" in done.out
+    assert "header Authorization can hold a secret: its value is written nowhere" in done.out
+    folder = Path("config/sources/watch")
+    assert not any(b"private" in one.read_bytes() for one in folder.rglob("*.*"))
+    source = load_source(folder)
+    assert verification_of(source) == "verified"
+    assert set(signers(source)) == {
+        "capture caught.har, log.entries.0", "capture caught.har, log.entries.1",
+    }  # fmt: skip
+    assert run("source", "check", "watch", "--strict").status == 0
+    settings = folder / "source.yaml"
+    settings.write_text(settings.read_text().replace("algorithm: sha256", "algorithm: sha512"))
+    assert run("source", "check", "watch").status == 1
+
+
+def test_without_leave_the_secret_is_nowhere(run: Callable[..., Done]) -> None:
+    har(event(1), event(2))
+    new = ("source", "new", "watch", "--captured", "caught.har", "--secret-file", "secret")
+    document = json.loads(run(*new, "--json").out)
+    assert [
+        *(label for label, text in document["evidence"] if "proved by the captured" in text),
+        "proved",
+    ] == ["scheme", "proved"]
+    assert any("with a test secret, --keep-secret does" in note for note in document["notes"])
+    files = [one for one in Path("config/sources/watch").rglob("*.*") if one.is_file()]
+    assert not any(SECRET in one.read_text() for one in files)
+    assert verification_of(load_source(Path("config/sources/watch"))) == "unverified"
+
+
+def test_a_packed_body_is_unpacked_as_the_door_does(run: Callable[..., Done]) -> None:
+    har(event(1), event(2), more=(("Content-Encoding", "gzip"),), packed=True)
+    new = ("source", "new", "watch", "--captured", "caught.har", "--secret-file", "secret")
+    done = run(*new, "--keep-secret")
+    assert done.status == 0, done.out
+    assert "gzip: unpacked by API Gateway" in done.out
+    assert run("source", "check", "watch", "--strict").status == 0
+
+
+def test_a_secret_is_asked_for(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.prompt", lambda _, **options: SECRET if options else "")
+    har(event(1))
+    done = run("source", "new", "watch", "--captured", "caught.har", "--ask-secret")
+    assert "proved by the captured signature (1 of 1)" in done.out
+    assert SECRET not in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give either --sample or --captured"),
+        (("--sample", "secret", "--captured", "secret"), "give either --sample or --captured"),
+        (("--captured", "none.har"), "none.har: there is no such file"),
+        (("--captured", "secret"), "secret: neither a HAR file"),
+        (("--captured", "caught.har", "--secret-file", "none"), "none: there is no such file"),
+        (("--captured", "caught.har", "--host", "b.example"), "no request went to b.example"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(
+    run: Callable[..., Done], words: tuple[str, ...], said: str
+) -> None:
+    har(event(1))
+    done = run("source", "new", "watch", *words)
+    assert done.status == 2
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not Path("config").exists()

@@ -1,0 +1,160 @@
+"""Schemes that are found in caught requests, which senders' libraries and pages signed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from settings.source.authentication import HmacAuthentication
+from tests.support.libraries import LIBRARIES
+from tests.support.signing_senders import BODY, NOW, SENDERS
+from toolbox.sources.captured.proposal import propose
+from toolbox.sources.captured.reading import Captures
+from toolbox.sources.captured.request import CapturedRequest
+
+if TYPE_CHECKING:
+    from toolbox.sources.captured.proposal import CapturedProposal
+
+URL = "https://hooks.example.com/in"
+#: In the settings by which a sender is known: what one of its requests cannot show.
+_UNSEEN = {"tolerance_seconds", "further_headers", "timestamp"}
+JSON = ("Content-Type", "application/json")
+
+
+def caught(headers: dict[str, str], body: bytes = BODY, **changes: Any) -> CapturedRequest:
+    listed = (JSON, *headers.items())
+    made = {"method": "POST", "address": URL, "query": "", "headers": listed, "body": body}
+    return CapturedRequest(**(made | {"at": None, "where": "one.http"} | changes))
+
+
+def proposed(*requests: CapturedRequest, secret: str = "", keep: bool = False) -> CapturedProposal:
+    return propose(Captures(requests, ()), [secret] if secret else [], keep_secret=keep)
+
+
+def how(found: CapturedProposal) -> dict[str, Any]:
+    settings = found.settings["authentication"]
+    assert isinstance(settings, dict)
+    return settings
+
+
+def said(found: CapturedProposal) -> str:
+    return " | ".join(f"{label}: {text}" for label, text in found.evidence)
+
+
+@pytest.mark.parametrize("name", sorted(SENDERS))
+def test_what_a_sender_signs_is_found_with_its_secret(name: str) -> None:
+    sender = SENDERS[name]
+    found = proposed(caught(sender.sign(sender.secret, BODY)), secret=sender.secret)
+    assert "proved by the captured signature (1 of 1)" in said(found)
+    ours = HmacAuthentication.model_validate(how(found))
+    theirs = HmacAuthentication.model_validate({"type": "hmac", **sender.authentication})
+    same = {"algorithm", "signed", "secret", "key", "encoding"}
+    if theirs.secret.encoding == "base64":  # a text that is read alike
+        same -= {"secret"}
+    differing = {key for key in same if getattr(ours, key) != getattr(theirs, key)}
+    assert differing <= {"signed"}
+    assert ours.signed.lower() == theirs.signed.lower()
+    assert ours.header in ours.all_headers
+
+
+@pytest.mark.parametrize("name", sorted(SENDERS))
+def test_another_secret_proves_nothing(name: str) -> None:
+    sender = SENDERS[name]
+    found = proposed(caught(sender.sign(sender.secret, BODY)), secret=sender.other)
+    assert "proved" not in said(found)
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARIES))
+def test_what_a_library_signs_is_found(name: str) -> None:
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    bodies = [json.dumps({"id": f"evt_{n}", "type": "x.y"}).encode() for n in range(2)]
+    requests = [
+        caught(LIBRARIES[name].sign(secret, body, NOW + n), body) for n, body in enumerate(bodies)
+    ]
+    found = proposed(*requests, secret=secret)
+    assert "proved by the captured signature (2 of 2)" in said(found)
+    assert f"that of the built-in source {name}" in said(found)
+
+
+def test_without_a_secret_it_is_a_guess() -> None:
+    sender = SENDERS["bugcrowd"]
+    found = proposed(caught(sender.sign(sender.secret, BODY)))
+    assert "a guess; --secret-file has schemes tried" in said(found)
+    assert how(found)["header"] == sender.authentication["header"]
+
+
+def test_group_j_is_proposed_where_it_shows() -> None:
+    box = SENDERS["box"]
+    found = proposed(caught(box.sign(box.secret, BODY)), secret=box.secret)
+    names = {how(found)["header"], *how(found)["further_headers"]}
+    assert names == {"BOX-SIGNATURE-PRIMARY", "BOX-SIGNATURE-SECONDARY"}
+    linear = SENDERS["linear"]
+    found = proposed(caught(linear.sign(linear.secret, BODY)), secret=linear.secret)
+    assert how(found)["timestamp"]["path"] == "webhookTimestamp"
+    assert how(found)["timestamp"]["unit"] == "milliseconds"
+
+
+def test_a_token_is_proved_by_its_value_and_nowhere_shown() -> None:
+    headers = {"X-Hook-Token": "the-very-token", "Cookie": "session=private", "X-Event": "ping"}
+    for found in (proposed(caught(headers)), proposed(caught(headers), secret="the-very-token")):
+        assert how(found) == {"type": "token", "header": "X-Hook-Token"}
+        everything = repr((found.settings, found.evidence, found.notes, found.given))
+        assert "the-very-token" not in everything
+        assert "private" not in everything
+        assert found.settings["event_type"] == {"header": "X-Event"}
+        assert "header Cookie can hold a secret: its value is written nowhere" in found.notes
+
+
+def test_secrets_are_kept_only_where_that_is_said() -> None:
+    sender = SENDERS["bugcrowd"]
+    request = caught({**sender.sign(sender.secret, BODY), "Authorization": "Bearer private"})
+    assert sender.secret not in repr(proposed(request, secret=sender.secret))
+    kept = proposed(request, secret=sender.secret, keep=True).given[0].as_sent
+    assert kept is not None
+    assert kept["secrets"] == [sender.secret]
+    assert "private" not in repr(kept)
+
+
+def test_a_secret_in_a_body_is_replaced() -> None:
+    body = b'{"type": "a", "verification_token": "s3cr3t-value", "token": 7}'
+    found = proposed(caught({}, body))
+    assert found.given[0].content == (
+        b'{"type": "a", "verification_token": "EXAMPLE-NOT-A-SECRET", "token": 7}'
+    )
+    assert "verification_token of a body can be a secret: it is replaced" in found.notes
+
+
+def test_ids_and_types_in_headers_have_their_evidence() -> None:
+    one = caught({"X-Acme-Event": "push", "X-Acme-Delivery": "d-1"})
+    two = caught({"X-Acme-Event": "pull", "X-Acme-Delivery": "d-2"})
+    assert "delivery_id" not in proposed(one).settings
+    assert "to prove it, give two requests that differ in it" in said(proposed(one))
+    found = proposed(one, two)
+    assert found.settings["event_type"] == {"header": "X-Acme-Event"}
+    assert found.settings["delivery_id"] == {"header": "X-Acme-Delivery"}
+    assert {"X-Acme-Event", "X-Acme-Delivery"} <= set(found.settings["headers"]["keep"])
+
+
+def test_a_challenge_makes_a_handshake_and_a_receiver() -> None:
+    asks = caught({}, b'{"type": "url_verification", "challenge": "abc"}')
+    found = proposed(asks, caught({}))
+    assert found.settings["ingest"] == "receiver"
+    assert found.settings["handshake"]["post"] == {
+        "path": "type",
+        "equals": "url_verification",
+        "challenge": "challenge",
+        "answer": {"challenge": "$challenge"},
+    }
+    assert len(found.given) == 1
+
+
+def test_a_scheme_that_settings_cannot_say_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import hmac
+
+    digest = hmac.digest(b"s", URL.encode() + BODY, "sha256").hex()
+    found = proposed(caught({"X-Sig-Hmac": digest}), secret="s")
+    text = said(found)
+    assert "over '{url}{body}'" in text
+    assert "proved by the captured signature (1 of 1)" in text

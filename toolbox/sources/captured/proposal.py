@@ -1,0 +1,244 @@
+"""From caught requests to what a source's folder is made of, with the evidence for each guess."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.event.fields import find, path_text
+from settings.source.model import Authentication
+from toolbox.sources.captured.bodies import FORM, body_settings, document_of
+from toolbox.sources.captured.details import details_seen
+from toolbox.sources.captured.from_headers import TYPE_TEXT, from_headers, kept_headers
+from toolbox.sources.captured.hiding import hidden
+from toolbox.sources.captured.known import known_schemes
+from toolbox.sources.captured.places import arrival, is_of_the_way, may_be_secret
+from toolbox.sources.captured.request import CaptureError
+from toolbox.sources.captured.scheme import SchemeFound, find_scheme
+from toolbox.sources.captured.token import find_token
+from toolbox.sources.inference_values import scalar_paths
+from toolbox.sources.scaffolding_given import Given
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolbox.sources.captured.reading import Captures
+    from toolbox.sources.captured.request import CapturedRequest
+
+_AUTHENTICATION: TypeAdapter[Any] = TypeAdapter(Authentication)
+_CHALLENGES = {"challenge": "$challenge", "plainToken": "$challenge"}
+
+
+@dataclass(frozen=True)
+class CapturedProposal:
+    """What a folder is made of.
+
+    Parameters
+    ----------
+    settings : dict[str, Any]
+        Of `source.yaml`: what the requests say beside their bodies.
+    evidence : tuple[tuple[str, str], ...]
+        For each guess: what is guessed, and what for.
+    """
+
+    given: tuple[Given, ...]
+    settings: dict[str, Any]
+    evidence: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+
+def propose(
+    captures: Captures, secrets: Sequence[str] = (), *, keep_secret: bool = False
+) -> CapturedProposal:
+    """Propose a source for the requests of one sender.
+
+    Parameters
+    ----------
+    secrets : Sequence[str]
+        The sender's secret, or several of which one may be it: schemes are tried with it.
+    keep_secret : bool
+        It is a test secret: write it into the samples, with the requests as they were sent.
+
+    Raises
+    ------
+    CaptureError
+        When no request has a body to learn from, or a body is not what its content type says.
+    """
+    with_body = [one for one in captures.requests if one.body]
+    if not with_body:
+        raise CaptureError(f"{captures.requests[0].where}: no request has a body to learn from")
+    how = body_settings(with_body[0])
+    parsed = [(one, document_of(one, how)) for one in with_body]
+    events = [(one, document) for one, document in parsed if not _challenge(document)]
+    if not events:
+        raise CaptureError(f"{with_body[0].where}: a handshake, and no event; catch one as well")
+    requests = [one for one, _ in events]
+    evidence: list[tuple[str, str]] = []
+    notes = list(captures.notes)
+    settings = _proof(requests, secrets, evidence)
+    scheme = settings.pop("scheme")
+    settings |= _content(requests, how, evidence)
+    settings |= _handshake(captures.requests, parsed, evidence)
+    settings |= from_headers(requests, evidence)
+    settings["headers"] = kept_headers(requests, settings)
+    kept = keep_secret and scheme is not None and scheme.proved > 0
+    if scheme is not None and scheme.proved and not keep_secret:
+        notes.append(
+            "the requests are not kept as they were sent, since that takes their secret; with a "
+            "test secret, --keep-secret does"
+        )
+    given = [
+        _given(request, document, settings, scheme if kept else None, notes)
+        for request, document in events
+    ]
+    return CapturedProposal(tuple(given), settings, tuple(evidence), tuple(dict.fromkeys(notes)))
+
+
+def _proof(
+    requests: Sequence[CapturedRequest], secrets: Sequence[str], evidence: list[tuple[str, str]]
+) -> dict[str, Any]:
+    known = known_schemes(requests[0])
+    text = "the signature's header is that of the built-in source"
+    evidence.extend(("sender", f"{text} {name}") for name in known)
+    scheme = find_scheme(requests, secrets, list(known.values()))
+    token = find_token(requests, secrets)
+    if token is not None and (token.proved or scheme is None):
+        evidence.append(("token", token.evidence))
+        return {"scheme": None, "authentication": token.settings}
+    if scheme is None:
+        evidence.append(
+            ("proof", ("none found: neither a signature nor a token is in the headers; see "
+             "docs/source-authentication.md for what else there is"))
+        )  # fmt: skip
+        return {"scheme": None, "authentication": {"type": "token"}}
+    evidence.append(("signature", scheme.evidence))
+    further = details_seen(requests, scheme.settings, evidence)
+    scheme = replace(scheme, settings=scheme.settings | further)
+    evidence.append(("scheme", _said(scheme, len(requests), given=bool(secrets))))
+    try:
+        _AUTHENTICATION.validate_python(scheme.settings)
+    except ValidationError:
+        evidence.append(("scheme", f"source.yaml cannot say {scheme.settings['signed']!r}"))
+        return {"scheme": None, "authentication": scheme.settings | {"signed": "{body}"}}
+    return {"scheme": scheme, "authentication": scheme.settings}
+
+
+def _said(scheme: SchemeFound, count: int, *, given: bool) -> str:
+    how = scheme.settings
+    text = f"HMAC-{how['algorithm'].upper()} over {how['signed']!r}"
+    if form := how.get("secret") or how.get("key"):
+        text += f", key {form}"
+    if scheme.proved:
+        return f"{text}: proved by the captured signature ({scheme.proved} of {count})"
+    if given:
+        return f"{text}: a guess; no scheme that was tried fits the secret that was given"
+    return f"{text}: a guess; --secret-file has schemes tried"
+
+
+def _content(
+    requests: Sequence[CapturedRequest], how: dict[str, Any], evidence: list[tuple[str, str]]
+) -> dict[str, Any]:
+    made = {key: value for key, value in how.items() if key != "split"}
+    types = sorted(
+        {one.media_type for one in requests} - {""} | ({FORM} if "form_field" in how else set())
+    )
+    if types and types != ["application/json"]:
+        made["content_types"] = types
+        evidence.append(("body", f"{', '.join(types)}; {how or 'JSON'}"))
+    if coding := requests[0].header("content-encoding"):
+        evidence.append(("body", f"{coding}: unpacked by API Gateway before anything sees it"))
+    return made
+
+
+def _handshake(
+    requests: Sequence[CapturedRequest],
+    parsed: Sequence[tuple[CapturedRequest, Any]],
+    evidence: list[tuple[str, str]],
+) -> dict[str, Any]:
+    for one in requests:
+        if not one.body:
+            names = [name for name, _ in one.headers if not is_of_the_way(name)]
+            text = (
+                f"{one.where} is a {one.method} without a body (query {one.query[:60]!r}, headers "
+            )
+            evidence.append(("handshake", f"{text}{', '.join(names[:5]) or 'none'}): a handshake?"))
+    for one, document in parsed:
+        if found := _challenge(document):
+            path, key, kind = found
+            answer = {key: "$challenge"} | (
+                {"encryptedToken": "$hmac"} if key != "challenge" else {}
+            )
+            evidence.append(("handshake", f"{one.where} asks for an answer: {path} of the body"))
+            evidence.append(("way in", "receiver: it alone can answer"))
+            post = {"path": kind[0], "equals": kind[1], "challenge": path, "answer": answer}
+            return {"ingest": "receiver", "handshake": {"post": post}}
+    evidence.append(("way in", "direct: nothing that was caught waits for an answer"))
+    return {}
+
+
+def _challenge(document: Any) -> tuple[str, str, tuple[str, str]] | None:
+    """Return the path of a challenge, its name, and what tells the handshake from an event."""
+    if not isinstance(document, dict):
+        return None
+    paths = list(islice(scalar_paths(document), 9))
+    asked = next((path for path in paths if path[-1] in _CHALLENGES), None)
+    if asked is None or len(paths) > 8:
+        return None
+    for path in paths:
+        value = find(document, path)
+        if path[-1] in {"type", "event", "event_type"} and isinstance(value, str) and value:
+            return path_text(asked), asked[-1], (path_text(path), value)
+    return None
+
+
+def _given(
+    request: CapturedRequest,
+    document: Any,
+    settings: dict[str, Any],
+    kept: SchemeFound | None,
+    notes: list[str],
+) -> Given:
+    name = _name(request, document, settings)
+    keep = {one.lower() for one in settings["headers"]["keep"]}
+    how = settings["authentication"]
+    proof = {how.get("header", "").lower(), str((how.get("timestamp") or {}).get("header")).lower()}
+    headers = {
+        one: value
+        for one, value in request.headers
+        if one.lower() in keep - proof - {"content-type"}
+    }
+    type_ = request.header("content-type")
+    given = Given(name, request.content, document, headers, type_)
+    left_out = [one for one, _ in request.headers if may_be_secret(one)]
+    notes += [f"header {one} can hold a secret: its value is written nowhere" for one in left_out]
+    if kept is None:
+        content, places = hidden(request.content, document)
+        notes += [f"{place} of a body can be a secret: it is replaced" for place in places]
+        return replace(given, content=content)
+    sent_at = arrival(request, how) or datetime.now(UTC).timestamp()
+    return replace(
+        given,
+        packed=request.body if request.body != request.content else b"",
+        as_sent={
+            "signed_by": f"capture {Path(request.where).name}",
+            "at": datetime.fromtimestamp(round(sent_at, 3), UTC),
+            "secrets": [kept.secret],
+            "headers": [[one, value] for one, value in request.headers if not may_be_secret(one)],
+        },
+    )
+
+
+def _name(request: CapturedRequest, document: Any, settings: dict[str, Any]) -> str:
+    locator = settings.get("event_type", {})
+    kind = request.header(locator["header"]) if "header" in locator else ""
+    if not kind and isinstance(document, dict):
+        values = (document.get(key) for key in ("type", "event_type", "event", "action"))
+        kind = next(
+            (one for one in values if isinstance(one, str) and TYPE_TEXT.fullmatch(one)), ""
+        )
+    return kind or "captured"
