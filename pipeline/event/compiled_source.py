@@ -126,6 +126,11 @@ class Signature:
         """The secrets that were last asked for, and their keys: they serve for many requests."""
         return []
 
+    @property
+    def scheme(self) -> str:
+        """What `Authorization` begins with, where it holds the signature."""
+        return self.prefix
+
     @cached_property
     def digest_size(self) -> int:
         """How many bytes a signature has."""

@@ -16,8 +16,16 @@ class ProofOfBody(Protocol):
     """A kind of proof: a compiled object, whose module only sources of its kind load."""
 
     @property
-    def at_door(self) -> bool:
-        """Whether the proof is a credential: it is checked before the envelope, and not in it."""
+    def door_header(self) -> str:
+        """The header of a proof that is a credential: checked before the envelope, and not in it.
+
+        Empty where the proof travels, and is checked behind the stream as well.
+        """
+        ...
+
+    @property
+    def scheme(self) -> str:
+        """What `Authorization` begins with, where the proof is there and travels."""
         ...
 
     @property

@@ -117,8 +117,10 @@ def verify(event: Event, secrets_of: SecretsOf) -> Outcome | None:
     Parameter Store is, every source waits.
     """
     source, envelope = event.source, event.envelope
-    if source.signature is None and (source.proof_of_body is None or source.proof_of_body.at_door):
-        return None
+    if source.signature is None:
+        proof = source.proof_of_body
+        if proof is None or proof.door_header:
+            return None
     try:
         fault = find_fault(source, secrets_of, envelope.headers, envelope.body, envelope.arrived_ms)
     except SecretUnavailableError as error:

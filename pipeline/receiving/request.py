@@ -75,12 +75,13 @@ class Request:
         Of `Authorization` a signature does. What begins otherwise may be somebody's secret, and
         the envelope has only that it was there, as the mapping template has it.
         """
-        names, signature = self.source.kept_headers, self.source.signature
+        source = self.source
+        names, signature = source.kept_headers, source.signature or source.proof_of_body
         kept = {name: value for name, value in self.headers.items() if name in names}
         given = kept.get("authorization")
-        if given and signature and not given.startswith(signature.prefix):
+        if given and signature and not given.startswith(signature.scheme):
             kept["authorization"] = ""
-        for name in self.source.pseudo_headers:
+        for name in source.pseudo_headers:
             if (value := self._beside_headers(name)) is not None:
                 kept[name] = value
         return kept
@@ -210,7 +211,10 @@ def refuse_forgery(request: Request, secrets: SecretStore) -> Answer | None:
             return replace(missing, headers={"WWW-Authenticate": BASIC_CHALLENGE} if basic else {})
         right = has_token(source, secrets, given)
         return None if right else denied(403, "forbidden", "The sender is not let in.", "token")
-    fault = find_fault(source, secrets.of, request.kept, request.body, request.arrived_ms)
+    headers, proof = request.kept, source.proof_of_body
+    if proof is not None and proof.door_header in request.headers:
+        headers = {**headers, proof.door_header: request.headers[proof.door_header]}
+    fault = find_fault(source, secrets.of, headers, request.body, request.arrived_ms)
     if fault is None:
         return None
     reason, explanation = fault

@@ -12,7 +12,7 @@ from settings.source.base import FieldPath, HeaderName, Model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Format = Literal["json", "ndjson", "form", "multipart", "xml"]
+Format = Literal["json", "ndjson", "form", "multipart", "xml", "jwt"]
 
 
 class UnwrapSettings(Model):
@@ -63,7 +63,7 @@ class BodySettings(Model):
         return self
 
     def _wrong(self) -> Iterator[tuple[str, str]]:
-        if self.lists and self.format in {"json", "ndjson"}:
+        if self.lists and self.format in {"json", "jwt", "ndjson"}:
             yield "lists", f"a body in {self.format} says itself what is a list"
         if self.event == ".":
             yield "event", "names a field of the body; leave it out where all is the event"

@@ -29,6 +29,7 @@ from settings.source.detail_fields import (
     field_plan,
 )
 from settings.source.handshake import HandshakeSettings
+from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.polling import FEED_HEADER, Polling
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.public_key import PublicKeyAuthentication
@@ -46,6 +47,7 @@ Authentication = (
     | NoAuthentication
     | BodyTokenAuthentication
     | PublicKeyAuthentication
+    | JsonWebTokenAuthentication
 )
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]
@@ -500,6 +502,8 @@ class Source(Model):
             yield "body", "events that are fetched are JSON"
         if self.skip and self.ingest == "poll":
             yield "skip", "what is fetched is an event"
+        if self.body is not None and self.body.format == "jwt" and self.proof != "jwt":
+            yield "body.format", "'jwt' needs authentication by jwt: nobody would verify the claims"
         lines = self.body is not None and self.body.format == "ndjson"
         if lines and (self.split is None or self.split.path != "."):
             yield "split", "lines are a list: set split: {path: .}"

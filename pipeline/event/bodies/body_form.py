@@ -42,7 +42,7 @@ class BodyForm:
     Parameters
     ----------
     format : str
-        `json`, `ndjson`, `form`, `multipart` or `xml`.
+        `json`, `ndjson`, `form`, `multipart`, `xml`, or `jwt`, whose claims are the JSON.
     lists : tuple[str, ...]
         Fields or elements that may come more than once, and are lists in any case.
     event : FieldPath | None
@@ -94,6 +94,8 @@ class BodyForm:
             from pipeline.event.bodies.lines import list_of_lines
 
             return list_of_lines(content)
+        if kind == "jwt":
+            return _claims_of(content)
         if kind == "xml":
             from pipeline.event.bodies.xml_document import json_of_xml
 
@@ -102,6 +104,15 @@ class BodyForm:
 
         read = forms.multipart if kind == "multipart" else forms.urlencoded
         return forms.object_of(read(content), frozenset(self.lists))
+
+
+def _claims_of(content: bytes) -> bytes:
+    from pipeline.event.proofs.compact import CompactError, payload_of
+
+    try:
+        return payload_of(content)
+    except CompactError as error:
+        raise BodyError(f"the body is no JSON Web Token: {error}") from None
 
 
 __all__ = ["BodyError", "BodyForm", "Unwrapping"]

@@ -22,8 +22,7 @@ class BodyToken:
     """How such a source proves its requests: with a token at each place of a path."""
 
     #: Of the class: it is a part of the body, and travels with it.
-    at_door = False
-    keys_url = ""
+    door_header = keys_url = scheme = ""
 
     path: Annotated[Dotted, "path"]
 

@@ -83,6 +83,8 @@ def _bare(value: bytes, algorithm: str) -> Any:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+    if value.lstrip().startswith(b"{"):
+        return _of_jwk(value)
     for raw in _decoded(value.strip()):
         try:
             if algorithm == "ed25519" and len(raw) == _RAW_ED25519:
@@ -93,8 +95,18 @@ def _bare(value: bytes, algorithm: str) -> Any:
         except Exception:  # noqa: BLE001, S112 - cryptography raises many kinds
             continue
     raise SecretUnavailableError(
-        "the public key is neither PEM, nor hex or base64 of DER or of the raw key"
+        "the public key is neither PEM, nor a JWK, nor hex or base64 of DER or of the raw key"
     )
+
+
+def _of_jwk(value: bytes) -> Any:
+    try:
+        key = key_of_jwk(orjson.loads(value))
+    except ValueError:
+        key = None
+    if key is None:
+        raise SecretUnavailableError("the public key is no JSON Web Key in one line")
+    return key
 
 
 def _decoded(value: bytes) -> Iterator[bytes]:
@@ -157,6 +169,16 @@ def key_set(document: bytes, where: str) -> list[dict[str, Any]]:
         for key in found
         if key.get("kty") in {"RSA", "EC", "OKP"} and key.get("use", "sig") == "sig"
     ]
+
+
+def key_of_jwk(jwk: dict[str, Any]) -> Any:
+    """Make the key of a JSON Web Key; None where it is of a kind that is not used here."""
+    import jwt
+
+    try:
+        return jwt.PyJWK(jwk).key
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError):
+        return None
 
 
 def certificate_of(document: bytes) -> x509.Certificate | None:

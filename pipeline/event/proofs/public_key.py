@@ -39,7 +39,7 @@ class PublicKeySignature(DetailedSignature):
     """
 
     #: Of the class: who has seen a signature can sign nothing else with it.
-    at_door = False
+    door_header = ""
 
     keys: tuple[str, ...] = ()
     keys_url: str = ""
@@ -128,7 +128,7 @@ class PublicKeySignature(DetailedSignature):
         return objects
 
     def _made(self, known: Sequence[bytes], address: str) -> list[Any]:
-        from pipeline.event.proofs.keys import certificate_of, key_set, keys_of
+        from pipeline.event.proofs.keys import certificate_of, key_of_jwk, key_set, keys_of
 
         if self.certificate_header is not None:
             return [one for one in map(certificate_of, known) if one is not None]
@@ -136,22 +136,13 @@ class PublicKeySignature(DetailedSignature):
             return keys_of(known, self.algorithm)
         if not known:
             raise SecretUnavailableError(f"{address}: there are no keys")
-        found = [_of_jwk(jwk) for document in known for jwk in key_set(document, address)]
+        found = [key_of_jwk(jwk) for document in known for jwk in key_set(document, address)]
         return [key for key in found if key is not None and self._fits(key)]
 
     def _fits(self, key: Any) -> bool:
         from pipeline.event.proofs.keys import fits
 
         return fits(key, self.algorithm)
-
-
-def _of_jwk(jwk: dict[str, Any]) -> Any:
-    import jwt
-
-    try:
-        return jwt.PyJWK(jwk).key
-    except jwt.PyJWTError:
-        return None  # of a kind that this source does not use
 
 
 def is_pinned(address: str, patterns: Sequence[str]) -> bool:
