@@ -12,6 +12,7 @@ import yaml
 from tests.senders.signing.by_address import BY_ADDRESS
 from tests.senders.signing.by_key import BY_KEY
 from tests.senders.signing.by_library import BY_LIBRARY
+from tests.senders.signing.by_npm import BY_NPM
 from tests.senders.signing.made import AT, library
 from tests.senders.signing.plain import OVER_BODY, TOKENS, UNSIGNED
 from tests.senders.signing.timed import TIMED, with_details
@@ -45,6 +46,7 @@ def makers() -> dict[str, Maker]:
         **BY_LIBRARY,
         **BY_ADDRESS,
         **BY_KEY,
+        **BY_NPM,
         **UNSIGNED,
     }
 

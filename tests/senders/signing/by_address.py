@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -72,21 +71,6 @@ def _mandrill(secret: str, body: bytes) -> dict[str, str]:
 
 def _pandadoc(secret: str, body: bytes) -> str:
     return f"signature={mac(secret, body).hex()}"
-
-
-def _contentful(secret: str, body: bytes) -> dict[str, str]:
-    """docs, "Request verification": method, path, the listed headers and the body, in lines."""
-    signed = {
-        "x-contentful-crn": "crn:contentful:::content:spaces/s1",
-        "x-contentful-environment-id": "master",
-        "x-contentful-signed-headers": "x-contentful-crn,x-contentful-environment-id,"
-        "x-contentful-signed-headers,x-contentful-space-id,x-contentful-timestamp",
-        "x-contentful-space-id": "s1",
-        "x-contentful-timestamp": f"{AT}000",
-    }
-    listed = ";".join(f"{name}:{value}" for name, value in signed.items())
-    digest = mac(secret, f"POST\n/contentful\n{listed}\n", body).hex()
-    return {**signed, "x-contentful-signature": digest}
 
 
 def _detectify(secret: str, body: bytes) -> dict[str, str]:
@@ -179,15 +163,6 @@ BY_ADDRESS: dict[str, Maker] = {
     "adyen": Maker(in_body, library("Adyen"), secrets=(HEX_KEY.upper(),), body=adyen_body),
     "braintree": Maker(
         in_body, library("braintree"), content_type=FORM, file="event.txt", body=braintree_body
-    ),
-    "contentful": Maker(
-        _contentful,
-        content_type="application/vnd.contentful.management.v1+json",
-        headers={
-            "X-Contentful-Topic": "ContentManagement.Entry.publish",
-            "X-Contentful-Idempotency-Key": hashlib.sha256(b"1").hexdigest(),
-        },
-        url=_url("contentful"),
     ),
     "detectify": Maker(
         _detectify,

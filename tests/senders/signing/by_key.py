@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -14,7 +15,7 @@ from telnyx.lib.webhook_verification import verify_webhook_signature
 from vonage_jwt.verify_jwt import verify_signature
 
 from tests.senders.signing import keys
-from tests.senders.signing.made import AT, HEX_KEY, Maker, based, in_body, library, verified
+from tests.senders.signing.made import AT, HEX_KEY, Maker, based, in_body, iso, library, verified
 
 JWT = library("jwcrypto")
 #: HS256 wants a key of 256 bits.
@@ -62,6 +63,24 @@ def _fal(secret: str, body: bytes) -> dict[str, str]:
     }
     signed = "\n".join([*named.values(), _sha256(body)])
     return {**named, "X-Fal-Webhook-Signature": keys.ed_key().sign(signed.encode()).hex()}
+
+
+_PAYPAL_CERTIFICATE = "https://api.paypal.com/v1/notifications/certs/CERT-360caa42-fca2a594"
+
+
+def _paypal(secret: str, body: bytes) -> dict[str, str]:
+    """docs, "Validate a message": id, time, the webhook's id and the checksum of the body."""
+    named = {
+        "PAYPAL-TRANSMISSION-ID": "69cd13f0-d67a-11e5-baa3-778b53f4ae55",
+        "PAYPAL-TRANSMISSION-TIME": iso(),
+    }
+    signed = "|".join([*named.values(), "3JN03421NM8301736", str(zlib.crc32(body))])
+    return {
+        **named,
+        "PAYPAL-CERT-URL": _PAYPAL_CERTIFICATE,
+        "PAYPAL-AUTH-ALGO": "SHA256withRSA",
+        "PAYPAL-TRANSMISSION-SIG": based(keys.sign_rsa(signed.encode(), hashes.SHA256())),
+    }
 
 
 def _netlify(secret: str, body: bytes) -> dict[str, str]:
@@ -244,6 +263,11 @@ BY_KEY: dict[str, Maker] = {
         content_type="application/secevent+jwt",
         file="event.txt",
         body=okta_ssf_body,
+    ),
+    "paypal": Maker(
+        _paypal,
+        secrets=(),
+        fetched={_PAYPAL_CERTIFICATE: keys.certificate("messageverificationcerts.example.com")},
     ),
     "plaid": Maker(_plaid, JWT, secrets=(keys.jwk(keys.ec_key().public_key(), alg="ES256"),)),
     "telnyx": Maker(

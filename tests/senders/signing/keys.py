@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.x509.oid import NameOID
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
@@ -75,6 +78,18 @@ def jwk(key: PublicKey, **more: str) -> str:
 def key_set(*known: PublicKey) -> str:
     """Return a JSON Web Key Set."""
     return json.dumps({"keys": [json.loads(jwk(one)) for one in known]})
+
+
+@cache
+def certificate(name: str) -> str:
+    """Return a certificate of the RSA key in PEM, the same each time."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(
+        subject, subject, rsa_key().public_key(), 2_026, start, start + timedelta(days=730)
+    )
+    signed = made.sign(rsa_key(), hashes.SHA256())
+    return signed.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def token(claims: object, key: object, algorithm: str, **header: str) -> str:

@@ -159,10 +159,6 @@ OVER_BODY: dict[str, Maker] = {
         over_body("Sentry-Hook-Signature"),
         headers={"Sentry-Hook-Resource": "issue", "Request-ID": _UUID},
     ),
-    "shopify": Maker(
-        over_body("X-Shopify-Hmac-Sha256", write=based),
-        headers={"X-Shopify-Topic": "orders/create", "X-Shopify-Webhook-Id": _UUID},
-    ),
     "snyk": Maker(
         over_body("X-Hub-Signature", "sha256="),
         headers={"X-Snyk-Event": "project_snapshot/v0", "X-Snyk-Transport-ID": _UUID},

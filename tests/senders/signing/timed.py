@@ -65,9 +65,7 @@ TIMED: dict[str, Maker] = {
 #: Beside what `tests.support.signing_senders` signs.
 _HEADERS: Mapping[str, Mapping[str, str]] = {
     "box": {"BOX-DELIVERY-ID": _UUID},
-    "linear": {"Linear-Delivery": _UUID, "Linear-Event": "Issue"},
     "recurly": {"recurly-notification-id": "pvdgm6a0fq5t"},
-    "sanity": {"idempotency-key": "0b1c"},
 }
 _BY: Mapping[str, str] = {"adyen-platform": "Adyen", "box": "boxsdk", "paddle": "paddle-python-sdk"}
 
