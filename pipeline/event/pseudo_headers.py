@@ -9,3 +9,6 @@ METHOD = ":method"
 URL = ":url"
 #: Stands before the name of a query parameter, whose case counts.
 QUERY = ":query."
+#: Says that the parts of the request that its signature covers are there (`signed_parts`). It never
+#: travels.
+PARTS = ":"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +11,7 @@ from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.fields import as_text, find
 from pipeline.event.outcomes import Reason
+from pipeline.event.pseudo_headers import PARTS
 from pipeline.event.secrets import SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.event.signature_details import DetailedSignature
 
 _HEADER = "header."
+#: What `fromisoformat` does not look at: behind six digits of a fraction it takes anything.
+_ISO_TIME = re.compile(r"[\dT:+-]{8,30}(?:[.,]\d{1,9})?(?:Z|[+-][\d:]{2,8})?", re.ASCII)
 #: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
 _BARE_PREFIX = b"whsec_"
 #: Every text has bytes of its own: two header values must not become the same bytes.
@@ -161,27 +165,8 @@ def find_fault(
         if proof is None:
             return None
         return proof.find_fault(source, secrets_of, headers, body, arrived_ms)
-    if settings.detailed and cast("DetailedSignature", settings).of_parts:
-        from pipeline.event import signed_parts  # few sign more than headers and the body
-
-        details = cast("DetailedSignature", settings)
-
-        def check(view: Mapping[str, str]) -> tuple[Reason, str] | None:
-            return _fault_of(source, details, secrets_of, view, body, arrived_ms=arrived_ms)
-
-        return signed_parts.find_fault(source, details, headers, body, check)
-    return _fault_of(source, settings, secrets_of, headers, body, arrived_ms=arrived_ms)
-
-
-def _fault_of(
-    source: CompiledSource,
-    settings: Signature,
-    secrets_of: SecretsOf,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    arrived_ms: int,
-) -> tuple[Reason, str] | None:
+    if settings.detailed and PARTS not in headers and cast("DetailedSignature", settings).of_parts:
+        return _find_in_parts(source, secrets_of, headers, body, arrived_ms)
     given = given_in(settings, headers)
     if not given:
         return Reason.BAD_SIGNATURE, none_given(settings, headers)
@@ -204,6 +189,22 @@ def _fault_of(
         Reason.BAD_SIGNATURE,
         f"{settings.where} fits none of the source's secrets",
     )
+
+
+def _find_in_parts(
+    source: CompiledSource,
+    secrets_of: SecretsOf,
+    headers: Mapping[str, str],
+    body: bytes,
+    arrived_ms: int,
+) -> tuple[Reason, str] | None:
+    from pipeline.event import signed_parts  # few sign more than headers and the body
+
+    def check(view: Mapping[str, str]) -> tuple[Reason, str] | None:
+        return find_fault(source, secrets_of, view, body, arrived_ms)
+
+    details = cast("DetailedSignature", source.signature)
+    return signed_parts.find_fault(source, details, headers, body, check)
 
 
 def _keys(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str]) -> list[bytes]:
@@ -352,6 +353,8 @@ def _time_in(source: CompiledSource, settings: Signature, body: bytes) -> str | 
 
 def _epoch_seconds(text: str, unit: str) -> float | None:
     if unit == "iso8601":
+        if not _ISO_TIME.fullmatch(text):
+            return None
         try:
             when = datetime.fromisoformat(text)
             return when.timestamp() if when.tzinfo else None

@@ -21,7 +21,7 @@ from pipeline.event.fields import as_text, find, path_of
 from pipeline.event.json_text import BodyError, as_utf8
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import json_in
-from pipeline.event.pseudo_headers import URL
+from pipeline.event.pseudo_headers import PARTS, URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,7 +93,8 @@ def with_parts(
     fields: Fields = []
     if any(name.startswith(_FORM) for name in names):
         fields = _fields_in(source, body)
-    return {**headers, **{name: _part(name, headers, body, content, fields) for name in names}}
+    parts = {name: _part(name, headers, body, content, fields) for name in names}
+    return {**headers, **parts, PARTS: ""}
 
 
 def _elements(
@@ -113,10 +114,9 @@ def _elements(
     if len(found.elements) > source.split_most:
         raise BodyError(f"more than {source.split_most:,} signed events in one request")
     contents = [_read(one) for one in found.elements]
-    return (
-        {**headers, **{name: _part(name, headers, body, one, []) for name in settings.derived}}
-        for one in contents
-    )
+    for one in contents:
+        parts = {name: _part(name, headers, body, one, []) for name in settings.derived}
+        yield {**headers, **parts, PARTS: ""}
 
 
 def _part(name: str, headers: Mapping[str, str], body: bytes, content: Any, fields: Fields) -> str:

@@ -9,8 +9,10 @@ from settings.source.admission import (
 from settings.source.authentication import HmacAuthentication, SignedRequest, TokenAuthentication
 from settings.source.base import SourceName
 from settings.source.body import BodyRule
+from settings.source.body_form import BodySettings
 from settings.source.compiler import (
     body_form_of,
+    body_place_of,
     check_validators,
     json_of,
     signature_of,
@@ -37,6 +39,7 @@ from settings.source.loader import (
 from settings.source.model import DeliveryId, MozdefMapping, Source
 from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
+from settings.source.public_key import PublicKeyAuthentication
 from settings.source.schema_agreement import disagreement
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "UNPROVEN",
     "BasicAuthentication",
     "BodyRule",
+    "BodySettings",
     "BodyTokenAuthentication",
     "DeliveryId",
     "GetHandshake",
@@ -56,6 +60,7 @@ __all__ = [
     "MozdefMapping",
     "Places",
     "ProofSettings",
+    "PublicKeyAuthentication",
     "SignedRequest",
     "Source",
     "SourceError",
@@ -65,6 +70,7 @@ __all__ = [
     "authorizer_identity",
     "available_sources",
     "body_form_of",
+    "body_place_of",
     "check_validators",
     "disagreement",
     "json_of",

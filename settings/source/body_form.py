@@ -84,6 +84,12 @@ class SkipSettings(Model):
         description="there is an empty list, object or text at the path; or, of '.', no body",
     )
 
+    @property
+    def said(self) -> str:
+        """What is skipped, in words."""
+        where = f"header {self.header}" if self.header else f"path {self.path}"
+        return f"{where} is {'empty' if self.empty else self.equals}"
+
     @model_validator(mode="after")
     def _one_of(self) -> SkipSettings:
         refuse(self._wrong())

@@ -73,7 +73,7 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
     written: dict[str, str] = {}
     # Names such as `a-b` and `a--b` would else give one module.
     mark = f"{zlib.crc32(source.name.encode()):08x}"
-    samples = sample_bodies(source.folder)
+    samples = sample_bodies(source.folder, body_place_of(source.settings))
     for number, (event_type, schema) in enumerate(source.compiled.items()):
         if schema.code not in written:
             label = _NO_IDENTIFIER.sub("_", (event_type or "default").lower())

@@ -6,6 +6,8 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipeline.event.json_text import BodyError
+from pipeline.event.parsing import BodyPlace, json_in
 from settings.bounded import UnfitFileError, parse_yaml, read_own
 
 if TYPE_CHECKING:
@@ -14,27 +16,33 @@ if TYPE_CHECKING:
 
 #: Bytes of a body, and events of a list in it: beyond that a sample is about sizes, not schemas.
 LARGEST_BODY, MOST_EVENTS = 300_000, 20
+_PLAIN = BodyPlace(form_field=None, body_form=None)
 
 
-def sample_bodies(folder: Path) -> dict[str, Any]:
+def sample_bodies(folder: Path, place: BodyPlace = _PLAIN) -> dict[str, Any]:
     """Return the events in the samples of a source folder, by name.
 
     A body that is no JSON is left out, as is one that is larger than 300 KB, and a file that is
     wrong: `source check` names it. Where a body is a list, or an object that holds a list of
     objects, the first 20 of these are events as well.
+
+    Parameters
+    ----------
+    place : BodyPlace
+        Where in a body the JSON is.
     """
     bodies: dict[str, Any] = {}
     for path in sorted((folder / "samples").glob("*.yaml")):
         try:
             content = _content(path, folder)
-            document = json.loads(content if len(content) <= LARGEST_BODY else "")
-        except (UnfitFileError, TypeError, ValueError, RecursionError):
+            document = json.loads(json_in(place, content) if len(content) <= LARGEST_BODY else "")
+        except (UnfitFileError, BodyError, TypeError, ValueError, RecursionError):
             continue
-        bodies |= {f"{path.stem}{place}": one for place, one in _events(document)}
+        bodies |= {f"{path.stem}{where}": one for where, one in _events(document)}
     return bodies
 
 
-def _content(path: Path, folder: Path) -> str | bytes:
+def _content(path: Path, folder: Path) -> bytes:
     settings = parse_yaml(read_own(folder, path))
     if not isinstance(settings, dict):
         raise TypeError
@@ -42,8 +50,7 @@ def _content(path: Path, folder: Path) -> str | bytes:
         return base64.b64decode(settings["body_base64"])
     if "body_file" in settings:
         return read_own(folder, path.parent / settings["body_file"])
-    body: str = settings.get("body", "")
-    return body
+    return str(settings.get("body", "")).encode(errors="surrogatepass")
 
 
 def _events(document: Any) -> Iterator[tuple[str, Any]]:

@@ -19,6 +19,7 @@ from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from settings.source.body import BodyRule
+    from settings.source.body_form import BodySettings
     from settings.source.detail_fields import Places, ValueRule
     from settings.source.loader import LoadedSource
     from settings.source.model import Source
@@ -84,6 +85,8 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
         "ignored_types": list(settings.ignore_types) or "none",
         "delivery_id": _identity(settings),
         "remembered": _memory(settings),
+        **({"body": _body(settings.body)} if settings.body else {}),
+        **({"skips": [one.said for one in settings.skip]} if settings.skip else {}),
         "split": f"each element of {settings.split.path}" if settings.split else "one event each",
         "schemas": types or "none: any JSON object will do",
         "mozdef": _mapping(source),
@@ -129,6 +132,13 @@ def _hmac(how: HmacAuthentication) -> str:
     age = f", at most {when.tolerance_seconds} s old" if when else ""
     age += f" by {when.path} of the body" if when and when.path else ""
     return f"HMAC-{how.algorithm.upper()} over {how.signed}, {how.encoding}, in {where}{key}{age}"
+
+
+def _body(form: BodySettings) -> str:
+    texts = ", ".join(f"{one.path} ({one.encoding}, {one.format})" for one in form.unwrap)
+    inner = f", with what is in {texts}" if texts else ""
+    event = f", of which {form.event}" if form.event else ""
+    return f"{form.format}{inner}{event}"
 
 
 def _place(locator: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.event.elements import ElementsError, members_of, name_of, spans_of, value_end
+from pipeline.event.elements import ElementsError, members_of, name_of, spans_of
 from pipeline.event.encodings import read
 from pipeline.event.fields import path_text
 from pipeline.event.json_text import BodyError, NoJsonError, TooDeepError, as_utf8, read_json
@@ -97,7 +97,7 @@ def _as_utf8(text: bytes) -> bytes:
 def _found(text: bytes, path: FieldPath, *, lists: bool = True) -> Iterator[tuple[int, int]]:
     start = len(text) - len(text.lstrip(_SPACE))
     try:
-        yield from _spans(text, start, value_end(text, start), path, lists=lists)
+        yield from _spans(text, start, len(text), path, lists=lists)
     except ElementsError as error:
         raise BodyError(str(error)) from None
 

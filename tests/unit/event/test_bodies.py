@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 import urllib3
+import yaml
 from pydantic import ValidationError
 
 from pipeline.event.json_text import BodyError
@@ -43,7 +46,7 @@ OUTBOUND = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 def source_with(body: Mapping[str, Any] | None, **more: Any) -> Source:
     settings: dict[str, Any] = {"version": 1, "title": "t", "body": body}
-    settings["authentication"] = {"type": "token"}
+    settings["authentication"] = {"type": "token", "header": "X-Token"}
     if body and body.get("format") == "ndjson":
         settings["split"] = {"path": "."}
     return Source.model_validate({**settings, **more})
@@ -160,6 +163,17 @@ def test_a_text_without_json_is_kept_where_that_is_allowed() -> None:
     assert read(b'{"Message": {"a": 1}}', unwrap=[{"path": "Message"}]) == {"Message": {"a": 1}}
 
 
+def test_the_settings_on_the_page_are_settings() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "source-bodies.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 6
+    for block in blocks:
+        more = yaml.safe_load(block)
+        keep = ["X-Goog-Resource-State", "X-Twilio-Signature"]
+        source = source_with(more.pop("body", None), **more, headers={"keep": keep})
+        assert source.body or source.skip or source.hmac
+
+
 BOMB = gzip.compress(bytes(17 * 1_048_576))
 ENTITIES = b'<!DOCTYPE a [<!ENTITY b "xx"><!ENTITY c "&b;&b;&b;">]><a>&c;</a>'
 EXTERNAL = b'<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>'
@@ -205,7 +219,8 @@ DEEP_TEXT = json.dumps({"a": "[" * 950 + "]" * 950}).encode()
         (b'{"a":1,"a":2}', {"event": "a"}, "a (body.event): 2 values"),
         (b'{"b":1}', {"event": "a"}, "a (body.event): 0 values"),
         (b'{"a":[', {"event": "b"}, "what begins at byte"),
-        (b"", {"event": "a"}, "a value was expected"),
+        (b'{"a" 1}', {"event": "b"}, "a key and a colon"),
+        (b"", {"event": "a"}, "a (body.event): 0 values"),
         (DEEP_TEXT, {"unwrap": [{"path": "a"}]}, "a: nested more than 900"),
         (b"[" + b'{"a":"1"},' * 50_001 + b"0]", {"unwrap": [{"path": "a"}]}, "a: more than"),
     ],

@@ -142,6 +142,8 @@ def test_a_scheme_by_hand(catalog: Catalog, name: str, body: bytes) -> None:
         ("iso8601", "2026-11-23T22:08:23.500+02:00", 0),
         ("iso8601", "2026-11-23T20:03:22+00:00", 301),
         ("iso8601", "20261123T200823Z", 0),
+        ("iso8601", "2026-11-23T20:08:23.634234626Z", 0),  # Twitch writes nanoseconds
+        ("iso8601", "2026-11-23T20:03:21.999999999Z", 301),
     ],
 )
 def test_units_of_time(catalog: Catalog, unit: str, written: str, age: int) -> None:
@@ -159,6 +161,8 @@ def test_units_of_time(catalog: Catalog, unit: str, written: str, age: int) -> N
         ("iso8601", "1795464503"),
         ("iso8601", "2026-11-23T20:08:23"),  # no offset: no one can tell when that was
         ("iso8601", "2026-11-23"),
+        ("iso8601", "2026-11-23T20:08:23.63423462xZ"),
+        ("iso8601", "2026-11-23T20:08:23.Z"),
         ("iso8601", "0001-01-01T00:00:00+23:59"),
         ("iso8601", "9999-12-31T23:59:59-23:59"),
         ("iso8601", "\ud800"),
