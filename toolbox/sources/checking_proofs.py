@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
 from settings.source.authentication import SignedRequest
+from settings.source.json_web_token import JsonWebTokenAuthentication
 from toolbox.sources.samples import wrong_secret
 from toolbox.sources.wrong_keys import other_document
 
@@ -76,6 +77,8 @@ def _packed(content: bytes, coding: str) -> bytes:
 def covers_body(source: LoadedSource) -> bool:
     """Tell whether each bit of a body is what a source's senders prove."""
     proof = source.settings.authentication
+    if isinstance(proof, JsonWebTokenAuthentication):
+        return not proof.at_door
     signed = proof.signed if isinstance(proof, SignedRequest) else ""
     return "body" in signed or "{form." in signed
 

@@ -22,6 +22,7 @@ from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.admission import BasicAuthentication
 from settings.source.compiler import body_place_of, signature_of
+from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
 from settings.source.public_key import PublicKeyAuthentication
@@ -276,6 +277,8 @@ def wrong_secret(source: LoadedSource, secret: str) -> str:
     proof = source.settings.proof_of_body
     if isinstance(proof, PublicKeyAuthentication):
         return other_key(secret, proof.algorithm)
+    if isinstance(proof, JsonWebTokenAuthentication) and proof.key_algorithm:
+        return other_key(secret, proof.key_algorithm)
     signature = signature_of(source.settings.hmac) if source.settings.hmac else None
     other = f"not {secret}"
     return _shaped(signature, other).decode() if signature else other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +16,17 @@ from telnyx.lib.webhook_verification import verify_webhook_signature
 from vonage_jwt.verify_jwt import verify_signature
 
 from tests.senders.signing import keys
-from tests.senders.signing.made import AT, HEX_KEY, Maker, based, in_body, iso, library, verified
+from tests.senders.signing.made import (
+    AT,
+    HEX_KEY,
+    Maker,
+    Sign,
+    based,
+    in_body,
+    iso,
+    library,
+    verified,
+)
 
 JWT = library("jwcrypto")
 #: HS256 wants a key of 256 bits.
@@ -139,7 +150,7 @@ def _pubsub(secret: str, body: bytes) -> dict[str, str]:
     claims = {
         "aud": "https://hooks.example.com/google-pubsub",
         "azp": "113774264463038321964",
-        "email": "push@example.iam.gserviceaccount.example.com",
+        "email": "push@example.iam.gserviceaccount.com",
         "email_verified": True,
         "iss": "https://accounts.google.com",
         "sub": "113774264463038321964",
@@ -166,7 +177,7 @@ def okta_ssf_body(secret: str) -> bytes:
     subject = {"format": "email", "email": "alice@example.com"}
     kind = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
     claims = {
-        "iss": "https://example.okta.example.com",
+        "iss": "https://example.okta.com",
         "aud": "https://hooks.example.com/okta-ssf",
         "jti": "24c63fb56e5a2d77a6b512616ca9fa24",
         "iat": AT,
@@ -215,8 +226,29 @@ def _is_telnyx(secret: str, body: bytes, headers: dict[str, str]) -> bool:
     return True
 
 
+def _at(
+    address: str,
+    sign: Sign,
+    body: Callable[[str], bytes] | None = None,
+    content_type: str = "application/json",
+) -> Maker:
+    """Return the maker of a JWT whose key is in a set at an address."""
+    return Maker(
+        sign,
+        JWT,
+        secrets=(),
+        fetched={address: keys.key_set(_RSA)},
+        content_type=content_type,
+        body=body,
+        file="event.txt" if body else "event.json",
+    )
+
+
 BY_KEY: dict[str, Maker] = {
-    "azure-monitor": Maker(_azure_monitor, JWT, secrets=(keys.jwk(_RSA),)),
+    "azure-monitor": _at(
+        "https://login.microsoftonline.com/9c6c5f0e-0c0e-4a8e-9a0f-0a0b0c0d0e0f/discovery/keys",
+        _azure_monitor,
+    ),
     "bird": Maker(
         verified(_bird, _is_bird),
         library("messagebird"),
@@ -238,15 +270,10 @@ BY_KEY: dict[str, Maker] = {
         secrets=(),
         fetched={"https://rest.alpha.fal.ai/.well-known/jwks.json": keys.key_set(_ED)},
     ),
-    "fusionauth": Maker(_fusionauth, JWT, secrets=(keys.jwk(_RSA),)),
-    "google-pubsub": Maker(_pubsub, JWT, secrets=(keys.jwk(_RSA),)),
-    "kinde": Maker(
-        in_body,
-        JWT,
-        secrets=(keys.jwk(_RSA),),
-        content_type="application/jwt",
-        file="event.txt",
-        body=kinde_body,
+    "fusionauth": _at("https://auth.example.com/.well-known/jwks.json", _fusionauth),
+    "google-pubsub": _at("https://www.googleapis.com/oauth2/v3/certs", _pubsub),
+    "kinde": _at(
+        "https://example.kinde.com/.well-known/jwks", in_body, kinde_body, "application/jwt"
     ),
     "livekit": Maker(
         verified(_livekit, _is_livekit),
@@ -256,20 +283,18 @@ BY_KEY: dict[str, Maker] = {
     ),
     "monday": Maker(_monday, JWT, secrets=(LONG_KEY,)),
     "netlify": Maker(_netlify, JWT, secrets=(LONG_KEY,)),
-    "okta-ssf": Maker(
+    "okta-ssf": _at(
+        "https://example.okta.com/oauth2/v1/keys",
         in_body,
-        JWT,
-        secrets=(keys.jwk(_RSA),),
-        content_type="application/secevent+jwt",
-        file="event.txt",
-        body=okta_ssf_body,
+        okta_ssf_body,
+        "application/secevent+jwt",
     ),
     "paypal": Maker(
         _paypal,
         secrets=(),
         fetched={_PAYPAL_CERTIFICATE: keys.certificate("messageverificationcerts.example.com")},
     ),
-    "plaid": Maker(_plaid, JWT, secrets=(keys.jwk(keys.ec_key().public_key(), alg="ES256"),)),
+    "plaid": Maker(_plaid, JWT, secrets=(based(keys.der(keys.ec_key().public_key())),)),
     "telnyx": Maker(
         verified(_telnyx, _is_telnyx), library("telnyx"), secrets=(based(keys.raw(_ED)),)
     ),

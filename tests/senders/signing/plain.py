@@ -88,9 +88,7 @@ UNSIGNED: dict[str, Maker] = {
         _BASIC,
     ),
     **dict.fromkeys(("docker-hub", "splunk", "statuspage"), _PATH),
-    "azure-monitor": Maker(in_body, query="code=0f3c-Example-Key"),
     "gcp-monitoring": Maker(in_body, query="auth_token=0f3c-Example-Key"),
-    "google-pubsub": Maker(in_body, query="token=0f3c-Example-Key"),
     "jotform": Maker(
         in_body, content_type="multipart/form-data; boundary=frontier", file="event.txt"
     ),
