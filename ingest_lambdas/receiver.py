@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 
 from pipeline.aws.account import Account
-from pipeline.aws.clients import Kinesis, Ssm
+from pipeline.aws.clients import Kinesis, WritableSsm
 from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.secrets import SecretError
 from pipeline.polling.fetched_keys import FetchedKeys
-from pipeline.receiving.acceptance import make_envelope, put_envelope
+from pipeline.receiving.acceptance import answer_event, make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
 from pipeline.receiving.answers import Answer, unavailable
-from pipeline.receiving.handshake import answer_handshake
+from pipeline.receiving.handshake import answer_handshake, answer_unproven
 from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
 from pipeline.runtime import metrics
 from pipeline.runtime.environment import ReceiverEnvironment
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from pipeline.aws.seams import Stream
+    from pipeline.receiving.learning import Learning
 
 logger = Logger()
 #: Zoom and Slack wait three seconds. A second attempt comes too late for them, but the event is
@@ -49,6 +50,7 @@ class Receiver:
     kinesis: Stream
     stream: str
     public_url: str = ""
+    learning: Learning | None = None
 
     def receive(self, event: Mapping[str, Any]) -> tuple[Request, Answer]:
         """Take one request to the stream, or say why not.
@@ -67,14 +69,20 @@ class Receiver:
         request = read_request(event, source, self.public_url)
         try:
             answer = (
-                refuse_stranger(request)
+                answer_unproven(request, self.secrets, self.learning)
+                or refuse_stranger(request)
                 or refuse_forgery(request, self.secrets)
                 or answer_handshake(request, self.secrets)
-                or put_envelope(make_envelope(request), self.kinesis, self.stream)
+                or self._take(request)
             )
         except SecretError as error:
             answer = unavailable(str(error))
         return request, answer
+
+    def _take(self, request: Request) -> Answer:
+        envelope = make_envelope(request)
+        failed = put_envelope(envelope, self.kinesis, self.stream)
+        return failed or answer_event(request, envelope)
 
 
 @cache
@@ -82,15 +90,26 @@ def receiver() -> Receiver:
     """Make the receiver of this process, on its first invocation."""
     environment = ReceiverEnvironment.read(os.environ)
     account = Account.read(os.environ)
+    catalog, ssm = load_catalog(), WritableSsm(account, CLIENT)
+    secrets = SecretStore(ssm, environment.project, environment.stage, keys=FetchedKeys())
     return Receiver(
-        catalog=load_catalog(),
-        secrets=SecretStore(
-            Ssm(account, CLIENT), environment.project, environment.stage, keys=FetchedKeys()
-        ),
+        catalog=catalog,
+        secrets=secrets,
         kinesis=Kinesis(account, CLIENT),
         stream=environment.stream_name,
         public_url=environment.public_url,
+        learning=_learning(catalog, ssm, secrets, environment),
     )
+
+
+def _learning(
+    catalog: Catalog, ssm: WritableSsm, secrets: SecretStore, environment: ReceiverEnvironment
+) -> Learning | None:
+    if not any(rule.learn for one in catalog.sources.values() for rule in one.handshakes):
+        return None
+    from pipeline.receiving.learning import Learning  # few senders say their secret once
+
+    return Learning(ssm, secrets, environment.project, environment.stage)
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001

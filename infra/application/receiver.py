@@ -36,6 +36,8 @@ class ReceiverFunction(Construct):
         Where the envelopes go.
     parameter_arns : Sequence[str]
         The parameters that hold the tokens and signing secrets of its sources.
+    learned_arns : Sequence[str]
+        Those of sources whose senders say their secret once: it may write these alone.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class ReceiverFunction(Construct):
         environment: Mapping[str, str],
         stream: kinesis.Stream,
         parameter_arns: Sequence[str],
+        learned_arns: Sequence[str] = (),
         reserved_concurrency: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
+        learn = iam.PolicyStatement(actions=["ssm:PutParameter"], resources=list(learned_arns))
         self.function = PipelineFunction(
             self,
             "Receiver",
@@ -58,7 +62,11 @@ class ReceiverFunction(Construct):
             handler="ingest_lambdas.receiver.handler",
             description="Verifies requests before they are taken, and answers handshakes",
             environment={**environment, "STREAM_NAME": stream.stream_name},
-            permissions={"ReadSecrets": read_parameters(parameter_arns), "PutRecord": [put]},
+            permissions={
+                "ReadSecrets": read_parameters(parameter_arns),
+                "PutRecord": [put],
+                **({"LearnSecrets": [learn]} if learned_arns else {}),
+            },
             memory_mb=MEMORY_MB,
             timeout_seconds=TIMEOUT_SECONDS,
             reserved_concurrency=reserved_concurrency,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from infra.application.authorizer import AuthorizerFunction
     from infra.application.receiver import ReceiverFunction
-    from settings.source.handshake import GetHandshake
+    from settings.source.handshake import FixedAnswer
     from settings.source.loader import LoadedSource
 
 TOKEN_PARAMETER = "token"  # noqa: S105 - its name
@@ -85,9 +85,7 @@ class Routes:
             self._received(resource, source)
         else:
             self._direct(resource, source)
-        handshake = source.settings.handshake
-        if handshake and handshake.get:
-            _answer_handshake(resource, handshake.get)
+        self._handshakes(resource, source)
 
     def _direct(self, resource: apigateway.Resource, source: LoadedSource) -> None:
         integration = self._integration(source)
@@ -97,7 +95,10 @@ class Routes:
                 name,
                 integration,
                 authorizer=self._authorizer.for_source(source.settings),
-                method_responses=_method_responses("200", *missing, "413", "503"),
+                method_responses=[
+                    _taken_response(source.settings.answer),
+                    *_method_responses(*missing, "413", "503"),
+                ],
             )
             acknowledge(
                 method,
@@ -117,6 +118,26 @@ class Routes:
                 method,
                 "The function behind it checks network, token and signature before it takes "
                 "anything. An authorizer sees no body, so it could not check a signature.",
+            )
+
+    def _handshakes(self, resource: apigateway.Resource, source: LoadedSource) -> None:
+        """Add the methods by which no event comes."""
+        if mirror := source.settings.mirror:
+            _answer_handshake(resource, *mirror)
+        asked = {rule.when.method for rule in source.settings.handshake_rules}
+        for name in sorted(asked - {"POST"} - ({"GET"} if mirror else set())):
+            if self._receiver is None:
+                raise AssertionError("the stack makes a receiver when a source needs it")
+            method = resource.add_method(
+                name,
+                self._receiver.integration(),
+                authorization_type=apigateway.AuthorizationType.NONE,
+            )
+            _acknowledge_open(
+                method,
+                "A sender asks so whether the address is its owner's, before it has any proof. The "
+                "function behind it looks at the sender's network, answers by the source's rules, "
+                "and puts nothing on the stream.",
             )
 
     def _integration(self, source: LoadedSource) -> apigateway.AwsIntegration:
@@ -146,7 +167,9 @@ class Routes:
                 content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
                 request_parameters={"integration.request.header.Content-Type": TO_KINESIS},
                 request_templates=dict.fromkeys(settings.content_types, template),
-                integration_responses=_integration_responses(settings.headers.require),
+                integration_responses=_integration_responses(
+                    settings.headers.require, settings.answer
+                ),
             ),
         )
 
@@ -171,14 +194,14 @@ def has_route(source: LoadedSource) -> bool:
     return source.settings.ingest != "poll"
 
 
-def _answer_handshake(resource: apigateway.Resource, settings: GetHandshake) -> None:
+def _answer_handshake(resource: apigateway.Resource, header: str, field: str) -> None:
     """Return a header of a GET, without a function.
 
     With binary media types of `*/*`, a mock without `CONVERT_TO_TEXT` fails with 500: its template
     cannot read what is binary (reported for CORS preflights, aws/chalice issue 1310).
     """
     to_text = apigateway.ContentHandling.CONVERT_TO_TEXT
-    template = handshake_response(header=settings.header, field=settings.field)
+    template = handshake_response(header=header, field=field)
     method = resource.add_method(
         "GET",
         apigateway.MockIntegration(
@@ -212,7 +235,38 @@ def _acknowledge_open(method: apigateway.Method, reason: str) -> None:
     acknowledge(method, {"APIG4": reason, "COG4": reason})
 
 
-def _integration_responses(required: Sequence[str]) -> list[apigateway.IntegrationResponse]:
+def _taken_response(answer: FixedAnswer | None) -> apigateway.MethodResponse:
+    if answer is None:
+        return apigateway.MethodResponse(status_code="200")
+    return apigateway.MethodResponse(
+        status_code=str(answer.status),
+        response_parameters={f"method.response.header.{name}": True for name in answer.headers}
+        or None,
+    )
+
+
+def _taken(answer: FixedAnswer | None) -> apigateway.IntegrationResponse:
+    """Return what is answered for a record that Kinesis took."""
+    if answer is None:
+        status, templates = "200", {"application/json": accepted_response()}
+    else:
+        status, templates = str(answer.status), {answer.media_type: answer.body}
+    headers = answer.headers if answer else {}
+    return apigateway.IntegrationResponse(
+        status_code=status,
+        selection_pattern="200",
+        content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+        response_parameters={
+            f"method.response.header.{name}": f"'{text}'" for name, text in headers.items()
+        }
+        or None,
+        response_templates=templates,
+    )
+
+
+def _integration_responses(
+    required: Sequence[str], answer: FixedAnswer | None
+) -> list[apigateway.IntegrationResponse]:
     """Return the mapping of Kinesis's answers.
 
     API Gateway matches the pattern with the HTTP status of Kinesis; the response without a
@@ -222,12 +276,7 @@ def _integration_responses(required: Sequence[str]) -> list[apigateway.Integrati
     fits.
     """
     return [
-        apigateway.IntegrationResponse(
-            status_code="200",
-            selection_pattern="200",
-            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-            response_templates={"application/json": accepted_response()},
-        ),
+        _taken(answer),
         apigateway.IntegrationResponse(
             status_code="503",
             content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,

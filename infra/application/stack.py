@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
 
 
+WINDOW = "learn_until"
+"""The last part of the name of the parameter that says until when secrets are learned."""
+
+
 @dataclass(frozen=True)
 class FunctionAssets:
     """The folders that become the functions' code and their layer, and say what these are made of.
@@ -221,8 +225,14 @@ class ApplicationStack(Stack):
         )
 
     def _receive_events(self) -> ReceiverFunction | None:
-        if all(source.settings.ingest != "receiver" for source in self._sources.values()):
+        served = {name: one for name, one in self._sources.items() if one.settings.needs_receiver}
+        if not served:
             return None
+        learned = [
+            source
+            for _, source in sorted(served.items())
+            if any(rule.learn for rule in source.settings.handshake_rules)
+        ]
         return ReceiverFunction(
             self,
             "Receiver",
@@ -230,9 +240,14 @@ class ApplicationStack(Stack):
             environment=self._environment,
             stream=self._stream,
             parameter_arns=[
-                *self._parameter_arns("auth_token", ingest="receiver"),
-                *self._parameter_arns("signing_secret", ingest="receiver"),
-            ],
+                self._arn_of(source, kind)
+                for wanted in ("auth_token", "signing_secret")
+                for _, source in sorted(served.items())
+                for kind in source.settings.parameters
+                if kind == wanted
+            ]
+            + [self._arn_of(source, WINDOW) for source in learned],
+            learned_arns=[self._arn_of(one, one.settings.parameter) for one in learned],
             reserved_concurrency=self._deployment.receiver.reserved_concurrency,
         )
 
@@ -302,12 +317,14 @@ class ApplicationStack(Stack):
     def _parameter_arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
         """Return the parameters of one kind: of all sources, or of those that come in one way."""
         return [
-            self.format_arn(
-                service="ssm", resource="parameter", resource_name=self._parameter(source)[1:]
-            )
+            self._arn_of(source, kind)
             for _, source in sorted(self._sources.items())
             if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
         ]
+
+    def _arn_of(self, source: LoadedSource, kind: str) -> str:
+        name = self._deployment.parameter(source.name, kind)
+        return self.format_arn(service="ssm", resource="parameter", resource_name=name[1:])
 
     def _describe_sources(self) -> dict[str, dict[str, object]]:
         urls = {name: queue.queue_url for name, queue in self._queues.items()}

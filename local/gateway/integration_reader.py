@@ -20,11 +20,12 @@ _INTEGRATION = (
     "ResponseTransferMode", "TimeoutInMillis", "Type", "Uri",
 )  # fmt: skip
 _RESPONSE = (
-    "ContentHandling", "ResponseTemplates", "SelectionPattern", "StatusCode",
+    "ContentHandling", "ResponseParameters", "ResponseTemplates", "SelectionPattern", "StatusCode",
 )  # fmt: skip
 _CONTENT = ("", "CONVERT_TO_TEXT")
 _PUT_RECORD_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:kinesis:action/PutRecord\Z")
 _STATIC = re.compile(r"'(.*)'\Z")
+_RESPONSE_HEADER = "method.response.header."
 _CONTENT_TYPE = "integration.request.header.Content-Type"
 _FUNCTION_ARN = re.compile(r"/functions/(arn:[^:]+:lambda:[^/]+)/invocations\Z")
 _DEFAULT_TIMEOUT_MS = 29_000
@@ -153,4 +154,18 @@ def _response(properties: Properties) -> IntegrationResponse:
         pattern=compiled,
         content_handling=properties.one_of("ContentHandling", _CONTENT, "") or None,
         templates=_templates(properties, "ResponseTemplates"),
+        headers=_response_headers(properties),
     )
+
+
+def _response_headers(properties: Properties) -> tuple[tuple[str, str], ...]:
+    found = []
+    for target, text in properties.mapping("ResponseParameters").items():
+        static, name = _STATIC.match(text), target.removeprefix(_RESPONSE_HEADER)
+        if not static or name == target:
+            raise TemplateError(
+                f"{properties.where(f'ResponseParameters.{target}')}: {text!r} is not supported "
+                f"locally; supported: {_RESPONSE_HEADER}NAME with 'static text'"
+            )
+        found.append((name, static[1]))
+    return tuple(found)

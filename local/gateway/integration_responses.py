@@ -70,4 +70,4 @@ def respond(exchange: Exchange, route: Route, answer: BackendAnswer) -> Reply:
         status = int(exchange.response_override.get("status", response.status))
     except (TypeError, ValueError):
         raise _configuration("$context.responseOverride.status is no number") from None
-    return Reply(status, body, (("Content-Type", content_type),))
+    return Reply(status, body, (("Content-Type", content_type), *response.headers))

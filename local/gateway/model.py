@@ -43,6 +43,7 @@ class IntegrationResponse:
     pattern: re.Pattern[str] | None
     content_handling: str | None
     templates: Mapping[str, VtlTemplate]
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,15 @@ class Ssm:
         return self._service.call("GetParameter", {"Name": Name, "WithDecryption": WithDecryption})
 
 
+class WritableSsm(Ssm):
+    """AWS Systems Manager Parameter Store, where a parameter may be written."""
+
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
+        """Write one parameter."""
+        values = {"Name": Name, "Value": Value, "Type": Type, "Overwrite": Overwrite}
+        return self._service.call("PutParameter", values)
+
+
 class Kinesis:
     """Amazon Kinesis Data Streams."""
 

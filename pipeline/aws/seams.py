@@ -135,3 +135,11 @@ class Parameters(Protocol):
     def get_parameter(self, *, Name: str, WithDecryption: bool) -> ServiceAnswer:
         """Read one parameter."""
         ...
+
+
+class WritableParameters(Parameters, Protocol):
+    """The Parameter Store, for who may write a parameter."""
+
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> ServiceAnswer:
+        """Write one parameter; the answer has its `Version`."""
+        ...

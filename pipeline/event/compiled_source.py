@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from pipeline.event.bodies.body_form import BodyForm
+    from pipeline.event.compiled_handshake import AnswerForm, Handshake
     from pipeline.event.compiled_poll import PollSettings
     from pipeline.event.detail_fields import FieldPlan
     from pipeline.event.fields import Dotted, Lower
@@ -163,16 +164,6 @@ class Signature:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Challenge:
-    """A POST that the receiver answers by itself, and how."""
-
-    path: Dotted
-    equals: str
-    challenge: Dotted
-    answer: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
 class PluginForm:
     """What a plugin of MozDef's wants of the types that it keeps."""
 
@@ -253,7 +244,9 @@ class CompiledSource:
     #: What proves a request instead, where neither a token nor an HMAC does.
     proof_of_body: ProofOfBody | None
     ingest: str
-    challenge: Annotated[Challenge | None, "handshake.post"]
+    handshakes: Annotated[tuple[Handshake, ...], "handshake_rules"]
+    #: What is answered to each event in place of our own word; None for that.
+    answer: AnswerForm | None
     poll: PollSettings | None
     allowed_networks: tuple[str, ...]
     content_types: tuple[str, ...]

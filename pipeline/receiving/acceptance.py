@@ -11,7 +11,14 @@ from pipeline.event.envelope import Envelope, encode_envelope, partition_key
 from pipeline.event.identity import digest, find_identity, partition_text
 from pipeline.event.json_text import BodyError
 from pipeline.event.parsing import json_in
-from pipeline.receiving.answers import Answer, accepted, denied, unavailable
+from pipeline.receiving.answers import (
+    Answer,
+    accepted,
+    denied,
+    echoes,
+    filled,
+    unavailable,
+)
 
 if TYPE_CHECKING:
     from pipeline.aws.seams import Stream
@@ -48,8 +55,8 @@ def _key(request: Request) -> str:
     return partition_text(found, source, request.body)
 
 
-def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:
-    """Put an envelope on the stream, and say whether it is there."""
+def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer | None:
+    """Put an envelope on the stream; None where it is there, else what is answered."""
     try:
         kinesis.put_record(
             StreamName=stream,
@@ -64,4 +71,12 @@ def put_envelope(envelope: Envelope, kinesis: Stream, stream: str) -> Answer:
         return unavailable(f"{stream}: {code}")
     except BotoCoreError as error:
         return unavailable(f"{stream}: {type(error).__name__}")
-    return accepted(envelope.id)
+    return None
+
+
+def answer_event(request: Request, envelope: Envelope) -> Answer:
+    """Say that an event is on the stream, in the words that its sender wants."""
+    form = request.source.answer
+    if form is None:
+        return accepted(envelope.id)
+    return filled(form, echoes(form, request.headers))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,9 +12,13 @@ import orjson
 from pipeline.event.outcomes import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from pipeline.event.compiled_handshake import AnswerForm
 
 RETRY_AFTER_SECONDS = 1
+_ECHO = "$header."
+_ECHOED = re.compile(r"[A-Za-z0-9._~:/+=-]{1,256}")
 
 
 @dataclass(frozen=True)
@@ -21,22 +27,28 @@ class Answer:
 
     Parameters
     ----------
-    body : Mapping[str, str]
-        The JSON object that the sender gets.
+    body : Mapping[str, Any] | str
+        The JSON object, or the text, that the sender gets.
     reason : str
         The word for it, where the request was not taken.
     explanation : str
         For the log alone: what an operator wants to know and a forger must not.
     headers : Mapping[str, str]
-        Further ones, beside the content type.
+        Further ones, or another content type.
     """
 
     status: int
-    body: Mapping[str, str]
+    body: Mapping[str, Any] | str
     verdict: Verdict
     reason: str = ""
     explanation: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it says, by name: the fields, or the text; and the headers."""
+        body = {"text": self.body} if isinstance(self.body, str) else dict(self.body)
+        return {**self.headers, **body}
 
     def response(self) -> dict[str, Any]:
         """Return the response of a Lambda proxy integration."""
@@ -46,7 +58,7 @@ class Answer:
         return {
             "statusCode": self.status,
             "headers": headers,
-            "body": orjson.dumps(self.body).decode(),
+            "body": self.body if isinstance(self.body, str) else orjson.dumps(self.body).decode(),
             "isBase64Encoded": False,
         }
 
@@ -56,9 +68,44 @@ def accepted(request_id: str) -> Answer:
     return Answer(200, {"status": "accepted", "id": request_id}, Verdict.ACCEPTED)
 
 
-def shaken(body: Mapping[str, str]) -> Answer:
-    """Answer a handshake."""
-    return Answer(200, body, Verdict.HANDSHAKE)
+def filled(
+    form: AnswerForm,
+    values: Mapping[str, Callable[[], str]],
+    verdict: Verdict = Verdict.ACCEPTED,
+) -> Answer:
+    """Make an answer of its form, with what stands for `$…` in it.
+
+    A value is asked for only where the form has it. One that nothing gives is left out.
+    """
+
+    def of(text: Any) -> Any:
+        if not (isinstance(text, str) and text.startswith("$")):
+            return text
+        return values[text]() if text in values else None
+
+    headers = {name: of(text) for name, text in form.headers.items()}
+    body: Mapping[str, Any] | str = ""
+    if form.text is not None:
+        body = of(form.text) or ""
+    elif form.object is not None:
+        body = {
+            name: value for name, text in form.object.items() if (value := of(text)) is not None
+        }
+    media = {"Content-Type": form.media_type, "X-Content-Type-Options": "nosniff"}
+    given = {name: value for name, value in headers.items() if value is not None}
+    return Answer(form.status, body, verdict, headers={**media, **given})
+
+
+def echoes(form: AnswerForm, headers: Mapping[str, str]) -> dict[str, Callable[[], str]]:
+    """Return the request's headers that an answer may give back, by their `$header.…`."""
+    names = [*form.headers.values(), *(form.object or {}).values(), form.text]
+    found: dict[str, Callable[[], str]] = {}
+    for name in names:
+        if isinstance(name, str) and name.startswith(_ECHO):
+            value = headers.get(name.removeprefix(_ECHO).lower(), "")
+            if _ECHOED.fullmatch(value):
+                found[name] = partial(str, value)
+    return found
 
 
 def denied(status: int, error: str, message: str, explanation: str = "") -> Answer:

@@ -1,24 +1,78 @@
-"""Answers a sender that asks whether this address is its owner's."""
+"""Answers a sender that asks whether this address is its owner's.
+
+No answer signs what a stranger chose, and none has what a browser would take for more than text.
+"""
 
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
+import json
+import re
+from typing import TYPE_CHECKING, Any
 
+from pipeline.event import encodings
 from pipeline.event.fields import as_text, find
+from pipeline.event.outcomes import Verdict
 from pipeline.event.secrets import SecretError, only
-from pipeline.event.signatures import find_fault, key_of
-from pipeline.receiving.answers import Answer, denied, shaken
+from pipeline.event.signatures import find_fault, key_of, signing_key
+from pipeline.receiving.admission import from_allowed_network
+from pipeline.receiving.answers import Answer, denied, filled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.event.compiled_handshake import Handshake, Place
+    from pipeline.event.compiled_source import Signature
+    from pipeline.receiving.learning import Learning
     from pipeline.receiving.request import Request
     from pipeline.runtime.secret_store import SecretStore
 
 LONGEST_CHALLENGE = 200
+#: What is given back to whoever asks: printable ASCII without what HTML, JSON or a header would
+#: take for its own. Microsoft Graph's has spaces and colons.
+_ECHOED = re.compile(r"[A-Za-z0-9 ._~:/?#@!$()*+,;=%|-]{1,512}")
+#: The same where the answer is a header: no spaces, and shorter.
+_IN_HEADER = re.compile(r"[A-Za-z0-9._~:/+=-]{1,256}")
+#: What is hashed, or signed, for whoever asks. No body of an event is one such word, and JSON's own
+#: words are left out.
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_METHODS_OF_EVENTS = frozenset({"POST", "PUT"})
+
+
+def answer_unproven(
+    request: Request, secrets: SecretStore, learning: Learning | None = None
+) -> Answer | None:
+    """Answer what needs no signature: GET, HEAD, OPTIONS, and what a sender asks before it signs.
+
+    Returns
+    -------
+    Answer | None
+        None where the request is an event, or a handshake that the source's own proof covers.
+
+    Raises
+    ------
+    SecretError
+        When a secret is needed, and cannot be read.
+    """
+    source = request.source
+    if not source.handshakes and request.method in _METHODS_OF_EVENTS:
+        return None
+    if not from_allowed_network(source, request.ip):
+        return denied(403, "forbidden", "The sender is not let in.", "address not allowed")
+    rule = _rule(request)
+    if rule is None:
+        if request.method in _METHODS_OF_EVENTS:
+            return None
+        return denied(404, "not_found", "No source has this route and method.")
+    if rule.proof == "signature":
+        return None
+    if rule.proof == "token" and not _has_token(request, rule, secrets):
+        return denied(403, "forbidden", "The sender is not let in.", "token of a handshake")
+    return _answered(request, rule, secrets, learning)
 
 
 def answer_handshake(request: Request, secrets: SecretStore) -> Answer | None:
-    """Answer a handshake; None where the request is an event.
+    """Answer a handshake that is proved as an event is; None where the request is an event.
 
     Parameters
     ----------
@@ -32,48 +86,143 @@ def answer_handshake(request: Request, secrets: SecretStore) -> Answer | None:
     SecretError
         When no secret can be read.
     """
-    settings = request.source.challenge
-    if settings is None or as_text(find(request.content, settings.path)) != settings.equals:
+    if not request.source.handshakes:
         return None
-    challenge = find(request.content, settings.challenge)
-    if not _harmless(challenge):
-        return denied(
-            400,
-            "bad_challenge",
-            f"A challenge is 1 to {LONGEST_CHALLENGE} characters without a colon.",
-        )
-    values = {"$challenge": challenge}
-    if "$hmac" in settings.answer.values():
-        values["$hmac"] = _hmac(request, secrets, challenge)
-    return shaken({name: values[value] for name, value in settings.answer.items()})
+    rule = _rule(request)
+    if rule is None or rule.proof != "signature":
+        return None
+    return _answered(request, rule, secrets, None)
 
 
-def _harmless(challenge: object) -> bool:
+def _rule(request: Request) -> Handshake | None:
+    for rule in request.source.handshakes:
+        if rule.method == request.method and all(
+            _holds(_value(request, place), wanted) for place, wanted in rule.conditions
+        ):
+            return rule
+    return None
+
+
+def _holds(value: Any, wanted: str | None) -> bool:
+    return value is not None if wanted is None else as_text(value) == wanted
+
+
+def _value(request: Request, place: Place) -> Any:
+    kind, name = place
+    if kind == "header":
+        return request.headers.get(name)
+    if kind == "query":
+        return request.query.get(name)
+    return find(request.content, name)
+
+
+def _has_token(request: Request, rule: Handshake, secrets: SecretStore) -> bool:
+    place = rule.token
+    given = _value(request, place) if place else None
+    if not isinstance(given, str) or _is_ambiguous(request, place):
+        return False
+    token = given.encode(errors="replace")
+    for refresh in (False, True):
+        known = secrets.secrets(request.source.name, "auth_token", refresh=refresh)
+        # Each is compared, so that the time taken does not tell which one it was.
+        matches = [hmac.compare_digest(token, secret) for secret in known]
+        if any(matches):
+            return True
+    return False
+
+
+def _is_ambiguous(request: Request, place: Place | None) -> bool:
+    return place is not None and place[0] == "query" and place[1] in request.repeated
+
+
+def _answered(
+    request: Request, rule: Handshake, secrets: SecretStore, learning: Learning | None
+) -> Answer:
+    values: dict[str, Callable[[], str]] = {}
+    if rule.challenge is not None:
+        challenge = _value(request, rule.challenge)
+        if not _is_harmless(request, rule, challenge):
+            return denied(
+                400,
+                "bad_challenge",
+                "A challenge is there once, is not long, and is no more than a word or a sentence.",
+            )
+        values = {
+            "$challenge": lambda: str(challenge),
+            "$hmac": lambda: _hmac(request, rule, secrets, challenge),
+            "$sha256": lambda: _sha256(request, rule, secrets, challenge),
+        }
+    if rule.learn is not None:
+        if learning is None:
+            raise AssertionError("the receiver of a source that learns is given what keeps it")
+        refused = learning.learn(request, _value(request, rule.learn))
+        if refused:
+            return refused
+    return filled(rule.answer, values, Verdict.HANDSHAKE)
+
+
+def _is_harmless(request: Request, rule: Handshake, challenge: object) -> bool:
     """Tell a random token from what could be a string to sign, such as `v0:1700000000:{}`."""
-    return (
-        isinstance(challenge, str)
-        and 1 <= len(challenge) <= LONGEST_CHALLENGE
-        and ":" not in challenge
-    )
+    if not isinstance(challenge, str) or _is_ambiguous(request, rule.challenge):
+        return False
+    fields = (rule.answer.object or {}).values()
+    used = {rule.answer.text, *fields, *rule.answer.headers.values()}
+    in_body = rule.challenge is not None and rule.challenge[0] == "body"
+    if rule.proof == "signature" and in_body and rule.answer.text is None:
+        # The sender's own: whoever it is has the secret.
+        harmless = 1 <= len(challenge) <= LONGEST_CHALLENGE and ":" not in challenge
+    elif used & {"$hmac", "$sha256"}:
+        harmless = bool(_WORD.fullmatch(challenge)) and not _is_json(challenge)
+    else:
+        harmless = bool(_ECHOED.fullmatch(challenge))
+    if "$challenge" in rule.answer.headers.values():
+        harmless = harmless and bool(_IN_HEADER.fullmatch(challenge))
+    return harmless
 
 
-def _hmac(request: Request, secrets: SecretStore, challenge: str) -> str:
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _hmac(request: Request, rule: Handshake, secrets: SecretStore, challenge: str) -> str:
     settings = request.source.signature
     if settings is None:
         raise AssertionError("the model lets only signed sources answer with an HMAC")
-    key = key_of(settings, _secret_of(request, secrets), request.kept)
-    return hmac.digest(key, challenge.encode(), "sha256").hex()
+    how = rule.hmac
+    digest = hmac.digest(_key(request, rule, settings, secrets), challenge.encode(), how.algorithm)
+    return how.prefix + encodings.write(digest, how.encoding)
 
 
-def _secret_of(request: Request, secrets: SecretStore) -> bytes:
-    """Return the secret of the request's signature: while it rotates, the sender has but one."""
+def _key(request: Request, rule: Handshake, settings: Signature, secrets: SecretStore) -> bytes:
+    """Return the key of the request's signature: while a secret rotates, the sender has but one.
+
+    Of a request that nobody signs it is the current secret's.
+    """
     source = request.source
+    known = secrets.secrets(source.name, source.secret_kind)
+    if rule.proof != "signature":
+        return signing_key(settings, known[0])
     # Each is tried, so that the time taken does not tell which one it was.
     fitting = [
         secret
-        for secret in secrets.secrets(source.name, source.secret_kind)
+        for secret in known
         if find_fault(source, only(secret), request.kept, request.body, request.arrived_ms) is None
     ]
     if fitting:
-        return fitting[0]
+        return key_of(settings, fitting[0], request.kept)
     raise SecretError(f"{source.name}: the signing secret changed while a handshake was answered")
+
+
+def _sha256(request: Request, rule: Handshake, secrets: SecretStore, challenge: str) -> str:
+    import hashlib  # few answer with a hash
+
+    values = {"{challenge}": challenge, "{url}": request.url}
+    if "{token}" in rule.sha256:
+        known = secrets.secrets(request.source.name, "auth_token")
+        values["{token}"] = known[0].decode(errors="replace")
+    text = re.sub(r"\{[a-z]+\}", lambda found: values[found[0]], rule.sha256)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -53,6 +53,8 @@ class Request:
     query : Mapping[str, str]
         The parameters of the query, decoded; of two with one name the last, as API Gateway has it.
         Never printed: a token may be among them.
+    repeated : frozenset[str]
+        Names of parameters that the query has more than once.
     url : str
         The address that the sender was given.
     """
@@ -66,6 +68,7 @@ class Request:
     method: str = "POST"
     path_token: str = field(default="", repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    repeated: frozenset[str] = frozenset()
     url: str = ""
 
     @cached_property
@@ -134,6 +137,11 @@ def read_request(event: Mapping[str, Any], source: CompiledSource, public_url: s
             name: _encodable(value)
             for name, value in (event.get("queryStringParameters") or {}).items()
         },
+        repeated=frozenset(
+            name
+            for name, values in (event.get("multiValueQueryStringParameters") or {}).items()
+            if len(values) > 1
+        ),
         url=f"{public_url}/{source.name}",
     )
 

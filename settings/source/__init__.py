@@ -27,7 +27,7 @@ from settings.source.detail_fields import (
     values_of,
 )
 from settings.source.errors import SourceError
-from settings.source.handshake import GetHandshake
+from settings.source.handshake import FixedAnswer
 from settings.source.loader import (
     CATALOG,
     LoadedSource,
@@ -54,7 +54,7 @@ __all__ = [
     "BodySettings",
     "BodyTokenAuthentication",
     "DeliveryId",
-    "GetHandshake",
+    "FixedAnswer",
     "HmacAuthentication",
     "LoadedSource",
     "MozdefMapping",

@@ -21,7 +21,7 @@ from typing import (
 )
 
 from pipeline.errors import PipelineError
-from pipeline.event import compiled_poll, skipping
+from pipeline.event import compiled_handshake, compiled_poll, skipping
 from pipeline.event import fields as event_fields
 from pipeline.event.bodies import body_form
 from pipeline.event.proof import ProofOfBody
@@ -36,6 +36,7 @@ _NONE = type(None)
 #: What the declarations name and do not import when a function starts.
 _NAMES = {
     **vars(event_fields),
+    **vars(compiled_handshake),
     **vars(compiled_poll),
     **vars(body_form),
     **vars(skipping),

@@ -28,7 +28,7 @@ from settings.source.detail_fields import (
     field_fault,
     field_plan,
 )
-from settings.source.handshake import HandshakeSettings
+from settings.source.handshake import ECHO, FixedAnswer, HandshakeRule, HandshakeSettings
 from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.polling import FEED_HEADER, Polling
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
@@ -303,7 +303,12 @@ class Source(Model):
         "verifies and answers each request first; 'poll': events are fetched",
     )
     authentication: Annotated[Authentication, Field(discriminator="type")] | None = None
-    handshake: HandshakeSettings | None = None
+    handshake: HandshakeSettings | tuple[HandshakeRule, ...] | None = None
+    answer: FixedAnswer | None = Field(
+        default=None,
+        description="what is answered to each event that is taken; $header.<name> gives a header "
+        "of the request back, with ingest: receiver",
+    )
     poll: Polling | None = None
     methods: tuple[Literal["POST", "PUT"], ...] = Field(
         default=("POST",), min_length=1, description="how requests with events are sent"
@@ -357,6 +362,33 @@ class Source(Model):
         if owner is None:
             raise AssertionError("a source has an authentication or polls")
         return owner.parameter
+
+    @property
+    def handshake_rules(self) -> tuple[HandshakeRule, ...]:
+        """The handshakes as rules, however they are written."""
+        if isinstance(self.handshake, HandshakeSettings):
+            return self.handshake.rules
+        return self.handshake or ()
+
+    @property
+    def needs_receiver(self) -> bool:
+        """Whether a function answers some of its requests."""
+        asked = {one.when.method for one in self.handshake_rules} - (
+            {"GET"} if self.mirror else set()
+        )
+        return self.ingest == "receiver" or bool(asked)
+
+    @property
+    def mirror(self) -> tuple[str, str] | None:
+        """Header and field of the one GET that API Gateway answers by itself."""
+        asked = [one for one in self.handshake_rules if one.when.method == "GET"]
+        return asked[0].mirror if len(asked) == 1 else None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The last parts of the names of all its parameters, that of `parameter` first."""
+        further = ["auth_token"] * any(one.needs_token for one in self.handshake_rules)
+        return tuple(dict.fromkeys(name for name in (self.parameter, *further) if name))
 
     @property
     def pseudo_headers(self) -> tuple[str, ...]:
@@ -427,7 +459,7 @@ class Source(Model):
     def _consistent(self) -> Source:
         proof = self.proof_of_body.faults_of(self) if self.proof_of_body else ()
         own = (
-            *(self._ways_in(), self._at_the_door(), self._types()),
+            *(self._ways_in(), self._at_the_door(), self._answers(), self._types()),
             *(self._headers(), self._forms(), self._bodies()),
         )
         refuse(itertools.chain(*own, proof))
@@ -443,11 +475,35 @@ class Source(Model):
             yield "split", "an API's lists of events are named by its feeds"
         if self.handshake and polls:
             yield "handshake", "nothing asks for one where events are fetched"
-        if self.handshake and self.handshake.post and not polls:
-            if self.ingest != "receiver":
-                yield "handshake.post", "only the receiver can answer; ingest: receiver"
-            if "$hmac" in self.handshake.post.answer.values() and not self.hmac:
-                yield "handshake.post.answer", "$hmac needs authentication by hmac"
+        if not polls:
+            yield from self._handshakes()
+
+    def _answers(self) -> Iterator[tuple[str, str]]:
+        if self.answer and self.ingest == "poll":
+            yield "answer", "is what senders that post are answered"
+        for value in self.answer.values if self.answer else ():
+            if not ECHO.fullmatch(value):
+                yield "answer", f"{value!r} is unknown; use $header.<name>"
+            elif self.ingest != "receiver":
+                yield "answer", f"only the receiver can answer with {value}; ingest: receiver"
+        if self.answer and self.ingest == "direct" and self.answer.is_evaluated:
+            yield "answer", "API Gateway evaluates '$', '#' and a backslash; ingest: receiver"
+
+    def _handshakes(self) -> Iterator[tuple[str, str]]:
+        """Return what is wrong with the handshakes; their keys are those of the file."""
+        old = isinstance(self.handshake, HandshakeSettings)
+        for number, rule in enumerate(self.handshake_rules):
+            key = "handshake.post" if old else f"handshake.{number}"
+            if rule.when.method == "POST" and self.ingest != "receiver":
+                yield key, "only the receiver can answer; ingest: receiver"
+            if rule.learn and self.parameter != "signing_secret":
+                yield key, "'learn' is for a source that signs"
+            if "$hmac" not in rule.answer.values:
+                continue
+            if not self.hmac:
+                yield f"{key}.answer", "$hmac needs authentication by hmac"
+            elif rule.proven_by != "signature" and "{body}" not in self.hmac.signed:
+                yield f"{key}.answer", "$hmac for whoever asks would sign; {body} must be signed"
 
     def _at_the_door(self) -> Iterator[tuple[str, str]]:
         if self.proof == "network" and not self.allowed_networks:

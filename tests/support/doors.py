@@ -37,3 +37,123 @@ def compile_doors(
     write_compiled_catalog(loaded, directory, package)
     path.insert(0, str(directory))
     return load_catalog(package)
+
+
+_SIGNED = """\
+ingest: receiver
+authentication: {type: hmac, header: X-Sig}
+headers: {keep: [X-Sig]}
+"""
+
+#: By the senders whose documentation asks for it so.
+ASKING = {
+    "meta": _SIGNED
+    + """\
+handshake:
+  - when: {method: GET, query: {hub.mode: subscribe}}
+    proof: token
+    token: {query: hub.verify_token}
+    challenge: {query: hub.challenge}
+    answer: {text: $challenge}
+""",
+    "dropbox": _SIGNED
+    + """\
+handshake:
+  - when: {method: GET}
+    challenge: {query: challenge}
+    answer: {text: $challenge, headers: {X-Fixed: "yes"}}
+""",
+    "x": _SIGNED
+    + """\
+handshake:
+  - when: {method: GET}
+    challenge: {query: crc_token}
+    hmac: {encoding: base64, prefix: "sha256="}
+    answer: {json: {response_token: $hmac}}
+""",
+    "twitch": _SIGNED
+    + """\
+handshake:
+  - when: {header: {Twitch-Eventsub-Message-Type: webhook_callback_verification}}
+    challenge: {path: challenge}
+    answer: {text: $challenge}
+""",
+    "trello": """\
+authentication: {type: hmac, header: X-Sig}
+headers: {keep: [X-Sig]}
+handshake: [{when: {method: HEAD}}]
+answer: {status: 202, text: taken, headers: {X-Own: fixed}}
+""",
+    "monday": """\
+ingest: receiver
+authentication: {type: token}
+handshake:
+  - when: {body: {challenge: true}}
+    proof: none
+    challenge: {path: challenge}
+    answer: {json: {challenge: $challenge}}
+""",
+    "ringcentral": """\
+ingest: receiver
+authentication: {type: token, header: Verification-Token}
+handshake:
+  - when: {header: {Validation-Token: true}}
+    proof: none
+    challenge: {header: Validation-Token}
+    answer: {headers: {Validation-Token: $challenge}}
+""",
+    "event-grid": """\
+ingest: receiver
+authentication: {type: token, query: key}
+handshake:
+  - when: {header: {aeg-event-type: SubscriptionValidation}}
+    challenge: {path: 0.data.validationCode}
+    answer: {json: {validationResponse: $challenge}}
+  - when: {method: OPTIONS, header: {WebHook-Request-Origin: true}}
+    challenge: {header: WebHook-Request-Origin}
+    answer: {headers: {WebHook-Allowed-Origin: $challenge, WebHook-Allowed-Rate: "120"}}
+""",
+    "graph": """\
+ingest: receiver
+authentication: {type: token, path: true}
+handshake:
+  - when: {query: {validationToken: true}}
+    proof: none
+    challenge: {query: validationToken}
+    answer: {text: $challenge}
+""",
+    "discord": _SIGNED + "handshake: [{when: {body: {type: 1}}, answer: {json: {type: 1}}}]\n",
+    "ebay": _SIGNED
+    + """\
+handshake:
+  - when: {method: GET, query: {challenge_code: true}}
+    challenge: {query: challenge_code}
+    sha256: "{challenge}{token}{url}"
+    answer: {json: {challengeResponse: $sha256}}
+""",
+    "notion": _SIGNED
+    + """\
+handshake:
+  - when: {body: {verification_token: true}}
+    proof: none
+    learn: {path: verification_token}
+""",
+    "asana": _SIGNED
+    + """\
+handshake:
+  - when: {header: {X-Hook-Secret: true}}
+    proof: none
+    learn: {header: X-Hook-Secret}
+    challenge: {header: X-Hook-Secret}
+    answer: {headers: {X-Hook-Secret: $challenge}}
+""",
+    "adobe": """\
+ingest: receiver
+authentication: {type: token, header: X-AdobeSign-ClientId}
+answer: {json: {xAdobeSignClientId: $header.X-AdobeSign-ClientId}}
+handshake:
+  - when: {method: GET}
+    challenge: {header: X-AdobeSign-ClientId}
+    answer: {headers: {X-AdobeSign-ClientId: $challenge}}
+""",
+}

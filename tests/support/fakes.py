@@ -44,6 +44,8 @@ class FakeSsm(Faulty):
     def __init__(self, parameters: dict[str, str] | None = None) -> None:
         super().__init__()
         self.parameters = parameters if parameters is not None else {}
+        #: The values of each parameter, from the first version on.
+        self.versions: dict[str, list[str]] = {}
         #: By a parameter's name, what asking for it ends with.
         self.refusals: dict[str, Exception] = {}
 
@@ -52,9 +54,26 @@ class FakeSsm(Faulty):
         if Name in self.refusals:
             raise self.refusals[Name]
         assert WithDecryption, "a SecureString comes back encrypted without it"
-        if Name not in self.parameters:
+        if Name.partition(":")[0] not in self.parameters:
             raise client_error("ParameterNotFound", "GetParameter")
-        return {"Parameter": {"Name": Name, "Value": self.parameters[Name]}}
+        name, _, version = Name.partition(":")
+        history = self.versions.setdefault(name, [self.parameters[name]])
+        if history[-1] != self.parameters[name]:
+            history.append(self.parameters[name])
+        number = int(version) if version else len(history)
+        return {"Parameter": {"Name": name, "Value": history[number - 1], "Version": number}}
+
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
+        self._call()
+        assert Type == "SecureString"
+        if Name in self.parameters:
+            if not Overwrite:
+                raise client_error("ParameterAlreadyExists", "PutParameter")
+            self.versions.setdefault(Name, [self.parameters[Name]])
+        self.parameters[Name] = Value
+        history = self.versions.setdefault(Name, [])
+        history.append(Value)
+        return {"Version": len(history)}
 
 
 def in_turn(method: Any, calls: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -152,7 +152,7 @@ def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:
     if not isinstance(door, Envelope):
         what = describe(ending)
         if what == "answered":
-            return [("front door", f"a handshake, answered with {json.dumps(dict(door.body))}")]
+            return [("front door", f"a handshake, answered with {json.dumps(door.told)}")]
         return [("front door", f"{what}: {explain(ending)}")]
     kept = ", ".join(sorted(door.headers)) or "no header"
     return [

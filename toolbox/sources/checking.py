@@ -166,8 +166,9 @@ def _in_order(events: list[Event]) -> list[Event]:
 
 def _answer_faults(expect: Expectation, answer: Answer) -> Iterator[str]:
     for key, value in expect.answer.items():
-        if answer.body.get(key) != value:
-            yield f"answer: {key}: expected {value!r}, is {answer.body.get(key)!r}"
+        found = answer.told.get(key)
+        if str(found) != value:
+            yield f"answer: {key}: expected {value!r}, is {found!r}"
 
 
 def _expected(expect: Expectation) -> str:
@@ -196,7 +197,7 @@ def explain(ending: Ending) -> str:
         door = ending.door
         if is_handshake(door):
             return ""
-        return " ".join(part for part in (door.body.get("message"), door.explanation) if part)
+        return " ".join(part for part in (door.told.get("message"), door.explanation) if part)
     for outcome in ending.outcomes:
         if outcome.kind is not OutcomeKind.DELIVERED:
             return _first_lines(outcome)

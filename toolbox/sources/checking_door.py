@@ -21,8 +21,9 @@ from pipeline.receiving.admission import (
     place_of,
     shows_secret,
 )
-from pipeline.receiving.answers import Answer, denied, shaken
-from pipeline.receiving.handshake import answer_handshake
+from pipeline.receiving.answers import Answer, denied
+from pipeline.receiving.handshake import answer_handshake, answer_unproven
+from pipeline.receiving.learning import Learning
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
 from toolbox.sources.captured.request import unpacked
 from toolbox.sources.sample_file import address_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from toolbox.sources import samples
 
 Decision = Answer | Envelope
+_ASKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class Door:
         )
         if self.source.ingest == "poll":
             return _polled(request)
-        if sent.method == "GET":
-            return self._answer_get(lower)
+        if sent.method == "GET" and (mirror := self.loaded.settings.mirror):
+            return _mirrored(lower, *mirror)
+        if sent.method in _ASKING:
+            return answer_unproven(request, self.secrets, _Taught()) or _no_route(sent.method)
         if sent.method not in self.loaded.settings.methods:
-            # What API Gateway says of a route without the method (gateway responses,
-            # MISSING_AUTHENTICATION_TOKEN).
-            return denied(403, "forbidden", f"The source takes no {sent.method}.")
+            return _no_route(sent.method)
         if self.source.ingest == "receiver":
             return self._receive(request)
         return self._authorize(request) or _put_by_template(request)
@@ -104,20 +106,35 @@ class Door:
 
     def _receive(self, request: Request) -> Decision:
         return (
-            refuse_stranger(request)
+            answer_unproven(request, self.secrets, _Taught())
+            or refuse_stranger(request)
             or refuse_forgery(request, self.secrets)
             or answer_handshake(request, self.secrets)
             or make_envelope(request)
         )
 
-    def _answer_get(self, lower: Mapping[str, str]) -> Answer:
-        handshake = self.loaded.settings.handshake
-        if handshake is None or handshake.get is None:
-            return denied(404, "not_found", "The source has no handshake with GET.")
-        challenge = lower.get(handshake.get.header.lower(), "")
-        if not challenge:
-            return denied(400, "bad_request", f"The header {handshake.get.header} is missing.")
-        return shaken({handshake.get.field: challenge})
+
+def _mirrored(lower: Mapping[str, str], header: str, field: str) -> Answer:
+    challenge = lower.get(header.lower(), "")
+    if not challenge:
+        return denied(400, "bad_request", f"The header {header} is missing.")
+    return Answer(200, {field: challenge}, Verdict.HANDSHAKE)
+
+
+def _no_route(method: str) -> Answer:
+    # What API Gateway says of a route without the method (gateway responses,
+    # MISSING_AUTHENTICATION_TOKEN).
+    return denied(403, "forbidden", f"The source takes no {method}.")
+
+
+class _Taught(Learning):
+    """Learns whatever it is told, and writes it nowhere: a window is the operator's to open."""
+
+    def __init__(self) -> None:
+        """Make it; there is nothing to read."""
+
+    def learn(self, request: Request, given: object) -> None:
+        """Keep nothing."""
 
 
 def _put_by_template(request: Request) -> Decision:

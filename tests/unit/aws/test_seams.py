@@ -34,6 +34,10 @@ QUEUES: tuple[seams.Queue, ...] = (clients.Sqs(ACCOUNT), fakes.FakeSqs())
 TABLES: tuple[seams.Table, ...] = (clients.DynamoDb(ACCOUNT), fakes.FakeDynamoDb())
 BUCKETS: tuple[seams.Bucket, ...] = (clients.S3(ACCOUNT, "archive"), fakes.FakeS3())
 STREAMS: tuple[seams.Stream, ...] = (clients.Kinesis(ACCOUNT), fakes.FakeStream())
+WRITABLE_PARAMETERS: tuple[seams.WritableParameters, ...] = (
+    clients.WritableSsm(ACCOUNT),
+    fakes.FakeSsm(),
+)
 PARAMETERS: tuple[seams.Parameters, ...] = (clients.Ssm(ACCOUNT), fakes.FakeSsm())
 
 
@@ -73,6 +77,7 @@ FITTING: list[tuple[type, tuple[object, ...]]] = [
     (seams.Bucket, BUCKETS + BOTO_BUCKETS),
     (seams.Stream, STREAMS),
     (seams.Parameters, PARAMETERS + BOTO_PARAMETERS),
+    (seams.WritableParameters, WRITABLE_PARAMETERS),
     (seams.LockTable, LOCK_TABLES),
     (seams.ReadableBucket, READABLE_BUCKETS),
     (JobBucket, JOB_BUCKETS),
@@ -110,6 +115,7 @@ def test_what_stands_at_a_seam_has_its_methods(
         seams.Stream,
         seams.TargetStream,
         seams.Parameters,
+        seams.WritableParameters,
     ],
 )
 def test_a_lean_client_has_no_method_that_no_seam_asks_for(seam: type) -> None:

@@ -143,8 +143,5 @@ def test_the_token_is_the_whole_header(bench: Bench, token: str, allowed: bool) 
 def test_the_verification_is_answered_from_its_header(sources: dict[str, LoadedSource]) -> None:
     settings = sources["okta"].settings
     assert settings.ingest == "direct"
-    assert settings.handshake is not None
-    assert settings.handshake.get is not None
-    assert settings.handshake.get.header == "X-Okta-Verification-Challenge"
-    assert settings.handshake.get.field == "verification"
-    assert settings.handshake.post is None
+    assert settings.mirror == ("X-Okta-Verification-Challenge", "verification")
+    assert not settings.needs_receiver

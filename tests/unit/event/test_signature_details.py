@@ -86,7 +86,7 @@ class Senders:
         rehearsal = Rehearsal(self.sources, self._known, (secret,), now=now)
         ending = rehearsal.take(source, _request(headers, body), "request")
         if isinstance(ending.door, Answer):
-            return str(ending.door.body.get("error", ending.door.status))
+            return str(ending.door.told.get("error", ending.door.status))
         (outcome,) = ending.outcomes
         return None if outcome.kind is OutcomeKind.DELIVERED else outcome.reason
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.event.outcomes import Verdict
 from pipeline.event.secrets import SecretError
-from pipeline.receiving.answers import accepted, denied, shaken, unavailable
+from pipeline.receiving.answers import Answer, accepted, denied, unavailable
 from pipeline.receiving.handshake import answer_handshake
 from pipeline.receiving.request import read_request
 from pipeline.runtime.secret_store import MAX_AGE_SECONDS, SecretStore
@@ -39,7 +39,7 @@ def test_an_answer_has_the_form_of_a_lambda_proxy_integration() -> None:
         "body": '{"status":"accepted","id":"r-1"}',
         "isBase64Encoded": False,
     }
-    assert shaken({"a": "b"}).response()["body"] == '{"a":"b"}'
+    assert Answer(200, {"a": "b"}, Verdict.HANDSHAKE).response()["body"] == '{"a":"b"}'
 
 
 def test_only_what_may_work_later_says_when() -> None:
@@ -59,7 +59,7 @@ def test_what_an_operator_wants_to_know_is_not_in_the_answer() -> None:
 
 
 def test_what_was_taken_has_nothing_to_explain() -> None:
-    for answer in (accepted("r-1"), shaken({})):
+    for answer in (accepted("r-1"), Answer(200, {}, Verdict.HANDSHAKE)):
         assert (answer.status, answer.reason, answer.explanation) == (200, "", "")
     assert denied(403, "forbidden", "No.").explanation == ""
 

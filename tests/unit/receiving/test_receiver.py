@@ -402,7 +402,7 @@ def test_kinesis_that_does_not_take_it_is_503(
     stream.broken = fault
     _, answer = receiver.receive(proxy_event("meetings", b"{}", meeting(b"{}")))
     assert answer.response()["headers"]["Retry-After"] == "1"
-    assert (answer.status, answer.body["error"]) == (503, "unavailable")
+    assert (answer.status, answer.told["error"]) == (503, "unavailable")
 
 
 @pytest.mark.parametrize(

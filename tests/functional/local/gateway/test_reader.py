@@ -72,7 +72,7 @@ def responses(**changes: Any) -> ApiTemplate:
         ),
         (responses(SelectionPattern="("), "SelectionPattern.*regular expression"),
         (responses(ContentHandling="CONVERT_TO_BINARY"), r"IntegrationResponses\[0\].ContentH"),
-        (responses(ResponseParameters={"method.response.header.A": "'b'"}), "ResponseParameters"),
+        (responses(ResponseParameters={"method.response.header.A": "a"}), "ResponseParameters"),
         (
             integration(IntegrationResponses=[{"StatusCode": "200"}, {"StatusCode": 200}]),
             "two for one status",
