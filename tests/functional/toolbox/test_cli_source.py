@@ -11,7 +11,7 @@ import pytest
 
 from settings.source.loader import available_sources, load_source
 from tests.support.command import Done, run_here
-from toolbox.sources.rehearsal import Rehearsal, compiled
+from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
 from toolbox.traffic.requests import make_requests
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_a_sample_that_does_not_fit(run: Callable[..., Done]) -> None:
 def test_check_takes_names_that_there_are(run: Callable[..., Done]) -> None:
     done = run("source", "check", "none")
     assert done.status == 2
-    assert "none: no such source; there are alertmanager" in done.err
+    assert "none: no such source; there are adyen-platform" in done.err
     assert run("source", "check", "--sources", "nowhere").status == 2
 
 
@@ -289,7 +289,7 @@ def test_what_send_makes_is_delivered(name: str) -> None:
     source = load_source(available_sources()[name])
     if source.settings.ingest == "poll":
         return
-    secrets = ("CurrentSecretKey",)
+    secrets = (make_secret(),)
     with compiled({name: source}) as catalog:
         rehearsal = Rehearsal({name: source}, catalog, secrets)
         for outgoing in make_requests(source, [], secret=secrets[0]):

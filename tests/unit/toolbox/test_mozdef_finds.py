@@ -88,12 +88,14 @@ def test_mozdef_keeps_every_delivered_sample(index: list[SearchableSample]) -> N
         (
             {"category": "account deletion"},
             {
+                "clerk/signed-by-the-library",
                 "duo-admin/activity-action-as-text-delete",
                 "duo-admin/activity-user-delete",
                 "gitlab/system-hook-user-deleted",
                 "onepassword/audit-user-delete",
                 *(f"standard-webhooks/{s}" for s in ("dots-in-the-id", "missing-id")),
                 "standard-webhooks/upper-case-names",
+                "workos/user-deleted",
             },
         ),
         # refused sign-ins of one person, by all identity providers that have him
@@ -109,6 +111,7 @@ def test_mozdef_keeps_every_delivered_sample(index: list[SearchableSample]) -> N
                 "okta/sign-in-denied",
                 "okta/sign-in-locked-out",
                 "okta/sign-in-refused",
+                "workos/password-failed",
             },
         ),
         (
