@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HEADER = "header."
 #: What `fromisoformat` does not look at: behind six digits of a fraction it takes anything.
-_ISO_TIME = re.compile(r"[\dT:+-]{8,30}(?:[.,]\d{1,9})?(?:Z|[+-][\d:]{2,8})?", re.ASCII)
+_ISO_TIME = re.compile(r"[\dTtW :+-]{8,30}(?:[.,]\d{1,9})?(?:Z|[+-][\d:]{2,8})?", re.ASCII)
 #: Standard Webhooks and Stripe start their secrets so. Alone it is a key that everyone knows.
 _BARE_PREFIX = b"whsec_"
 #: Every text has bytes of its own: two header values must not become the same bytes.

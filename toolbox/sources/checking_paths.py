@@ -73,12 +73,12 @@ def unseen_paths(source: LoadedSource) -> list[PathWarning]:
     ]
     if not bodies:
         return []
-    warnings, events = [], bodies
+    warnings, events = list(_unwrapped(source.name, settings, bodies)), bodies
     if settings.split is not None:
         events = [one for body in bodies for one in _elements(body, settings.split.path)]
         if not events:
             split = _PathSetting("split.path", (settings.split.path,))
-            return [_warning(source.name, split, bodies, "a list with an event in it")]
+            return [*warnings, _warning(source.name, split, bodies, "a list with an event in it")]
     for setting in _settings(settings):
         if not any(
             _has(event, path_of(path), setting) for path in setting.paths for event in events
@@ -86,6 +86,24 @@ def unseen_paths(source: LoadedSource) -> list[PathWarning]:
             what = "a text, number or flag" if setting.scalar else "anything"
             warnings.append(_warning(source.name, setting, events, what))
     return warnings + _dangling(source, events)
+
+
+def _unwrapped(source: str, settings: Source, bodies: Sequence[Any]) -> Iterator[PathWarning]:
+    """Find texts that `body.unwrap` names and no sample has: what they hold stays a text."""
+    if settings.body is None or settings.body.event is not None:
+        return  # of an event that is a part, the path is not seen; a wrong one has it rejected
+    for number, one in enumerate(settings.body.unwrap):
+        if not any(_reaches(body, path_of(one.path)) for body in bodies):
+            setting = _PathSetting(f"body.unwrap.{number}.path", (one.path,))
+            yield _warning(source, setting, bodies, "an object or a list")
+
+
+def _reaches(value: Any, path: FieldPath) -> bool:
+    if isinstance(value, list) and path:
+        return any(_reaches(one, path) for one in value)
+    if not path:
+        return isinstance(value, dict | list)
+    return isinstance(value, dict) and _reaches(value.get(path[0]), path[1:])
 
 
 def _dangling(source: LoadedSource, events: Sequence[Any]) -> list[PathWarning]:

@@ -143,6 +143,13 @@ def test_a_form_is_read_as_the_pipeline_reads_it(tmp_path: Path) -> None:
     assert list(found) == ["event_type.path"]
 
 
+def test_a_text_that_is_to_be_unwrapped_and_is_not_there_is_named(tmp_path: Path) -> None:
+    body = {"records": [{"data": '{"a": 1}'}], "message": {"data": '{"a": 1}'}}
+    paths = ("records.data", "message.data", "message.date", "record.data")
+    found = warnings_of(tmp_path, body, body={"unwrap": [{"path": path} for path in paths]})
+    assert list(found) == ["body.unwrap.2.path", "body.unwrap.3.path"]
+
+
 def test_what_must_be_rejected_shows_nothing(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, BODY, event_type={"path": "kind"})
     rejected = {"outcome": "rejected", "reason": "schema_violation"}
