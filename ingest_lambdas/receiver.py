@@ -17,12 +17,13 @@ from pipeline.aws.clients import Kinesis, WritableSsm
 from pipeline.aws.connections import ClientConfig
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.event.secrets import SecretError
-from pipeline.polling.fetched_keys import FetchedKeys
+from pipeline.polling.fetched_keys import FetchedKeys, lookup
 from pipeline.receiving.acceptance import answer_event, make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
 from pipeline.receiving.answers import Answer, unavailable
 from pipeline.receiving.handshake import answer_handshake, answer_unproven
 from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
+from pipeline.receiving.subscribing import Visit, confirm_subscription
 from pipeline.runtime import metrics
 from pipeline.runtime.environment import ReceiverEnvironment
 from pipeline.runtime.secret_store import SecretStore
@@ -51,6 +52,8 @@ class Receiver:
     stream: str
     public_url: str = ""
     learning: Learning | None = None
+    #: Asks the internet for what is at an address; the module that can is loaded at the first.
+    visit: Visit = lookup
 
     def receive(self, event: Mapping[str, Any]) -> tuple[Request, Answer]:
         """Take one request to the stream, or say why not.
@@ -73,6 +76,7 @@ class Receiver:
                 or refuse_stranger(request)
                 or refuse_forgery(request, self.secrets)
                 or answer_handshake(request, self.secrets)
+                or confirm_subscription(request, self.visit)
                 or self._take(request)
             )
         except SecretError as error:

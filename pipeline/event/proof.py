@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pipeline.event.secrets import SecretsOf
 
 
-class ProofOfBody(Protocol):
-    """A kind of proof: a compiled object, whose module only sources of its kind load."""
+class ProofOfBody:
+    """A kind of proof: its class is in a module that only sources of its kind load."""
 
     @property
     def door_header(self) -> str:
@@ -21,17 +21,17 @@ class ProofOfBody(Protocol):
 
         Empty where the proof travels, and is checked behind the stream as well.
         """
-        ...
+        return ""
 
     @property
     def scheme(self) -> str:
         """What `Authorization` begins with, where the proof is there and travels."""
-        ...
+        return ""
 
     @property
-    def keys_url(self) -> str:
-        """The address of its keys that its settings name; empty where they do not."""
-        ...
+    def address_of_keys(self) -> str:
+        """Where its keys are, if its settings name an address."""
+        return ""
 
     def find_fault(
         self,
@@ -42,4 +42,8 @@ class ProofOfBody(Protocol):
         arrived_ms: int,
     ) -> tuple[Reason, str] | None:
         """Tell why a request is not proved; None where it is. See `signatures.find_fault`."""
-        ...
+        raise NotImplementedError
+
+    def address_to_visit(self, body: bytes) -> str:  # noqa: ARG002 - most have none
+        """Return what a proved request asks the receiver to visit, and is no event then."""
+        return ""

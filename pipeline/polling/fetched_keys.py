@@ -45,7 +45,7 @@ class FetchedKeys:
     ----------
     fetch : Callable[[str], bytes | None] | None
         Returns what is at an address, None where nothing is, and raises `SecretError` where that
-        cannot be told. None is `pipeline.polling.key_fetching`, which few functions ever load.
+        cannot be told. None asks the internet.
     clock : Callable[[], float]
         Seconds, monotonic.
     """
@@ -55,7 +55,7 @@ class FetchedKeys:
         fetch: Callable[[str], bytes | None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fetch = fetch
+        self._fetch = fetch or lookup
         self._clock = clock
         self._found: dict[str, _Found] = {}
         self._failures: dict[str, _Failure] = {}
@@ -110,7 +110,7 @@ class FetchedKeys:
                 f"{MISSES_SECONDS:.0f} s"
             )
         try:
-            document = self._look(address)
+            document = self._fetch(address)
         except SecretError as error:
             self._misses[host] = [*misses, now]
             failure = _Failure(failure.since if failure else now, self._clock(), str(error))
@@ -122,12 +122,12 @@ class FetchedKeys:
             self._misses[host] = [*misses, now]
         return () if document is None else (document,)
 
-    def _look(self, address: str) -> bytes | None:
-        if self._fetch is None:
-            from pipeline.polling.key_fetching import fetch_key
 
-            self._fetch = fetch_key
-        return self._fetch(address)
+def lookup(address: str) -> bytes | None:
+    """Return what is at an address on the internet; see `pipeline.polling.key_fetching`."""
+    from pipeline.polling.key_fetching import fetch_key  # few functions ever need it
+
+    return fetch_key(address)
 
 
 def _error(failure: _Failure, now: float) -> SecretError:

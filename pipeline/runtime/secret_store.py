@@ -134,7 +134,7 @@ class SecretStore:
                 raise SecretUnavailableError(f"{address}: this process looks no keys up")
             else:
                 proof = source.proof_of_body
-                named = proof is None or proof.keys_url != address
+                named = proof is None or proof.address_of_keys != address
                 yield self._keys.at(address, refresh=refresh, named=named)
 
     def _read(self, name: str) -> tuple[bytes, ...]:

@@ -33,6 +33,7 @@ from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.polling import FEED_HEADER, Polling
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.public_key import PublicKeyAuthentication
+from settings.source.sns import SnsAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,7 @@ Authentication = (
     | BodyTokenAuthentication
     | PublicKeyAuthentication
     | JsonWebTokenAuthentication
+    | SnsAuthentication
 )
 
 MediaType = Annotated[str, Field(pattern=r"^([a-z0-9.+-]+/[a-z0-9.+-]+|\*/\*)$")]

@@ -25,6 +25,7 @@ from pipeline.receiving.answers import Answer, denied
 from pipeline.receiving.handshake import answer_handshake, answer_unproven
 from pipeline.receiving.learning import Learning
 from pipeline.receiving.request import Request, refuse_forgery, refuse_stranger
+from pipeline.receiving.subscribing import confirm_subscription
 from toolbox.sources.captured.request import unpacked
 from toolbox.sources.sample_file import address_of
 
@@ -110,6 +111,7 @@ class Door:
             or refuse_stranger(request)
             or refuse_forgery(request, self.secrets)
             or answer_handshake(request, self.secrets)
+            or confirm_subscription(request, lambda _: b"")
             or make_envelope(request)
         )
 

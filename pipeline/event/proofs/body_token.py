@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pipeline.event.fields import path_text
 from pipeline.event.outcomes import Reason
+from pipeline.event.proof import ProofOfBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BodyToken:
+class BodyToken(ProofOfBody):
     """How such a source proves its requests: with a token at each place of a path."""
-
-    #: Of the class: it is a part of the body, and travels with it.
-    door_header = keys_url = scheme = ""
 
     path: Annotated[Dotted, "path"]
 

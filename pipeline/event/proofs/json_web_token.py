@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pipeline.event import encodings
 from pipeline.event.outcomes import Reason
+from pipeline.event.proof import ProofOfBody
 from pipeline.event.proofs.compact import (
     LONGEST_TOKEN,
     CompactError,
@@ -45,7 +46,7 @@ class _Key(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class JsonWebToken:
+class JsonWebToken(ProofOfBody):
     """How such a source proves its requests.
 
     Parameters
@@ -80,12 +81,17 @@ class JsonWebToken:
     hash_algorithm: Annotated[str, "body_hash.algorithm"] = "sha256"
     hash_encoding: Annotated[str, "body_hash.encoding"] = "hex"
 
-    @cached_property
+    @property
     def door_header(self) -> str:
         """The header, where its token proves nothing of the body: it is a credential then."""
         return self.header if self.header is not None and self.hash_claim is None else ""
 
-    @cached_property
+    @property
+    def address_of_keys(self) -> str:
+        """Where its JSON Web Key Set is, if its settings name it."""
+        return self.keys_url
+
+    @property
     def scheme(self) -> str:
         """What a header begins with that holds such a token: each has a brace and a quote first."""
         return f"{self.prefix}eyJ"

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pipeline.event.outcomes import Reason
+from pipeline.event.proof import ProofOfBody
 from pipeline.event.secrets import SecretUnavailableError
 from pipeline.event.signature_details import DetailedSignature
 
@@ -23,7 +24,7 @@ _LONGEST = {"ed25519": 64, "ecdsa-p256-sha256": 72, "rsa-sha1": 1_024, "rsa-sha2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PublicKeySignature(DetailedSignature):
+class PublicKeySignature(DetailedSignature, ProofOfBody):
     """How such a source signs its requests.
 
     Parameters
@@ -38,13 +39,15 @@ class PublicKeySignature(DetailedSignature):
         Regular expressions, of which that address must fit one as a whole.
     """
 
-    #: Of the class: who has seen a signature can sign nothing else with it.
-    door_header = ""
-
     keys: tuple[str, ...] = ()
     keys_url: str = ""
     certificate_header: Annotated[Lower | None, "certificate.header"] = None
     certificate_addresses: Annotated[tuple[str, ...], "certificate.patterns"] = ()
+
+    @property
+    def address_of_keys(self) -> str:
+        """Where its JSON Web Key Set is, if its settings name it."""
+        return self.keys_url
 
     @cached_property
     def digest_size(self) -> int:
