@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pipeline.event.elements import ElementsError, take_apart
+from pipeline.event.elements import ElementsError, find_list, spans_of
 from pipeline.event.encodings import parts_of
 from pipeline.event.exactly import read_exactly
 from pipeline.event.fields import as_text, find, path_of
-from pipeline.event.json_text import BodyError, as_utf8
+from pipeline.event.json_text import BodyError, NoJsonError, as_utf8
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import json_in
 from pipeline.event.pseudo_headers import PARTS, URL
@@ -106,15 +107,17 @@ def _elements(
 ) -> Iterator[Mapping[str, str]]:
     """Go through the elements that are signed each: all have to fit, and there is one at least."""
     try:
-        found = take_apart(as_utf8(json_in(source, body)), path)
-    except ElementsError as error:
+        text = as_utf8(json_in(source, body))
+        at = find_list(text, path)
+        most = source.split_most + 1
+        spans = [] if at is None else list(islice(spans_of(text, at), most))
+    except (ElementsError, NoJsonError) as error:
         raise BodyError(str(error)) from None
-    if found is None or not found.elements:
+    if not spans:
         raise BodyError("the body has no list of signed events")
-    if len(found.elements) > source.split_most:
+    if len(spans) == most:
         raise BodyError(f"more than {source.split_most:,} signed events in one request")
-    contents = [_read(one) for one in found.elements]
-    for one in contents:
+    for one in [_read(text[start:stop]) for start, stop in spans]:
         parts = {name: _part(name, headers, body, one, []) for name in settings.derived}
         yield {**headers, **parts, PARTS: ""}
 

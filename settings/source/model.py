@@ -565,6 +565,9 @@ class Source(Model):
         lines = self.body is not None and self.body.format == "ndjson"
         if lines and (self.split is None or self.split.path != "."):
             yield "split", "lines are a list: set split: {path: .}"
+        each = self.hmac.each if self.hmac else None
+        if each is not None and (self.split is None or self.split.path != each):
+            yield "split", f"what is signed each is an event each: set split: {{path: {each}}}"
         kept = {name.lower() for name in self.headers.keep}
         for number, rule in enumerate(self.skip):
             if rule.header is not None and rule.header.lower() not in kept:

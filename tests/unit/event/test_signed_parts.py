@@ -10,6 +10,7 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 import zlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -252,7 +253,7 @@ CASES = {
         adyen(
             FIRST, {**FIRST, **adyen_item("ref:2", "77L2oViH5Bg1lNhLBEN1yfRZQGKk9eeP6XjzR1++Mr8=")}
         ),
-        {},
+        {"split": {"path": "notificationItems"}},
         b"058bfb6a3d8cfdc4da7c3be5901b16ae11da982b46a25fb2cd7016e97a140a1c",
     ),
     "dropbox-sign": Case(
@@ -490,9 +491,19 @@ def test_each_element_of_a_list_has_to_be_signed(signing: dict[str, CompiledSour
         found = fault(adyen_source, {}, body, secret)
         assert found is not None
         assert found[0] is Reason.BAD_SIGNATURE
+    dense = b'{"notificationItems": [' + b"1," * 3_000_000 + b"1]}"
+    began = time.process_time()
+    assert fault(adyen_source, {}, dense, secret) is not None
+    assert time.process_time() - began < 2
     many = fault(replace(adyen_source, split_most=1), {}, adyen(FIRST, SECOND), secret)
     assert many is not None
     assert "more than 1" in many[1]
+
+
+@pytest.mark.parametrize("split", [None, {"path": "others"}])
+def test_no_element_is_an_event_that_is_not_signed(split: dict[str, str] | None) -> None:
+    with pytest.raises(ValidationError, match="what is signed each is an event each"):
+        settings_of(replace(CASES["adyen"], more={"split": split}))
 
 
 def test_a_number_is_signed_as_it_is_written(catalog: Catalog) -> None:
