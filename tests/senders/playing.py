@@ -131,6 +131,10 @@ def _misfits(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:
     expect, ending = sample.settings.expect, rehearsal.play(sample)
     if not _ends_as(ending, expect.outcome, expect.status or 0, expect.events):
         yield f"{sample.name}: expected {expect.outcome}, is {describe(ending)}: {explain(ending)}"
+    elif isinstance(ending.door, Answer):
+        told = {name: ending.door.told.get(name) for name in expect.answer}
+        if told != expect.answer:
+            yield f"{sample.name}: expected {expect.answer}, is {told}"
 
 
 def _ends_as(ending: Ending, outcome: str, status: int, events: int) -> bool:

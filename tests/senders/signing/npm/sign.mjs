@@ -1,13 +1,32 @@
 // Prints the headers of a request that a sender's own library signed, or says is right.
-// Read from stdin: {"sender", "secret", "body" (base64), "at" (seconds), "path"}.
+// Read from stdin: {"sender", "secret", "body" (base64), "at" (seconds), "path"}; of SNS the secret
+// is the certificate at the address that the message names.
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
+import https from "node:https";
+import { Readable } from "node:stream";
 
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const body = Buffer.from(asked.body, "base64");
 const digest = (encoding) => createHmac("sha256", asked.secret).update(body).digest(encoding);
 
 const senders = {
+  async "aws-sns"() {
+    const { default: Validator } = await import("sns-validator");
+    https.get = (_, answered) => {
+      answered(Object.assign(Readable.from([asked.secret]), { statusCode: 200 }));
+      return { on: () => undefined };
+    };
+    const message = JSON.parse(body);
+    await new Promise((taken, refused) => {
+      new Validator().validate(message, (error) => (error ? refused(error) : taken()));
+    });
+    return {
+      "x-amz-sns-message-id": message.MessageId,
+      "x-amz-sns-message-type": message.Type,
+      "x-amz-sns-topic-arn": message.TopicArn,
+    };
+  },
   async contentful() {
     const { signRequest } = await import("@contentful/node-apps-toolkit");
     const headers = {
