@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.envelope import (
     KEY_PREFIX_CHARACTERS,
     Envelope,
@@ -21,8 +18,7 @@ from pipeline.event.envelope import (
 from pipeline.event.events import Event
 from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
-from settings.source.model import HmacAuthentication
-from settings.source.polling import FEED_HEADER
+from toolbox.cli.captured_options import secrets_given
 from toolbox.cli.source_options import (
     PRIVATE_SOURCES,
     Json,
@@ -30,124 +26,117 @@ from toolbox.cli.source_options import (
     load_one,
     parse_headers,
 )
+from toolbox.cli.source_try_requests import TriedRequest, request_of_body, requests_captured
 from toolbox.sources.checking import describe, explain
 from toolbox.sources.mozdef_contract import violations
-from toolbox.sources.rehearsal import Ending, Rehearsal, compiled, make_secret
-from toolbox.sources.samples import SampleRequest, addressed, authenticate, dated
-from toolbox.sources.samples_as_sent import proof_headers
+from toolbox.sources.rehearsal import Ending, Rehearsal, compiled
+from toolbox.sources.samples_as_sent import signs
+from toolbox.sources.unproved import without_proof
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 
 if TYPE_CHECKING:
+    from pipeline.event.compiled_source import Catalog
     from pipeline.event.events import Outcome
     from settings.source.loader import LoadedSource
 
 _MOZDEF_EVENT = "MozDef event"
 
 
-class SecretChoice(StrEnum):
-    """With which secret a request is signed and checked."""
-
-    THROW_AWAY = "throw-away"
-    PROMPT = "prompt"
-
-
 def try_file(
     name: Annotated[str, typer.Argument(help="A source, such as github.")],
-    file: Annotated[Path, typer.Argument(help="The body of a request.")],
+    file: Annotated[Path | None, typer.Argument(help="The body of a request.")] = None,
     *,
+    captured: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="In the place of a body: requests that were caught, as a HAR file, a curl command "
+            "or raw HTTP; may be repeated."
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Of a capture with several hosts, the receiver's.")
+    ] = "",
     header: Annotated[
         list[str] | None,
         typer.Option(help="A header, such as 'X-GitHub-Event: push'; may be repeated."),
     ] = None,
-    secret: Annotated[
-        SecretChoice,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(help="The sender's secret, or a line for each: the proof is checked with it."),
+    ] = None,
+    ask_secret: Annotated[
+        bool, typer.Option("--ask-secret", help="The same, at a prompt that shows nothing.")
+    ] = False,
+    sign: Annotated[
+        bool,
         typer.Option(
-            help="throw-away: sign here with a secret that is made up, so that proof is not what "
-            "is tried. prompt: ask for the real one, and check the signature or token that is "
-            "among the headers."
+            "--sign",
+            help="Sign it here, with the secret that was given or with one that is made up.",
         ),
-    ] = SecretChoice.THROW_AWAY,
+    ] = False,
     sources: SourcesOption = PRIVATE_SOURCES,
     as_json: Json = False,
 ) -> None:
-    """Take a payload through the pipeline's own steps, and say at each what comes of it.
+    """Take a request through the pipeline's own steps, and say at each what comes of it.
 
-    Nothing needs to run, and nothing is sent.
+    Nothing needs to run, and nothing is sent. A signature or token is checked where its secret is
+    given. Without one, or where a body was given alone, the body is judged and the proof is not:
+    nothing is signed here unless --sign says so.
 
     Exit status: 0 it would be delivered (or answered, or ignored), 1 it would be turned away.
     """
     source = load_one(name, sources)
-    request, how = _request(source, _read(file), parse_headers(header), secret)
-    key = how["secret"]
+    if (file is None) == (not captured):
+        raise SourceError("give either the file of a body or --captured")
+    secrets = secrets_given(secret_file, ask=ask_secret)
+    tried = (
+        requests_captured(source, captured, host, secrets, sign=sign)
+        if captured
+        else [request_of_body(source, file, parse_headers(header), secrets, sign=sign)]
+        if file
+        else []
+    )
+    documents, good = [], True
     with compiled({name: source}) as catalog:
-        rehearsal = Rehearsal({name: source}, catalog, (key,))
-        ending = rehearsal.take(name, request, "try")
-    steps = [("request", f"{request.method} /{name}, {len(request.body):,} bytes, {how['text']}")]
-    steps += _door_steps(source, ending)
-    events = [_event(source, outcome) for outcome in ending.outcomes]
-    good = ending.accepted and not any(event["contract"] for event in events)
+        for one in tried:
+            fine, document = _try(source, catalog, one, show=not as_json)
+            good &= fine
+            documents.append(document)
     if as_json:
-        print_json(
-            {
-                "source": name,
-                "outcome": describe(ending),
-                "explanation": explain(ending),
-                "steps": [{"step": step, "what": what} for step, what in steps],
-                # As the pipeline's own parser has it: a number of any length becomes one of JSON's.
-                "events": [
-                    {**event, "mozdef": orjson.loads(_message(one) or b"null")}
-                    for event, one in zip(events, ending.outcomes, strict=True)
-                ],
-            }
-        )
-    else:
-        _print(steps, events, ending)
+        print_json(documents[0] if len(documents) == 1 else {"requests": documents})
     if not good:
         raise typer.Exit(DOES_NOT_HOLD)
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
+def _try(
+    source: LoadedSource, catalog: Catalog, tried: TriedRequest, *, show: bool
+) -> tuple[bool, dict[str, Any]]:
+    name, request = source.name, tried.request
+    taken = catalog if tried.is_checked else without_proof(catalog, source)
+    rehearsal = Rehearsal({name: source}, taken, tried.secrets, now=tried.at)
+    ending = rehearsal.take(name, request, "try")
+    steps = [("request", f"{request.method} /{name}, {len(request.body):,} bytes, {tried.proof}")]
+    steps += _door_steps(source, ending, is_checked=tried.is_checked)
+    events = [_event(source, outcome) for outcome in ending.outcomes]
+    if show:
+        if tried.label:
+            console.print(tried.label)
+        _print(steps, events, ending)
+    document = {
+        "source": name,
+        "outcome": describe(ending),
+        "explanation": explain(ending),
+        "steps": [{"step": step, "what": what} for step, what in steps],
+        # As the pipeline's own parser has it: a number of any length becomes one of JSON's.
+        "events": [
+            {**event, "mozdef": orjson.loads(_message(one) or b"null")}
+            for event, one in zip(events, ending.outcomes, strict=True)
+        ],
+    }
+    return ending.accepted and not any(event["contract"] for event in events), document
 
 
-def _request(
-    source: LoadedSource, body: bytes, given: dict[str, str], secret: SecretChoice
-) -> tuple[SampleRequest, dict[str, str]]:
-    usual = [one for one in source.settings.content_types if one != ANY_CONTENT_TYPE]
-    headers = {"Content-Type": (*usual, "application/json")[0], **given}
-    method = source.settings.methods[0]
-    if source.settings.poll is not None:
-        headers.setdefault(FEED_HEADER, next(iter(source.settings.poll.feeds)))
-        return SampleRequest(headers, body), {
-            "secret": make_secret(),
-            "text": "fetched, not signed",
-        }
-    proof = source.settings.authentication
-    names = {name.lower() for name in given}
-    if secret is SecretChoice.PROMPT:
-        key = typer.prompt(f"{source.settings.parameter} of {source.name}", hide_input=True)
-        if proof_headers(source.settings) & names:
-            return SampleRequest(headers, body, method), {
-                "secret": key,
-                "text": "with the proof that was given",
-            }
-        text = "signed with the secret that was typed"
-    else:
-        key, text = make_secret(), "signed with a throw-away secret"
-    signs = isinstance(proof, HmacAuthentication)
-    text = text if signs else text.replace("signed with", "with")
-    body = dated(source, body, now=time.time())
-    made = authenticate(source, key, body, now=time.time(), headers=headers)
-    replaced = {name.lower() for name in made}
-    headers = {name: value for name, value in headers.items() if name.lower() not in replaced}
-    request = addressed(source, key, SampleRequest(headers | made, body, method))
-    return request, {"secret": key, "text": text}
-
-
-def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:
+def _door_steps(source: LoadedSource, ending: Ending, *, is_checked: bool) -> list[tuple[str, str]]:
     door = ending.door
     if not isinstance(door, Envelope):
         what = describe(ending)
@@ -159,7 +148,7 @@ def _door_steps(source: LoadedSource, ending: Ending) -> list[tuple[str, str]]:
         ("front door", "taken"),
         ("envelope", f"{len(encode_envelope(door)):,} bytes, with {kept}"),
         ("partition key", _partition_key(source, door)),
-        ("signature", _signature(source, ending)),
+        ("signature", _signature(source, ending, is_checked=is_checked)),
         ("events", str(len(ending.outcomes))),
     ]
 
@@ -176,9 +165,11 @@ def _partition_key(source: LoadedSource, door: Envelope) -> str:
     return f"{'<stack>-' if direct else ''}{key}"
 
 
-def _signature(source: LoadedSource, ending: Ending) -> str:
-    if not isinstance(source.settings.authentication, HmacAuthentication):
-        return "none; the source proves itself otherwise"
+def _signature(source: LoadedSource, ending: Ending, *, is_checked: bool) -> str:
+    if not signs(source.settings):
+        return "none; the source proves itself otherwise" + ("" if is_checked else ", not checked")
+    if not is_checked:
+        return "not checked"
     bad = [one for one in ending.outcomes if one.reason in QUARANTINED]
     return bad[0].explanation if bad else "fits"
 

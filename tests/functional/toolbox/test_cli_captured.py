@@ -123,3 +123,33 @@ def test_what_cannot_be_read_is_one_line(
     assert said in done.err
     assert len(done.err.splitlines()) == 1
     assert not Path("config").exists()
+
+
+def test_what_was_caught_is_tried_at_its_time(run: Callable[..., Done]) -> None:
+    har(event(1), event(2))
+    words = ("source", "try", "stripe", "--captured", "caught.har")
+    done = run(*words, "--secret-file", "secret", "--json")
+    outcomes = [one["outcome"] for one in json.loads(done.out)["requests"]]
+    assert outcomes == ["schema_violation", "schema_violation"]  # and so its signature fits
+    Path("secret").write_text("another")
+    done = run(*words, "--secret-file", "secret")
+    assert done.out.count("bad_signature") == 4
+    assert "caught.har, log.entries.1" in done.out
+    done = run(*words)
+    assert "a signature was given, and no secret to check it with" in done.out
+
+
+@pytest.mark.parametrize(("coding", "packed", "said"), [
+    ("gzip", True, "no signature was given: the body alone is judged"),
+    ("gzip", False, "refused 415: unsupported_media_type"),
+    ("br", False, "is none that API Gateway unpacks (415)"),
+])  # fmt: skip
+def test_a_content_encoding_is_taken_as_the_door_takes_it(
+    run: Callable[..., Done], coding: str, packed: bool, said: str
+) -> None:
+    body = b'{"type": "a"}'
+    Path("body").write_bytes(gzip.compress(body) if packed else body)
+    done = run("source", "try", "generic-hmac", "body", "--header", f"Content-Encoding: {coding}")
+    assert said.removeprefix("refused 415: unsupported_media_type") in done.out
+    assert ("415" in done.out) == (not packed)
+    assert done.status == (not packed)

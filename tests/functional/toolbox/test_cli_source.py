@@ -188,7 +188,8 @@ def test_try_a_payload_that_is_delivered(run: Callable[..., Done]) -> None:
     done = run("source", "try", "github", PUSH, *HEADERS)
     assert done.status == 0, done.err
     for said in (
-        "signed with a throw-away secret",
+        "no signature was given: the body alone is judged",
+        "signature          not checked",
         "deduplication key  github#d-1",
         "schemas/push.json, which it satisfies",
         '"githubeventsqs"',
@@ -217,7 +218,7 @@ def test_try_one_that_the_door_refuses(run: Callable[..., Done]) -> None:
     )
     done = run("source", "try", "github", "none.json")
     assert done.status == 2
-    assert "none.json: cannot be read" in done.err
+    assert "none.json: there is no such file" in done.err
 
 
 def test_try_a_request_with_many_events(run: Callable[..., Done]) -> None:
@@ -250,7 +251,7 @@ def test_try_a_request_that_was_caught(
     status: int,
     said: str,
 ) -> None:
-    """With --secret prompt the signature among the headers is checked, and nothing is echoed."""
+    """With a secret the signature among the headers is checked, and nothing is echoed."""
     import hmac
 
     asked: list[dict[str, Any]] = []
@@ -263,11 +264,46 @@ def test_try_a_request_that_was_caught(
     digest = hmac.digest(b"the-real-secret", PUSH.read_bytes(), "sha256").hex()
     # In lower case, as a relay writes it: a required header counts in any.
     signature = ("--header", f"x-hub-signature-256: sha256={digest}")
-    done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret", "prompt")
+    done = run("source", "try", "github", PUSH, *HEADERS, *signature, "--ask-secret")
     assert done.status == status
     assert said in done.out
     assert typed not in done.out + done.err
     assert asked[-1] == {"hide_input": True}
+    Path("secret").write_text(typed)
+    again = run("source", "try", "github", PUSH, *HEADERS, *signature, "--secret-file", "secret")
+    assert (again.status, "signature          fits" in again.out) == (status, status == 0)
+
+
+def test_try_never_signs_of_itself(run: Callable[..., Done]) -> None:
+    wrong = ("--header", "X-Hub-Signature-256: sha256=" + 64 * "0")
+    done = run("source", "try", "github", PUSH, *HEADERS, *wrong)
+    assert done.status == 0
+    assert "a signature was given, and no secret to check it with" in done.out
+    assert "signature          not checked" in done.out
+    Path("secret").write_text("s")
+    with_secret = ("source", "try", "github", PUSH, *HEADERS, "--secret-file", "secret")
+    done = run(*with_secret)
+    assert done.status == 1
+    assert "400: Required headers are missing: X-Hub-Signature-256" in done.out
+    done = run(*with_secret, "--sign")
+    assert done.status == 0
+    assert "signed here with the secret that was given, which shows nothing" in done.out
+    done = run("source", "try", "github", PUSH, *HEADERS, "--sign")
+    assert "signed here with a throw-away secret, which shows nothing" in done.out
+    assert "signature          fits" in done.out
+    assert "token was given: the body" in run("source", "try", "generic", PUSH).out
+
+
+def test_try_what_no_secret_of_ours_could_sign(run: Callable[..., Done]) -> None:
+    folder = Path("config/sources/keyed")
+    folder.mkdir(parents=True)
+    proof = {"type": "public_key", "algorithm": "ed25519", "header": "X-Sig"}
+    settings = {"version": 1, "title": "Keyed", "authentication": proof}
+    settings["headers"] = {"keep": ["X-Sig"], "require": ["X-Sig"]}
+    (folder / "source.yaml").write_text(json.dumps(settings))
+    done = run("source", "try", "keyed", PUSH)
+    assert done.status == 0, done.out + done.err
+    assert "no signature was given: the body alone is judged" in done.out
 
 
 def test_try_with_a_token_handshake_or_fetched_event(run: Callable[..., Done]) -> None:
