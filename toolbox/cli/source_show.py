@@ -47,6 +47,8 @@ def show(
         print_json(document | {"types": [one.document() for one in types]})
         return
     for key, value in document.items():
+        if value == "":
+            continue
         values = value if isinstance(value, list) else [value]
         for number, one in enumerate(values):
             label = key.replace("_", " ") if number == 0 else ""

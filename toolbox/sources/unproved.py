@@ -9,7 +9,10 @@ from pipeline.event.compiled_source import Catalog
 from toolbox.sources.samples_as_sent import proof_headers
 
 if TYPE_CHECKING:
+    from pipeline.event.compiled_handshake import Handshake
     from settings.source.loader import LoadedSource
+
+_HMAC = "$hmac"
 
 
 def without_proof(catalog: Catalog, loaded: LoadedSource) -> Catalog:
@@ -19,17 +22,13 @@ def without_proof(catalog: Catalog, loaded: LoadedSource) -> Catalog:
     A handshake is answered but for an HMAC, which goes by the request's own signature.
     """
     source = catalog.sources[loaded.name]
-    asked = source.challenge
-    if asked is not None:
-        plain = {name: what for name, what in asked.answer.items() if what != "$hmac"}
-        asked = replace(asked, answer=plain)
     of_proof = proof_headers(loaded.settings)
     open_to_all = replace(
         source,
         authentication="none",
         signature=None,
         proof_of_body=None,
-        challenge=asked,
+        handshakes=tuple(map(_answered_to_all, source.handshakes)),
         token_header="",
         token_query="",
         token_in_path=False,
@@ -38,3 +37,14 @@ def without_proof(catalog: Catalog, loaded: LoadedSource) -> Catalog:
         ),
     )
     return Catalog({loaded.name: open_to_all})
+
+
+def _answered_to_all(rule: Handshake) -> Handshake:
+    form = rule.answer
+    fields = form.object
+    if isinstance(fields, dict):
+        fields = {name: what for name, what in fields.items() if what != _HMAC}
+    headers = {name: what for name, what in form.headers.items() if what != _HMAC}
+    text = "" if form.text == _HMAC else form.text
+    answer = replace(form, object=fields, headers=headers, text=text)
+    return replace(rule, proof="none", token=None, answer=answer)

@@ -68,7 +68,9 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     source = load_source((tmp_path / SOURCE).parent)
     assert source.settings.mozdef.severity_by_type == {"member.role_changed": "WARNING"}
     kept = sorted(path.name for path in tmp_path.rglob("*.mozdef.json"))
-    assert kept == ["down.mozdef.json", "role.mozdef.json", "up.mozdef.json"]
+    assert kept == [
+        f"{name}.mozdef.json" for name in ("check-down", "check-up", "member-role-changed")
+    ]
 
 
 RUNTIME = [
