@@ -120,7 +120,10 @@ def _local(state: Path, private_sources: Path) -> TargetUnderTest:
         name=f"the local pipeline in {state}",
         api=where.api,
         sources=sources,
-        secrets={name: _first(next(iter(where.parameters[name].values()))) for name in sources},
+        secrets={
+            name: _first(next(iter(where.parameters.get(name, {}).values()), "-"))
+            for name in sources
+        },
         archive_bucket=where.archive_bucket,
         dedupe_table=where.dedupe_table,
         client=emulator.clients(
@@ -142,13 +145,16 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
     try:
         described = json.loads(outputs[StackOutput.SOURCES])
         sources = _routed(list(described), private_sources)
-        parameters = {name: str(described[name]["parameter"]) for name in sources}
+        parameters = {name: str(described[name].get("parameter", "")) for name in sources}
         ssm = client("ssm")
         return TargetUnderTest(
             name=f"stack {stack}",
             api=outputs[StackOutput.API_URL].rstrip("/"),
             sources=sources,
-            secrets={name: _secret(ssm, parameters[name]) for name in sources},
+            secrets={
+                name: _secret(ssm, parameters[name]) if parameters[name] else "-"
+                for name in sources
+            },
             archive_bucket=outputs[StackOutput.ARCHIVE_BUCKET_NAME],
             dedupe_table=outputs[StackOutput.DEDUPE_TABLE_NAME],
             client=client,

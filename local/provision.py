@@ -74,15 +74,14 @@ def create_secrets(
     """
     values: dict[str, dict[str, str]] = {}
     for source, settings in sources.items():
-        name = settings.get("parameter")
-        if not name:
-            continue
-        kind = name.rsplit("/", 1)[-1]
-        with suppress(ClientError):
-            # It fails where the parameter exists: then its value is kept.
-            ssm.put_parameter(Name=name, Value=_random_secret(kind), Type="SecureString")
-        found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-        values[source] = {kind: found}
+        first = settings.get("parameter")
+        for name in [*([first] if first else []), *settings.get("further_parameters", [])]:
+            kind = name.rsplit("/", 1)[-1]
+            with suppress(ClientError):
+                # It fails where the parameter exists: then its value is kept.
+                ssm.put_parameter(Name=name, Value=_random_secret(kind), Type="SecureString")
+            found = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+            values.setdefault(source, {})[kind] = found
     return values
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from settings.source.base import Model, SourceName
 
@@ -41,6 +41,21 @@ class Domain(Model):
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")
     certificate_arn: str
+    truststore: str | None = Field(
+        default=None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.*'()/-]{1,900}$",
+        description="a PEM file of the authorities whose client certificates are let in (mutual "
+        "TLS); every source of the stage then needs one",
+    )
+    truststore_version: str | None = Field(
+        default=None, description="the version of that object, where its bucket keeps versions"
+    )
+
+    @model_validator(mode="after")
+    def _version_of_something(self) -> Domain:
+        if self.truststore_version is not None and self.truststore is None:
+            raise ValueError("'truststore_version' is that of 'truststore'")
+        return self
 
     @field_validator("certificate_arn")
     @classmethod

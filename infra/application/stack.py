@@ -322,6 +322,11 @@ class ApplicationStack(Stack):
             if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
         ]
 
+    def _further(self, source: LoadedSource) -> dict[str, object]:
+        kinds = [kind for kind in source.settings.parameters if kind != source.settings.parameter]
+        names = [self._deployment.parameter(source.name, kind) for kind in kinds]
+        return {"further_parameters": names} if names else {}
+
     def _arn_of(self, source: LoadedSource, kind: str) -> str:
         name = self._deployment.parameter(source.name, kind)
         return self.format_arn(service="ssm", resource="parameter", resource_name=name[1:])
@@ -334,6 +339,7 @@ class ApplicationStack(Stack):
                 **({"route": f"/{route_of(source)}"} if has_route(source) else {}),
                 **({"feeds": sorted(poll.feeds)} if (poll := source.settings.poll) else {}),
                 **({"parameter": self._parameter(source)} if source.settings.parameter else {}),
+                **self._further(source),
                 "queues": {queue: urls[queue] for queue in source.queues},
                 "queue": urls[source.queue],
             }

@@ -41,12 +41,14 @@ from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.public_key import PublicKeyAuthentication
 from settings.source.schema_agreement import disagreement
+from settings.source.upgrading import NEWEST, upgraded_text
 
 __all__ = [
     "AT_THE_DOOR",
     "CATALOG",
     "DOCUMENTED",
     "FEED_HEADER",
+    "NEWEST",
     "TYPE",
     "UNPROVEN",
     "BasicAuthentication",
@@ -79,6 +81,7 @@ __all__ = [
     "places_of",
     "read_source_settings",
     "signature_of",
+    "upgraded_text",
     "values_of",
     "write_compiled_catalog",
 ]

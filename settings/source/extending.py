@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from settings.faults import Fault
 from settings.reading import read_mapping
 from settings.source.errors import SourceError
+from settings.source.upgrading import NEWEST, upgraded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,8 @@ def read_extended(folder: Path, catalog: Path) -> dict[str, Any]:
         if at is not None and at in {one for one, _ in chain}:
             names = " → ".join([*(one.name for one, _ in chain), at.name])
             raise SourceError(Fault(str(path), EXTENDS, f"a circle: {names}"))
+    if chain[0][1].get("version") == NEWEST:
+        chain = [(at, upgraded(document)) for at, document in chain]
     merged = chain.pop()[1]
     for _, document in reversed(chain):
         inherited = {key: value for key, value in merged.items() if key not in _OWN}

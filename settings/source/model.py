@@ -287,7 +287,7 @@ class MozdefMapping(Model):
 class Source(Model):
     """One kind of sender: `catalog/<name>/source.yaml`."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     title: str = Field(min_length=1, max_length=100)
     extends: SourceName | None = Field(
         default=None, description="a built-in source whose settings count where none are given"
@@ -371,6 +371,11 @@ class Source(Model):
         if isinstance(self.handshake, HandshakeSettings):
             return self.handshake.rules
         return self.handshake or ()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it has words that the newest version does not have."""
+        return isinstance(self.handshake, HandshakeSettings)
 
     @property
     def needs_receiver(self) -> bool:
@@ -494,6 +499,8 @@ class Source(Model):
     def _handshakes(self) -> Iterator[tuple[str, str]]:
         """Return what is wrong with the handshakes; their keys are those of the file."""
         old = isinstance(self.handshake, HandshakeSettings)
+        if old and self.version > 1:
+            yield "handshake", "is a list of rules in version 2; 'source upgrade' writes it"
         for number, rule in enumerate(self.handshake_rules):
             key = "handshake.post" if old else f"handshake.{number}"
             if rule.when.method == "POST" and self.ingest != "receiver":

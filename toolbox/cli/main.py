@@ -17,12 +17,14 @@ from toolbox.cli import (
     replay,
     replay_jobs,
     secret,
+    secret_learn,
     send,
     source_check,
     source_list,
     source_new,
     source_show,
     source_try,
+    source_upgrade,
     status,
     synth,
     tail,
@@ -97,6 +99,7 @@ source_app.command("check")(source_check.check)
 source_app.command("list")(source_list.list_sources)
 source_app.command("show")(source_show.show)
 source_app.command("try")(source_try.try_file)
+source_app.command("upgrade")(source_upgrade.upgrade)
 app.add_typer(source_app, name="source")
 secret_app = typer.Typer(
     help="The secrets that sources share with their senders.",
@@ -106,6 +109,7 @@ secret_app = typer.Typer(
 secret_app.command("set")(secret.set_secret)
 secret_app.command("rotate")(secret.rotate)
 secret_app.command("retire")(secret.retire)
+secret_app.command("learn")(secret_learn.learn)
 app.add_typer(secret_app, name="secret")
 app.command("synth")(synth.synth)
 app.command("send")(send.send)

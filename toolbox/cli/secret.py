@@ -31,6 +31,13 @@ Generate = Annotated[bool, typer.Option("--generate", help="Make a strong value 
 Print = Annotated[
     bool, typer.Option("--print", help="Print what --generate made, once, to give the sender.")
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--parameter",
+        help="Which of a source's parameters, where it has two: auth_token is that of a handshake.",
+    ),
+]
 #: Kinesis keeps a record so long where the stream cannot be asked: the default of this project.
 _RETENTION_HOURS = 168
 
@@ -45,6 +52,7 @@ def set_secret(
         bool,
         typer.Option("--replace", help="Throw away all values that are there."),
     ] = False,
+    kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
     sources: SourcesOption = PRIVATE_SOURCES,
@@ -57,16 +65,16 @@ def set_secret(
 
     Exit status: 0 written, 1 there is a value already, 2 the value cannot be this source's.
     """
-    loaded, where, parameter = _find(source, sources, state, stack)
+    loaded, where, parameter = _find(source, sources, state, stack, kind)
     held = parameter.read()
     if held is not None and not replace_it:
         _refuse_second(parameter)
-    value = obtain(loaded, stdin=stdin, generated=generated)
+    value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if held is not None:
         parameter.write([value], held)
     elif not parameter.create(value, where.key_arn):
         _refuse_second(parameter)
-    _remember_locally(where, state, loaded, [value])
+    _remember_locally(where, state, parameter, loaded.name, [value])
     console.print(f"{parameter.name}: written to {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
     if held is not None:
@@ -91,6 +99,7 @@ def rotate(
     stdin: Stdin = False,
     generated: Generate = False,
     print_it: Print = False,
+    kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
     sources: SourcesOption = PRIVATE_SOURCES,
@@ -101,15 +110,15 @@ def rotate(
     sender that gives each its own. 'secret retire' drops one; what is printed says when that may
     be.
     """
-    loaded, where, parameter = _find(source, sources, state, stack)
+    loaded, where, parameter = _find(source, sources, state, stack, kind)
     held = _held(parameter)
-    value = obtain(loaded, stdin=stdin, generated=generated)
+    value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if value in held.values:
         which = "the current value" if value == held.values[0] else "one of its values"
         raise SecretFormError(f"{source}: this is {which}; nothing was written")
     values = [value, *held.values]
     parameter.write(values, held)
-    _remember_locally(where, state, loaded, values)
+    _remember_locally(where, state, parameter, loaded.name, values)
     console.print(f"{parameter.name}: rotated in {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
     if len(values) > 2:
@@ -129,6 +138,7 @@ def retire(
             "--value", min=1, help="Which, from the newest (1) on; needed where there are three."
         ),
     ] = None,
+    kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
     sources: SourcesOption = PRIVATE_SOURCES,
@@ -140,7 +150,7 @@ def retire(
 
     Exit status: 0 it is gone, 1 it is too early, or there is none.
     """
-    loaded, where, parameter = _find(source, sources, state, stack)
+    loaded, where, parameter = _find(source, sources, state, stack, kind)
     held = _held(parameter)
     if len(held.values) < 2:
         errors.print(f"mozdef-ef: {parameter.name}: there is no previous value", style="red")
@@ -160,7 +170,7 @@ def retire(
         raise typer.Exit(DOES_NOT_HOLD)
     values = [one for place, one in enumerate(held.values, start=1) if place != dropped]
     parameter.write(values, held)
-    _remember_locally(where, state, loaded, values)
+    _remember_locally(where, state, parameter, loaded.name, values)
     cached = MAX_AGE_SECONDS + (AUTHORIZER_SECONDS if loaded.settings.ingest == "direct" else 0)
     console.print(
         f"{parameter.name}: value {dropped} of {len(held.values)} is gone. Caches may accept it "
@@ -181,7 +191,7 @@ def _chosen(parameter: Parameter, held: Held, number: int | None) -> int:
 
 
 def _find(
-    source: str, sources: Path, state: Path, stack: str | None
+    source: str, sources: Path, state: Path, stack: str | None, kind: str | None
 ) -> tuple[LoadedSource, RunningDeployment, Parameter]:
     loaded = load_one(source, sources)
     where = find_deployment(state, stack)
@@ -189,6 +199,10 @@ def _find(
     if name is None:
         known = ", ".join(sorted(where.parameters)) or "none"
         raise ParameterError(f"{source}: not a source of {where.name}; it has {known}")
+    if kind is not None and kind not in loaded.settings.parameters:
+        known = ", ".join(loaded.settings.parameters) or "none"
+        raise ParameterError(f"{source}: has no parameter {kind}; it has {known}")
+    name = f"{name.rpartition('/')[0]}/{kind}" if kind else name
     return loaded, where, Parameter(where.client("ssm"), name)
 
 
@@ -200,15 +214,13 @@ def _held(parameter: Parameter) -> Held:
 
 
 def _remember_locally(
-    where: RunningDeployment, state: Path, loaded: LoadedSource, values: list[str]
+    where: RunningDeployment, state: Path, parameter: Parameter, source: str, values: list[str]
 ) -> None:
     """Keep `endpoints.json` true, from which 'send' takes the secret to sign with."""
     if where.local:
         known = endpoints.read(state)
-        parameters = {
-            **known.parameters,
-            loaded.name: {loaded.settings.parameter: "\n".join(values)},
-        }
+        own = {**known.parameters.get(source, {}), parameter.kind: "\n".join(values)}
+        parameters = {**known.parameters, source: own}
         replace(known, parameters=parameters).write(state if state.is_dir() else state.parent)
 
 

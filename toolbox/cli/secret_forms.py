@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from typing import TYPE_CHECKING
 
@@ -32,20 +33,26 @@ class SecretFormError(PipelineError):
     """A value cannot be this source's secret. The message never holds the value."""
 
 
-def check_form(source: LoadedSource, value: str) -> None:
+def check_form(source: LoadedSource, value: str, *, own: bool = True) -> None:
     """See that a value can be the secret of a source.
+
+    Parameters
+    ----------
+    own : bool
+        Whether it is what the source's authentication asks for; else any text in one line is well.
 
     Raises
     ------
     SecretFormError
         When it cannot.
     """
-    fault = next(_faults(source, value), None)
+    faults = itertools.chain(_text_faults(source, value), _faults(source, value) if own else ())
+    fault = next(faults, None)
     if fault is not None:
         raise SecretFormError(f"{source.name}: {fault}; nothing was written")
 
 
-def _faults(source: LoadedSource, value: str) -> Iterator[str]:
+def _text_faults(source: LoadedSource, value: str) -> Iterator[str]:
     settings = source.settings
     if not value.strip():
         yield "the secret is empty"
@@ -59,6 +66,10 @@ def _faults(source: LoadedSource, value: str) -> Iterator[str]:
         yield f"the secret has more than {LONGEST:,} bytes"
     elif isinstance(settings.authentication, TokenAuthentication) and not value.isascii():
         yield "a token travels in a header, which takes ASCII"
+
+
+def _faults(source: LoadedSource, value: str) -> Iterator[str]:
+    settings = source.settings
     signature = signature_of(settings.authentication)
     if signature is not None:
         try:
@@ -75,6 +86,11 @@ def weakness(value: str) -> str:
     if len(value) < SHORT:
         return f"the secret has fewer than {SHORT} characters, which can be guessed"
     return ""
+
+
+def generate_text() -> str:
+    """Make a strong secret that is nothing but text."""
+    return secrets.token_urlsafe(32)
 
 
 def generate(source: LoadedSource) -> str:

@@ -56,6 +56,11 @@ class Parameter:
         self._ssm = ssm
         self.name = name
 
+    @property
+    def kind(self) -> str:
+        """The last part of its name."""
+        return self.name.rpartition("/")[2]
+
     def read(self) -> Held | None:
         """Read it; None where there is none.
 

@@ -61,10 +61,10 @@ def send(
     """
     where = endpoints.read(state)
     loaded = load_sources([source], PRIVATE_SOURCES)[source]
-    if source not in where.parameters:
+    if source not in where.queues:
         errors.print(f"mozdef-ef: {source}: the running pipeline has no such source")
         raise typer.Exit(WRONG_USAGE)
-    secret = next(iter(where.parameters[source].values())).splitlines()[0]
+    secret = next(iter(where.parameters.get(source, {}).values()), "\n").splitlines()[0]
     headers = _parse_headers(header or [])
     total = count or len(payloads(loaded, files or [], headers))
     requests = make_requests(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_OLD = "is in the words of version 1, which count as before; 'source upgrade' prints the new ones"
+
+
 def check(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every source.")
@@ -100,6 +103,8 @@ def warn_folders(chosen: dict[str, Path]) -> list[PathWarning]:
     for _, folder in sorted(chosen.items()):
         with suppress(SourceError):
             source = load_source(folder)
+            if source.settings.is_old:
+                warnings.append(PathWarning(source.name, "handshake", _OLD))
             if source.settings.proof == "none":
                 warnings.append(PathWarning(source.name, "authentication.type", UNPROVEN))
             warnings += [*unverified(source), *unseen_paths(source)]

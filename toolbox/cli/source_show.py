@@ -75,6 +75,7 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
     route = " or ".join(settings.methods)
     return {
         "route": "none: events are fetched" if polls else f"{route} /{source.name}",
+        **({"upgrade": f"mozdef-ef source upgrade {source.name}"} if settings.is_old else {}),
         "proof": proof(settings),
         **(
             {"signed_by": sorted(set(signers(source))) or "none of the samples"}

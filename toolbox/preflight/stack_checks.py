@@ -308,14 +308,18 @@ def _queues(plan: StackPlan, what: str) -> Iterator[Finding]:
 def _secrets(plan: StackPlan, what: str) -> Iterator[Finding]:
     place = plan.place
     names = {
-        plan.deployment.parameter(name, source.parameter): name
+        plan.deployment.parameter(name, kind): name
         for name, source in plan.sources.items()
+        for kind in source.parameters
     }
     faults = dict(_missing(place, list(names)))
     if not faults:
         yield place.good(what, f"{len(names)} SecureStrings are there")
     for parameter, said in faults.items():
-        do = f"mozdef-ef secret set {names[parameter]} --stack {plan.deployment.stack_name}"
+        kind = parameter.rpartition("/")[2]
+        further = plan.sources[names[parameter]].parameter != kind
+        which = f" --parameter {kind}" if further else ""
+        do = f"mozdef-ef secret set {names[parameter]}{which} --stack {plan.deployment.stack_name}"
         if plan.resources is None and said == "is not there":
             yield place.later(what, f"{parameter} {said}", f"once the stack is there: {do}")
         else:

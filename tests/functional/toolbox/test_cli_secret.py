@@ -454,3 +454,46 @@ def test_the_first_value_is_encrypted_with_the_key_of_the_stack(
     assert run("secret", "set", "github", "--stack", STACK, "--stdin", stdin=GOOD).status == 0
     assert requests == [{"name": names["github"], "key": KEY}]
     assert value_of(ssm, names["github"]) == GOOD
+
+
+def write_asker(folder: Path) -> Path:
+    """A source with a handshake that has a token of its own, and one that learns its secret."""
+    (folder / "github").mkdir(parents=True)
+    (folder / "github" / "source.yaml").write_text(
+        "version: 2\ntitle: t\ningest: receiver\nauthentication: {type: hmac, header: X-Sig}\n"
+        "headers: {keep: [X-Sig]}\nhandshake:\n"
+        "- {when: {method: GET}, proof: token, token: {query: t}, answer: {text: ok}}\n"
+        "- {when: {header: {X-S: true}}, proof: none, learn: {header: X-S}}\n"
+    )
+    return folder
+
+
+def test_a_handshakes_token_has_a_parameter_of_its_own(
+    run: Callable[..., Done], ssm: Any, names: dict[str, str], tmp_path: Path
+) -> None:
+    where = ("--stack", STACK, "--sources", str(write_asker(tmp_path / "sources")))
+    done = run("secret", "set", "github", "--parameter", "auth_token", "--generate", *where)
+    assert done.status == 0, done.err
+    name = names["github"].replace("signing_secret", "auth_token")
+    assert len(value_of(ssm, name)) > 16
+    ssm.delete_parameter(Name=name)
+    with pytest.raises(ssm.exceptions.ParameterNotFound):
+        value_of(ssm, names["github"])
+    done = run("secret", "set", "github", "--parameter", "other", "--generate", *where)
+    assert "has no parameter other; it has signing_secret, auth_token" in done.err
+
+
+def test_a_window_is_opened_and_closed(
+    run: Callable[..., Done], ssm: Any, names: dict[str, str], tmp_path: Path
+) -> None:
+    where = ("--stack", STACK, "--sources", str(write_asker(tmp_path / "sources")))
+    name = names["github"].replace("signing_secret", "learn_until")
+    before = datetime.now(UTC).timestamp()
+    assert run("secret", "learn", "github", "--for", "5m", *where).status == 0
+    assert 299 <= int(value_of(ssm, name)) - before <= 400
+    assert run("secret", "learn", "github", "--stop", *where).status == 0
+    assert int(value_of(ssm, name)) <= datetime.now(UTC).timestamp()
+    ssm.delete_parameter(Name=name)
+    for span in ("61m", "2h", "0m", "soon", "-5m"):
+        assert run("secret", "learn", "github", "--for", span, *where).status == 2
+    assert "no rule of its handshake" in run("secret", "learn", "generic", "--stack", STACK).err

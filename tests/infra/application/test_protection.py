@@ -31,6 +31,8 @@ throttle: {rate: 900, burst: 800, by_source: {github: {rate: 100, burst: 50}}}
 domain:
   name: hooks.example.com
   certificate_arn: arn:aws:acm:us-west-2:111111111111:certificate/1
+  truststore: s3://authorities/senders/all.pem
+  truststore_version: v7
 """
 HOLDS_DATA = {
     "AWS::DynamoDB::Table",
@@ -228,6 +230,10 @@ def test_a_domain_closes_the_other_address(guarded: dict[str, Any], plain: dict[
     assert api["Properties"]["DisableExecuteApiEndpoint"] is True
     (domain,) = of(guarded, "AWS::ApiGateway::DomainName").values()
     assert domain["Properties"]["SecurityPolicy"] == "TLS_1_2"
+    assert domain["Properties"]["MutualTlsAuthentication"] == {
+        "TruststoreUri": "s3://authorities/senders/all.pem",
+        "TruststoreVersion": "v7",
+    }
     assert guarded["Outputs"]["ApiUrl"]["Value"] == "https://hooks.example.com"
     assert "DomainTarget" in guarded["Outputs"]
     (other,) = of(plain, "AWS::ApiGateway::RestApi").values()
@@ -270,6 +276,7 @@ def test_the_local_data_plane_needs_no_key(plain: dict[str, Any]) -> None:
         ("throttle: {by_source: {github: {rate: 0, burst: 1}}}\n", "by_source.github.rate"),
         ("domain: {name: 'https://x.example.com', certificate_arn: a}\n", "domain.name"),
         ("domain: {name: x.example.com, certificate_arn: a}\n", "certificate_arn: .*ACM"),
+        ("domain: {name: x.example.com, truststore: 'https://b/k'}\n", "domain.truststore"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path: Path, more: str, message: str) -> None:
