@@ -9,6 +9,7 @@ from settings.bounded import (
     UnfitFileError,
     leads_out,
     parse_yaml,
+    read_bounded,
     read_own,
 )
 from settings.config_check import Checked, check_config
@@ -78,6 +79,7 @@ __all__ = [
     "poll_targets",
     "queue_faults",
     "queue_variable_bytes",
+    "read_bounded",
     "read_mapping",
     "read_own",
     "read_yaml",

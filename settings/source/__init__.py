@@ -28,6 +28,7 @@ from settings.source.detail_fields import (
 )
 from settings.source.errors import SourceError
 from settings.source.handshake import FixedAnswer
+from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.loader import (
     CATALOG,
     LoadedSource,
@@ -36,7 +37,7 @@ from settings.source.loader import (
     load_sources,
     read_source_settings,
 )
-from settings.source.model import DeliveryId, MozdefMapping, Source
+from settings.source.model import Authentication, DeliveryId, MozdefMapping, Source
 from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.public_key import PublicKeyAuthentication
@@ -51,6 +52,7 @@ __all__ = [
     "NEWEST",
     "TYPE",
     "UNPROVEN",
+    "Authentication",
     "BasicAuthentication",
     "BodyRule",
     "BodySettings",
@@ -58,6 +60,7 @@ __all__ = [
     "DeliveryId",
     "FixedAnswer",
     "HmacAuthentication",
+    "JsonWebTokenAuthentication",
     "LoadedSource",
     "MozdefMapping",
     "Places",
