@@ -50,6 +50,7 @@ TOKENS: dict[str, Maker] = {
     "honeycomb": Maker(with_token("X-Honeycomb-Webhook-Token")),
     "huggingface": Maker(with_token("X-Webhook-Secret")),
     "jamf": Maker(with_token(_FREE)),
+    "lacework": Maker(with_token("Authorization", _spaced("Bearer"))),
     "meraki": Maker(in_body),
     "newrelic": Maker(with_token("Authorization", _spaced("Bearer"))),
     "o365-activity": Maker(with_token("Webhook-AuthID")),
