@@ -355,6 +355,12 @@ CASES = {
         b'{"a":1}',
         b'{"a":2}',
     ),
+    "query": Case(
+        {"header": "X-Sig", "signed": "{query.t.1}:{body}"},
+        {"x-sig": mac("a b:{}").hex(), ":query.t.1": "a b"},
+        b"{}",
+        b"{ }",
+    ),
     "digests": Case(
         {"header": "X-Sig", "signed": "{crc32(body)}|{sha1(body)}|{md5(body)}"},
         {
