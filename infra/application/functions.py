@@ -42,14 +42,14 @@ RETENTIONS = {
 
 @dataclass(frozen=True)
 class FunctionPackage:
-    """What every function of the stack runs: the code asset and the layer under it.
+    """What a function of the stack runs: the code asset and the layers under it.
 
     `key` encrypts their logs; without one, the key that AWS manages does. `log_retention` says how
     long these are kept.
     """
 
     code: lambda_.Code
-    layer: lambda_.ILayerVersion
+    layers: tuple[lambda_.ILayerVersion, ...]
     key: kms.IKey | None = None
     log_retention: logs.RetentionDays = LOG_RETENTION
 
@@ -96,7 +96,7 @@ class PipelineFunction(Construct):
             architecture=ARCHITECTURE,
             handler=handler,
             code=package.code,
-            layers=[package.layer],
+            layers=list(package.layers),
             environment=dict(environment),
             memory_size=memory_mb,
             timeout=Duration.seconds(timeout_seconds),

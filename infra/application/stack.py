@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
@@ -41,7 +41,7 @@ from settings.poll_targets import poll_targets
 from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from aws_cdk import aws_kms as kms
@@ -57,16 +57,20 @@ WINDOW = "learn_until"
 
 @dataclass(frozen=True)
 class FunctionAssets:
-    """The folders that become the functions' code and their layer, and say what these are made of.
+    """The folders that become the functions' code and their layers, and say what these are made of.
 
     Parameters
     ----------
+    proofs : Path or None
+        The layer of those that check public keys and JSON Web Tokens; None where no source needs
+        it.
     bills : Path
         The bills of materials, which are published with the other assets.
     """
 
     code: Path
     layer: Path
+    proofs: Path | None
     bills: Path
 
 
@@ -106,6 +110,7 @@ class ApplicationStack(Stack):
         self._sources = sources
         self._key = self._own_key()
         self._package = self._function_package(assets)
+        self._proving = self._proving_package(assets.proofs)
         self._bills = Asset(self, "Bills", path=str(assets.bills))
         self._environment = common_environment(
             project=deployment.project, service=deployment.service, stage=deployment.stage
@@ -144,7 +149,7 @@ class ApplicationStack(Stack):
         return FanOutFunction(
             self,
             "FanOut",
-            package=self._package,
+            package=self._for(one for one in self._sources.values() if one.settings.signing),
             deployment=self._deployment,
             environment=self._environment,
             stream=self._stream,
@@ -153,6 +158,11 @@ class ApplicationStack(Stack):
             bucket=self._archive.bucket,
             parameter_arns=self._parameter_arns("signing_secret"),
         )
+
+    def _for(self, proved: Iterable[LoadedSource]) -> FunctionPackage:
+        """Return what a function runs that checks the proofs of these sources."""
+        needed = any(source.settings.needs_proofs_layer for source in proved)
+        return self._proving if needed else self._package
 
     def _keep_events(self) -> ArchiverFunction:
         return ArchiverFunction(
@@ -236,7 +246,7 @@ class ApplicationStack(Stack):
         return ReceiverFunction(
             self,
             "Receiver",
-            package=self._package,
+            package=self._for(served.values()),
             environment=self._environment,
             stream=self._stream,
             parameter_arns=[
@@ -301,10 +311,24 @@ class ApplicationStack(Stack):
         )
         return FunctionPackage(
             code=lambda_.Code.from_asset(str(assets.code)),
-            layer=layer,
+            layers=(layer,),
             key=self._key,
             log_retention=RETENTIONS[self._deployment.log_retention_days],
         )
+
+    def _proving_package(self, proofs: Path | None) -> FunctionPackage:
+        """Return what a function runs that checks public keys or JSON Web Tokens."""
+        if proofs is None:
+            return self._package
+        layer = lambda_.LayerVersion(
+            self,
+            "Proofs",
+            code=lambda_.Code.from_asset(str(proofs)),
+            description="For public keys and JSON Web Tokens, from requirements-proofs.lock",
+            compatible_runtimes=[RUNTIME],
+            compatible_architectures=[ARCHITECTURE],
+        )
+        return replace(self._package, layers=(*self._package.layers, layer))
 
     def _own_key(self) -> kms.Key | None:
         if self._deployment.encryption == "aws_managed":

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def synthesize(
     output : Path
         The folder of the assembly.
     layer : Path, optional
-        The folder of the functions' layer; by default it is built from the lock.
+        A folder in the place of the functions' layers; by default they are built from their locks.
     python : Path, optional
         The interpreter whose bytecode is put beside the modules that ship; none without it.
 
@@ -73,22 +74,32 @@ def synthesize(
     from infra.application.stack import ApplicationStack, FunctionAssets
     from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
-    from infra.assembly.layer import build_layer
 
     with tempfile.TemporaryDirectory() as folder:
         code, bills = Path(folder) / "code", Path(folder) / "bills"
-        layer = layer or build_layer(ROOT, ROOT / "build", python)
+        base, proofs = _layers(sources, layer, python)
         write_code(ROOT, sources, code, python)
-        write_bills(ROOT, code, layer, bills)
+        write_bills(ROOT, code, [one for one in (base, proofs) if one], bills)
         app = _new_app(output)
         ApplicationStack(
             app,
             deployment=deployment,
             sources=sources,
-            assets=FunctionAssets(code=code, layer=layer, bills=bills),
+            assets=FunctionAssets(code=code, layer=base, proofs=proofs, bills=bills),
         )
         _write(app, deployment.stack_name)
     return template_path(deployment, output)
+
+
+def _layers(
+    sources: Mapping[str, LoadedSource], given: Path | None, python: Path | None
+) -> tuple[Path, Path | None]:
+    """Return the layer of all functions, and that of those that check proofs where one does."""
+    from infra.assembly.layer import PROOFS, build_layer
+
+    build = partial(build_layer, ROOT, ROOT / "build", python)
+    needed = any(source.settings.needs_proofs_layer for source in sources.values())
+    return given or build(), (given or build(part=PROOFS)) if needed else None
 
 
 def synthesize_delivery(
@@ -106,7 +117,7 @@ def synthesize_delivery(
     output : Path
         The folder of the assembly.
     layer : Path, optional
-        The folder of the functions' layer; by default it is built from the lock.
+        A folder in the place of the functions' layers; by default they are built from their locks.
     python : Path, optional
         The interpreter whose bytecode is put beside the modules that ship; none without it.
 
@@ -123,10 +134,8 @@ def synthesize_delivery(
     from infra.application.stack import FunctionAssets
     from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
-    from infra.assembly.layer import build_layer
     from infra.delivery_pipeline.stack import DeliveryStack, StackParts
 
-    layer = layer or build_layer(ROOT, ROOT / "build", python)
     with tempfile.TemporaryDirectory() as folder:
         stages = []
         for plan in plans:
@@ -137,8 +146,9 @@ def synthesize_delivery(
                 code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
                 bills = code.with_name(f"{code.name}-bills")
                 write_code(ROOT, sources, code, python)
-                write_bills(ROOT, code, layer, bills)
-                assets = FunctionAssets(code=code, layer=layer, bills=bills)
+                base, proofs = _layers(sources, layer, python)
+                write_bills(ROOT, code, [one for one in (base, proofs) if one], bills)
+                assets = FunctionAssets(code=code, layer=base, proofs=proofs, bills=bills)
                 parts.append(StackParts(planned, sources, assets))
             stages.append((plan, parts))
         app = _new_app(output)

@@ -28,7 +28,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 from packaging.utils import canonicalize_name
 
-from infra.assembly.layer import LOCK
+from infra.assembly.layer import LOCK, PROOFS_LOCK
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK, read_lock, read_node_lock
 
 if TYPE_CHECKING:
@@ -41,26 +41,26 @@ FUNCTIONS_BILL, BUILD_BILL = "functions.cdx.json", "build.cdx.json"
 VERSION = SchemaVersion.V1_6
 
 
-def write_bills(root: Path, code: Path, layer: Path, target: Path) -> None:
+def write_bills(root: Path, code: Path, layers: Sequence[Path], target: Path) -> None:
     """Write both bills.
 
     Parameters
     ----------
     code : Path
         The functions' code, as `infra.assembly.code` wrote it.
-    layer : Path
-        Their layer; of what is locked for it, it may hold less.
+    layers : Sequence[Path]
+        Their layers; of what is locked for one, it may hold less.
     target : Path
         The folder to write to; it is made.
     """
     target.mkdir(parents=True, exist_ok=True)
     held = {
         (canonicalize_name(each.name), each.version)
-        for each in distributions(path=[str(layer / "python")])
+        for each in distributions(path=[str(layer / "python") for layer in layers])
     }
     parts = [
         _python(package, files=True)
-        for package in read_lock(root / LOCK)
+        for package in (*read_lock(root / LOCK), *read_lock(root / PROOFS_LOCK))
         if (canonicalize_name(package.name), package.version) in held
     ]
     functions = _bill(root, "functions", parts, [_hash_of(code)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from infra.assembly.layer import LOCK
+from infra.assembly.layer import LOCK, PROOFS_LOCK
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FILE = "inputs.sha256"
 
 _FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "stream_processors")
-_FILES = ("cdk.json", "pyproject.toml", LOCK, BUILD_LOCK, NODE_LOCK)
+_FILES = ("cdk.json", "pyproject.toml", LOCK, PROOFS_LOCK, BUILD_LOCK, NODE_LOCK)
 
 
 def inputs_hash(root: Path, deployment: Deployment, python: Path | None = None) -> str:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LOCK = "requirements-runtime.lock"
 """What the functions need: `pyproject.toml` without extras, as `make lock` writes it."""
 
+PROOFS_LOCK = "requirements-proofs.lock"
+"""What those need beside that check public keys and JSON Web Tokens."""
+
 KEPT = {"tzdata": "zoneinfo finds the time zones by their names; Lambda's image has none"}
 """Packages that stay as a whole, since no import says what is needed of them, with the reason."""
 
@@ -59,14 +62,41 @@ class Runtime:
 LAMBDA = Runtime()
 
 
+@dataclass(frozen=True)
+class LayerPart:
+    """A layer: what of its lock it holds.
+
+    Parameters
+    ----------
+    modules : str
+        The folder of the project whose modules' imports it is for; empty for all that a handler
+        can import.
+    beside : tuple[str, ...]
+        What extension modules import by themselves, of which no source says anything.
+    """
+
+    name: str
+    lock: str
+    modules: str = ""
+    beside: tuple[str, ...] = ()
+
+
+DEPENDENCIES = LayerPart("layer", LOCK)
+PROOFS = LayerPart("proofs", PROOFS_LOCK, "pipeline/event/proofs", ("_cffi_backend",))
+
+
 class LayerError(PipelineError):
     """The layer cannot be built."""
 
 
 def build_layer(
-    root: Path, build: Path, python: Path | None = None, runtime: Runtime = LAMBDA
+    root: Path,
+    build: Path,
+    python: Path | None = None,
+    runtime: Runtime = LAMBDA,
+    part: LayerPart = DEPENDENCIES,
 ) -> Path:
-    """Return the folder of the layer, built anew only when its inputs changed.
+    """Return the folder of a layer, built anew only when its inputs changed.
 
     Parameters
     ----------
@@ -80,28 +110,33 @@ def build_layer(
     Returns
     -------
     Path
-        `<build>/layer-<hash of its inputs>`, with the packages under `python/`.
+        `<build>/<name>-<hash of its inputs>`, with the packages under `python/`.
 
     Raises
     ------
     LayerError
         When the packages cannot be installed.
     """
-    lock = root / LOCK
+    lock = root / part.lock
     locked = lock.read_text(encoding="utf-8")
-    names = sorted({name for each in runtime_modules(root) for name in imports(root / each)})
+    modules = (
+        sorted((root / part.modules).rglob("*.py"))
+        if part.modules
+        else [root / each for each in runtime_modules(root)]
+    )
+    names = sorted({*part.beside, *(name for each in modules for name in imports(each))})
     compiled = "with bytecode" if python else "without"
     inputs = [_FORM, astuple(runtime), KEPT, NEVER_CALLED, names, locked, compiled]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
-    layer = build / f"layer-{digest}"
+    layer = build / f"{part.name}-{digest}"
     if layer.is_dir():
         return layer
     build.mkdir(parents=True, exist_ok=True)
     # Built beside it and renamed: an interrupted build leaves nothing that looks complete.
-    with tempfile.TemporaryDirectory(dir=build, prefix="layer-unfinished-") as name:
+    with tempfile.TemporaryDirectory(dir=build, prefix=f"{part.name}-unfinished-") as name:
         unfinished = Path(name) / "layer"
         if python:
-            shutil.copytree(build_layer(root, build, runtime=runtime), unfinished)
+            shutil.copytree(build_layer(root, build, runtime=runtime, part=part), unfinished)
             compile_folder(unfinished / "python", python, "/opt/python")
         else:
             _install(lock, unfinished / "python", runtime)

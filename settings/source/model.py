@@ -448,6 +448,12 @@ class Source(Model):
         return self.hmac if proof is None or proof.at_door else proof
 
     @property
+    def needs_proofs_layer(self) -> bool:
+        """Whether its proofs need what is in a layer of its own."""
+        proof = self.proof_of_body
+        return proof is not None and proof.needs_proofs_layer
+
+    @property
     def proof(self) -> str:
         """How it is known that an event is the sender's."""
         return self.authentication.type if self.authentication else "poll"

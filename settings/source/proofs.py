@@ -30,6 +30,16 @@ class ProofSettings(Model):
         return "signing_secret"
 
     @property
+    def key_algorithm(self) -> str:
+        """Whose public keys the parameter holds; empty where it holds secrets."""
+        return ""
+
+    @property
+    def needs_proofs_layer(self) -> bool:
+        """Whether it is checked with what the standard library lacks."""
+        return True
+
+    @property
     def headers(self) -> list[str]:
         """The headers that must travel in the envelope for the proof to be checked."""
         return []
@@ -74,6 +84,11 @@ class BodyTokenAuthentication(ProofSettings):
         description="dotted path of the token; lists on the way are looked through, and each "
         "element must have it"
     )
+
+    @property
+    def needs_proofs_layer(self) -> bool:
+        """Comparing texts needs nothing more."""
+        return False
 
     @property
     def compiled_kind(self) -> _BodyTokenKind:

@@ -61,6 +61,11 @@ class PublicKeyAuthentication(SignedRequest, ProofSettings):
         return "" if self.keys or self.keys_url or self.certificate else "signing_secret"
 
     @property
+    def key_algorithm(self) -> str:
+        """Whose public keys the parameter holds."""
+        return self.algorithm
+
+    @property
     def compiled_kind(self) -> _PublicKeyKind:
         """The declaration that has these settings."""
         return PublicKeySignature

@@ -22,10 +22,8 @@ from settings.faults import Fault
 from settings.reading import checked, read_mapping
 from settings.source.admission import BasicAuthentication
 from settings.source.compiler import body_place_of, signature_of
-from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.loader import LoadedSource, SourceError
 from settings.source.model import HmacAuthentication, TokenAuthentication
-from settings.source.public_key import PublicKeyAuthentication
 from toolbox.sources.captured.request import unpacked
 from toolbox.sources.sample_file import SampleFile, address_of
 from toolbox.sources.samples_as_sent import proof_headers, read_fetched, without
@@ -275,9 +273,7 @@ def _shaped(signature: Signature, secret: str) -> bytes:
 def wrong_secret(source: LoadedSource, secret: str) -> str:
     """Return another secret that a source could have: it is wrong by its value alone."""
     proof = source.settings.proof_of_body
-    if isinstance(proof, PublicKeyAuthentication):
-        return other_key(secret, proof.algorithm)
-    if isinstance(proof, JsonWebTokenAuthentication) and proof.key_algorithm:
+    if proof is not None and proof.key_algorithm:
         return other_key(secret, proof.key_algorithm)
     signature = signature_of(source.settings.hmac) if source.settings.hmac else None
     other = f"not {secret}"

@@ -15,7 +15,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from infra.assembly.app import ROOT
 from infra.assembly.bills_of_materials import BUILD_BILL, FUNCTIONS_BILL, VERSION, write_bills
 from infra.assembly.code import write_code
-from infra.assembly.layer import LOCK, build_layer
+from infra.assembly.layer import LOCK, PROOFS_LOCK, build_layer
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK, LockError, read_lock, read_node_lock
 from settings.deployment import Deployment
 from settings.source.loader import load_sources
@@ -43,7 +43,7 @@ def built_layer() -> Path:
 @pytest.fixture(scope="module")
 def bills(code: Path, built_layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bills")
-    write_bills(ROOT, code, built_layer, folder)
+    write_bills(ROOT, code, [built_layer], folder)
     return folder
 
 
@@ -137,12 +137,12 @@ def test_each_part_has_the_hashes_that_it_is_installed_by(bills: Path) -> None:
 def test_the_same_commit_gives_the_same_bytes_and_other_code_another_bill(
     bills: Path, code: Path, built_layer: Path, tmp_path: Path
 ) -> None:
-    write_bills(ROOT, code, built_layer, tmp_path / "again")
+    write_bills(ROOT, code, [built_layer], tmp_path / "again")
     for name in (FUNCTIONS_BILL, BUILD_BILL):
         assert (tmp_path / "again" / name).read_bytes() == (bills / name).read_bytes()
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "other.py").write_text("")
-    write_bills(ROOT, tmp_path / "code", built_layer, tmp_path / "other")
+    write_bills(ROOT, tmp_path / "code", [built_layer], tmp_path / "other")
     ours, other = read(bills, FUNCTIONS_BILL), read(tmp_path / "other", FUNCTIONS_BILL)
     assert ours["serialNumber"] != other["serialNumber"]
     assert ours["components"] == other["components"]
@@ -205,7 +205,7 @@ def test_a_node_package_without_a_hash_is_refused(tmp_path: Path) -> None:
 def test_what_is_locked_but_not_in_the_layer_is_not_said_to_ship(
     tmp_path: Path, code: Path
 ) -> None:
-    for name in ("pyproject.toml", BUILD_LOCK, NODE_LOCK):
+    for name in ("pyproject.toml", BUILD_LOCK, NODE_LOCK, PROOFS_LOCK):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / LOCK).write_text(
         f"one-a==1 --hash=sha256:{'a' * 64}\n"
@@ -216,6 +216,6 @@ def test_what_is_locked_but_not_in_the_layer_is_not_said_to_ship(
         metadata = tmp_path / "layer" / "python" / f"{name}-{version}.dist-info" / "METADATA"
         metadata.parent.mkdir(parents=True)
         metadata.write_text(f"Name: {name}\nVersion: {version}\n")
-    write_bills(tmp_path, code, tmp_path / "layer", tmp_path / "bills")
+    write_bills(tmp_path, code, [tmp_path / "layer"], tmp_path / "bills")
     document = read(tmp_path / "bills", FUNCTIONS_BILL)
     assert {each["name"] for each in document["components"]} == {"one-a"}
