@@ -8,6 +8,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.application.checks import acknowledge, wildcard
 from infra.application.functions import PipelineFunction, read_parameters
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class ReceiverFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
+        # Of two that wrote at once, each reads the other's version, which its name has.
+        versions = [f"{arn}:*" for arn in learned_arns]
         learn = iam.PolicyStatement(actions=["ssm:PutParameter"], resources=list(learned_arns))
         self.function = PipelineFunction(
             self,
@@ -63,7 +66,7 @@ class ReceiverFunction(Construct):
             description="Verifies requests before they are taken, and answers handshakes",
             environment={**environment, "STREAM_NAME": stream.stream_name},
             permissions={
-                "ReadSecrets": read_parameters(parameter_arns),
+                "ReadSecrets": read_parameters([*parameter_arns, *versions]),
                 "PutRecord": [put],
                 **({"LearnSecrets": [learn]} if learned_arns else {}),
             },
@@ -71,6 +74,11 @@ class ReceiverFunction(Construct):
             timeout_seconds=TIMEOUT_SECONDS,
             reserved_concurrency=reserved_concurrency,
         ).function
+        reason = "All versions of one parameter, which the function may read in any case."
+        if versions and self.function.role:
+            acknowledge(
+                self.function.role, {wildcard(self, version): reason for version in versions}
+            )
 
     def know_address(self, public_url: str) -> None:
         """Tell the function the address of the stage, which senders sign in some schemes."""

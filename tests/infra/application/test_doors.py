@@ -202,6 +202,7 @@ def test_the_receiver_may_write_what_it_learns_and_no_more(stack: Synthesized) -
         ("ssm:GetParameter", parameter("MozDef-EF/notion/test/learn_until")),
         ("ssm:GetParameter", parameter("MozDef-EF/notion/test/signing_secret")),
         ("ssm:GetParameter", parameter("MozDef-EF/trello/test/signing_secret")),
+        ("ssm:GetParameter", parameter("MozDef-EF/notion/test/signing_secret:*")),
         ("ssm:PutParameter", parameter("MozDef-EF/notion/test/signing_secret")),
     }
 
@@ -212,6 +213,15 @@ def test_what_has_no_secret_names_no_parameter(stack: Synthesized) -> None:
     without = {name for name, one in described.items() if "parameter" not in one}
     assert without == {"by-network", "by-nothing"}
     assert described["by-path"]["route"] == "/by-path/{token}"
+
+
+def test_a_token_in_the_path_is_no_reason_to_bind_its_sender(stack: Synthesized) -> None:
+    """Anyone can send to a source without a proof, so sizes are bound, but not of other routes."""
+    _, acl = stack.one("AWS::WAFv2::WebACL")
+    written = json.dumps(acl)
+    assert '"RegexString": "/by-path/[^/]+$"' in written
+    assert '"SearchString": "/by-query"' in written
+    assert '"SearchString": "/by-nothing"' not in written
 
 
 def test_cdk_nag_found_nothing(stack: Synthesized) -> None:
