@@ -25,6 +25,8 @@ class Given:
         As it was sent; empty for JSON.
     as_sent : Mapping[str, Any] | None
         `as_sent` of its sample, where it may be kept so.
+    beside : Mapping[str, str]
+        What else its sample has then: method, URL and query.
     packed : bytes
         Its body as it was sent, where that is another.
     """
@@ -35,6 +37,7 @@ class Given:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
     as_sent: Mapping[str, Any] | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
     packed: bytes = b""
 
     @property

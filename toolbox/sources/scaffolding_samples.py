@@ -53,7 +53,7 @@ def write_samples(
         _write(
             directory / f"{free}.yaml",
             description=f"as the sender sent it: {free}",
-            **({"as_sent": dict(one.as_sent)} if one.as_sent else ours),
+            **({**one.beside, "as_sent": dict(one.as_sent)} if one.as_sent else ours),
             body_file=file,
             expect=expect,
         )
@@ -93,7 +93,7 @@ def _write_refused(
 ) -> None:
     how = settings["authentication"]
     at_door = settings.get("ingest") == "receiver"
-    if how["type"] == "token":
+    if how["type"] in {"token", "basic"}:
         wrong: dict[str, Any] = {"outcome": "refused", "status": 403}
     elif at_door:
         wrong = {"outcome": "refused", "status": 401}
@@ -127,6 +127,8 @@ def _write_refused(
             sign="stale",
             expect=stale,
         )
+    if "body" in settings:
+        return
     write(
         "broken-json",
         "rightly signed, and no JSON",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hmac
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -153,3 +155,43 @@ def test_a_content_encoding_is_taken_as_the_door_takes_it(
     assert said.removeprefix("refused 415: unsupported_media_type") in done.out
     assert ("415" in done.out) == (not packed)
     assert done.status == (not packed)
+
+
+def test_a_form_that_is_signed_with_its_address(run: Callable[..., Done]) -> None:
+    """As Twilio signs: its documentation, "Validating requests"."""
+    url, fields = "https://h.example.com/sms", {"To": "+18005551212", "MessageSid": "SM0123"}
+    text = url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
+    signature = base64.b64encode(hmac.digest(b"12345", text.encode(), "sha1")).decode()
+    Path("sms.curl").write_text(
+        f"curl '{url}' -H 'X-Twilio-Signature: {signature}' -d '{urlencode(fields)}'"
+    )
+    Path("secret").write_text("12345")
+    new = ("source", "new", "sms", "--captured", "sms.curl", "--secret-file", "secret")
+    done = run(*new, "--keep-secret")
+    assert done.status == 0, done.out
+    assert "over '{url}{form.sorted}': proved by the captured signature (1 of 1)" in done.out
+    assert run("source", "check", "sms", "--strict").status == 0
+
+
+@pytest.mark.parametrize("proof", ["-H 'Authorization: Basic dXNlcjpwcml2YXRl'", "?token=private1"])
+def test_tokens_of_other_places(run: Callable[..., Done], proof: str) -> None:
+    query = proof if proof.startswith("?") else ""
+    more = "" if query else proof
+    Path("a.curl").write_text(f"curl 'https://h.example.com/{query}' {more} --json '{{\"id\":1}}'")
+    done = run("source", "new", "hook", "--captured", "a.curl")
+    assert done.status == 0, done.out
+    folder = Path("config/sources/hook")
+    files = [one for one in folder.rglob("*.*") if one.is_file()]
+    assert not any("private" in one.read_text() or "dXNlcjpw" in one.read_text() for one in files)
+
+
+def test_a_caught_handshake_is_answered(run: Callable[..., Done]) -> None:
+    Path("a.curl").write_text(
+        "curl 'https://h.example.com/in?hub.mode=subscribe&hub.challenge=abc'\n"
+        "curl 'https://h.example.com/in' -H 'X-Token: t' --json '{\"id\":1}'\n"
+    )
+    done = run("source", "new", "hub", "--captured", "a.curl")
+    assert done.status == 0, done.out
+    assert "receiver: it alone can answer what was caught" in done.out
+    done = run("source", "try", "hub", "--captured", "a.curl")
+    assert "a handshake, answered with" in done.out

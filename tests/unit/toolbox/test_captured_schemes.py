@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import pytest
 from settings.source.authentication import HmacAuthentication
 from tests.support.libraries import LIBRARIES
 from tests.support.signing_senders import BODY, NOW, SENDERS
+from toolbox.sources.captured.bodies import FORM
 from toolbox.sources.captured.proposal import propose
 from toolbox.sources.captured.reading import Captures
 from toolbox.sources.captured.request import CapturedRequest
@@ -141,20 +144,45 @@ def test_a_challenge_makes_a_handshake_and_a_receiver() -> None:
     asks = caught({}, b'{"type": "url_verification", "challenge": "abc"}')
     found = proposed(asks, caught({}))
     assert found.settings["ingest"] == "receiver"
-    assert found.settings["handshake"]["post"] == {
-        "path": "type",
-        "equals": "url_verification",
-        "challenge": "challenge",
-        "answer": {"challenge": "$challenge"},
-    }
+    assert found.settings["handshake"] == [
+        {
+            "when": {"body": {"type": "url_verification"}},
+            "challenge": {"path": "challenge"},
+            "answer": {"json": {"challenge": "$challenge"}},
+        }
+    ]
     assert len(found.given) == 1
 
 
-def test_a_scheme_that_settings_cannot_say_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import hmac
+def test_a_question_in_the_query_makes_a_handshake() -> None:
+    asks = caught({}, b"", method="GET", query="hub.mode=subscribe&hub.challenge=abc")
+    found = proposed(asks, caught({}), caught({}, b"", method="HEAD"))
+    assert found.settings["handshake"] == [
+        {
+            "when": {"method": "GET", "query": {"hub.challenge": True}},
+            "challenge": {"query": "hub.challenge"},
+            "answer": {"text": "$challenge"},
+        },
+        {"when": {"method": "HEAD"}},
+    ]
 
-    digest = hmac.digest(b"s", URL.encode() + BODY, "sha256").hex()
-    found = proposed(caught({"X-Sig-Hmac": digest}), secret="s")
-    text = said(found)
-    assert "over '{url}{body}'" in text
-    assert "proved by the captured signature (1 of 1)" in text
+
+def test_a_signature_over_address_and_form() -> None:
+    """As Twilio signs: its documentation, "Validating requests"."""
+    body = b"To=%2B18005551212&CallSid=CA1234567890ABCDE&Digits=1234"
+    url = "https://example.com/myapp.php"
+    text = f"{url}CallSidCA1234567890ABCDEDigits1234To+18005551212"
+    signed = base64.b64encode(hmac.digest(b"12345", text.encode(), "sha1")).decode()
+    listed = (("Content-Type", FORM), ("X-Twilio-Signature", signed))
+    request = CapturedRequest("POST", url, "", listed, body, None, "one.http")
+    found = proposed(request, secret="12345", keep=True)
+    assert "over '{url}{form.sorted}': proved by the captured signature (1 of 1)" in said(found)
+    assert found.settings["body"] == {"format": "form"}
+    assert found.given[0].beside == {"url": url}
+
+
+def test_tokens_elsewhere_than_in_a_header() -> None:
+    found = proposed(caught({}, query="a=b&token=private"))
+    assert how(found) == {"type": "token", "query": "token"}
+    assert "private" not in repr((found.settings, found.evidence, found.given))
+    assert how(proposed(caught({"Authorization": "Basic dTpw"}))) == {"type": "basic"}

@@ -53,7 +53,7 @@ def kept_headers(requests: Sequence[CapturedRequest], settings: dict[str, Any]) 
     if (when := how.get("timestamp")) and when.get("header"):
         proof.append(when["header"])
     proof += re.findall(r"\{header\.([^{}]*)\}", how.get("signed", ""))
-    token = how.get("header", "Authorization").lower() if how["type"] == "token" else ""
+    token = how.get("header", "").lower() if how["type"] == "token" else ""
     names = [
         name
         for name, _ in requests[0].headers

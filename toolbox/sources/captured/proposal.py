@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.event.fields import find, path_text
 from settings.source.model import Authentication
 from toolbox.sources.captured.bodies import FORM, body_settings, document_of
 from toolbox.sources.captured.details import details_seen
 from toolbox.sources.captured.from_headers import TYPE_TEXT, from_headers, kept_headers
+from toolbox.sources.captured.handshakes import challenge_of, handshake_of
 from toolbox.sources.captured.hiding import hidden
 from toolbox.sources.captured.known import known_schemes
-from toolbox.sources.captured.places import arrival, is_of_the_way, may_be_secret
+from toolbox.sources.captured.places import arrival, may_be_secret
 from toolbox.sources.captured.request import CaptureError
 from toolbox.sources.captured.scheme import SchemeFound, find_scheme
 from toolbox.sources.captured.token import find_token
-from toolbox.sources.inference_values import scalar_paths
 from toolbox.sources.scaffolding_given import Given
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from toolbox.sources.captured.request import CapturedRequest
 
 _AUTHENTICATION: TypeAdapter[Any] = TypeAdapter(Authentication)
-_CHALLENGES = {"challenge": "$challenge", "plainToken": "$challenge"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ def propose(
         raise CaptureError(f"{captures.requests[0].where}: no request has a body to learn from")
     how = body_settings(with_body[0])
     parsed = [(one, document_of(one, how)) for one in with_body]
-    events = [(one, document) for one, document in parsed if not _challenge(document)]
+    events = [(one, document) for one, document in parsed if not challenge_of(document)]
     if not events:
         raise CaptureError(f"{with_body[0].where}: a handshake, and no event; catch one as well")
     requests = [one for one, _ in events]
@@ -83,7 +80,7 @@ def propose(
     settings = _proof(requests, secrets, evidence)
     scheme = settings.pop("scheme")
     settings |= _content(requests, how, evidence)
-    settings |= _handshake(captures.requests, parsed, evidence)
+    settings |= handshake_of(captures.requests, parsed, evidence)
     settings |= from_headers(requests, evidence)
     settings["headers"] = kept_headers(requests, settings)
     kept = keep_secret and scheme is not None and scheme.proved > 0
@@ -155,47 +152,6 @@ def _content(
     return made
 
 
-def _handshake(
-    requests: Sequence[CapturedRequest],
-    parsed: Sequence[tuple[CapturedRequest, Any]],
-    evidence: list[tuple[str, str]],
-) -> dict[str, Any]:
-    for one in requests:
-        if not one.body:
-            names = [name for name, _ in one.headers if not is_of_the_way(name)]
-            text = (
-                f"{one.where} is a {one.method} without a body (query {one.query[:60]!r}, headers "
-            )
-            evidence.append(("handshake", f"{text}{', '.join(names[:5]) or 'none'}): a handshake?"))
-    for one, document in parsed:
-        if found := _challenge(document):
-            path, key, kind = found
-            answer = {key: "$challenge"} | (
-                {"encryptedToken": "$hmac"} if key != "challenge" else {}
-            )
-            evidence.append(("handshake", f"{one.where} asks for an answer: {path} of the body"))
-            evidence.append(("way in", "receiver: it alone can answer"))
-            post = {"path": kind[0], "equals": kind[1], "challenge": path, "answer": answer}
-            return {"ingest": "receiver", "handshake": {"post": post}}
-    evidence.append(("way in", "direct: nothing that was caught waits for an answer"))
-    return {}
-
-
-def _challenge(document: Any) -> tuple[str, str, tuple[str, str]] | None:
-    """Return the path of a challenge, its name, and what tells the handshake from an event."""
-    if not isinstance(document, dict):
-        return None
-    paths = list(islice(scalar_paths(document), 9))
-    asked = next((path for path in paths if path[-1] in _CHALLENGES), None)
-    if asked is None or len(paths) > 8:
-        return None
-    for path in paths:
-        value = find(document, path)
-        if path[-1] in {"type", "event", "event_type"} and isinstance(value, str) and value:
-            return path_text(asked), asked[-1], (path_text(path), value)
-    return None
-
-
 def _given(
     request: CapturedRequest,
     document: Any,
@@ -223,6 +179,7 @@ def _given(
     sent_at = arrival(request, how) or datetime.now(UTC).timestamp()
     return replace(
         given,
+        beside=_address(request, how),
         packed=request.body if request.body != request.content else b"",
         as_sent={
             "signed_by": f"capture {Path(request.where).name}",
@@ -231,6 +188,17 @@ def _given(
             "headers": [[one, value] for one, value in request.headers if not may_be_secret(one)],
         },
     )
+
+
+def _address(request: CapturedRequest, how: dict[str, Any]) -> dict[str, str]:
+    """Return what of its address a signature covers, and the method: what a sample has of them."""
+    signed = str(how.get("signed", ""))
+    beside = {"method": request.method} if request.method != "POST" else {}
+    if "{url}" in signed or "{path}" in signed:
+        beside["url"] = request.address
+    if "{query." in signed:
+        beside["query"] = request.query
+    return beside
 
 
 def _name(request: CapturedRequest, document: Any, settings: dict[str, Any]) -> str:

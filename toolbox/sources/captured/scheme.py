@@ -7,7 +7,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pipeline.event import encodings
 from toolbox.sources.captured.places import (
@@ -42,7 +42,13 @@ _WITH_TIME = (
     "{timestamp}.{url}.{body}",
     "{timestamp}{method}{path}{body}",
 )
-_WITHOUT_TIME = ("{body}", "{url}{body}", "{method}{url}{body}", "{body}{url}")
+_WITHOUT_TIME = (
+    "{body}",
+    "{url}{body}",
+    "{url}{form.sorted}",
+    "{method}{url}{body}",
+    "{body}{url}",
+)
 _WITH_ID = ("{id}.{timestamp}.{body}", "{id}{timestamp}{body}", "{timestamp}.{id}.{body}",
             "{timestamp}{id}{body}", "{id}.{body}", "{id}:{timestamp}:{body}")  # fmt: skip
 
@@ -244,6 +250,9 @@ def _filled(request: CapturedRequest, signed: str, time: str) -> bytes:
 def _value(request: CapturedRequest, name: str, time: str) -> bytes:
     if name == "body":
         return request.content
+    if name == "form.sorted":
+        fields = set(parse_qsl(request.content.decode("utf-8", "replace"), keep_blank_values=True))
+        return "".join(f"{key}{value}" for key, value in sorted(fields)).encode()
     known = {
         "timestamp": time,
         "method": request.method,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from toolbox.sources.captured.places import is_of_the_way, may_be_secret
 
@@ -33,13 +34,29 @@ class TokenFound:
 
 
 def find_token(requests: Sequence[CapturedRequest], secrets: Sequence[str]) -> TokenFound | None:
-    """Return the header with a token that is the same in each request; None where there is none."""
-    for name, value in requests[0].headers:
+    """Return where a token is that is the same in each request; None where there is none."""
+    return _given(requests[0], secrets) or _in_query(requests[0], secrets) or _guessed(requests)
+
+
+def _given(request: CapturedRequest, secrets: Sequence[str]) -> TokenFound | None:
+    for name, value in request.headers:
         for secret in secrets:
             if secret and value.endswith(secret) and not is_of_the_way(name):
                 settings = _settings(name, value.removesuffix(secret))
                 text = f"header {name} has the secret that was given"
                 return TokenFound(settings, text, proved=True)
+    return None
+
+
+def _in_query(request: CapturedRequest, secrets: Sequence[str]) -> TokenFound | None:
+    for name, value in parse_qsl(request.query[:8_000], max_num_fields=100):
+        if value in secrets or (not secrets and may_be_secret(name)):
+            text = f"parameter {name} of the query"
+            return TokenFound({"type": "token", "query": name}, text, proved=value in secrets)
+    return None
+
+
+def _guessed(requests: Sequence[CapturedRequest]) -> TokenFound | None:
     for name, value in requests[0].headers:
         if not may_be_secret(name) or name.lower() == "cookie":
             continue
@@ -52,7 +69,7 @@ def find_token(requests: Sequence[CapturedRequest], secrets: Sequence[str]) -> T
             continue
         if prefix.lower() == "basic ":
             text = f"header {name} has a user and a password, the same in each request"
-            return TokenFound(_settings(name, prefix), text)
+            return TokenFound({"type": "basic"}, text)
         text = f"header {name}, the same in each request ({len(requests)}): a guess"
         return TokenFound(_settings(name, prefix), text)
     return None
