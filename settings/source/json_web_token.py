@@ -100,6 +100,16 @@ class JsonWebTokenAuthentication(ProofSettings):
         return "" if self.keys or self.keys_url else "signing_secret"
 
     @property
+    def said(self) -> str:
+        """How a sender proves who it is, in one sentence."""
+        algorithms = " or ".join(self.algorithms)
+        place = f"in {self.header}" if self.header else "as the body"
+        by = f", by the keys at {self.keys_url}" if self.keys_url else ""
+        what = f", with the body's {self.body_hash.algorithm}" if self.body_hash else ""
+        what = ", which proves any body, and is checked at the door" if self.at_door else what
+        return f"a JSON Web Token ({algorithms}) {place}{what}{by}"
+
+    @property
     def key_algorithm(self) -> str:
         """Whose public keys the parameter holds; empty where it holds secrets."""
         return KEY_KINDS.get(self.algorithms[0], "")

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from pipeline.event.fields import path_of, path_text
 from pipeline.event.proofs.body_token import BodyToken
+from pipeline.event.proofs.keys import keys_of
+from pipeline.event.secrets import SecretError
 from pipeline.event.summary import placeholders
 from settings.source.base import FieldPath, Model
 from settings.source.detail_fields import places_of
@@ -38,6 +40,21 @@ class ProofSettings(Model):
     def needs_proofs_layer(self) -> bool:
         """Whether it is checked with what the standard library lacks."""
         return True
+
+    @property
+    def said(self) -> str:
+        """How a sender proves who it is, in one sentence."""
+        raise NotImplementedError
+
+    def fault_in(self, value: str) -> str:
+        """Say what is wrong with a value of its parameter; empty where it can serve."""
+        if not self.key_algorithm:
+            return ""
+        try:
+            keys_of([value.encode()], self.key_algorithm)
+        except SecretError as error:
+            return str(error)
+        return ""
 
     @property
     def headers(self) -> list[str]:
@@ -89,6 +106,11 @@ class BodyTokenAuthentication(ProofSettings):
     def needs_proofs_layer(self) -> bool:
         """Comparing texts needs nothing more."""
         return False
+
+    @property
+    def said(self) -> str:
+        """How a sender proves who it is, in one sentence."""
+        return f"a token at {self.path} of the body"
 
     @property
     def compiled_kind(self) -> _BodyTokenKind:

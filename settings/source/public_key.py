@@ -61,6 +61,15 @@ class PublicKeyAuthentication(SignedRequest, ProofSettings):
         return "" if self.keys or self.keys_url or self.certificate else "signing_secret"
 
     @property
+    def said(self) -> str:
+        """How a sender proves who it is, in one sentence."""
+        where = " or ".join(self.all_headers)
+        when = self.timestamp
+        age = f", at most {when.tolerance_seconds} s old" if when else ""
+        key = f", by {_words(self)}"
+        return f"{self.algorithm} over {self.signed}, {self.encoding}, in {where}{key}{age}"
+
+    @property
     def key_algorithm(self) -> str:
         """Whose public keys the parameter holds."""
         return self.algorithm
@@ -86,3 +95,11 @@ class PublicKeyAuthentication(SignedRequest, ProofSettings):
         """The headers that must travel in the envelope for the signature to be checked."""
         named = [self.certificate.header] if self.certificate else []
         return [*super().headers, *named]
+
+
+def _words(how: PublicKeyAuthentication) -> str:
+    if how.certificate:
+        return f"the certificate at the address in {how.certificate.header}"
+    if how.keys_url:
+        return f"the keys at {how.keys_url}"
+    return "the keys in its settings" if how.keys else "the public key in its parameter"

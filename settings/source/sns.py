@@ -49,6 +49,11 @@ class SnsAuthentication(ProofSettings):
         return ""
 
     @property
+    def said(self) -> str:
+        """How a sender proves who it is, in one sentence."""
+        return f"the signature of Amazon SNS, of {', '.join(self.topics)}"
+
+    @property
     def compiled_kind(self) -> _SnsKind:
         """The declaration that has these settings."""
         return SnsMessage

@@ -57,7 +57,7 @@ def _text_faults(source: LoadedSource, value: str) -> Iterator[str]:
     if not value.strip():
         yield "the secret is empty"
     elif len(value.splitlines()) != 1:
-        yield "the secret has a line break; give one value"
+        yield "the secret has a line break; give one value, a PEM in one line"
     elif value != value.strip():
         yield "the secret begins or ends with white space"
     elif not value.isprintable():
@@ -76,6 +76,8 @@ def _faults(source: LoadedSource, value: str) -> Iterator[str]:
             signing_key(signature, value.encode())
         except SecretError as error:
             yield str(error)
+    if settings.proof_of_body is not None and (fault := settings.proof_of_body.fault_in(value)):
+        yield fault
     pair = _PAIRS.get(settings.poll.credential.type if settings.poll else settings.proof)
     if pair is not None and not all(value.partition(":")[::2]):
         yield f"the {'credential' if settings.poll else 'secret'} is a pair: {pair}"
@@ -105,6 +107,12 @@ def generate(source: LoadedSource) -> str:
         raise SecretFormError(
             f"{source.name}: events are fetched with a credential that the sender makes; get it "
             "there, and give it at the prompt or with --stdin"
+        )
+    proof = source.settings.proof_of_body
+    if proof is not None and proof.key_algorithm:
+        raise SecretFormError(
+            f"{source.name}: the sender signs with a key of its own; get the public key there, and "
+            "give it at the prompt or with --stdin"
         )
     if source.settings.proof == "basic":
         return f"webhooks:{secrets.token_urlsafe(32)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.runtime.secret_store import MAX_AGE_SECONDS
-from settings.source.model import HmacAuthentication
+from settings.source.authentication import SignedRequest
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -43,9 +43,9 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
         settings.deduplication_hours * HOUR,
         "the sender may try again what it made before (deduplication_hours has to cover that)",
     )
-    if not isinstance(how, HmacAuthentication):
+    if settings.signing is None:
         return [caches, remembered]
-    if how.timestamp is not None:
+    if isinstance(how, SignedRequest) and how.timestamp is not None:
         retried = NeededSpan(
             how.timestamp.tolerance_seconds, "an older signature is refused by its own time"
         )

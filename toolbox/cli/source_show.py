@@ -110,6 +110,8 @@ def proof(settings: Source) -> str:
         return _PLAIN_PROOFS[settings.proof] + networks
     if isinstance(how, HmacAuthentication):
         return _hmac(how) + networks
+    if settings.proof_of_body is not None:
+        return settings.proof_of_body.said + networks
     polls = settings.poll
     return f"our own credential ({polls.credential.type})" if polls else "nothing"
 
@@ -227,6 +229,9 @@ def sender_needs(source: LoadedSource) -> list[str]:
         needs.append("user and password: a line 'user:password' of 'secret set'")
     elif isinstance(how, TokenAuthentication) and how.in_header:
         needs.append(f"a header {how.header}: {how.prefix}<the token of 'secret set'>")
+    elif settings.proof_of_body is not None and settings.proof_of_body.key_algorithm:
+        if settings.parameter:
+            needs.append("the sender's public key, written with 'secret set'")
     elif settings.parameter and not shown:
         needs.append("the secret: the same as with 'secret set', from either side")
     if settings.handshake:
