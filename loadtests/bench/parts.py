@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtests.bench import (
     archives,
+    bodies,
     body_rules,
     cold_start,
     end_to_end,
@@ -41,6 +42,7 @@ _IN_ARENA: dict[str, tuple[str, Callable[[Arena, int], dict[str, Any]]]] = {
 }
 _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
     "body_rules": ("changing a body by its rules", lambda _, rounds: body_rules.run(rounds)),
+    "bodies": ("reading bodies that are no JSON", lambda _, rounds: bodies.run(rounds)),
     "gateway": ("measuring the local gateway", gateway.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
     "end_to_end": (

@@ -14,6 +14,10 @@ from toolbox.terminal.output import console, print_table
 
 FILE = Path("build") / "bench.json"
 KINDS = ("github_10kb", "small_1kb")
+_LISTS = {
+    "body_rules_us": ("Rules on a body of 12 KB", "kind of rule"),
+    "bodies_us": ("Bodies of ten fields, and signatures over parts of them", "what"),
+}
 #: What is varied, and in what its cost is given.
 GROWTH = {
     "batch_size_us": "us an event by records of a batch",
@@ -83,9 +87,7 @@ def show(figures: dict[str, Any]) -> None:
     for part in ("archiver", "replay", "audit"):
         if part in figures:
             _show_archive(part, figures[part])
-    if "body_rules_us" in figures:
-        title = "Rules on a body of 12 KB: microseconds of CPU for an event"
-        print_table(title, ("kind of rule", "us"), list(figures["body_rules_us"].items()))
+    _show_lists(figures)
     _show_door(figures)
     if "cold_start_ms" in figures:
         _show_cold_start(figures)
@@ -93,6 +95,13 @@ def show(figures: dict[str, Any]) -> None:
         _show_memory(figures["replay_memory"])
     if "end_to_end" in figures:
         _show_end_to_end(figures["end_to_end"])
+
+
+def _show_lists(figures: dict[str, Any]) -> None:
+    for key, (title, column) in _LISTS.items():
+        if key in figures:
+            title = f"{title}: microseconds of CPU for an event"
+            print_table(title, (column, "us"), list(figures[key].items()))
 
 
 def _show_end_to_end(figures: dict[str, Any]) -> None:

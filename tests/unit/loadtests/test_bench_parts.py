@@ -120,5 +120,5 @@ def test_the_file_has_each_part_as_soon_as_it_has_ended(
     file.write_text('{"of": "an earlier run"}')
     with pytest.raises(KeyboardInterrupt):
         run(monkeypatch, file)
-    before = {"fan_out", "archive", "front_door", "cold_start", "gateway", "body_rules"}
+    before = {"fan_out", "archive", "front_door", "cold_start", "gateway", "body_rules", "bodies"}
     assert seen["then"] == {"machine", "rounds", "failed", *before}
