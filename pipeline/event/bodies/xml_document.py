@@ -19,6 +19,11 @@ from pipeline.event.json_text import BodyError
 #: Senders' documents have some ten levels; a JSON event may have 900.
 DEEPEST = 100
 MOST_ELEMENTS = 100_000
+#: Characters of a namespace's name. The parser writes it before the name of each element and
+#: attribute that is in it: with a long one, a short document is a thousand times as much.
+LONGEST_NAMESPACE = 300
+#: Of equals signs: each attribute has one, and those of an element are in memory all at once.
+MOST_ATTRIBUTES = 200_000
 _TEXT = "#text"
 
 
@@ -35,6 +40,8 @@ def json_of_xml(document: bytes, lists: frozenset[str]) -> bytes:
     BodyError
         When it is no XML, has a document type (and so entities), or is beyond a bound.
     """
+    if document.count(b"=") > MOST_ATTRIBUTES:
+        raise BodyError(f"xml: more than {MOST_ATTRIBUTES:,} attributes, by the equals signs")
     builder = _Builder(lists)
     parser = DefusedExpatParser(namespaceHandling=1, forbid_dtd=True)
     parser.setContentHandler(builder)
@@ -71,6 +78,10 @@ class _Builder(handler.ContentHandler):
             found[f"@{key}"] = value
         self._objects.append(found)
         self._texts.append([])
+
+    def startPrefixMapping(self, prefix: Any, uri: Any) -> None:  # noqa: ARG002, N802
+        if uri and len(uri) > LONGEST_NAMESPACE:
+            raise BodyError(f"xml: a namespace of more than {LONGEST_NAMESPACE:,} characters")
 
     def characters(self, content: str) -> None:
         self._texts[-1].append(content)

@@ -212,6 +212,12 @@ DEEP_TEXT = json.dumps({"a": "[" * 950 + "]" * 950}).encode()
         (b"<!DOCTYPE a><a/>", {"format": "xml"}, "xml: a document type"),
         (b"<a>" * 101 + b"</a>" * 101, {"format": "xml"}, "xml: more than"),
         (b"<a>" + b"<b/>" * 100_000 + b"</a>", {"format": "xml"}, "xml: more than"),
+        (
+            b"<a xmlns:p='" + b"u" * 301 + b"'>" + b"<p:b/>" * 9 + b"</a>",
+            {"format": "xml"},
+            "xml: a namespace of more",
+        ),
+        (b"<a " + b"b=''" * 200_001 + b"/>", {"format": "xml"}, "xml: more than 200,000 attr"),
         (b"<a/><a/>", {"format": "xml"}, "xml: "),
         (b"<a", {"format": "xml"}, "xml: "),
         (b"<?xml version='1.0' encoding='rot13'?><a/>", {"format": "xml"}, "xml: "),
