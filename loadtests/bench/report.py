@@ -100,8 +100,8 @@ def show(figures: dict[str, Any]) -> None:
 def _show_lists(figures: dict[str, Any]) -> None:
     for key, (title, column) in _LISTS.items():
         if key in figures:
-            title = f"{title}: microseconds of CPU for an event"
-            print_table(title, (column, "us"), list(figures[key].items()))
+            what = f"{title}: microseconds of CPU for an event"
+            print_table(what, (column, "us"), list(figures[key].items()))
 
 
 def _show_end_to_end(figures: dict[str, Any]) -> None:
