@@ -13,6 +13,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.receiving.answers import Answer
 from settings.source.authentication import SignedRequest
 from settings.source.json_web_token import JsonWebTokenAuthentication
+from settings.source.sns import SnsAuthentication
 from toolbox.sources.samples import wrong_secret
 from toolbox.sources.wrong_keys import other_document
 
@@ -91,6 +92,8 @@ def covered_places(source: LoadedSource, content: bytes) -> list[int]:
         size = len(content)
         return sorted({0, size // 2, size - 1}) if size else []
     fields = {path_of(path)[-1] for path in _PART.findall(signed)}
+    if isinstance(proof, SnsAuthentication):
+        fields = {"Message", "Timestamp"}
     values = (re.search(rf'"{re.escape(name)}"\s*:\s*"?'.encode(), content) for name in fields)
     return sorted(value.end() for value in values if value and value.end() < len(content))
 

@@ -9,6 +9,7 @@ from tests.senders.signing.made import (
     Maker,
     based,
     in_body,
+    mac,
     over_body,
     with_token,
 )
@@ -152,7 +153,9 @@ OVER_BODY: dict[str, Maker] = {
     "lemonsqueezy": Maker(
         over_body("X-Signature"), headers={"X-Event-Name": "subscription_created"}
     ),
-    "linkedin": Maker(over_body("X-LI-Signature", "hmacsha256=")),
+    "linkedin": Maker(
+        lambda secret, body: {"X-LI-Signature": mac(secret, "hmacsha256=", body).hex()}
+    ),
     "logto": Maker(over_body("logto-signature-sha-256")),
     "mongodb-atlas": Maker(over_body("X-MMS-Signature", algorithm="sha1", write=based)),
     "nexus": Maker(
