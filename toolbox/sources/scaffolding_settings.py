@@ -61,7 +61,7 @@ def make_settings(
     if like is None:
         settings |= choices.captured or _authentication(choices)
     else:
-        plain = like.settings.model_dump(mode="json", exclude_unset=True)
+        plain = like.settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
         settings |= {key: plain[key] for key in _COPIED if key in plain}
         settings |= _located(like, proposal)
     if proposal.event_type and "event_type" not in settings:

@@ -39,7 +39,7 @@ def folder(tmp_path: Path, document: Any, name: str = "sender") -> Path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "version: expected 1, not 2"),
+        ({"version": 3}, "version: expected 1 or 2, not 3"),
         ({"titel": "x"}, "titel: unknown key"),
         (
             {"authentication": {"type": "magic"}},

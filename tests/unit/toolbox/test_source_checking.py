@@ -172,7 +172,7 @@ def test_a_wrong_folder_is_a_mismatch_among_the_others(folder: Path, check: Any)
     check(GOOD)
     other = folder.parent / "other"
     other.mkdir()
-    (other / "source.yaml").write_text("version: 2\n")
+    (other / "source.yaml").write_text("version: 3\n")
     empty = folder.parent / "empty"
     empty.mkdir()
     (empty / "source.yaml").write_text(yaml.safe_dump(SETTINGS))
