@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.senders.signing.by_address import BY_ADDRESS
+from tests.senders.signing.by_jwt import BY_JWT
 from tests.senders.signing.by_key import BY_KEY
 from tests.senders.signing.by_library import BY_LIBRARY
 from tests.senders.signing.by_npm import BY_NPM
@@ -46,6 +47,7 @@ def makers() -> dict[str, Maker]:
         **BY_LIBRARY,
         **BY_ADDRESS,
         **BY_KEY,
+        **BY_JWT,
         **BY_NPM,
         **UNSIGNED,
     }
