@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,12 @@ _HEAD = ("sender", "family", "folder", "signed by", "ok", "key", "bit")
 def line(row: Row) -> str:
     """Return a row in 80 columns; why it is not expressible, or does not hold, comes below it."""
     if row.sender.reason:
-        return f"{_cells((row.sender.id, '-', 'none'))}\n    {row.sender.reason}"
+        return "\n".join([_cells((row.sender.id, "-", "none")), _folded(row.sender.reason)])
     place = "catalog" if row.sender.catalog else "tests"
     marks = (_mark(row.accepted), _mark(row.wrong_secret), _mark(row.changed_bit))
     family, signer = row.sender.family or "", row.signed_by.removeprefix("library ")
     cells = _cells((row.sender.id, family, place, _short(signer), *marks))
-    return "\n    ".join([cells, *row.faults])
+    return "\n".join([cells, *map(_folded, row.faults)])
 
 
 def counts(rows: Sequence[Row]) -> dict[str, int]:
@@ -52,6 +53,10 @@ def document(row: Row) -> dict[str, Any]:
     }
 
 
+def _folded(text: str) -> str:
+    return textwrap.fill(text, 80, initial_indent="    ", subsequent_indent="    ")
+
+
 def _cells(cells: Sequence[str]) -> str:
     return " ".join(
         f"{cell:<{width}}" for cell, width in zip(cells, _WIDTHS, strict=False)
@@ -70,7 +75,8 @@ def _short(text: str) -> str:
     return text[: _WIDTHS[3]]
 
 
-def _main() -> int:
+def main() -> int:
+    """Print the table, and return 1 where a row does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.senders", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the table for a program")
     as_json = parser.parse_args().json
@@ -81,11 +87,10 @@ def _main() -> int:
     else:
         print(_cells(_HEAD))
         print("\n".join(line(row) for row in rows))
-        print(
-            ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts(rows).items())
-        )
+        sums = (f"{number} {name.replace('_', ' ')}" for name, number in counts(rows).items())
+        print(textwrap.fill(", ".join(sums), 80))
     return int(any(row.faults for row in rows))
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(main())

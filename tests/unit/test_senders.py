@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -51,8 +52,8 @@ def test_no_folder_is_left_out_of_the_table() -> None:
 
 
 def test_a_table_has_80_columns(rows: list[Row]) -> None:
-    cells = [printing.line(row).splitlines()[0] for row in rows]
-    assert max(map(len, cells)) <= 80
+    printed = "\n".join(printing.line(row) for row in rows)
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def _sender(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, was: str, now: str) -> Sender:
@@ -87,6 +88,22 @@ def test_settings_that_are_not_the_senders_are_a_fault(
     (row,) = play_table([sender])
     assert fault in " ".join(row.faults)
     assert fault in printing.line(row)
+
+
+@pytest.mark.parametrize(("was", "status"), [("sha1", 0), ("sha256", 1)])
+def test_the_command_ends_with_1_where_a_row_does_not_hold(
+    was: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sender = _sender("webex", tmp_path, monkeypatch, "sha1", was)
+    monkeypatch.setattr(printing, "read_table", lambda: [sender])
+    monkeypatch.setattr("sys.argv", ["senders", "--json"])
+    assert printing.main() == status
+    found = json.loads(capsys.readouterr().out)
+    assert (found["counts"]["broken"], found["senders"][0]["accepted"]) == (status, not status)
 
 
 def test_a_sender_is_expressible_or_has_a_reason() -> None:
