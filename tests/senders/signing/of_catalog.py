@@ -1,41 +1,86 @@
 """Signs the catalogue's samples anew: `python -m tests.senders.signing.of_catalog [SOURCE …]`.
 
-The body is `samples/signed-by-the-library.json`; the sample is written beside it.
+A body is `samples/signed-….json` (or `.txt`); the sample is written beside it. `forged.json` is
+signed, and sent with a signature over other bytes. How a sample must end, and its description, stay
+as they are.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from sendgrid.helpers.eventwebhook import EventWebhook
 
 from settings.source.loader import CATALOG
+from tests.senders.signing import keys
 from tests.senders.signing.__main__ import makers, written
+from tests.senders.signing.made import AT, Maker, based, library, verified
 
-STEM = "signed-by-the-library"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = "X-Twilio-Email-Event-Webhook"
+
 #: A source of the catalogue, and the sender of the table that signs like it.
 SIGNED_LIKE = {
     "adyen-platform": "adyen-platform",
     "box": "box",
     "clerk": "clerk",
+    "discord": "discord",
+    "hubspot": "hubspot",
     "incident-io": "incident-io",
+    "linear": "linear",
+    "netlify": "netlify",
+    "notion": "notion",
     "openai": "openai",
     "paddle": "paddle",
     "render": "render",
     "resend": "resend",
+    "sendgrid": "sendgrid",
     "svix": "clerk",
+    "twilio": "twilio",
     "workos": "workos",
 }
 
 
-def sign(source: str) -> None:
-    """Write the sample of a source that a library signed."""
-    samples = CATALOG / source / "samples"
-    maker = replace(makers()[SIGNED_LIKE[source]], file=f"{STEM}.json")
-    body = (samples / maker.file).read_bytes()
-    text = written(maker, body, {"outcome": "delivered"})
-    (samples / f"{STEM}.yaml").write_text(text, encoding="utf-8")
+def _sendgrid(_: str, body: bytes) -> dict[str, str]:
+    signature = based(keys.sign_ec(str(AT).encode() + body))
+    return {f"{_NAME}-Signature": signature, f"{_NAME}-Timestamp": str(AT)}
+
+
+def _is_sendgrid(secret: str, body: bytes, headers: dict[str, str]) -> object:
+    signature, time = headers[f"{_NAME}-Signature"], headers[f"{_NAME}-Timestamp"]
+    return EventWebhook(secret).verify_signature(body.decode(), signature, time)
+
+
+SENDGRID = Maker(
+    verified(_sendgrid, _is_sendgrid),
+    library("sendgrid"),
+    secrets=(based(keys.der(keys.ec_key().public_key())),),
+)
+
+
+def sign(maker: Maker, file: Path) -> None:
+    """Write the sample of one body."""
+    path = file.with_suffix(".yaml")
+    known: dict[str, Any] = {"expect": {"outcome": "delivered"}}
+    if path.exists():
+        known = yaml.safe_load(path.read_text(encoding="utf-8"))
+    body = file.read_bytes()
+    signed = maker.sign(maker.secrets[0], body + b" " * (file.stem == "forged"))
+    text = written(replace(maker, file=file.name, sign=lambda *_: signed), body, known["expect"])
+    if description := known.get("description"):
+        text = f"description: {description}\n{text.partition(chr(10))[2]}"
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
+    every = {**makers(), "sendgrid": SENDGRID}
     for name in sys.argv[1:] or sorted(SIGNED_LIKE):
-        sign(name)
+        samples = CATALOG / name / "samples"
+        for body_file in sorted([*samples.glob("*.json"), *samples.glob("*.txt")]):
+            if body_file.stem.startswith(("signed-", "forged")):
+                sign(every[SIGNED_LIKE[name]], body_file)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 def signs_with_text(source: LoadedSource) -> bool:
-    """Tell whether the bench's secret is one of the source's: no hex, and no private key."""
-    hmac = source.settings.hmac
-    return source.settings.proof_of_body is None and not (hmac and hmac.secret.encoding == "hex")
+    """Tell whether the bench can sign: with no hex, no private key and no address."""
+    settings = source.settings
+    hexed = settings.hmac is not None and settings.hmac.secret.encoding == "hex"
+    return settings.proof_of_body is None and not settings.pseudo_headers and not hexed
 
 
 SAMPLES = [
