@@ -19,6 +19,7 @@ from loadtests.bench import (
     front_door,
     gateway,
     growth,
+    proofs,
 )
 from loadtests.bench import replay_memory as memory
 from loadtests.bench.arena import arena
@@ -43,6 +44,7 @@ _IN_ARENA: dict[str, tuple[str, Callable[[Arena, int], dict[str, Any]]]] = {
 _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
     "body_rules": ("changing a body by its rules", lambda _, rounds: body_rules.run(rounds)),
     "bodies": ("reading bodies that are no JSON", lambda _, rounds: bodies.run(rounds)),
+    "proofs": ("checking each kind of proof", lambda _, rounds: proofs.run(rounds)),
     "gateway": ("measuring the local gateway", gateway.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
     "end_to_end": (

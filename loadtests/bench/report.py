@@ -88,6 +88,7 @@ def show(figures: dict[str, Any]) -> None:
         if part in figures:
             _show_archive(part, figures[part])
     _show_lists(figures)
+    _show_proofs(figures)
     _show_door(figures)
     if "cold_start_ms" in figures:
         _show_cold_start(figures)
@@ -127,6 +128,23 @@ def _show_archive(part: str, kinds: dict[str, Any]) -> None:
             for kind, one in kinds.items()
         ],
     )
+
+
+def _show_proofs(figures: dict[str, Any]) -> None:
+    for name, title, columns in (
+        (
+            "proofs_us",
+            "Proofs of a body of 1 KB, their keys known: microseconds of CPU for an event",
+            ("kind of proof", "us"),
+        ),
+        (
+            "proofs_loaded_ms",
+            "What is loaded once for proofs: milliseconds of CPU",
+            ("packages", "ms"),
+        ),
+    ):
+        if name in figures:
+            print_table(title, columns, list(figures[name].items()))
 
 
 def _show_door(figures: dict[str, Any]) -> None:
