@@ -16,6 +16,7 @@ FILE = Path("build") / "bench.json"
 KINDS = ("github_10kb", "small_1kb")
 _LISTS = {
     "body_rules_us": ("Rules on a body of 12 KB", "kind of rule"),
+    "proofs_us": ("Proofs of a body of 1 KB, their keys known", "kind of proof"),
     "bodies_us": ("Bodies of ten fields, and signatures over parts of them", "what"),
 }
 #: What is varied, and in what its cost is given.
@@ -88,7 +89,6 @@ def show(figures: dict[str, Any]) -> None:
         if part in figures:
             _show_archive(part, figures[part])
     _show_lists(figures)
-    _show_proofs(figures)
     _show_door(figures)
     if "cold_start_ms" in figures:
         _show_cold_start(figures)
@@ -128,23 +128,6 @@ def _show_archive(part: str, kinds: dict[str, Any]) -> None:
             for kind, one in kinds.items()
         ],
     )
-
-
-def _show_proofs(figures: dict[str, Any]) -> None:
-    for name, title, columns in (
-        (
-            "proofs_us",
-            "Proofs of a body of 1 KB, their keys known: microseconds of CPU for an event",
-            ("kind of proof", "us"),
-        ),
-        (
-            "proofs_loaded_ms",
-            "What is loaded once for proofs: milliseconds of CPU",
-            ("packages", "ms"),
-        ),
-    ):
-        if name in figures:
-            print_table(title, columns, list(figures[name].items()))
 
 
 def _show_door(figures: dict[str, Any]) -> None:

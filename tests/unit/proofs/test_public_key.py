@@ -6,13 +6,17 @@ What others signed is in `tests/support/proof_vectors.json`, with who did.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import zlib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pipeline.event import encodings
@@ -81,7 +85,35 @@ def settings_of(scheme: dict[str, Any], **more: Any) -> dict[str, Any]:
     keep = [scheme["header"], *filter(None, (when, by_address))]
     split = {"split": {"path": "."}} if scheme is SCHEMES["sendgrid"] else {}
     authentication = {"type": "public_key", **scheme}
-    return {"authentication": authentication, "headers": {"keep": keep}, **split, **more}
+    return {"authentication": authentication, "headers": {"keep": keep}} | split | more
+
+
+#: Of a form's field, and of digests of the body: Travis CI, PayPal, fal.ai.
+PARTS: dict[str, dict[str, Any]] = {
+    "travis-form": {
+        **settings_of(SCHEMES["travis"] | {"signed": "{form.payload}"}),
+        "content_types": ["application/x-www-form-urlencoded"],
+        "body": {"format": "form", "unwrap": [{"path": "payload"}], "event": "payload"},
+    },
+    "paypal": settings_of(
+        {
+            "algorithm": "rsa-sha256",
+            "header": "X-Sig",
+            "encoding": "base64",
+            "signed": "{header.X-Id}|{header.X-When}|WEBHOOK-1|{crc32(body)}",
+        },
+        headers={"keep": ["X-Sig", "X-Id", "X-When"]},
+    ),
+    "fal": settings_of(
+        {
+            "algorithm": "ed25519",
+            "header": "X-Sig",
+            "signed": "{header.X-Id}\n{timestamp}\n{sha256(body)}",
+            "timestamp": {"header": "X-Time"},
+        },
+        headers={"keep": ["X-Sig", "X-Id", "X-Time"]},
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +122,7 @@ def proving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proving]:
     behind = settings_of(SCHEMES["wise"], ingest="receiver")
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("proving")
-        yield Proving(folder, stack, {**direct, "wise-at-the-door": behind})
+        yield Proving(folder, stack, {**direct, **PARTS, "wise-at-the-door": behind})
 
 
 def vector(name: str) -> tuple[str, dict[str, str], bytes, float]:
@@ -151,6 +183,41 @@ def test_a_request_goes_the_whole_way(proving: Proving) -> None:
     key, headers, body, at = vector("discord")
     assert proving.whole("discord", (key,), headers, body, at)[0] == "delivered"
     assert proving.whole("discord", (key,), headers, body + b" ", at)[0] == "bad_signature"
+
+
+def test_a_fields_text_is_signed_and_no_other(proving: Proving) -> None:
+    key, headers, payload, at = vector("travis")
+    form = "application/x-www-form-urlencoded"
+    body, keys = urlencode({"payload": payload}).encode(), tuple(key.splitlines())
+    headers = {**headers, "Content-Type": form}
+    assert proving.whole("travis-form", keys, headers, body, at)[0] == "delivered"
+    for other in (body.replace(b"Passed", b"Failed"), body + b"&" + body, b"", b"payload="):
+        assert proving.whole("travis-form", keys, headers, other, at)[0] == "bad_signature"
+
+
+def test_digests_of_the_body_are_signed(proving: Proving) -> None:
+    own, body = _signers(), '{"id":"WH-1","text":"Größe"}'.encode()
+    text = f"i-1|2026-11-26T00:00:00Z|WEBHOOK-1|{zlib.crc32(body)}".encode()
+    signature = base64.b64encode(own["rsa"].sign(text, padding.PKCS1v15(), hashes.SHA256()))
+    headers = {"X-Sig": signature.decode(), "X-Id": "i-1", "X-When": "2026-11-26T00:00:00Z"}
+    keys = only(_der(own["rsa"].public_key()))
+    assert proving.fault("paypal", keys, headers, body) is None
+    assert proving.fault("paypal", keys, {**headers, "X-Id": "i-2"}, body) is Reason.BAD_SIGNATURE
+    assert proving.fault("paypal", keys, headers, body + b" ") is Reason.BAD_SIGNATURE
+    digest = hashlib.sha256(body).hexdigest()
+    headers = {"X-Sig": own["ed"].sign(f"i-1\n1700000000\n{digest}".encode()).hex()}
+    headers |= {"X-Id": "i-1", "X-Time": "1700000000"}
+    keys, at = only(_der(own["ed"].public_key())), 1_700_000_000
+    assert proving.fault("fal", keys, headers, body, at) is None
+    assert proving.fault("fal", keys, headers, body + b" ", at) is Reason.BAD_SIGNATURE
+    assert proving.fault("fal", keys, headers, body, at + 301) is Reason.STALE_SIGNATURE
+
+
+def _signers() -> dict[str, Any]:
+    return {
+        "rsa": rsa.generate_private_key(public_exponent=65_537, key_size=2_048),
+        "ed": ed25519.Ed25519PrivateKey.generate(),
+    }
 
 
 def test_the_receiver_turns_a_forgery_away(proving: Proving) -> None:
