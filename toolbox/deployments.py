@@ -132,8 +132,11 @@ def _local(state: Path) -> RunningDeployment:
 
 
 def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, str]:
-    """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources."""
-    kinds = {source: set(values) for source, values in where.parameters.items()}
+    """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources.
+
+    Of a source with two, the first is its own.
+    """
+    kinds = {source: next(iter(values), "") for source, values in where.parameters.items()}
     found = {}
     try:
         pages = ssm.get_paginator("describe_parameters").paginate()
@@ -144,7 +147,7 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
         ) from None
     for name in names:
         parts = name.split("/")
-        if len(parts) == 5 and parts[4] in kinds.get(parts[2], set()):
+        if len(parts) == 5 and parts[4] == kinds.get(parts[2]):
             found[parts[2]] = name
     return found
 

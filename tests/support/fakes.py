@@ -63,7 +63,9 @@ class FakeSsm(Faulty):
         number = int(version) if version else len(history)
         return {"Parameter": {"Name": name, "Value": history[number - 1], "Version": number}}
 
-    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
+    def put_parameter(
+        self, *, Name: str, Value: str, Type: str, Overwrite: bool = False
+    ) -> dict[str, Any]:
         self._call()
         assert Type == "SecureString"
         if Name in self.parameters:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from ingest_lambdas.authorizer import Authorizer, handler
 from ingest_lambdas.receiver import Receiver
 from local.invocation import Invocation
+from local.outputs import sources
+from local.provision import create_secrets
 from local.template import Template
 from pipeline.event.envelope import decode_envelope
 from pipeline.runtime.secret_store import SecretStore
@@ -31,6 +33,8 @@ from tests.support.once import made_once
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from mypy_boto3_ssm import SSMClient
 
     from pipeline.event.compiled_source import Catalog
     from tests.infra.conftest import Synthesized
@@ -176,6 +180,24 @@ def test_what_is_signed_of_the_address_is_the_stages_own(
     }
 
 
+@pytest.mark.parametrize(
+    ("method", "identity"),
+    [
+        ("byqueryPOST", "method.request.querystring.key,context.path"),
+        ("bypathtokenPOST", "context.path"),
+        ("bypasswordPOST", "method.request.header.Authorization,context.path"),
+        ("bynetworkPOST", "context.identity.sourceIp,context.path"),
+        ("bynothingPOST", "context.identity.sourceIp,context.path"),
+    ],
+)
+def test_a_decision_is_kept_by_all_that_it_depends_on(
+    stack: Synthesized, method: str, identity: str
+) -> None:
+    _, properties = stack.one(METHOD, f"Api{method}")
+    authorizers = stack.all("AWS::ApiGateway::Authorizer")
+    assert authorizers[properties["AuthorizerId"]["Ref"]]["IdentitySource"] == identity
+
+
 def test_the_log_of_an_address_with_a_token_is_off(stack: Synthesized) -> None:
     _, stage = stack.one("AWS::ApiGateway::Stage")
     levels = {
@@ -213,6 +235,14 @@ def test_what_has_no_secret_names_no_parameter(stack: Synthesized) -> None:
     without = {name for name, one in described.items() if "parameter" not in one}
     assert without == {"by-network", "by-nothing"}
     assert described["by-path"]["route"] == "/by-path/{token}"
+
+
+def test_a_laptop_has_a_secret_for_each_parameter(stack: Synthesized) -> None:
+    template = Template.read(stack.template, stack_name="doors", region="us-west-2")
+    made = create_secrets(sources(template), cast("SSMClient", FakeSsm()))
+    assert list(made["meta"]) == ["signing_secret", "auth_token"]
+    assert len({value for values in made.values() for value in values.values()}) == 8
+    assert not made.keys() & {"by-network", "by-nothing"}
 
 
 def test_a_token_in_the_path_is_no_reason_to_bind_its_sender(stack: Synthesized) -> None:
