@@ -61,7 +61,8 @@ class AuthorizerFunction(Construct):
         own = "" if header in {"", "Authorization"} else f"{header.title()}-"
         sources = {
             f"{own}Token": identity.header(header) if header else "",
-            f"Query-{query}": identity.query_string(query) if query else "",
+            # In brackets, which no name has: `key` and an address are not the query's `keyAddress`.
+            f"Query({query})": identity.query_string(query) if query else "",
             "Address": identity.context("identity.sourceIp") if by_address else "",
             # A decision names the method that it was asked for.
             "Method": identity.context("httpMethod") if by_method else "",

@@ -117,7 +117,8 @@ class FrontDoor(Construct):
         )
         for source in routed:
             routes.add(source)
-        add_sampling(self, self.api.deployment_stage)
+        if not _has_secret_address(sources):
+            add_sampling(self, self.api.deployment_stage)
         if guarded:
             add_web_acl(
                 self,
@@ -170,7 +171,9 @@ class FrontDoor(Construct):
                 throttling_rate_limit=deployment.throttle.rate,
                 throttling_burst_limit=deployment.throttle.burst,
                 method_options=_method_options(deployment, sources),
-                tracing_enabled=True,
+                # A trace of a stage has the whole address, its query as well (API Gateway Developer
+                # Guide, understanding AWS X-Ray traces), and no route can be left out of it.
+                tracing_enabled=not _has_secret_address(sources),
                 **OBSERVED,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
                 access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
@@ -217,18 +220,22 @@ def _method_options(
     limits = deployment.throttle.by_source
     options = {}
     for name, source in sorted(sources.items()):
-        token, limit = source.settings.token, limits.get(name)
-        in_address = bool(token and (token.path or token.query))
+        in_address, limit = source.settings.secret_in_address, limits.get(name)
         if limit is None and not in_address:
             continue
         quiet = {"logging_level": apigateway.MethodLoggingLevel.OFF} if in_address else {}
-        for method in source.settings.methods:
+        asked = (rule.when.method for rule in source.settings.handshake_rules if in_address)
+        for method in dict.fromkeys((*source.settings.methods, *asked)):
             options[f"/{route_of(source)}/{method}"] = apigateway.MethodDeploymentOptions(
                 throttling_rate_limit=(limit or deployment.throttle).rate,
                 throttling_burst_limit=(limit or deployment.throttle).burst,
                 **{**OBSERVED, **quiet},
             )
     return options
+
+
+def _has_secret_address(sources: Mapping[str, LoadedSource]) -> bool:
+    return any(source.settings.secret_in_address for source in sources.values())
 
 
 def _is_basic(source: LoadedSource) -> bool:

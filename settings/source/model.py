@@ -448,6 +448,13 @@ class Source(Model):
         return self.hmac if proof is None or proof.at_door else proof
 
     @property
+    def secret_in_address(self) -> bool:
+        """Whether a sender shows a secret in the path or the query, for events or a handshake."""
+        shown = self.token is not None and (self.token.path or self.token.query is not None)
+        asked = (rule.token for rule in self.handshake_rules)
+        return shown or any(place and place.query is not None for place in asked)
+
+    @property
     def needs_proofs_layer(self) -> bool:
         """Whether its proofs need what is in a layer of its own."""
         proof = self.proof_of_body

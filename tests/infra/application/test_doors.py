@@ -47,6 +47,8 @@ headers: {keep: [X-Sig]}
 """
 SOURCES = SHOWN | {name: ASKING[name] for name in ("trello", "notion", "meta")}
 SOURCES["addressed"] = SIGNS_ADDRESS
+SOURCES["by-key"] = "authentication: {type: token, query: p}\nallowed_networks: [192.0.2.0/24]"
+SOURCES["by-key-else"] = "authentication: {type: token, query: pAddress}"
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,23 @@ def test_a_token_in_the_address_lets_in_and_goes_no_further(deployed: Deployed) 
     assert SECRET.encode() not in b"".join(deployed.kinesis.data)
 
 
+def test_decisions_are_kept_by_what_each_source_asks_for(stack: Synthesized) -> None:
+    sources = {
+        name: one["IdentitySource"]
+        for name, one in stack.all("AWS::ApiGateway::Authorizer").items()
+    }
+    asked = {}
+    for one in stack.all(METHOD).values():
+        if (authorizer := one.get("AuthorizerId")) and one["HttpMethod"] == "POST":
+            resource = json.dumps(one["ResourceId"])
+            asked[resource] = sources[authorizer["Ref"]]
+    (key,) = {one for name, one in asked.items() if "bykey" in name and "bykeyelse" not in name}
+    (other,) = {one for name, one in asked.items() if "bykeyelse" in name}
+    place, address = "method.request.querystring.", ",context.identity.sourceIp"
+    assert key == f"{place}p{address},context.path"
+    assert other == f"{place}pAddress,context.path"
+
+
 def test_a_password_is_asked_for_and_taken(deployed: Deployed) -> None:
     right = f"Basic {base64.b64encode(SECRET.encode()).decode()}"
     asked, taken, wrong = deployed.ask(
@@ -205,7 +224,12 @@ def test_the_log_of_an_address_with_a_token_is_off(stack: Synthesized) -> None:
         for one in stage["MethodSettings"]
     }
     assert levels.pop(("/*", "*")) == "ERROR"
-    assert levels == {("/~1by-query", "POST"): "OFF", ("/~1by-path~1{token}", "POST"): "OFF"}
+    paths = ("by-query", "by-path~1{token}", "by-key", "by-key-else", "meta")
+    quiet = {(f"/~1{path}", "POST"): "OFF" for path in paths}
+    assert levels == quiet | {("/~1meta", "GET"): "OFF"}
+    # A trace has the address with its query.
+    assert stage["TracingEnabled"] is False
+    assert not stack.all("AWS::XRay::SamplingRule")
     written = stage["AccessLogSetting"]["Format"]
     for secret in ('$context.path"', "querystring", "$input", "requestOverride"):
         assert secret not in written
