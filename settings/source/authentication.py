@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER = "header."
 _DERIVED = re.compile(r":path|:form\..+|:body\..+|:(?:md5|sha1|sha256|sha384|sha512|crc32)\(body\)")
+#: What covers all of a body.
+_WHOLE = frozenset({"body", "sha1(body)", "sha256(body)", "sha384(body)", "sha512(body)"})
 _SECRET = "{secret}"  # noqa: S105 - a placeholder
 _AUTHORIZATION = "authorization"
 _SEPARATOR = re.compile(r"[ -/:-@\[-`{-~]{1,3}")
@@ -225,7 +227,8 @@ class SignedRequest(Model):
     def _signed_string(self) -> Iterator[tuple[str, str]]:
         names = _PLACEHOLDER.findall(self.signed)
         yield from _placeholders("signed", names, "body")
-        covers = [name for name in names if name == "body" or _DERIVED.fullmatch(f":{name}")]
+        covers = [one for one in names if one == "body" or _DERIVED.fullmatch(f":{one}")]
+        covers = [one for one in covers if one != "path"]
         if names.count("body") > 1 or not covers:
             yield "signed", "must contain {body} exactly once, or a part of it"
         if self.place in {f":{name}" for name in names}:
@@ -234,6 +237,8 @@ class SignedRequest(Model):
         if self.timestamp is not None and self.timestamp.path is not None:
             if used:
                 yield "signed", "a time in the body is signed with it; leave {timestamp} out"
+            if not _WHOLE & set(names) and f"body.{self.timestamp.path}" not in names:
+                yield "timestamp.path", f"is not signed; sign {{body.{self.timestamp.path}}}"
         elif used != (self.timestamp is not None):
             yield "signed", "contains {timestamp} if and only if 'timestamp' is set"
         lower = [name.lower() for name in names]
@@ -334,6 +339,8 @@ class HmacAuthentication(SignedRequest):
         yield from _placeholders("key", _PLACEHOLDER.findall(self.key), "secret")
         if self.each is not None and self.path is None:
             yield "each", "'path' says where in an element its signature is"
+        if self.each is not None and self.timestamp is not None and self.timestamp.path is not None:
+            yield "timestamp.path", "is beside the elements, of which each is signed"
         if self.sets is not None and (self.sets == self.separator or not self.separator):
             yield "sets", "another text than 'separator', which parts time and signature"
 

@@ -565,6 +565,15 @@ def test_a_public_key_verifies_the_same_parts(catalog: Catalog) -> None:
         ({}, "give one of"),
         ({"header": "A", "query": "b"}, "give one of"),
         ({"header": "A", "signed": "{url}"}, "must contain {body}"),
+        ({"header": "A", "signed": "{path}"}, "must contain {body}"),
+        (
+            {"header": "A", "signed": "{body.id}", "timestamp": {"path": "at"}},
+            "is not signed; sign {body.at}",
+        ),
+        (
+            {"path": "s", "each": "e", "signed": "{body.at}", "timestamp": {"path": "at"}},
+            "is beside the elements",
+        ),
         ({"header": "A", "signed": "{body}{body}"}, "must contain {body}"),
         ({"header": "A", "signed": "{body}{host}"}, "{host} is unknown"),
         ({"header": "A", "signed": "{sha3(body)}"}, "{sha3(body)} is unknown"),
