@@ -94,8 +94,10 @@ class FetchedKeys:
             raise error from None
         self._found.pop(address, None)
         self._found[address] = _Found(now, values)
-        for oldest in list(self._found)[:-MOST_ADDRESSES]:
-            del self._found[oldest]
+        while len(self._found) > MOST_ADDRESSES:
+            # Addresses that lead to nothing go first: a stranger can name as many as he likes.
+            nothing = (one for one, has in self._found.items() if not has.values)
+            del self._found[next(nothing, next(iter(self._found)))]
         return values
 
     def _asked(self, address: str, now: float, *, known: bool) -> tuple[bytes, ...]:

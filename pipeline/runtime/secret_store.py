@@ -135,6 +135,8 @@ class SecretStore:
             else:
                 proof = source.proof_of_body
                 named = proof is None or proof.address_of_keys != address
+                # What the receiver let in names an address of the sender's: it is waited for.
+                named = named and source.ingest != "receiver"
                 yield self._keys.at(address, refresh=refresh, named=named)
 
     def _read(self, name: str) -> tuple[bytes, ...]:

@@ -138,6 +138,10 @@ class SnsMessage(ProofOfBody):
                 raise CompactError(f"the message's {name} is no text")
             if name not in fields and name != "Subject":
                 raise CompactError(f"the message has no {name}")
+        for name in names:
+            # Else the signed lines could be read in two ways: the text of one as others.
+            if name != "Message" and "\n" in fields.get(name, ""):
+                raise CompactError(f"the message's {name} has more than one line")
         topic = fields["TopicArn"]
         if not self._may_send(topic):
             raise CompactError("the message's TopicArn is none of the source's topics")

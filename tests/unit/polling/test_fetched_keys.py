@@ -116,6 +116,16 @@ def test_who_names_many_addresses_has_four_of_them_asked_for(internet: Internet)
     assert internet.keys.at(f"{HERE}.new") == (b"new",)
 
 
+def test_addresses_that_lead_to_nothing_drive_no_key_out(internet: Internet) -> None:
+    internet.found[HERE] = b"right"
+    assert internet.keys.at(HERE) == (b"right",)
+    for number in range(100):
+        internet.now += 16 * (number % 4 == 0)
+        assert internet.keys.at(f"{HERE}.{number}") == ()
+    assert internet.keys.at(HERE) == (b"right",)
+    assert internet.asked.count(HERE) == 1
+
+
 def test_failures_are_bounded_in_the_same_way(internet: Internet) -> None:
     for number in range(50):
         internet.found[f"{HERE}.{number}"] = SecretError("no answer")

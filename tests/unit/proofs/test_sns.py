@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ingest_lambdas.receiver import Receiver
 from pipeline.event.outcomes import Reason
-from pipeline.event.secrets import SecretError
+from pipeline.event.secrets import SecretError, SecretUnavailableError
 from pipeline.polling.fetched_keys import FetchedKeys
 from pipeline.runtime.secret_store import SecretStore
 from settings.source.loader import SourceError
@@ -200,6 +200,31 @@ def test_a_topic_must_be_named_and_a_certificate_valid(proving: Proving) -> None
         "alerts",
     ):
         assert says(own(topic), now - day, now + day) is Reason.BAD_SIGNATURE
+
+
+def test_what_the_receiver_let_in_waits_for_its_certificate(proving: Proving) -> None:
+    """Nobody chose its address but SNS; a `direct` source's may be anybody's."""
+
+    def fetch(address: str) -> bytes | None:
+        raise SecretError(f"{address}: no answer")
+
+    for name, lasting in (("behind", False), ("sns", True)):
+        store = SecretStore(FakeSsm({}), "P", "dev", keys=FetchedKeys(fetch))
+        body = json.dumps(MESSAGES["version 2"]).encode()
+        with pytest.raises(SecretError) as error:
+            proving.fault(name, store.of, {}, body, AT)
+        assert isinstance(error.value, SecretUnavailableError) is lasting
+
+
+def test_the_lines_of_a_text_are_no_other_fields(proving: Proving) -> None:
+    """SNS signs names and values in lines, and a message's own text can have lines like them."""
+    now, day = datetime.fromtimestamp(AT, UTC), timedelta(days=1)
+    found = Certificates(**{OWN_ADDRESS: certificate(own_key(), now - day, now + day)})
+    sent = own(Message="all is well\nMessageId\nm-0")
+    assert proving.fault("sns", found, {}, json.dumps(sent).encode(), AT) is None
+    read_otherwise = sent | {"Message": "all is well", "MessageId": "m-0\nMessageId\nm-1"}
+    body = json.dumps(read_otherwise).encode()
+    assert proving.fault("sns", found, {}, body, AT) is Reason.BAD_SIGNATURE
 
 
 @pytest.mark.parametrize(
