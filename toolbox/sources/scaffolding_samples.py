@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from toolbox.sources.scaffolding_given import Given
 
 _MADE_UP = "example"
+#: Nobody but the sender can sign with its private key, and some prove nothing at all.
+_SIGNED_HERE = frozenset({"basic", "hmac", "token"})
 
 
 def write_samples(
@@ -57,7 +59,7 @@ def write_samples(
             body_file=file,
             expect=expect,
         )
-    if "poll" not in settings:
+    if settings.get("authentication", {}).get("type") in _SIGNED_HERE:
         first = samples[0]
         file = f"{names[0]}.{first.suffix}"
         sent = {**made_up, **headers, **first.headers}

@@ -57,7 +57,8 @@ def make_settings(
     choices : Choices
         What the samples cannot tell.
     """
-    settings: dict[str, Any] = {"version": 1, "title": choices.title}
+    version = like.settings.version if like else 2
+    settings: dict[str, Any] = {"version": version, "title": choices.title}
     if like is None:
         settings |= choices.captured or _authentication(choices)
     else:

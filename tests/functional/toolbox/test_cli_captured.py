@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from settings.source.loader import load_source
 from tests.support.command import Done, run_here
@@ -195,3 +197,36 @@ def test_a_caught_handshake_is_answered(run: Callable[..., Done]) -> None:
     assert "receiver: it alone can answer what was caught" in done.out
     done = run("source", "try", "hub", "--captured", "a.curl")
     assert "a handshake, answered with" in done.out
+
+
+@pytest.mark.parametrize("algorithm", ["ed25519", "ecdsa-p256-sha256", "rsa-sha256"])
+def test_a_public_key_proves_a_scheme(run: Callable[..., Done], algorithm: str) -> None:
+    """As Discord, SendGrid and others sign: a time and the body, with a private key."""
+    signs: list[bytes] = [f"{AT + number}".encode() + event(number) for number in range(2)]
+    if algorithm == "ed25519":
+        private: Any = ed25519.Ed25519PrivateKey.generate()
+        signatures = [private.sign(one).hex() for one in signs]
+    elif algorithm.startswith("ecdsa"):
+        private = ec.generate_private_key(ec.SECP256R1())
+        made = [private.sign(one, ec.ECDSA(hashes.SHA256())) for one in signs]
+        signatures = [base64.b64encode(one).decode() for one in made]
+    else:
+        private = rsa.generate_private_key(65537, 2048)
+        made = [private.sign(one, padding.PKCS1v15(), hashes.SHA256()) for one in signs]
+        signatures = [base64.b64encode(one).decode() for one in made]
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    Path("key.pem").write_bytes(public)
+    for number, signature in enumerate(signatures):
+        body = event(number).decode()
+        head = f"X-Signature: {signature}\nX-Signature-Timestamp: {AT + number}"
+        Path(f"{number}.http").write_text(
+            f"POST /in HTTP/1.1\nHost: h\nContent-Type: application/json\n{head}\n\n{body}"
+        )
+    captured = ("--captured", "0.http", "--captured", "1.http")
+    done = run("source", "new", "keyed", *captured, "--secret-file", "key.pem")
+    assert done.status == 0, done.out + done.err
+    said = f"{algorithm} over '{{timestamp}}{{body}}': proved by the captured signature (2 of 2)"
+    assert said in done.out
+    assert run("source", "check", "keyed", "--strict").status == 0

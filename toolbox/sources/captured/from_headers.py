@@ -49,7 +49,7 @@ def from_headers(
 def kept_headers(requests: Sequence[CapturedRequest], settings: dict[str, Any]) -> dict[str, Any]:
     """Return `headers`: what travels with an event, and what its proof cannot do without."""
     how = settings["authentication"]
-    proof = [how["header"]] if how["type"] == "hmac" else []
+    proof = [how["header"]] if how["type"] in {"hmac", "public_key"} else []
     if (when := how.get("timestamp")) and when.get("header"):
         proof.append(when["header"])
     proof += re.findall(r"\{header\.([^{}]*)\}", how.get("signed", ""))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.event.encodings import parts_of, strict_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from toolbox.sources.captured.request import CapturedRequest
 
 _ALGORITHMS = {20: "sha1", 32: "sha256", 48: "sha384", 64: "sha512"}
 _HEX = re.compile(r"[0-9A-Fa-f]+")
-_PART = re.compile(r"([A-Za-z][\w.-]{0,19}(?:=|: ?|,| ))?([A-Za-z0-9+/_-]{27,128}={0,2})")
+_PART = re.compile(r"([A-Za-z][\w.-]{0,19}(?:=|: ?|,| ))?([A-Za-z0-9+/_-]{27,2100}={0,2})")
 _NAMED = re.compile(r"([A-Za-z][\w.-]{0,15}=)(.*)", re.DOTALL)
 _SIGNS = re.compile(r"sign|hmac|digest|hub-", re.IGNORECASE)
 _SECRETS = re.compile(
@@ -56,8 +56,8 @@ class SignaturePlace:
 
     @property
     def algorithm(self) -> str:
-        """The hash function of that size."""
-        return _ALGORITHMS[len(self.digest)]
+        """The hash function of that size; empty where there is none."""
+        return _ALGORITHMS.get(len(self.digest), "")
 
 
 @dataclass(frozen=True)
@@ -99,20 +99,33 @@ def names_signature(name: str) -> bool:
     return _SIGNS.search(name) is not None
 
 
-def signature_places(request: CapturedRequest) -> list[SignaturePlace]:
-    """Return what can be a signature, the likeliest first."""
+def of_hmac(size: int) -> bool:
+    """Tell whether a digest of so many bytes can be an HMAC."""
+    return size in _ALGORITHMS
+
+
+def signature_places(
+    request: CapturedRequest, has_size: Callable[[int], bool] = of_hmac
+) -> list[SignaturePlace]:
+    """Return what can be a signature, the likeliest first.
+
+    Parameters
+    ----------
+    has_size : Callable[[int], bool]
+        Which numbers of bytes it can have.
+    """
     found = [
         place
         for name, value in request.headers
-        if not is_of_the_way(name) and len(value) <= 2_000
-        for place in _in_header(name, value)
+        if not is_of_the_way(name) and len(value) <= 3_000
+        for place in _in_header(name, value, has_size)
     ]
     return sorted(found, key=lambda place: place.rank)
 
 
-def _in_header(name: str, value: str) -> Iterator[SignaturePlace]:
+def _in_header(name: str, value: str, has_size: Callable[[int], bool]) -> Iterator[SignaturePlace]:
     base = 0 if names_signature(name) else 10 if name.lower() == "authorization" else 20
-    if whole := _read(value):
+    if whole := _read(value, has_size):
         prefix, encoding, digest = whole
         settings: dict[str, Any] = {"header": name, "prefix": prefix, "encoding": encoding}
         yield SignaturePlace(settings, digest, base)
@@ -123,7 +136,7 @@ def _in_header(name: str, value: str) -> Iterator[SignaturePlace]:
         if len(parts) < 2:
             continue
         for position, part in enumerate(parts, start=1):
-            read = _read(part)
+            read = _read(part, has_size)
             if read is None:
                 continue
             prefix, encoding, digest = read
@@ -132,7 +145,7 @@ def _in_header(name: str, value: str) -> Iterator[SignaturePlace]:
             yield SignaturePlace({**settings, **place}, digest, base + 2 + (not prefix))
 
 
-def _read(text: str) -> tuple[str, str, bytes] | None:
+def _read(text: str, has_size: Callable[[int], bool]) -> tuple[str, str, bytes] | None:
     found = _PART.fullmatch(text.strip())
     if found is None:
         return None
@@ -144,7 +157,7 @@ def _read(text: str) -> tuple[str, str, bytes] | None:
             digest = strict_reader(encoding)(written)
         except ValueError:
             continue
-        if len(digest) in _ALGORITHMS:
+        if has_size(len(digest)):
             return prefix, encoding, digest
     return None
 
@@ -202,16 +215,9 @@ def arrival(request: CapturedRequest, proof: dict[str, Any]) -> float | None:
     """
     wanted = dict(proof.get("timestamp") or {})
     tolerance = wanted.pop("tolerance_seconds", 300)
-    signed = next(
-        (
-            time.seconds
-            for place in signature_places(request)
-            if place.header.lower() == str(proof.get("header", "")).lower()
-            for time in time_places(request, place)
-            if time.matches(wanted)
-        ),
-        None,
-    )
+    place = SignaturePlace({key: value for key, value in proof.items() if value}, b"", 0)
+    times = time_places(request, place) if proof.get("header") else []
+    signed = next((time.seconds for time in times if time.matches(wanted)), None)
     if signed is None or (request.at is not None and abs(request.at - signed) <= tolerance):
         return request.at
     return signed

@@ -17,6 +17,7 @@ from toolbox.sources.captured.handshakes import challenge_of, handshake_of
 from toolbox.sources.captured.hiding import hidden
 from toolbox.sources.captured.known import known_schemes
 from toolbox.sources.captured.places import arrival, may_be_secret
+from toolbox.sources.captured.public_keys import find_key_scheme
 from toolbox.sources.captured.request import CaptureError
 from toolbox.sources.captured.scheme import SchemeFound, find_scheme
 from toolbox.sources.captured.token import find_token
@@ -83,8 +84,8 @@ def propose(
     settings |= handshake_of(captures.requests, parsed, evidence)
     settings |= from_headers(requests, evidence)
     settings["headers"] = kept_headers(requests, settings)
-    kept = keep_secret and scheme is not None and scheme.proved > 0
-    if scheme is not None and scheme.proved and not keep_secret:
+    kept = scheme is not None and scheme.proved > 0 and (keep_secret or scheme.is_public)
+    if scheme is not None and scheme.proved and not kept:
         notes.append(
             "the requests are not kept as they were sent, since that takes their secret; with a "
             "test secret, --keep-secret does"
@@ -102,7 +103,8 @@ def _proof(
     known = known_schemes(requests[0])
     text = "the signature's header is that of the built-in source"
     evidence.extend(("sender", f"{text} {name}") for name in known)
-    scheme = find_scheme(requests, secrets, list(known.values()))
+    scheme = find_key_scheme(requests, secrets) if secrets else None
+    scheme = scheme or find_scheme(requests, secrets, list(known.values()))
     token = find_token(requests, secrets)
     if token is not None and (token.proved or scheme is None):
         evidence.append(("token", token.evidence))
@@ -127,7 +129,8 @@ def _proof(
 
 def _said(scheme: SchemeFound, count: int, *, given: bool) -> str:
     how = scheme.settings
-    text = f"HMAC-{how['algorithm'].upper()} over {how['signed']!r}"
+    name = how["algorithm"] if scheme.is_public else f"HMAC-{how['algorithm'].upper()}"
+    text = f"{name} over {how['signed']!r}"
     if form := how.get("secret") or how.get("key"):
         text += f", key {form}"
     if scheme.proved:

@@ -14,12 +14,13 @@ from toolbox.sources.captured.places import (
     SignaturePlace,
     TimePlace,
     id_headers,
+    of_hmac,
     signature_places,
     time_places,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from toolbox.sources.captured.request import CapturedRequest
 
@@ -74,6 +75,11 @@ class SchemeFound:
     proved: int = 0
     secret: str = ""
 
+    @property
+    def is_public(self) -> bool:
+        """Whether it was proved by a public key, which may be known to all."""
+        return bool(self.settings["type"] == "public_key")
+
 
 def find_scheme(
     requests: Sequence[CapturedRequest], secrets: Sequence[str], known: Sequence[dict[str, Any]]
@@ -91,7 +97,7 @@ def find_scheme(
     """
     first, *others = requests
     budget = [_MOST_HASHED]
-    for candidate in _candidates(first, known):
+    for candidate in candidates_of(first, known):
         for secret in secrets:
             for form, key in _keys(secret, candidate):
                 if not _fits(first, candidate, key, budget):
@@ -103,14 +109,16 @@ def find_scheme(
 
 
 def _guess(request: CapturedRequest, known: Sequence[dict[str, Any]]) -> SchemeFound | None:
-    for candidate in _candidates(request, known):
+    for candidate in candidates_of(request, known):
         if candidate.place.rank < 10:
             return SchemeFound(candidate.settings, candidate.evidence(request))
     return None
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
+    """A signature, a time or none, and the string that can be signed."""
+
     place: SignaturePlace
     time: TimePlace | None
     signed: str
@@ -122,10 +130,12 @@ class _Candidate:
 
     @property
     def time_text(self) -> str:
+        """The time as it was sent; empty where there is none."""
         return self.time.text if self.time else ""
 
     @property
     def settings(self) -> dict[str, Any]:
+        """What says so in `authentication`, but for the form of the key."""
         made = {"type": "hmac", **self.place.settings, "algorithm": self.place.algorithm}
         made["signed"] = self.signed
         if self.time is not None:
@@ -133,6 +143,7 @@ class _Candidate:
         return {key: value for key, value in made.items() if value != ""}
 
     def evidence(self, request: CapturedRequest) -> str:
+        """Say where it was seen."""
         place = self.place.settings
         what = f"{len(self.place.digest)} bytes in {place['encoding']}"
         if place.get("prefix"):
@@ -147,8 +158,13 @@ class _Candidate:
         return text
 
 
-def _candidates(request: CapturedRequest, known: Sequence[dict[str, Any]]) -> Iterator[_Candidate]:
-    places = signature_places(request)
+def candidates_of(
+    request: CapturedRequest,
+    known: Sequence[dict[str, Any]],
+    has_size: Callable[[int], bool] = of_hmac,
+) -> Iterator[Candidate]:
+    """Return what can be signed, where and with which time: the likeliest first."""
+    places = signature_places(request, has_size)
     for settings in known:
         for place in places:
             if place.header.lower() == str(settings.get("header")).lower():
@@ -158,25 +174,25 @@ def _candidates(request: CapturedRequest, known: Sequence[dict[str, Any]]) -> It
         # Where a time is sent beside a signature, it is signed, or it would be of no use.
         for time in times:
             for signed in _strings(request, with_time=True):
-                yield _Candidate(place, time, signed)
-            yield _Candidate(place, time, "{body}")
+                yield Candidate(place, time, signed)
+            yield Candidate(place, time, "{body}")
         for signed in _strings(request, with_time=False):
-            yield _Candidate(place, None, signed)
+            yield Candidate(place, None, signed)
 
 
 def _as_known(
     request: CapturedRequest, place: SignaturePlace, known: dict[str, Any]
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     same = ("prefix", "separator", "position")
     if any(place.settings.get(key) != (known.get(key) or None) for key in same):
         return
     wanted = known.get("timestamp") or {}
     signed = known.get("signed", "{body}")
     if not wanted:
-        yield _Candidate(place, None, signed)
+        yield Candidate(place, None, signed)
     for time in time_places(request, place):
         if str(time.settings["header"]).lower() == str(wanted.get("header", "")).lower():
-            yield _Candidate(place, time, signed)
+            yield Candidate(place, time, signed)
 
 
 def _strings(request: CapturedRequest, *, with_time: bool) -> Iterator[str]:
@@ -187,7 +203,7 @@ def _strings(request: CapturedRequest, *, with_time: bool) -> Iterator[str]:
                 yield form.replace("{id}", f"{{header.{name}}}")
 
 
-def _keys(secret: str, candidate: _Candidate) -> Iterator[tuple[dict[str, Any], bytes]]:
+def _keys(secret: str, candidate: Candidate) -> Iterator[tuple[dict[str, Any], bytes]]:
     """Return what a key can be made of a secret, with the settings that say so."""
     raw = secret.strip().encode()
     if candidate.time_in_key:
@@ -212,8 +228,8 @@ def _keys(secret: str, candidate: _Candidate) -> Iterator[tuple[dict[str, Any], 
         yield {"secret": {"digest": digest}}, hashlib.new(digest, raw).digest()
 
 
-def _fits(request: CapturedRequest, candidate: _Candidate, key: bytes, budget: list[int]) -> bool:
-    signed = _filled(request, candidate.signed, candidate.time_text)
+def _fits(request: CapturedRequest, candidate: Candidate, key: bytes, budget: list[int]) -> bool:
+    signed = signed_bytes(request, candidate)
     budget[0] -= len(signed)
     if budget[0] < 0:
         return False
@@ -232,11 +248,16 @@ def fits(
     wanted = settings.get("timestamp")
     return any(
         found == form and _fits(request, candidate, key, [_MOST_HASHED])
-        for candidate in _candidates(request, known)
+        for candidate in candidates_of(request, known)
         if candidate.settings | form == settings
         and (candidate.time is not None) == (wanted is not None)
         for found, key in _keys(secret, candidate)
     )
+
+
+def signed_bytes(request: CapturedRequest, candidate: Candidate) -> bytes:
+    """Return what is signed."""
+    return _filled(request, candidate.signed, candidate.time_text)
 
 
 def _filled(request: CapturedRequest, signed: str, time: str) -> bytes:
