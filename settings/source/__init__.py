@@ -27,6 +27,7 @@ from settings.source.detail_fields import (
     values_of,
 )
 from settings.source.errors import SourceError
+from settings.source.filling import compiled_as
 from settings.source.handshake import FixedAnswer
 from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.loader import (
@@ -40,8 +41,8 @@ from settings.source.loader import (
 from settings.source.model import Authentication, DeliveryId, MozdefMapping, Source
 from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
-from settings.source.public_key import PublicKeyAuthentication
 from settings.source.schema_agreement import disagreement
+from settings.source.sns import SnsAuthentication
 from settings.source.upgrading import NEWEST, upgraded_text
 
 __all__ = [
@@ -65,8 +66,8 @@ __all__ = [
     "MozdefMapping",
     "Places",
     "ProofSettings",
-    "PublicKeyAuthentication",
     "SignedRequest",
+    "SnsAuthentication",
     "Source",
     "SourceError",
     "SourceName",
@@ -77,6 +78,7 @@ __all__ = [
     "body_form_of",
     "body_place_of",
     "check_validators",
+    "compiled_as",
     "disagreement",
     "json_of",
     "load_source",

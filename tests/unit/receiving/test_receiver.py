@@ -296,18 +296,19 @@ def test_each_sample_of_the_catalogue_is_answered_as_it_says(
         )
         for sample in load_samples(source):
             request = sample.request((SECRET, PREVIOUS), NOW_MS / 1000)
-            if request.method != "POST":
-                continue
+            if request.method != "POST" or request.query or sample.settings.as_sent is not None:
+                continue  # `source check` plays these with their own secrets and times
             stream = FakeStream()
             receiver = Receiver(catalog, store, stream, "events")
-            status, answer = ask(receiver, name, request.body, request.headers)
+            _, answer = receiver.receive(proxy_event(name, request.body, request.headers))
             expect, label = sample.settings.expect, f"{name}/{sample.name}: {answer}"
             if expect.outcome == "refused":
-                assert status == expect.status, label
+                assert answer.status == expect.status, label
             else:
-                assert status == 200, label
+                assert 200 <= answer.status < 300, label
             if expect.outcome == "answered":
-                assert expect.answer.items() <= answer.items(), label
+                told = {key: str(value) for key, value in answer.told.items()}
+                assert expect.answer.items() <= told.items(), label
             taken = expect.outcome not in {"refused", "answered"}
             assert len(stream.records) == int(taken), label
             seen += 1
