@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import time
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -130,6 +131,11 @@ def test_json_in_a_text_takes_its_place_byte_for_byte() -> None:
     outer = b'{"message": {"data": "%s", "messageId": "7"}}' % base64.b64encode(inner)
     source = source_with({"unwrap": [{"path": "message.data", "encoding": "base64"}]})
     assert json_of(source, outer) == b'{"message": {"data": %s, "messageId": "7"}}' % inner
+    broken = base64.encodebytes(inner).replace(b"\n", b"\\n")
+    assert b"\\n" in broken
+    assert json_of(source, b'{"message": {"data": "%s"}}' % broken) == (
+        b'{"message": {"data": %s}}' % inner
+    )
     packed = b'{"message": {"data": "%s"}}' % base64.b64encode(gzip.compress(inner))
     assert json_of(source, packed) == b'{"message": {"data": %s}}' % inner
 
@@ -244,6 +250,16 @@ def test_all_that_is_decompressed_of_one_body_is_bounded_together() -> None:
     steps = [{"path": "a", "encoding": "base64"}]
     assert len(json_of(source_with({"unwrap": steps}), json.dumps({"a": one}).encode())) > 9_000_000
     assert "gzip: more than" in refusal(json.dumps({"a": [one, one]}).encode(), unwrap=steps)
+
+
+def test_a_bomb_is_not_unpacked_beyond_the_bound() -> None:
+    bomb = gzip.compress(bytes(40 * 1_048_576), 1)
+    tracemalloc.start()
+    try:
+        assert "gzip: more than" in refusal(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 36 * 1_048_576
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_million_empty_lines_cost_nothing() -> None:
