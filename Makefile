@@ -112,7 +112,7 @@ endpoints: setup ## Write the table of AWS's endpoints anew, from botocore's rul
 	$(BIN)/python -m infra.assembly.endpoint_table
 	$(BIN)/ruff format -q pipeline/aws/endpoint_table.py
 
-catalog-table: setup ## Write the table of the catalogue's README anew, from the samples
+catalog-table: setup ## Write the table of the catalogue's README and docs/senders.md anew
 	$(BIN)/python -m toolbox.sources.mozdef_table
 
 clean: ## Remove what was built (the virtual environment stays)

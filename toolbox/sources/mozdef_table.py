@@ -17,6 +17,7 @@ from toolbox.mozdef.worker import handled
 from toolbox.sources.checking import ARRIVAL
 from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
 from toolbox.sources.samples import load_samples
+from toolbox.sources.senders_page import PAGE, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,11 +110,12 @@ def with_table(page: str, table: str) -> str:
 
 
 def main() -> None:
-    """Write the table into the catalogue's README."""
+    """Write the table into the catalogue's README, and the page of the senders."""
     sources = load_sources(sorted(available_sources()))
     with compiled(sources) as catalog:
         table = table_of(searchable_samples(sources, catalog))
     README.write_text(with_table(README.read_text(encoding="utf-8"), table), encoding="utf-8")
+    PAGE.write_text(page_of(PAGE.read_text(encoding="utf-8"), sources), encoding="utf-8")
 
 
 if __name__ == "__main__":
