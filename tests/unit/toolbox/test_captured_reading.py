@@ -7,6 +7,7 @@ import gzip
 import json
 import shutil
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,20 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         file.truncate(LARGEST_CAPTURE + 1)
     with pytest.raises(CaptureError, match="expected 20,000,000 bytes or less"):
         read_captures([path])
+
+
+@pytest.mark.parametrize("unit", ["\n", '""', "\\a", "$'\\x41'", "a ", "\\\n"])
+def test_a_large_command_ends_soon(tmp_path: Path, unit: str) -> None:
+    body = unit * 310_000
+    started = time.process_time()
+    with pytest.raises(CaptureError):
+        read(tmp_path, f"curl http://a {body} http://b")
+    assert time.process_time() - started < 20
+
+
+def test_a_large_body_is_read(tmp_path: Path) -> None:
+    body = '{"a": "' + 5_000_000 * "x" + '"}'
+    assert len(read(tmp_path, f"curl http://a -d '{body}'").requests[0].body) == len(body)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:

@@ -299,7 +299,9 @@ def takes_plain_json(name: str) -> bool:
     return settings.body is None and settings.proof_of_body is None and not in_body
 
 
-@pytest.mark.parametrize("like", filter(takes_plain_json, sorted(available_sources())))
+@pytest.mark.parametrize(
+    "like", [one for one in sorted(available_sources()) if takes_plain_json(one)]
+)
 def test_each_source_can_be_started_from(tmp_path: Path, like: str) -> None:
     template = load_source(available_sources()[like])
     made = scaffold("made", given(LOGIN, LOGOUT), tmp_path, Choices("T"), template)

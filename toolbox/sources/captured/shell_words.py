@@ -7,6 +7,8 @@ import re
 from toolbox.sources.captured.request import CaptureError
 
 _MOST_WORDS = 2_000
+#: Of quotes, escapes and what is between them, each of which takes a microsecond.
+_MOST_PIECES = 300_000
 #: Escapes of $'…' (bash(1), "QUOTING").
 _ESCAPES = {"a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t",
             "v": "\v", "\\": "\\", "'": "'", '"': '"', "?": "?"}  # fmt: skip
@@ -36,11 +38,20 @@ class _Shell:
         self._text = text.replace("\r\n", "\n")
         self._file = file
         self._place = 0
+        self._pieces = 0
+
+    def _count(self) -> None:
+        self._pieces += 1
+        if self._pieces > _MOST_PIECES:
+            raise CaptureError(
+                f"{self._file}: more than {_MOST_PIECES:,} quotes and escapes; give it as raw HTTP"
+            )
 
     def commands(self) -> list[list[str]]:
         commands: list[list[str]] = [[]]
         count = 0
         while self._place < len(self._text):
+            self._count()
             character = self._text[self._place]
             if character in " \t":
                 self._place += 1
@@ -48,7 +59,8 @@ class _Shell:
                 self._place += 2
             elif character in "\n;&|":
                 self._place += 1
-                commands.append([])
+                if commands[-1]:
+                    commands.append([])
             elif character == "#":
                 end = self._text.find("\n", self._place)
                 self._place = end if end >= 0 else len(self._text)
@@ -62,6 +74,7 @@ class _Shell:
     def _word(self) -> str:
         pieces: list[str] = []
         while self._place < len(self._text):
+            self._count()
             text, place = self._text, self._place
             if text.startswith("$'", place):
                 pieces.append(self._ansi())
@@ -88,6 +101,7 @@ class _Shell:
         pieces: list[str] = []
         text = self._text
         while self._place < len(text):
+            self._count()
             place = self._place
             if text[place] == '"':
                 self._place += 1
@@ -111,6 +125,7 @@ class _Shell:
         pieces: list[str] = []
         text, place = self._text, self._place + 2
         while place < len(text):
+            self._count()
             if text[place] == "'":
                 self._place = place + 1
                 return "".join(pieces)
