@@ -5,6 +5,7 @@ The libraries are the dependency group `senders` of pyproject.toml; nothing else
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,12 @@ from typing import Any
 from castle.configuration import Configuration
 from castle.webhooks.verify import WebhooksVerify
 from coinbase_commerce.webhook import WebhookSignature as CoinbaseSignature
+from elevenlabs.webhooks_custom import WebhooksClient as ElevenLabs
 from gocardless_pro import webhooks as gocardless
 from linebot.v3.webhook import SignatureValidator
+from openai import OpenAI
+from pyairtable.models.webhook import WebhookNotification
+from pywa.utils import webhook_updates_validator
 from razorpay.utility.utility import Utility
 from sinch.domains.authentication.sinch_events.v1 import authentication_validation as sinch
 from standardwebhooks import Webhook
@@ -59,6 +64,10 @@ def _verify_workos(secret: str, body: bytes, headers: dict[str, str]) -> object:
     return True
 
 
+def _elevenlabs(secret: str, body: bytes) -> dict[str, str]:
+    return {"ElevenLabs-Signature": f"t={AT},v0={mac(secret, f'{AT}.', body).hex()}"}
+
+
 def _sinch(secret: str, body: bytes) -> dict[str, str]:
     nonce = "01FJA8B4A7BM43YGWSG9GBV067"
     signed = sinch.compute_signed_data(body.decode(), nonce, str(AT))
@@ -78,6 +87,16 @@ _SVIX = Maker(_whsec(SvixWebhook, "svix"), library("svix"), secrets=(WHSEC_KEY,)
 _STANDARD = Maker(_whsec(Webhook, "webhook"), library("standardwebhooks"), secrets=(WHSEC_KEY,))
 
 BY_LIBRARY: dict[str, Maker] = {
+    "airtable": Maker(
+        verified(
+            over_body("X-Airtable-Content-MAC", "hmac-sha256=", key=base64.b64decode),
+            lambda secret, body, headers: WebhookNotification.from_request(
+                body.decode(), headers["X-Airtable-Content-MAC"], secret
+            ),
+        ),
+        library("pyairtable"),
+        secrets=(BASE64_KEY,),
+    ),
     "brex": Maker(_whsec(Webhook, "Webhook"), library("standardwebhooks"), secrets=(BASE64_KEY,)),
     "castle": Maker(
         verified(over_body("X-Castle-Signature", write=based), _verify_castle), library("castle")
@@ -91,6 +110,15 @@ BY_LIBRARY: dict[str, Maker] = {
             ),
         ),
         library("coinbase-commerce"),
+    ),
+    "elevenlabs": Maker(
+        verified(
+            _elevenlabs,
+            lambda secret, body, headers: ElevenLabs.construct_event(
+                None, body.decode(), headers["ElevenLabs-Signature"], secret
+            ),
+        ),
+        library("elevenlabs"),
     ),
     "gocardless": Maker(
         verified(
@@ -111,7 +139,16 @@ BY_LIBRARY: dict[str, Maker] = {
         ),
         library("line-bot-sdk"),
     ),
-    "openai": _STANDARD,
+    "openai": Maker(
+        verified(
+            _STANDARD.sign,
+            lambda secret, body, headers: OpenAI(api_key="-").webhooks.verify_signature(
+                body, headers, secret=secret
+            ),
+        ),
+        library("openai"),
+        secrets=(WHSEC_KEY,),
+    ),
     "razorpay": Maker(
         verified(
             over_body("X-Razorpay-Signature"),
@@ -127,5 +164,14 @@ BY_LIBRARY: dict[str, Maker] = {
     "sinch": Maker(_sinch, library("sinch")),
     "stytch": _SVIX,
     "vanta": _SVIX,
+    "whatsapp": Maker(
+        verified(
+            over_body("X-Hub-Signature-256", "sha256="),
+            lambda secret, body, headers: webhook_updates_validator(
+                secret, body, headers["X-Hub-Signature-256"]
+            ),
+        ),
+        library("pywa"),
+    ),
     "workos": Maker(verified(_workos, _verify_workos), library("workos")),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 from tests.senders.signing.made import (
-    BASE64_KEY,
     Maker,
     based,
     in_body,
@@ -108,10 +107,6 @@ UNSIGNED: dict[str, Maker] = {
 OVER_BODY: dict[str, Maker] = {
     "asana": Maker(over_body("X-Hook-Signature")),
     "aikido": Maker(over_body("x-aikido-webhook-signature")),
-    "airtable": Maker(
-        over_body("X-Airtable-Content-MAC", "hmac-sha256=", key=base64.b64decode),
-        secrets=(BASE64_KEY,),
-    ),
     "bitbucket-dc": Maker(
         over_body("X-Hub-Signature", "sha256="),
         headers={"X-Event-Key": "repo:refs_changed", "X-Request-Id": _UUID},
@@ -189,7 +184,6 @@ OVER_BODY: dict[str, Maker] = {
         file="event.ndjson",
     ),
     "webex": Maker(over_body("X-Spark-Signature", algorithm="sha1")),
-    "whatsapp": Maker(over_body("X-Hub-Signature-256", "sha256=")),
     "woocommerce": Maker(
         over_body("X-WC-Webhook-Signature", write=based),
         headers={"X-WC-Webhook-Topic": "order.updated", "X-WC-Webhook-Delivery-ID": _UUID},

@@ -68,7 +68,6 @@ TIMED: dict[str, Maker] = {
     "calendly": Maker(_named("Calendly-Webhook-Signature", "t=", "v1=")),
     "crowdstrike": Maker(_crowdstrike),
     "customerio": Maker(_customerio),
-    "elevenlabs": Maker(_named("ElevenLabs-Signature", "t=", "v0=")),
     "front": Maker(_front),
     "grafana": Maker(_grafana),
     "persona": Maker(_named("Persona-Signature", "t=", "v1=")),
