@@ -93,7 +93,7 @@ UNSIGNED: dict[str, Maker] = {
     "gcp-monitoring": Maker(in_body, query="auth_token=0f3c-Example-Key"),
     "adobe-sign": Maker(with_token("X-AdobeSign-ClientId")),
     "azure-eventgrid": Maker(
-        in_body, query="code=0f3c-Example-Key", headers={"aeg-event-type": "Notification"}
+        with_token("X-Event-Grid-Token"), headers={"aeg-event-type": "Notification"}
     ),
     "mailchimp": Maker(in_body, content_type=_FORM, file="event.txt"),
     "ms-graph": Maker(in_body),

@@ -15,8 +15,8 @@ from toolbox.sources.checking_proofs import covered_places
         ("calendly", b"{1234}", [0, 3, 5]),
         ("calendly", b"", []),
         ("fal-ai", b"{1234}", [0, 3, 5]),
-        ("twilio", b"a=1&b=2", [0, 3, 6]),
-        ("netlify", b"{1234}", [0, 3, 5]),
+        ("plivo", b"a=1&b=2", [0, 3, 6]),
+        ("vonage", b"{1234}", [0, 3, 5]),
         # Two fields of the body are signed, and nothing else in it.
         ("mailgun", b'{"signature": {"timestamp": "17", "token":"ab"}, "x": 1}', [29, 43]),
         ("lever", b'{"token":"ab","triggeredAt":17,"data":{}}', [10, 28]),
