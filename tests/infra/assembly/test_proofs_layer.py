@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.assembly.app import ROOT
+from infra.assembly.code import write_code
 from infra.assembly.layer import DEPENDENCIES, PROOFS, Runtime, build_layer
 from settings.deployment import Deployment
+from settings.source.loader import load_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +27,7 @@ MIB = 1024 * 1024
 SIGNED = """\
 version: 1
 title: Signs with a key
-authentication: {type: public_key, algorithm: ed25519, header: X-Sig, signed: "{body}"}
+authentication: {type: public_key, algorithm: ed25519, header: X-Sig, encoding: base64url}
 headers: {keep: [X-Sig]}
 """
 SHOWN = """\
@@ -46,30 +48,63 @@ title: Writes its token into the body
 ingest: receiver
 authentication: {type: body_token, path: token}
 """
-SOURCES = {"signed": SIGNED, "shown": SHOWN, "written": WRITTEN}
-#: Each proof with what its library must have, run with the two layers and nothing else.
-PROGRAM = """
-import base64, hashlib, hmac, json
-from pipeline.event.proofs import keys
-from pipeline.event.proofs.json_web_token import _algorithms
-algorithms = sorted(_algorithms())
-vectors = json.load(open(sys.argv[1]))
-done = []
-for name, algorithm, signed in (
-    ("telnyx", "ed25519", lambda one: f"{one['time']}|{one['body']}"),
-    ("sendgrid", "ecdsa-p256-sha256", lambda one: one["time"] + one["body"]),
-    ("wise", "rsa-sha256", lambda one: one["body"]),
-    ("travis", "rsa-sha1", lambda one: one["body"]),
-):
-    one = vectors[name]
-    (key,) = keys.keys_of([one["key"].encode()], algorithm)
-    signature = base64.b64decode(one["signature"])
-    done.append(keys.verifies(key, algorithm, signature, signed(one).encode()))
-    done.append(not keys.verifies(key, algorithm, signature, b"{}"))
-done.append(keys.certificate_of(vectors["sns"]["certificate"].encode()) is not None)
-done.append(keys.key_of_jwk(vectors["tokens"]["es256"]["key"]) is not None)
-print(json.dumps([all(done), {"HS256", "RS256", "PS256", "ES256", "EdDSA"} <= set(algorithms)]))
+MESSAGES = """\
+version: 1
+title: Amazon SNS
+authentication: {type: sns, topics: ["arn:aws:sns:us-west-2:131990247566:dongie-*"]}
+content_types: [text/plain]
 """
+EVENTS = """\
+version: 1
+title: Events that are tokens
+authentication: {type: jwt, algorithms: [ES256]}
+body: {format: jwt}
+"""
+SOURCES = {
+    "signed": SIGNED,
+    "shown": SHOWN,
+    "written": WRITTEN,
+    "messages": MESSAGES,
+    "events": EVENTS,
+}
+#: Each proof with what its library must have, run with the code and the two layers alone.
+PROGRAM = """
+import json
+from pipeline.event.compiled_source import load_catalog
+from pipeline.event.secrets import only
+from pipeline.event.signatures import find_fault
+from pipeline.event.parsing import json_in
+
+catalog = load_catalog()
+early = sorted({"cryptography", "jwt", "urllib3"} & set(sys.modules))
+vectors = json.load(open(sys.argv[1]))
+sns = vectors["sns"]
+one = vectors["rfc8037"]
+token = vectors["tokens"]["es256"]
+
+def says(name, secret, headers, body, at):
+    found = find_fault(catalog.sources[name], only(secret.encode()), headers, body, at * 1000)
+    return found and found[1]
+
+event = token["token"].encode()
+found = [
+    says("signed", one["key"], {"x-sig": one["signature"]}, one["body"].encode(), 0),
+    says("messages", sns["certificate"], {}, json.dumps(sns["messages"]["version 2"]).encode(),
+         1_772_827_300),
+    says("events", json.dumps(token["key"]), {}, event, 1_300_819_300),
+    says("written", "s3cret", {}, b'{"token":"s3cret"}', 0),
+]
+wrong = says("events", json.dumps(token["key"]), {}, event[:-2], 0)
+claims = json.loads(json_in(catalog.sources["events"], event))["iss"]
+print(json.dumps([found, early, claims, wrong is not None]))
+"""
+
+
+def written(folder: Path) -> Path:
+    for name, text in SOURCES.items():
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "source.yaml").write_text(text)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +112,13 @@ def layers() -> list[Path]:
     return [build_layer(ROOT, ROOT / "build", None, HERE, part) for part in (DEPENDENCIES, PROOFS)]
 
 
-def test_all_proofs_are_checked_with_the_two_layers_alone(layers: list[Path]) -> None:
-    path = [str(ROOT), *(str(layer / "python") for layer in layers)]
+def test_all_proofs_are_checked_with_code_and_layers_alone(
+    layers: list[Path], tmp_path: Path
+) -> None:
+    """And a function that checks none, such as the authorizer, loads the catalogue without them."""
+    sources = load_sources(sorted(SOURCES), written(tmp_path / "sources"))
+    write_code(ROOT, sources, tmp_path / "code")
+    path = [str(tmp_path / "code"), *(str(layer / "python") for layer in layers)]
     vectors = ROOT / "tests" / "support" / "proof_vectors.json"
     program = f"import sys; sys.path[:0] = {path}\n{PROGRAM}"
     done = subprocess.run(
@@ -90,7 +130,7 @@ def test_all_proofs_are_checked_with_the_two_layers_alone(layers: list[Path]) ->
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [True, True]
+    assert json.loads(done.stdout) == [[None] * 4, [], "joe", True]
 
 
 def test_nothing_is_in_both_layers(layers: list[Path]) -> None:
@@ -124,10 +164,7 @@ def test_functions_that_check_such_proofs_have_the_layer_and_no_others(
     names: list[str],
     two_layers: set[str],
 ) -> None:
-    folder = tmp_path_factory.getbasetemp() / "proved_sources"
-    for name, text in SOURCES.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / name / "source.yaml").write_text(text)
+    folder = written(tmp_path_factory.getbasetemp() / "proved_sources")
     deployment = Deployment(
         stage="test", service="proofs", sources=tuple(names), source_directory=folder
     )
