@@ -46,6 +46,10 @@ def test_whoever_signs_is_tried_with_another_secret_and_with_another_body(rows: 
     assert not {row.sender.id for row in own if not (row.wrong_secret and row.changed_bit)}
 
 
+def test_no_request_was_signed_by_the_code_that_checks_it(rows: list[Row]) -> None:
+    assert not {row.sender.id for row in rows if row.signer == "itself"}
+
+
 def test_no_folder_is_left_out_of_the_table() -> None:
     known = {one.id for one in read_table() if not one.catalog}
     assert not {path.parent.name for path in table.FOLDER.glob("*/source.yaml")} - known
