@@ -39,7 +39,10 @@ def secrets_given(file: Path | None, *, ask: bool) -> list[str]:
         if not 0 < len(secrets) <= _MOST:
             raise CaptureError(f"{file}: {len(secrets)} lines; one secret, and {_MOST} at most")
     if ask:
-        secrets.append(typer.prompt("the sender's secret", hide_input=True))
+        typed = str(typer.prompt("the sender's secret", hide_input=True)).strip()
+        if not typed:
+            raise CaptureError("the secret that was typed is empty")
+        secrets.append(typed)
     return secrets
 
 

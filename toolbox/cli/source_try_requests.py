@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -46,7 +46,7 @@ class TriedRequest:
     """
 
     request: SampleRequest
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     proof: str
     is_checked: bool
     at: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import urlsplit
 
@@ -45,9 +45,9 @@ class CapturedRequest:
 
     method: str
     address: str
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    query: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
     at: float | None
     where: str
     rebuilt: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,7 +73,7 @@ class SchemeFound:
     settings: dict[str, Any]
     evidence: str
     proved: int = 0
-    secret: str = ""
+    secret: str = field(default="", repr=False)
 
     @property
     def is_public(self) -> bool:
