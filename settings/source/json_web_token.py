@@ -167,13 +167,21 @@ class JsonWebTokenAuthentication(ProofSettings):
             yield "secret", "a public key says itself in which form it is"
         if self.header is None and (self.prefix or self.body_hash):
             yield "header", "is missing: a prefix and a hash of the body are a header's"
-        if self.at_door and self.keys_url and "aud" not in self.claims:
-            yield "claims.aud", "is missing: these keys sign tokens for others, too"
+        if self.keys_url:
+            yield from self._shared_keys()
         if self.keys and len(kinds) == 1 and "secret" not in kinds:
             try:
                 keys_of([one.encode() for one in self.keys], kinds.pop())
             except SecretError as error:
                 yield "keys", str(error)
+
+    def _shared_keys(self) -> Iterator[tuple[str, str]]:
+        """Say where a token that the sender made for something else would be taken."""
+        if self.at_door and "aud" not in self.claims:
+            yield "claims.aud", "is missing: these keys sign tokens for others, too"
+        if self.header is None and not (self.typ or self.claims or self.required):
+            users = "these keys sign other tokens, such as users' own"
+            yield "required", f"is missing: {users}; give typ, or claims that only events have"
 
     def faults_of(self, source: Source) -> Iterator[tuple[str, str]]:
         """Return what of the source's other settings does not go with it."""

@@ -534,6 +534,7 @@ def test_a_body_that_is_no_token_has_no_json() -> None:
         ("pubsub", {"secret": {"prefix": "x"}}, "says itself"),
         ("pubsub", {"keys_url": "http://login.example.com/keys"}, "https"),
         ("ssf", {"header": "X-Token"}, "body.format"),
+        ("ssf", {"typ": None, "claims": {}, "required": []}, "these keys sign other tokens"),
     ],
 )
 def test_settings_that_let_forgers_in_are_refused(
