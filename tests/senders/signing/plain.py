@@ -27,6 +27,7 @@ TOKENS: dict[str, Maker] = {
     "akamai-ds2": Maker(with_token(_FREE), content_type="application/json", file=_LINES),
     "alertmanager": Maker(with_token("Authorization", _spaced("Bearer"))),
     "auth0-events": Maker(with_token("Authorization", _spaced("Bearer"))),
+    "auth0": Maker(with_token("Authorization")),
     "aws-eventbridge": Maker(with_token("X-Api-Destination-Key")),
     "cloudflare": Maker(with_token("cf-webhook-auth")),
     "cloudflare-logpush": Maker(
@@ -37,6 +38,9 @@ TOKENS: dict[str, Maker] = {
     "elastic": Maker(with_token(_FREE)),
     "figma": Maker(in_body),
     "freshdesk": Maker(with_token(_FREE)),
+    "gitlab": Maker(
+        with_token("X-Gitlab-Token"), headers={"X-Gitlab-Event": "Resource Access Token Hook"}
+    ),
     "google-push": Maker(
         with_token("X-Goog-Channel-Token"),
         headers={
@@ -54,6 +58,7 @@ TOKENS: dict[str, Maker] = {
     "meraki": Maker(in_body),
     "newrelic": Maker(with_token("Authorization", _spaced("Bearer"))),
     "o365-activity": Maker(with_token("Webhook-AuthID")),
+    "okta": Maker(with_token("Authorization")),
     "onelogin": Maker(with_token(_FREE)),
     "opsgenie": Maker(with_token("Authorization", _spaced("Bearer"))),
     "pingone": Maker(with_token(_FREE)),
