@@ -186,3 +186,15 @@ def test_tokens_elsewhere_than_in_a_header() -> None:
     assert how(found) == {"type": "token", "query": "token"}
     assert "private" not in repr((found.settings, found.evidence, found.given))
     assert how(proposed(caught({"Authorization": "Basic dTpw"}))) == {"type": "basic"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        ({"x-amz-sns-message-type": "Notification"}, "write type: sns"),
+        ({"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln"}, "see type: jwt"),
+        ({}, "none found: neither a signature nor a token is in the headers"),
+    ],
+)
+def test_what_settings_cannot_be_made_of_is_named(headers: dict[str, str], text: str) -> None:
+    assert text in said(proposed(caught(headers)))

@@ -103,6 +103,9 @@ def _proof(
     known = known_schemes(requests[0])
     text = "the signature's header is that of the built-in source"
     evidence.extend(("sender", f"{text} {name}") for name in known)
+    if requests[0].header("x-amz-sns-message-type"):
+        text = "the headers are those of Amazon SNS: write type: sns, as in "
+        evidence.append(("sender", f"{text}docs/source-authentication.md"))
     scheme = find_key_scheme(requests, secrets) if secrets else None
     scheme = scheme or find_scheme(requests, secrets, list(known.values()))
     token = find_token(requests, secrets)
