@@ -65,14 +65,14 @@ def rendered(
     teams: LoadedSource, header: str, value: str, required: Sequence[str] = ()
 ) -> Envelope | None:
     """What the mapping template puts on the stream; None where it makes no call."""
-    assert teams.settings.hmac is not None
+    assert teams.settings.signing is not None
     template = put_record_request(
         source="teams",
         stream_name="events",
         keep=teams.settings.headers.keep,
         delivery_id=None,
         required=required,
-        scheme=teams.settings.hmac.scheme,
+        scheme=teams.settings.signing.scheme,
     )
     exchange = SimpleNamespace(query={}, headers={header: value})
     body = InputObject(cast("Exchange", exchange), base64.b64encode(BODY).decode())
@@ -125,12 +125,43 @@ def test_of_authorization_the_signature_alone_is_kept(
     assert refused is None or refused.status == 400
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"),
+        ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln", ""),
+        ("Basic dXNlcjpwYXNzd29yZA==", ""),
+        ("EYJ", ""),
+    ],
+)
+def test_of_authorization_a_token_with_the_body_s_hash_is_kept(
+    tmp_path: Path, value: str, kept: str
+) -> None:
+    how = {"type": "jwt", "header": "Authorization", "algorithms": ["HS256"]}
+    settings = {
+        "version": 1,
+        "title": "LiveKit",
+        "authentication": {**how, "body_hash": {"claim": "sha256", "encoding": "base64"}},
+        "headers": {"keep": ["Authorization"]},
+    }
+    (tmp_path / "livekit").mkdir()
+    (tmp_path / "livekit" / "source.yaml").write_text(yaml.safe_dump(settings))
+    loaded = load_source(tmp_path / "livekit")
+    with compiled({"livekit": loaded}) as catalog:
+        headers = {"authorization": value}
+        source = catalog.sources["livekit"]
+        request = Request(source, "id", NOW * 1000, "192.0.2.7", headers, BODY)
+        envelope = rendered(loaded, "Authorization", value)
+    assert envelope is not None
+    assert envelope.headers == request.kept == {"authorization": kept}
+
+
 def test_the_template_of_other_sources_says_nothing_of_schemes(
     sources: dict[str, LoadedSource],
 ) -> None:
-    hmacs = [one.settings.hmac for one in sources.values() if one.settings.hmac]
-    assert hmacs
-    assert not any(one.scheme for one in hmacs)
+    signing = {name: one.settings.signing for name, one in sources.items()}
+    schemes = {name for name, one in signing.items() if one and one.scheme}
+    assert schemes == {"microsoft-teams"}
     plain = put_record_request(source="s", stream_name="n", keep=["A"], delivery_id=None)
     assert "authorization" not in plain
 
