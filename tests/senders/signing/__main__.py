@@ -75,7 +75,7 @@ def written(maker: Maker, body: bytes, expect: dict[str, Any]) -> str:
         "headers": [_Pair((name, _Text(value))) for name, value in headers.items()],
     }
     if maker.fetched:
-        document["as_sent"]["fetched"] = {url: _name_of(url) for url in maker.fetched}
+        document["as_sent"]["fetched"] = {url: name_of(url) for url in maker.fetched}
     document["expect"] = expect
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
 
@@ -96,7 +96,7 @@ def _described(maker: Maker) -> str:
     return f"an event, {who.get(kind, 'made here from the sender' + chr(39) + 's documentation')}"
 
 
-def _name_of(url: str) -> str:
+def name_of(url: str) -> str:
     """Return the file of what is at an address."""
     return url.rstrip("/").rpartition("/")[2]
 
@@ -107,7 +107,7 @@ def make(name: str, maker: Maker) -> None:
     if maker.body is not None:
         (samples / maker.file).write_bytes(maker.body(maker.secrets[0] if maker.secrets else ""))
     for url, document in maker.fetched.items():
-        (samples / _name_of(url)).write_text(document, encoding="utf-8")
+        (samples / name_of(url)).write_text(document, encoding="utf-8")
     body = (samples / maker.file).read_bytes()
     path = samples / "event.yaml"
     expect = {"outcome": "delivered"}

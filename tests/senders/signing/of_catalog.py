@@ -1,7 +1,8 @@
 """Signs the catalogue's samples anew: `python -m tests.senders.signing.of_catalog [SOURCE …]`.
 
 A body is `samples/signed-….json` (or `.txt`); the sample is written beside it. `forged.json` is
-signed, and sent with a signature over other bytes. How a sample must end, and its description, stay
+signed, and sent with a signature over other bytes. Bodies that hold their proof are in
+`of_catalog_bodies`. How a sample must end, and its description, stay
 as they are.
 """
 
@@ -16,8 +17,9 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from settings.source.loader import CATALOG
 from tests.senders.signing import keys
-from tests.senders.signing.__main__ import makers, written
+from tests.senders.signing.__main__ import makers, name_of, written
 from tests.senders.signing.made import AT, Maker, based, library, verified
+from tests.senders.signing.of_catalog_bodies import BODIES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +29,7 @@ _NAME = "X-Twilio-Email-Event-Webhook"
 #: A source of the catalogue, and the sender of the table that signs like it.
 SIGNED_LIKE = {
     "adyen-platform": "adyen-platform",
+    "aws-sns": "aws-sns",
     "box": "box",
     "clerk": "clerk",
     "discord": "discord",
@@ -35,6 +38,7 @@ SIGNED_LIKE = {
     "linear": "linear",
     "netlify": "netlify",
     "notion": "notion",
+    "okta-ssf": "okta-ssf",
     "openai": "openai",
     "paddle": "paddle",
     "render": "render",
@@ -70,7 +74,8 @@ def sign(maker: Maker, file: Path) -> None:
     if path.exists():
         known = yaml.safe_load(path.read_text(encoding="utf-8"))
     body = file.read_bytes()
-    signed = maker.sign(maker.secrets[0], body + b" " * (file.stem == "forged"))
+    secret = maker.secrets[0] if maker.secrets else ""
+    signed = maker.sign(secret, body + b" " * (file.stem == "forged"))
     text = written(replace(maker, file=file.name, sign=lambda *_: signed), body, known["expect"])
     if description := known.get("description"):
         text = f"description: {description}\n{text.partition(chr(10))[2]}"
@@ -81,6 +86,10 @@ if __name__ == "__main__":
     every = {**makers(), "sendgrid": SENDGRID}
     for name in sys.argv[1:] or sorted(SIGNED_LIKE):
         samples = CATALOG / name / "samples"
+        for stem, made in BODIES.get(name, {}).items():
+            (samples / f"{stem}.txt").write_bytes(made)
+        for url, document in every[SIGNED_LIKE[name]].fetched.items():
+            (samples / name_of(url)).write_text(document, encoding="utf-8")
         for body_file in sorted([*samples.glob("*.json"), *samples.glob("*.txt")]):
             if body_file.stem.startswith(("signed-", "forged")):
                 sign(every[SIGNED_LIKE[name]], body_file)
