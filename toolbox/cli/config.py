@@ -13,7 +13,7 @@ from settings.config_check import Checked, check_config
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
 from toolbox.sessions import aws_session
-from toolbox.sources.index_checking import private_faults
+from toolbox.sources.index_checking import crowded_stages, private_faults
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def check(
 ) -> None:
     """Load every stage's settings, the delivery pipeline's and every private source.
 
-    The samples of private sources have to fit MozDef's index, together with those of the catalogue.
+    The samples of private sources have to fit MozDef's index, together with those of the catalogue,
+    and those of a stage's sources should have no more fields than it takes.
     One line a fault: file, key, what is expected. With --aws, once the settings are well, the
     account of the credentials is asked about quotas, secrets, connections and all else that a
     deployment needs; what it denies is not known, and is no pass.
@@ -49,6 +50,7 @@ def check(
     """
     checked = check_config(config)
     checked.add(private_faults(checked.source_directories))
+    checked.warnings += crowded_stages(checked.stages)
     found = list(_asked(config, stage)) if aws and not checked.faults else []
     if as_json:
         _print_json(checked, found if aws else None)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from settings.faults import Fault
 from settings.source.loader import available_sources, load_source
+from toolbox.mozdef.index import MOST_FIELDS
 from toolbox.sources.checking import CheckedSample, check_sources
-from toolbox.sources.index_faults import index_faults, message_faults, seen
+from toolbox.sources.index_faults import fields_of, index_faults, message_faults, seen
 from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from settings.deployment import Deployment
     from settings.source.loader import LoadedSource
     from toolbox.sources.index_faults import IndexFault, Seen
 
@@ -94,6 +96,30 @@ def private_faults(directories: Iterable[Path]) -> list[Fault]:
         found = conflicts(checked, others) if checked else {}
         said += [(name, fault) for name, several in found.items() for fault in several]
         faults += [Fault(str(private[name]), "mozdef.rules", str(fault)) for name, fault in said]
+    return faults
+
+
+def crowded_stages(stages: Mapping[str, Deployment]) -> list[Fault]:
+    """Return the stages whose sources' samples alone have more fields than MozDef's index takes.
+
+    Parameters
+    ----------
+    stages : Mapping[str, Deployment]
+        By the file of their settings.
+    """
+    faults = []
+    for path, deployment in stages.items():
+        folders = available_sources(deployment.source_directory)
+        chosen = {name: folders[name] for name in deployment.sources if name in folders}
+        sound, _ = read_sound(chosen, _seen_of)
+        count = fields_of(one for several in sound.values() for one in several)
+        if count > MOST_FIELDS:
+            expected = (
+                f"the samples of these {len(chosen)} sources have {count:,} fields, and MozDef's "
+                f"index takes {MOST_FIELDS:,}: raise its index.mapping.total_fields.limit, or have "
+                "fewer with mozdef.rules"
+            )
+            faults.append(Fault(path, "sources", expected))
     return faults
 
 

@@ -121,12 +121,6 @@ def index_faults(all_seen: Sequence[Seen], names: AbstractSet[str]) -> list[Inde
             )
             text = f"{said}. MozDef's index refuses one of them: settle it with mozdef.rules"
             faults.append(IndexFault(tuple(involved), ".".join(path), text))
-    count = fields_of(all_seen)
-    if count > MOST_FIELDS:
-        text = (
-            f"all sources together have {count:,} fields, and MozDef's index takes {MOST_FIELDS:,}"
-        )
-        faults.append(IndexFault(tuple(sorted(names)), "details", text))
     return faults
 
 

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from settings.deployment import load_deployment
 from settings.source.loader import available_sources, load_source
 from toolbox.sources.checking import check_sources
-from toolbox.sources.index_checking import conflict_rows, conflicts, private_faults
+from toolbox.sources.index_checking import (
+    conflict_rows,
+    conflicts,
+    crowded_stages,
+    private_faults,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +108,24 @@ def test_a_type_that_a_plugin_discards_is_a_fault(check: Any) -> None:
 
 
 def test_a_thousand_fields_are_too_many(check: Any) -> None:
-    (fault, _) = check({f"f{number}": number for number in range(1_000)})
+    (fault,) = check({f"f{number}": number for number in range(1_000)})
     assert "more than 1000 fields" in fault
+
+
+def test_a_stage_whose_sources_have_more_fields_together_is_warned_of(
+    check: Any, tmp_path: Path
+) -> None:
+    check({f"f{number}": number for number in range(940)})
+    alone = {"service": "s", "sources": ["sender"], "source_directory": str(tmp_path)}
+    beside = {**alone, "sources": ["sender", "gitlab"]}
+    stages = {}
+    for name, document in (("alone", alone), ("beside", beside)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(document))
+        stages[name] = load_deployment(path)
+    (fault,) = crowded_stages(stages)
+    assert (fault.file, fault.key) == ("beside", "sources")
+    assert fault.expected.startswith("the samples of these 2 sources have 1,0")
 
 
 def test_config_check_has_the_same_faults_for_private_sources(check: Any, tmp_path: Path) -> None:
