@@ -10,6 +10,7 @@ import typer
 from settings.deployment import load_deployment
 from settings.source.detail_fields import places_of, values_of
 from settings.source.model import HmacAuthentication, TokenAuthentication
+from toolbox.cli.source_handshakes import handshakes
 from toolbox.cli.source_list import listed_source
 from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, load_one
 from toolbox.sources.fate import fates
@@ -72,9 +73,13 @@ def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
     if settings.schemas.default:
         types.append(f"every other type: {settings.schemas.default}")
     polls = settings.ingest == "poll"
+    in_path = settings.token is not None and settings.token.path
     route = " or ".join(settings.methods)
     return {
-        "route": "none: events are fetched" if polls else f"{route} /{source.name}",
+        "route": "none: events are fetched"
+        if polls
+        else f"{route} /{source.name}{'/<token>' if in_path else ''}",
+        **({"handshakes": handshakes(settings)} if settings.handshake else {}),
         **({"upgrade": f"mozdef-ef source upgrade {source.name}"} if settings.is_old else {}),
         "proof": proof(settings),
         **(

@@ -354,3 +354,38 @@ def test_help_teaches(run: Callable[..., Done]) -> None:
         done = run("source", command, "--help")
         assert done.status == 0
         assert len(done.out.splitlines()) > 8
+
+
+def test_handshakes_are_told_with_their_proof(run: Callable[..., Done]) -> None:
+    shown = {name: run("source", "show", name, "--json") for name in ("okta", "zoom")}
+    told = {name: json.loads(done.out)["handshakes"] for name, done in shown.items()}
+    assert told == {
+        "okta": ["GET: answered for anyone"],
+        "zoom": [
+            (
+                "POST with body event is endpoint.url_validation: "
+                "answered once it is proved as an event is"
+            )
+        ],
+    }
+
+
+def test_a_source_in_old_words_is_told_and_upgraded(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    folder = tmp_path / "own" / "asks"
+    (folder / "samples").mkdir(parents=True)
+    (folder / "source.yaml").write_text(
+        "version: 1\ntitle: t\nauthentication: {type: none}\n"
+        "handshake: {get: {header: X-Ask, field: f}}\n"
+    )
+    where = ("--sources", str(tmp_path / "own"))
+    warned = run("source", "check", "asks", *where).out
+    assert "asks, handshake: is in the words of version 1" in warned
+    assert "asks, authentication.type: NOBODY IS ASKED WHO THEY ARE" in warned
+    printed = run("source", "upgrade", "asks", *where)
+    assert "version: 2" in printed.out
+    assert "version: 1" in (folder / "source.yaml").read_text()
+    assert run("source", "upgrade", "asks", "--write", *where).status == 0
+    assert (folder / "source.yaml").read_text() == printed.out
+    assert "version 1" not in run("source", "check", "asks", *where).out
