@@ -122,7 +122,7 @@ class JsonWebTokenAuthentication(ProofSettings):
     @property
     def all_headers(self) -> list[str]:
         """The headers that can hold the token."""
-        return self.headers
+        return [] if self.header is None else [self.header]
 
     @property
     def scheme(self) -> str:

@@ -29,6 +29,7 @@ from settings.source.loader import SourceError
 from tests.support.fakes import FakeSsm, FakeStream
 from tests.support.proving import Proving, written
 from tests.support.receiving import proxy_event
+from toolbox.sources.samples_as_sent import proof_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -488,6 +489,11 @@ def test_a_credential_is_checked_at_the_door_and_never_kept(proving: Proving) ->
     ):
         assert status(value) == 401
     assert len(stream.records) == 1
+
+
+def test_a_credential_is_no_header_beside_the_proof(proving: Proving) -> None:
+    assert proof_headers(proving.loaded["pubsub"].settings) == {"authorization"}
+    assert proof_headers(proving.loaded["ssf"].settings) == set()
 
 
 def test_key_objects_are_made_once_for_each_set(
