@@ -47,6 +47,6 @@ def unverified(source: LoadedSource) -> list[PathWarning]:
         return []
     text = (
         "unverified: nothing but our own signature was checked, and a wrong scheme fits that as "
-        "well. Give a sample as the sender signed it (as_sent; see docs/adding-a-source.md)"
+        "well; give a sample with as_sent"
     )
     return [PathWarning(source.name, "authentication", text)]
