@@ -43,7 +43,14 @@ def queue_variable_bytes(stack_name: str, queues: Collection[str]) -> int:
 def resources(sources: Mapping[str, Source]) -> int:
     """Estimate the resources of a stack that has these sources."""
     feeds = sum(len(source.poll.feeds) - 1 for source in sources.values() if source.poll)
-    return _OTHER_RESOURCES + _OF_A_SOURCE * len(sources) + _OF_A_FEED * feeds
+    further = sum(map(_further_methods, sources.values()))
+    return _OTHER_RESOURCES + _OF_A_SOURCE * len(sources) + _OF_A_FEED * feeds + further
+
+
+def _further_methods(source: Source) -> int:
+    """Return what a source's route has beside a method: others for handshakes, a part of a path."""
+    asked = {rule.when.method for rule in source.handshake_rules} - {"POST"}
+    return len(asked) + bool(source.token and source.token.path)
 
 
 def authorizers(sources: Mapping[str, Source]) -> int:

@@ -163,9 +163,9 @@ def decode_envelope(data: bytes) -> Envelope:
     for pair in line.split("&"):
         name, separator, value = pair.partition("=")
         into = fields
-        if name[:2] == _HEADER:
+        if (kind := name[:2]) == _HEADER:
             into, name = headers, name[2:]
-        elif name[:2] == _PSEUDO:
+        elif kind == _PSEUDO:
             into, name = headers, ":" + name[2:]
         if not separator or name in into:
             raise EnvelopeError("the metadata line is no list of distinct fields")
