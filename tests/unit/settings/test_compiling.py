@@ -15,12 +15,20 @@ from pydantic import BaseModel
 from pipeline.event import compiled_poll, compiled_source
 from pipeline.event.compiled_source import CatalogError, CompiledSource, Signature, load_catalog
 from pipeline.event.fields import Lower  # noqa: TC001 - the compiler reads the annotations
+from pipeline.event.proofs.body_token import BodyToken
+from pipeline.event.proofs.json_web_token import JsonWebToken
+from pipeline.event.proofs.public_key import PublicKeySignature
+from pipeline.event.proofs.sns import SnsMessage
 from pipeline.event.signature_details import DetailedSignature
 from settings.source import filling
 from settings.source.base import Model
 from settings.source.compiler import write_compiled_catalog
 from settings.source.filling import CompileError, compiled_as, way_of
+from settings.source.json_web_token import JsonWebTokenAuthentication
 from settings.source.model import HmacAuthentication, Source
+from settings.source.proofs import BodyTokenAuthentication
+from settings.source.public_key import PublicKeyAuthentication
+from settings.source.sns import SnsAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,12 +85,22 @@ def test_every_setting_that_a_step_declares_is_in_the_model() -> None:
         for name, way in _ways(kind)
         if not _followed(models, way) and not (kind is CompiledSource and name in FOLDERS)
     ]
+    wider: dict[type, type[BaseModel]] = {
+        DetailedSignature: HmacAuthentication,
+        PublicKeySignature: PublicKeyAuthentication,
+        JsonWebToken: JsonWebTokenAuthentication,
+        SnsMessage: SnsAuthentication,
+        BodyToken: BodyTokenAuthentication,
+    }
     missing += [
-        f"DetailedSignature.{name}"
-        for name, way in _ways(DetailedSignature)
-        if not _followed({HmacAuthentication}, way)
+        f"{kind.__name__}.{name}"
+        for kind, model in wider.items()
+        for name, way in _ways(kind)
+        if not _followed({model}, way)
     ]
-    assert missing == ["FeedSettings.name"]
+    # The last three are an HMAC's alone.
+    of_hmacs = [f"PublicKeySignature.{name}" for name in ("key", "each", "sets")]
+    assert missing == ["FeedSettings.name", *of_hmacs]
 
 
 def test_no_declaration_repeats_a_default_of_the_model() -> None:
@@ -174,7 +192,8 @@ def test_what_was_written_is_what_was_compiled(
         assert compiled.kept_headers == {header.lower() for header in settings.headers.keep}
         assert (compiled.signature is None) == (settings.hmac is None)
         assert (compiled.poll is None) == (settings.poll is None)
-        assert compiled.token_header == (settings.token.header.lower() if settings.token else "")
+        assert compiled.token_header == (settings.token.in_header.lower() if settings.token else "")
+        assert (compiled.proof_of_body is None) == (settings.proof_of_body is None)
         assert compiled.mozdef.tags == (settings.mozdef.tags or (name,))
 
 
