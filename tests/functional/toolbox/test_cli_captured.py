@@ -90,6 +90,20 @@ def test_without_leave_the_secret_is_nowhere(run: Callable[..., Done]) -> None:
     assert verification_of(load_source(Path("config/sources/watch"))) == "unverified"
 
 
+def test_what_can_be_a_secret_is_taken_out_of_a_form_and_a_header(run: Callable[..., Done]) -> None:
+    form = urlencode({"token": "gIkuvaNzQIHg97ATvDxq", "password": "p+ss w/rd1", "text": "94070"})
+    head = "POST /s HTTP/1.1\r\nHost: h.example.com\r\nX-Auth: kkkkkkkkkkkk\r\nX-Kind: a\r\n"
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    Path("form.http").write_bytes(f"{head}{kind}\r\n\r\n{form}".encode())
+    done = run("source", "new", "slash", "--captured", "form.http")
+    assert "token of a body can be a secret: it is replaced" in done.out
+    files = [one for one in Path().rglob("slash/**/*") if one.is_file()]
+    written = b"".join(one.read_bytes() for one in files)
+    assert b"94070" in written
+    for secret in (b"gIkuva", b"p%2Bss", b"p+ss", b"kkkkkkkk"):
+        assert secret not in written
+
+
 def test_a_packed_body_is_unpacked_as_the_door_does(run: Callable[..., Done]) -> None:
     har(event(1), event(2), more=(("Content-Encoding", "gzip"),), packed=True)
     new = ("source", "new", "watch", "--captured", "caught.har", "--secret-file", "secret")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
 
 import orjson
 
@@ -11,29 +15,71 @@ from pipeline.event.fields import find, path_text
 from toolbox.sources.inference_values import scalar_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_SECRETS = re.compile(r"(token|secret|password|passwd|api_?key|authorization)$", re.IGNORECASE)
-_REPLACED = b'"EXAMPLE-NOT-A-SECRET"'
+_SECRETS = re.compile(
+    r"(token|secret|password|passwd|passcode|api_?key|authorization|client_?state)$", re.IGNORECASE
+)
+_REPLACED = b"EXAMPLE-NOT-A-SECRET"
+_SHORTEST = 8
 
 
-def hidden(content: bytes, document: Any) -> tuple[bytes, list[str]]:
-    """Return a body without what can be a secret by its name, and the places of that.
+@dataclass(frozen=True)
+class HiddenBody:
+    """A body without what can be a secret.
 
-    The rest of the bytes stays. A text that is written otherwise than JSON's plainest way stays,
-    too, and is not among the places.
+    Parameters
+    ----------
+    replaced : tuple[str, ...]
+        The places of what is no more in it.
+    left : tuple[str, ...]
+        The places of what is, since it is written in a way that is not known here.
     """
-    places = []
-    for place, value in _secrets(document):
-        written = orjson.dumps(value)
-        if written in content:
-            content = content.replace(written, _REPLACED)
-            places.append(place)
-    return content, places
+
+    content: bytes
+    replaced: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
-def _secrets(document: Any) -> Iterator[tuple[str, str]]:
+def hidden(content: bytes, document: Any, secrets: Sequence[str] = ()) -> HiddenBody:
+    """Replace what can be a secret by its name, or is one that was given; other bytes stay.
+
+    Parameters
+    ----------
+    document : Any
+        What is in the body, parsed: JSON, or what is made of a form or of XML.
+    """
+    replaced: list[str] = []
+    left: list[str] = []
+    done: set[str] = set()
+    for place, value in _secrets(document, secrets):
+        without = content
+        for spelling in _spellings(value):
+            without = spelling.sub(_REPLACED, without)
+        if without != content:
+            done.add(value)  # at each of its places
+        (replaced if value in done else left).append(place)
+        content = without
+    return HiddenBody(content, tuple(replaced), tuple(left))
+
+
+def _spellings(value: str) -> Iterator[re.Pattern[bytes]]:
+    """Return how a text is written in JSON, in a form, in a part of one, and in XML."""
+    ascii_text = json.dumps(value)[1:-1]
+    texts = {orjson.dumps(value)[1:-1], ascii_text.encode()}
+    texts |= {text.replace(b"/", rb"\/") for text in texts}
+    for text in texts:
+        yield re.compile(rb'(?<=")' + re.escape(text) + rb'(?=")')
+    for form in {quote_plus(value), quote(value, safe="")}:
+        yield re.compile(rb"(?i:(?<==)" + re.escape(form.encode()) + rb")(?=&|\Z)")
+    yield re.compile(rb"(?<=>)\s*" + re.escape(escape(value).encode()) + rb"\s*(?=<)")
+    yield re.compile(rb"(?<=\r\n\r\n)" + re.escape(value.encode()) + rb"(?=\r\n--)")
+
+
+def _secrets(document: Any, secrets: Sequence[str]) -> Iterator[tuple[str, str]]:
     for path in scalar_paths(document):
         value = find(document, path)
-        if isinstance(value, str) and len(value) >= 8 and _SECRETS.search(path[-1]):
+        if not isinstance(value, str) or len(value) < _SHORTEST:
+            continue
+        if value in secrets or _SECRETS.search(path[-1]):
             yield path_text(path), value

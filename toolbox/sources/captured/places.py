@@ -20,7 +20,8 @@ _PART = re.compile(r"([A-Za-z][\w.-]{0,19}(?:=|: ?|,| ))?([A-Za-z0-9+/_-]{27,210
 _NAMED = re.compile(r"([A-Za-z][\w.-]{0,15}=)(.*)", re.DOTALL)
 _SIGNS = re.compile(r"sign|hmac|digest|hub-", re.IGNORECASE)
 _SECRETS = re.compile(
-    r"authorization|cookie|token|secret|passw|api-?key|session|jwt|credential", re.IGNORECASE
+    r"authorization|cookie|token|secret|passw|api-?key|session|jwt|credential|[-_](auth|key)$",
+    re.IGNORECASE,
 )
 _ID = re.compile(r"(^|[-_])(id|uuid|guid)$|delivery|request-?id", re.IGNORECASE)
 #: Headers of the way and not of the sender: RFC 9110, proxies, tracing, AWS.

@@ -14,7 +14,7 @@ from toolbox.sources.captured.bodies import FORM, body_settings, document_of
 from toolbox.sources.captured.details import details_seen
 from toolbox.sources.captured.from_headers import TYPE_TEXT, from_headers, kept_headers
 from toolbox.sources.captured.handshakes import challenge_of, handshake_of
-from toolbox.sources.captured.hiding import hidden
+from toolbox.sources.captured.hiding import HiddenBody, hidden
 from toolbox.sources.captured.known import known_schemes
 from toolbox.sources.captured.places import arrival, may_be_secret
 from toolbox.sources.captured.public_keys import find_key_scheme
@@ -90,10 +90,15 @@ def propose(
             "the requests are not kept as they were sent, since that takes their secret; with a "
             "test secret, --keep-secret does"
         )
-    given = [
-        _given(request, document, settings, scheme if kept else None, notes)
-        for request, document in events
-    ]
+    given = []
+    for request, document in events:
+        clean = hidden(request.content, document, secrets)
+        # What a public key proves is kept without leave, so it may have no secret in it.
+        as_sent = kept and (keep_secret or not (clean.replaced or clean.left))
+        notes += _hiding_notes(request, clean, kept=as_sent)
+        given.append(_given(request, document, settings, scheme if as_sent else None))
+        if not as_sent:
+            given[-1] = replace(given[-1], content=clean.content)
     return CapturedProposal(tuple(given), settings, tuple(evidence), tuple(dict.fromkeys(notes)))
 
 
@@ -163,7 +168,6 @@ def _given(
     document: Any,
     settings: dict[str, Any],
     kept: SchemeFound | None,
-    notes: list[str],
 ) -> Given:
     name = _name(request, document, settings)
     keep = {one.lower() for one in settings["headers"]["keep"]}
@@ -176,12 +180,8 @@ def _given(
     }
     type_ = request.header("content-type")
     given = Given(name, request.content, document, headers, type_)
-    left_out = [one for one, _ in request.headers if may_be_secret(one)]
-    notes += [f"header {one} can hold a secret: its value is written nowhere" for one in left_out]
     if kept is None:
-        content, places = hidden(request.content, document)
-        notes += [f"{place} of a body can be a secret: it is replaced" for place in places]
-        return replace(given, content=content)
+        return given
     sent_at = arrival(request, how) or datetime.now(UTC).timestamp()
     return replace(
         given,
@@ -191,9 +191,24 @@ def _given(
             "signed_by": f"capture {Path(request.where).name}",
             "at": datetime.fromtimestamp(round(sent_at, 3), UTC),
             "secrets": [kept.secret],
-            "headers": [[one, value] for one, value in request.headers if not may_be_secret(one)],
+            "headers": [
+                [one, value]
+                for one, value in request.headers
+                if one.lower() in proof or not may_be_secret(one)
+            ],
         },
     )
+
+
+def _hiding_notes(request: CapturedRequest, clean: HiddenBody, *, kept: bool) -> list[str]:
+    left_out = [one for one, _ in request.headers if may_be_secret(one)]
+    notes = [f"header {one} can hold a secret: its value is written nowhere" for one in left_out]
+    places = (*clean.replaced, *clean.left)
+    if kept:
+        why = "it stays, since the request is kept as it was sent"
+        return [*notes, *(f"{one} of a body can be a secret: {why}" for one in places)]
+    notes += [f"{one} of a body can be a secret: it is replaced" for one in clean.replaced]
+    return [*notes, *(f"{one} of a body can be a secret: TAKE IT OUT" for one in clean.left)]
 
 
 def _address(request: CapturedRequest, how: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""Values that can be secrets, however a body writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolbox.sources.captured.hiding import hidden
+
+SECRET = 'sécret/"value"&<1>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"token": "sécret/\\"value\\"&<1>", "a": 1}'.encode(),
+        b'{"token":"s\\u00e9cret/\\"value\\"&<1>","a":1}',
+        b'{"token":"s\\u00e9cret\\/\\"value\\"&<1>","a":1}',
+        b"a=1&token=s%C3%A9cret%2F%22value%22%26%3C1%3E",
+        b"token=s%c3%a9cret%2f%22value%22%26%3c1%3e&a=1",
+        '<r><token>\n  sécret/"value"&amp;&lt;1&gt;</token><a>1</a></r>'.encode(),
+        b"--b\r\nContent-Disposition: form-data; name=token\r\n\r\n"
+        + SECRET.encode()
+        + b"\r\n--b--",
+    ],
+)
+def test_a_secret_is_replaced_and_the_rest_stays(body: bytes) -> None:
+    clean = hidden(body, {"token": SECRET, "a": "1"})
+    assert clean.replaced == ("token",)
+    assert clean.left == ()
+    assert b"cret" not in clean.content
+    assert clean.content.count(b"EXAMPLE-NOT-A-SECRET") == 1
+
+
+def test_what_is_written_otherwise_is_said() -> None:
+    body = b'{"token":"\\u0061bcdefgh"}'
+    clean = hidden(body, {"token": "abcdefgh"})
+    assert (clean.content, clean.replaced, clean.left) == (body, (), ("token",))
+
+
+def test_a_secret_that_was_given_is_replaced_by_any_name() -> None:
+    clean = hidden(
+        b'{"x":"abcdefgh","y":"ijklmnop"}', {"x": "abcdefgh", "y": "ijklmnop"}, ["abcdefgh"]
+    )
+    assert clean.content == b'{"x":"EXAMPLE-NOT-A-SECRET","y":"ijklmnop"}'
