@@ -150,8 +150,7 @@ def _read(text: bytes) -> Any:
 
 
 def _fields_in(source: CompiledSource | BodyPlace, body: bytes) -> Fields:
-    if source.body_form is not None:
-        return source.body_form.fields_in(body)
-    from pipeline.event.bodies.forms import urlencoded
-
-    return urlencoded(body)
+    form = source.body_form
+    if form is None or form.format not in {"form", "multipart"}:
+        raise BodyError("the body is read as no form, of which a part is signed")
+    return form.fields_in(body)

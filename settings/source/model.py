@@ -15,7 +15,7 @@ from pipeline.event.compiled_source import ANY_CONTENT_TYPE
 from pipeline.event.summary import template_fault
 from settings.faults import refuse
 from settings.source.admission import BasicAuthentication, NetworkAuthentication, NoAuthentication
-from settings.source.authentication import HmacAuthentication, TokenAuthentication
+from settings.source.authentication import HmacAuthentication, SignedRequest, TokenAuthentication
 from settings.source.base import SECRET_HEADERS, FieldPath, HeaderName, Model, QueueName, SourceName
 from settings.source.body import BodyRule, PluginSettings, Shape, rule_plan
 from settings.source.body_form import BodySettings, SkipSettings
@@ -575,6 +575,16 @@ class Source(Model):
         if self.form_field is not None and "content-type" not in kept:
             yield "form_field", "header Content-Type must be listed in headers.keep"
 
+    def _signed_parts(self) -> Iterator[tuple[str, str]]:
+        """Say where a signature would be checked on another reading of the body than the event's.
+
+        JSON can hold what reads as a form's fields: their signature would let in what is beside.
+        """
+        signs = self.authentication if isinstance(self.authentication, SignedRequest) else None
+        fields = signs is not None and any(one.startswith(":form.") for one in signs.derived)
+        if fields and (self.body is None or self.body.format not in {"form", "multipart"}):
+            yield "body.format", "is form or multipart where a form's fields are signed"
+
     def _bodies(self) -> Iterator[tuple[str, str]]:
         if self.body is not None and self.ingest == "poll":
             yield "body", "events that are fetched are JSON"
@@ -585,6 +595,7 @@ class Source(Model):
         lines = self.body is not None and self.body.format == "ndjson"
         if lines and (self.split is None or self.split.path != "."):
             yield "split", "lines are a list: set split: {path: .}"
+        yield from self._signed_parts()
         each = self.hmac.each if self.hmac else None
         if each is not None and (self.split is None or self.split.path != each):
             yield "split", f"what is signed each is an event each: set split: {{path: {each}}}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 NOW = 1_795_464_503
 URL = "https://hooks.example.com/"
 FORM = {"body": {"format": "form", "lists": []}}
+XML = {"body": {"format": "xml"}}
 
 
 def mac(*signed: str, key: bytes = b"key", algorithm: str = "sha256") -> bytes:
@@ -546,7 +547,8 @@ def test_a_public_key_verifies_the_same_parts(catalog: Catalog) -> None:
         }
     )
     proof = compiled_as(settings.compiled_kind, settings)
-    source = replace(catalog.sources["github"], signature=None, proof_of_body=proof)
+    read_as_form = Case({"header": "A"}, {"A": ""}, b"", b"", FORM)
+    source = replace(source_of(catalog, read_as_form), signature=None, proof_of_body=proof)
     body = urlencode({"payload": '{"a": "ü"}'}).encode()
     signed = f'{{"a": "ü"}}{URL}travis{hashlib.sha256(body).hexdigest()}'.encode()
     headers = {"signature": based(key.sign(signed)), ":url": f"{URL}travis"}
@@ -557,6 +559,24 @@ def test_a_public_key_verifies_the_same_parts(catalog: Catalog) -> None:
         assert found is not None
         assert found[0] is Reason.BAD_SIGNATURE
     assert settings.pseudo_headers == (":url",)
+
+
+def test_a_signed_field_is_one_of_the_form_that_is_the_event(catalog: Catalog) -> None:
+    """JSON can hold what reads as the field of a form: who has its signature sends any JSON."""
+    case = Case({"header": "A", "signed": "{form.payload}"}, {"A": ""}, b"", b"", FORM)
+    body = b'{"evil": 1, "x": "=1&payload=%7B%7D&y="}'
+    headers = {"a": mac("{}").hex()}
+    source = source_of(catalog, case)
+    assert fault(source, headers, b"payload=%7B%7D") is None
+    for form in (None, body_form_of(settings_of(Case({"header": "A"}, {"A": ""}, b"", b"", XML)))):
+        assert fault(replace(source, body_form=form), headers, body) is not None
+    either = {
+        "form_field": "payload",
+        "content_types": ["application/json", "application/x-www-form-urlencoded"],
+    }
+    for more in ({}, {"body": {"format": "xml"}}, either):
+        with pytest.raises(ValidationError, match=r"body\.format: is form or multipart"):
+            settings_of(replace(case, headers={"A": "", "Content-Type": ""}, more=more))
 
 
 @pytest.mark.parametrize(
