@@ -197,7 +197,7 @@ def test_a_wrong_file_ends_other_commands_with_the_status_of_wrong_usage(
 ) -> None:
     folder = tmp_path / "config" / "sources" / "sender"
     folder.mkdir(parents=True)
-    (folder / "source.yaml").write_text("version: 2\ntitle: 5\n")
+    (folder / "source.yaml").write_text("version: 3\ntitle: 5\n")
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["source", "show", "sender"])
     assert isinstance(result.exception, WrongSettingsError)
