@@ -27,8 +27,16 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def signed_sources(arena: AttackedPipeline) -> list[LoadedSource]:
-    """Return the sources whose requests are signed."""
-    return [one for one in arena.sources.values() if one.settings.hmac]
+    """Return the sources whose requests are signed, and whose events can be made anew."""
+    return [one for one in arena.sources.values() if one.settings.hmac and _made_anew(one)]
+
+
+def _made_anew(source: LoadedSource) -> bool:
+    """Tell whether a body with a further field is a new event: neither old nor a copy."""
+    settings = source.settings
+    when = settings.hmac.timestamp if settings.hmac else None
+    copy = settings.same_id == "duplicate" and bool(settings.delivery_id_paths)
+    return not copy and (when is None or when.path is None)
 
 
 def honest(source: LoadedSource, mark: str) -> tuple[bytes, dict[str, str]]:

@@ -6,9 +6,14 @@ from __future__ import annotations
 ROUTED = (
     "alertmanager",  # a bearer token, and a list that is split
     "auth0",
+    "azure-devops",  # a password
+    "azure-event-grid",  # a handshake in the body
     "bitbucket",
+    "box",
     "circleci",  # a list of signatures
+    "clerk",  # extends one that extends
     "cloudflare",  # a token in a header of its own
+    "cloudflare-logpush",  # lines
     "docusign",  # several headers with a signature
     "generic",
     "generic-hmac",
