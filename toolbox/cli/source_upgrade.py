@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from settings.bounded import OUTSIDE, leads_out
+from settings.bounded import OUTSIDE, leads_out, parse_yaml
 from settings.faults import Fault
 from settings.source.loader import SourceError, read_source_settings
-from settings.source.upgrading import NEWEST, upgraded_text
+from settings.source.upgrading import NEWEST, upgraded, upgraded_text
 from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
 from toolbox.terminal.output import console
 
@@ -30,7 +30,10 @@ def upgrade(
     source = load_one(name, sources)
     path = source.folder / "source.yaml"
     text = path.read_text(encoding="utf-8")
-    new = upgraded_text(text)
+    new, wanted = upgraded_text(text), upgraded(parse_yaml(text.encode()))
+    if parse_yaml(new.encode()) != wanted:
+        expected = "a key at the left margin, without quotation marks; write version 2 by hand"
+        raise SourceError(Fault(str(path), "version", expected))
     if new == text:
         console.print(f"{path}: is of version {NEWEST}")
         return

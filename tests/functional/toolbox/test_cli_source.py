@@ -389,3 +389,23 @@ def test_a_source_in_old_words_is_told_and_upgraded(
     assert run("source", "upgrade", "asks", "--write", *where).status == 0
     assert (folder / "source.yaml").read_text() == printed.out
     assert "version 1" not in run("source", "check", "asks", *where).out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{version: 1, title: t, authentication: {type: none}}\n",
+        '"version": 1\ntitle: t\nauthentication: {type: none}\n',
+    ],
+)
+def test_what_cannot_be_upgraded_is_not_said_to_be(
+    run: Callable[..., Done], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "own" / "asks").mkdir(parents=True)
+    file = tmp_path / "own" / "asks" / "source.yaml"
+    file.write_text(text)
+    for more in ((), ("--write",)):
+        done = run("source", "upgrade", "asks", *more, "--sources", str(tmp_path / "own"))
+        assert done.status == 2
+        assert "write version 2 by hand" in done.err
+    assert file.read_text() == text
