@@ -46,8 +46,10 @@ def urlencoded(body: bytes) -> Fields:
         )
     except UnicodeDecodeError:
         raise BodyError("form: not ASCII, or its escapes are no UTF-8") from None
-    except ValueError as error:
-        raise BodyError(f"form: {error}") from None
+    except ValueError:
+        # Its text would have the field's, which can be a secret, and as long as the body.
+        why = f"more than {MOST_FIELDS:,} fields, or one without an equals sign"
+        raise BodyError(f"form: {why}") from None
 
 
 def multipart(body: bytes) -> Fields:
