@@ -43,7 +43,7 @@ from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.schema_agreement import disagreement
 from settings.source.sns import SnsAuthentication
-from settings.source.upgrading import NEWEST, upgraded_text
+from settings.source.upgrading import NEWEST, upgraded, upgraded_text
 
 __all__ = [
     "AT_THE_DOOR",
@@ -86,6 +86,7 @@ __all__ = [
     "places_of",
     "read_source_settings",
     "signature_of",
+    "upgraded",
     "upgraded_text",
     "values_of",
     "write_compiled_catalog",

@@ -203,7 +203,11 @@ DEEP_TEXT = json.dumps({"a": "[" * 950 + "]" * 950}).encode()
         (b'{"a":1}', {"format": "form"}, "form: "),
         (b"", {"format": "form"}, "form: no field"),
         (gzip.compress(b"a=" + b"%41" * 700_000), {"format": "form"}, "form: more than"),
-        (b"&".join([b"a=1"] * 1001), {"format": "form", "lists": ["a"]}, "form: more than 1,000 fields"),
+        (
+            b"&".join([b"a=1"] * 1001),
+            {"format": "form", "lists": ["a"]},
+            "form: more than 1,000 fields",
+        ),
         (PART * 1001 + b"--x--\r\n", {"format": "multipart", "lists": ["a"]}, "multipart: "),
         (PART * 2 + b"--x--\r\n", {"format": "multipart"}, "form: field 'a' comes twice"),
         (PART, {"format": "multipart"}, "multipart: "),
