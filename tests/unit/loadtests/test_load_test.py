@@ -61,14 +61,15 @@ def test_each_source_has_samples_that_become_events_of_their_own(
     routed: dict[str, LoadedSource],
 ) -> None:
     for name, source in routed.items():
-        for sample in deliverable(source)[:5]:
+        for sample in deliverable(source)[:3]:
             fresh = [fresh_request(sample, "a-secret") for _ in range(20)]
             if not all(one.renewed for one in fresh):
                 continue
             assert (
                 len({identity(source, one.request.headers, one.request.body) for one in fresh}) > 18
             )
-        assert any(fresh_request(sample, "s").renewed for sample in deliverable(source)), name
+        if source.settings.body is None or source.settings.body.format == "json":
+            assert any(fresh_request(sample, "s").renewed for sample in deliverable(source)), name
 
 
 def identity(source: LoadedSource, headers: dict[str, str], body: bytes) -> object:
