@@ -83,8 +83,7 @@ def _monday(secret: str, body: bytes) -> dict[str, str]:
 
 def _plaid(secret: str, body: bytes) -> dict[str, str]:
     claims = {"iat": AT, "request_body_sha256": _sha256(body)}
-    signed = keys.token(claims, keys.ec_key(), "ES256", kid=keys.KEY_ID)
-    return {"Plaid-Verification": signed}
+    return {"Plaid-Verification": keys.token_es256(claims)}
 
 
 def _pubsub(secret: str, body: bytes) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,6 +11,7 @@ from random import Random
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import NameOID
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
@@ -99,6 +101,18 @@ def token(claims: object, key: object, algorithm: str, **header: str) -> str:
     protected = {"alg": algorithm, "typ": "JWT", **header}
     signed.add_signature(known, None, json.dumps(protected), None)
     return str(signed.serialize(compact=True))
+
+
+def token_es256(claims: object) -> str:
+    """Return a JWT of the key on P-256, the same each time, which a library would not."""
+    parts = ({"alg": "ES256", "kid": KEY_ID, "typ": "JWT"}, claims)
+    signed = b".".join(base64url(json.dumps(part).encode()) for part in parts)
+    r, s = decode_dss_signature(sign_ec(signed))
+    return b".".join((signed, base64url(r.to_bytes(32) + s.to_bytes(32)))).decode()
+
+
+def base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
 def lifetime(seconds: int = 300) -> dict[str, int]:
