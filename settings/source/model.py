@@ -518,7 +518,7 @@ class Source(Model):
             key = "handshake.post" if old else f"handshake.{number}"
             if rule.when.method == "POST" and self.ingest != "receiver":
                 yield key, "only the receiver can answer; ingest: receiver"
-            if rule.learn and self.parameter != "signing_secret":
+            if rule.learn and self.authentication and self.parameter != "signing_secret":
                 yield key, "'learn' is for a source that signs"
             if "$hmac" not in rule.answer.values:
                 continue
