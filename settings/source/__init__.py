@@ -27,6 +27,7 @@ from settings.source.detail_fields import (
     values_of,
 )
 from settings.source.errors import SourceError
+from settings.source.event_parts import DeliveryId
 from settings.source.filling import compiled_as
 from settings.source.handshake import FixedAnswer
 from settings.source.json_web_token import JsonWebTokenAuthentication
@@ -38,7 +39,8 @@ from settings.source.loader import (
     load_sources,
     read_source_settings,
 )
-from settings.source.model import Authentication, DeliveryId, MozdefMapping, Source
+from settings.source.model import Authentication, Source
+from settings.source.mozdef_mapping import MozdefMapping
 from settings.source.polling import FEED_HEADER
 from settings.source.proofs import BodyTokenAuthentication, ProofSettings
 from settings.source.schema_agreement import disagreement

@@ -14,7 +14,7 @@ from settings.reading import checked
 from settings.source.detail_fields import DOCUMENTED
 from settings.source.errors import SourceError
 from settings.source.extending import read_extended
-from settings.source.model import MozdefMapping, Source, SourceName
+from settings.source.model import Source, SourceName
 from settings.source.schemas import CompiledSchema, read_schema
 
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from settings.source.mozdef_mapping import MozdefMapping
 
 CATALOG = FOLDER
 

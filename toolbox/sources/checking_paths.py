@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.event.fields import FieldPath
     from settings.source.loader import LoadedSource
-    from settings.source.model import MozdefMapping, Source
+    from settings.source.model import Source
+    from settings.source.mozdef_mapping import MozdefMapping
     from toolbox.sources.samples import LoadedSample
 
 #: What shows that a path is right: such an event was understood in full.

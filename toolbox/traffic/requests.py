@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from settings.source.model import DeliveryId
+    from settings.source.event_parts import DeliveryId
 
 
 def payloads(

@@ -19,7 +19,7 @@ from pipeline.event.detail_fields import (
     with_fields,
 )
 from pipeline.event.judgement import TypeTable, ValueRules
-from settings.source.model import MozdefMapping
+from settings.source.mozdef_mapping import MozdefMapping
 
 
 def filled(fields: dict[str, Any], body: Any, event_type: str = "t") -> dict[str, Any]:
