@@ -561,6 +561,26 @@ def test_a_public_key_verifies_the_same_parts(catalog: Catalog) -> None:
     assert settings.pseudo_headers == (":url",)
 
 
+def test_five_sets_count_and_a_forger_has_no_more_hashed(catalog: Catalog) -> None:
+    case = Case(
+        {
+            "header": "A",
+            "prefix": "v=",
+            "separator": ",",
+            "sets": " ",
+            "signed": "{timestamp}.{body}",
+            "timestamp": {"header": "A", "prefix": "t="},
+        },
+        {"A": ""},
+        b"",
+        b"",
+    )
+    source = source_of(catalog, case)
+    right, wrong = f"t={NOW},v={mac(f'{NOW}.', 'b').hex()}", f"t={NOW},v={'0' * 64}"
+    assert fault(source, {"a": " ".join([wrong] * 4 + [right])}, b"b") is None
+    assert fault(source, {"a": " ".join([wrong] * 5 + [right])}, b"b") is not None
+
+
 def test_a_signed_field_is_one_of_the_form_that_is_the_event(catalog: Catalog) -> None:
     """JSON can hold what reads as the field of a form: who has its signature sends any JSON."""
     case = Case({"header": "A", "signed": "{form.payload}"}, {"A": ""}, b"", b"", FORM)
