@@ -20,7 +20,7 @@ from pipeline.event.secrets import SecretError
 from pipeline.polling.fetched_keys import FetchedKeys, lookup
 from pipeline.receiving.acceptance import answer_event, make_envelope, put_envelope
 from pipeline.receiving.admission import source_of
-from pipeline.receiving.answers import Answer, unavailable
+from pipeline.receiving.answers import Answer, unavailable, without_body
 from pipeline.receiving.handshake import answer_handshake, answer_unproven
 from pipeline.receiving.request import Request, read_request, refuse_forgery, refuse_stranger
 from pipeline.receiving.subscribing import Visit, confirm_subscription
@@ -81,7 +81,7 @@ class Receiver:
             )
         except SecretError as error:
             answer = unavailable(str(error))
-        return request, answer
+        return request, without_body(source.answer, answer)
 
     def _take(self, request: Request) -> Answer:
         envelope = make_envelope(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +94,15 @@ def filled(
     media = {"Content-Type": form.media_type, "X-Content-Type-Options": "nosniff"}
     given = {name: value for name, value in headers.items() if value is not None}
     return Answer(form.status, body, verdict, headers={**media, **given})
+
+
+def without_body(form: AnswerForm | None, answer: Answer) -> Answer:
+    """Leave the body out, of a refusal too, where the source's own answer is an empty text.
+
+    Xero takes no answer that has one (developer.xero.com, "Configuring your server").
+    """
+    bare = form is not None and form.text == "" and answer.verdict is not Verdict.HANDSHAKE
+    return replace(answer, body="") if bare else answer
 
 
 def echoes(form: AnswerForm, headers: Mapping[str, str]) -> dict[str, Callable[[], str]]:

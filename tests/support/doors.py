@@ -122,7 +122,8 @@ handshake:
     challenge: {query: validationToken}
     answer: {text: $challenge}
 """,
-    "discord": _SIGNED + "handshake: [{when: {body: {type: 1}}, answer: {json: {type: 1}}}]\n",
+    "discord": _SIGNED + "handshake: [{when: {body: {type: 0}}, answer: {status: 204}}]\n",
+    "xero": _SIGNED + "answer: {text: ''}\n",
     "ebay": _SIGNED
     + """\
 handshake:

@@ -148,8 +148,9 @@ def test_others_have_what_their_pages_say(door: Door) -> None:
     }
     ring = door.ask("ringcentral", headers={"validation-token": "1f7a-22"})
     assert (ring.status, ring.headers["Validation-Token"]) == (200, "1f7a-22")
-    assert door.signed("discord", b'{"type":1}').body == {"type": 1}
-    assert door.ask("discord", body=b'{"type":1}').status == 401
+    ping = door.signed("discord", b'{"version":1,"application_id":"1","type":0}')
+    assert (ping.status, ping.body) == (204, "")
+    assert door.ask("discord", body=b'{"type":0}').status == 401
     code = b'[{"data":{"validationCode":"512d38b6-c7b8-40c8-89fe-f46f9e9622b6"}}]'
     grid = {"aeg-event-type": "SubscriptionValidation"}
     asked = door.ask("event-grid", query=[("key", TOKEN)], headers=grid, body=code)
@@ -165,6 +166,17 @@ def test_others_have_what_their_pages_say(door: Door) -> None:
     assert door.ask("trello", "HEAD").status == 200
     assert door.ask("trello", "GET").status == door.ask("monday", "GET").status == 404
     assert not door.stream.records
+
+
+def test_xero_has_no_body_whatever_it_is_answered(door: Door) -> None:
+    """https://developer.xero.com/documentation/webhooks/configuring-your-server
+
+    Its "intent to receive" is signed rightly and wrongly: 200 and 401, and no body in either.
+    """
+    body = b'{"events":[],"lastEventSequence":0,"firstEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'
+    answers = [door.signed("xero", body), door.signed("xero", body, "wrong")]
+    assert [(one.status, one.response()["body"]) for one in answers] == [(200, ""), (401, "")]
+    assert answers[1].reason == "bad_signature"
 
 
 def test_a_header_is_given_back_in_each_answer(door: Door) -> None:
