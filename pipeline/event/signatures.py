@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
@@ -30,7 +30,21 @@ _BARE_PREFIX = b"whsec_"
 _EXACT = "surrogatepass"
 
 
-def signing_key(settings: Signature, secret: bytes) -> bytes:
+class ShownSecret(Protocol):
+    """How a sender shows a secret."""
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands before it, and is no part of it."""
+        ...
+
+    @property
+    def key_encoding(self) -> str:
+        """`text`, or what `encodings.read` takes."""
+        ...
+
+
+def signing_key(settings: ShownSecret, secret: bytes) -> bytes:
     """Make the key from the secret as the sender shows it.
 
     Raises

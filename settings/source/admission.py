@@ -9,11 +9,22 @@ from settings.source.base import Model
 if TYPE_CHECKING:
     from settings.source.model import Source
 
-#: What a proof of the door needs of the request behind it.
-_NOTHING: tuple[str, ...] = ()
+
+class _Plain(Model):
+    """What needs nothing of the request behind the door, and may have no secret."""
+
+    @property
+    def parameter(self) -> Literal["auth_token", ""]:
+        """The last part of the name of the parameter that holds the secret; empty without one."""
+        return ""
+
+    @property
+    def pseudo_headers(self) -> tuple[str, ...]:
+        """What must travel beside the headers."""
+        return ()
 
 
-class BasicAuthentication(Model):
+class BasicAuthentication(_Plain):
     """HTTP Basic (RFC 7617): a line of the parameter is `user:password`."""
 
     type: Literal["basic"]
@@ -23,42 +34,17 @@ class BasicAuthentication(Model):
         """The last part of the name of the parameter that holds the secret."""
         return "auth_token"
 
-    @property
-    def pseudo_headers(self) -> tuple[str, ...]:
-        """What must travel beside the headers."""
-        return _NOTHING
 
-
-class NetworkAuthentication(Model):
+class NetworkAuthentication(_Plain):
     """The sender's address alone; `allowed_networks` says which."""
 
     type: Literal["network"]
 
-    @property
-    def parameter(self) -> Literal[""]:
-        """It has no secret."""
-        return ""
 
-    @property
-    def pseudo_headers(self) -> tuple[str, ...]:
-        """What must travel beside the headers."""
-        return _NOTHING
-
-
-class NoAuthentication(Model):
+class NoAuthentication(_Plain):
     """Nothing at all: whoever knows the address makes events."""
 
     type: Literal["none"]
-
-    @property
-    def parameter(self) -> Literal[""]:
-        """It has no secret."""
-        return ""
-
-    @property
-    def pseudo_headers(self) -> tuple[str, ...]:
-        """What must travel beside the headers."""
-        return _NOTHING
 
 
 UNPROVEN = (

@@ -188,9 +188,10 @@ class JsonWebToken(ProofOfBody):
 
     def _made(self, known: Sequence[bytes]) -> Iterator[_Key]:
         from pipeline.event.proofs.keys import key_of_jwk, key_set, keys_of
+        from pipeline.event.signatures import signing_key
 
         if self.algorithms[0].startswith("HS"):
-            yield from (_Key(None, None, self._secret(one)) for one in known)
+            yield from (_Key(None, None, signing_key(self, one)) for one in known)
         elif self.keys_url:
             if not known:
                 raise SecretUnavailableError(f"{self.keys_url}: there are no keys")
@@ -205,20 +206,6 @@ class JsonWebToken(ProofOfBody):
         else:
             for key in keys_of(known, KEY_KINDS[self.algorithms[0]]):
                 yield _Key(None, None, key)
-
-    def _secret(self, text: bytes) -> bytes:
-        secret = text.strip().removeprefix(self.key_prefix.encode())
-        if self.key_encoding != "text":
-            try:
-                secret = encodings.read(secret.decode(), self.key_encoding)
-            except ValueError:
-                raise SecretUnavailableError(
-                    f"the signing secret is not {self.key_encoding}; write it as the sender shows "
-                    "it"
-                ) from None
-        if not secret:
-            raise SecretUnavailableError("the signing secret is empty")
-        return secret
 
     def _wrong_claim(self, claims: Mapping[str, Any], body: bytes) -> Fault | None:
         for name in self.required:
