@@ -90,6 +90,18 @@ def test_without_leave_the_secret_is_nowhere(run: Callable[..., Done]) -> None:
     assert verification_of(load_source(Path("config/sources/watch"))) == "unverified"
 
 
+def test_a_folder_does_not_say_where_on_this_machine_it_was_made(
+    run: Callable[..., Done], tmp_path: Path
+) -> None:
+    har(event(1))
+    file = next(tmp_path.glob("*.har"))
+    assert run("source", "new", "watch", "--captured", str(file)).status == 0
+    files = [one for one in Path().rglob("watch/**/*") if one.is_file()]
+    written = b"".join(one.read_bytes() for one in files)
+    assert file.name.encode() in written
+    assert str(tmp_path).encode() not in written
+
+
 def test_what_can_be_a_secret_is_taken_out_of_a_form_and_a_header(run: Callable[..., Done]) -> None:
     form = urlencode({"token": "gIkuvaNzQIHg97ATvDxq", "password": "p+ss w/rd1", "text": "94070"})
     head = "POST /s HTTP/1.1\r\nHost: h.example.com\r\nX-Auth: kkkkkkkkkkkk\r\nX-Kind: a\r\n"

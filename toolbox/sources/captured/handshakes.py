@@ -51,7 +51,7 @@ def handshake_of(
                 }
             )
             evidence.append(
-                ("handshake", f"{one.where} asks for {path} of its body to be answered")
+                ("handshake", f"{one.place} asks for {path} of its body to be answered")
             )
     if not rules:
         evidence.append(("way in", "direct: nothing that was caught waits for an answer"))
@@ -65,7 +65,7 @@ def _without_body(one: CapturedRequest, evidence: list[tuple[str, str]]) -> dict
     for name, value in parse_qsl(one.query[:8_000], max_num_fields=100):
         if _IN_QUERY.fullmatch(name) and value and one.method in {"GET", "POST"}:
             evidence.append(
-                ("handshake", f"{one.where} asks for {name} of its query to be answered")
+                ("handshake", f"{one.place} asks for {name} of its query to be answered")
             )
             rule: dict[str, Any] = {
                 "when": {"method": one.method, "query": {name: True}},
@@ -74,11 +74,11 @@ def _without_body(one: CapturedRequest, evidence: list[tuple[str, str]]) -> dict
             }
             return rule | ({"proof": "none"} if one.method == "POST" else {})
     if one.method in {"HEAD", "OPTIONS"}:
-        evidence.append(("handshake", f"{one.where} is a {one.method}: it is answered with 200"))
+        evidence.append(("handshake", f"{one.place} is a {one.method}: it is answered with 200"))
         return {"when": {"method": one.method}}
     names = [name for name, _ in one.headers if not is_of_the_way(name)]
     text = (
-        f"{one.where} is a {one.method} without a body, with {', '.join(names[:5]) or 'no header'}"
+        f"{one.place} is a {one.method} without a body, with {', '.join(names[:5]) or 'no header'}"
     )
     evidence.append(("handshake", f"{text}: see in the sender's documentation what it waits for"))
     return None

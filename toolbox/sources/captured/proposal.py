@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -188,7 +187,7 @@ def _given(
         beside=_address(request, how),
         packed=request.body if request.body != request.content else b"",
         as_sent={
-            "signed_by": f"capture {Path(request.where).name}",
+            "signed_by": f"capture {request.place}",
             "at": datetime.fromtimestamp(round(sent_at, 3), UTC),
             "secrets": [kept.secret],
             "headers": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.errors import PipelineError
@@ -56,6 +57,11 @@ class CapturedRequest:
     def host(self) -> str:
         """The host that it was sent to, with its port; empty where none is known."""
         return urlsplit(self.address).netloc or self.header("host")
+
+    @property
+    def place(self) -> str:
+        """The file's name and the place in it, without the path on this machine."""
+        return Path(self.where).name
 
     def header(self, name: str) -> str:
         """Return a header; the last where there are several, and empty where there is none."""

@@ -150,7 +150,7 @@ class Candidate:
             what += f" after {place['prefix']!r}"
         if place.get("position"):
             what += f", part {place['position']} of those that {place['separator']!r} parts"
-        text = f"header {self.place.header} of {request.where} has {what}"
+        text = f"header {self.place.header} of {request.place} has {what}"
         if self.time is not None:
             where = self.time.settings
             name = where["header"] + (f", after {where['prefix']!r}" if "prefix" in where else "")
