@@ -64,7 +64,7 @@ def _paypal(secret: str, body: bytes) -> dict[str, str]:
         "PAYPAL-TRANSMISSION-ID": "69cd13f0-d67a-11e5-baa3-778b53f4ae55",
         "PAYPAL-TRANSMISSION-TIME": iso(),
     }
-    signed = "|".join([*named.values(), "3JN03421NM8301736", str(zlib.crc32(body))])
+    signed = "|".join([*named.values(), "4JH86294D6297924G", str(zlib.crc32(body))])
     return {
         **named,
         "PAYPAL-CERT-URL": _PAYPAL_CERTIFICATE,
