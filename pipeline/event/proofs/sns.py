@@ -145,7 +145,7 @@ class SnsMessage(ProofOfBody):
         topic = fields["TopicArn"]
         if not self._may_send(topic):
             raise CompactError("the message's TopicArn is none of the source's topics")
-        if len(fields.get("Token", "")) > _LONGEST_TOKEN:
+        if "Token" in names and len(fields["Token"]) > _LONGEST_TOKEN:
             raise CompactError("the message's Token is too long")
         return _Message(fields["Type"], topic, host_of(topic), fields)
 

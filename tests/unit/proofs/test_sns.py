@@ -240,6 +240,8 @@ def test_the_lines_of_a_text_are_no_other_fields(proving: Proving) -> None:
         json.dumps({**MESSAGES["version 2"], "Type": "Other"}).encode(),
         json.dumps({**MESSAGES["version 2"], "Message": {"a": 1}}).encode(),
         json.dumps({**MESSAGES["version 2"], "Signature": "A" * 100_000}).encode(),
+        json.dumps({**MESSAGES["version 2"], "Message": "x", "Token": 1}).encode(),
+        json.dumps({**MESSAGES["version 2"], "Message": "x", "Token": None}).encode(),
         json.dumps({**MESSAGES["version 2"], "Signature": "\u00e9"}).encode(),
         json.dumps(MESSAGES["version 2"]).encode()[:-1] + b',"Message":"another"}',
     ],
