@@ -22,7 +22,7 @@ ROUTED = (
     "gitlab",
     "grafana",  # extends another one
     "hcp-terraform",  # SHA-512
-    "intercom",  # SHA-1
+    "intercom",  # SHA-1, and a handshake by HEAD
     "linear",  # a time in the body
     "okta",
     "pagerduty",
