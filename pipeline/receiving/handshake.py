@@ -14,7 +14,7 @@ from pipeline.event import encodings
 from pipeline.event.fields import as_text, find
 from pipeline.event.outcomes import Verdict
 from pipeline.event.secrets import SecretError, only
-from pipeline.event.signatures import find_fault, key_of, signing_key
+from pipeline.event.signatures import find_fault, key_of
 from pipeline.receiving.admission import from_allowed_network
 from pipeline.receiving.answers import Answer, denied, filled
 
@@ -205,7 +205,8 @@ def _key(request: Request, rule: Handshake, settings: Signature, secrets: Secret
     source = request.source
     known = secrets.secrets(source.name, source.secret_kind)
     if rule.proof != "signature":
-        return signing_key(settings, known[0])
+        # Of the secret alone: what else is in a key would be the stranger's to choose.
+        return key_of(settings, known[0], {})
     # Each is tried, so that the time taken does not tell which one it was.
     fitting = [
         secret

@@ -71,6 +71,13 @@ handshake:
     hmac: {encoding: base64, prefix: "sha256="}
     answer: {json: {response_token: $hmac}}
 """,
+    "x-hashed": _SIGNED.replace("X-Sig}", "X-Sig, secret: {digest: sha256}}", 1)
+    + """\
+handshake:
+  - when: {method: GET}
+    challenge: {query: crc_token}
+    answer: {json: {response_token: $hmac}}
+""",
     "twitch": _SIGNED
     + """\
 handshake:

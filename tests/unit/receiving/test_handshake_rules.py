@@ -112,6 +112,12 @@ def test_x_has_the_hmac_of_its_token(door: Door) -> None:
     assert answer.body == {"response_token": f"sha256={base64.b64encode(digest).decode()}"}
 
 
+def test_the_key_of_a_challenge_is_made_as_that_of_an_event(door: Door) -> None:
+    key = hashlib.sha256(SECRET.encode()).digest()
+    answer = door.ask("x-hashed", "GET", query=[("crc_token", "abc")])
+    assert answer.body == {"response_token": hmac.new(key, b"abc", "sha256").hexdigest()}
+
+
 def test_ebay_has_the_hash_of_challenge_token_and_address(door: Door) -> None:
     """https://developer.ebay.com/marketplace-account-deletion: in this order, as hex."""
     code = "71745723-d031-455c-bfa5-f90d11b4f20a"
