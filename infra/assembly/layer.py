@@ -122,7 +122,7 @@ def build_layer(
     modules = (
         sorted((root / part.modules).rglob("*.py"))
         if part.modules
-        else [root / each for each in runtime_modules(root)]
+        else sorted({*(root / each for each in runtime_modules(root)), *_of_catalogues(root)})
     )
     names = sorted({*part.beside, *(name for each in modules for name in imports(each))})
     compiled = "with bytecode" if python else "without"
@@ -147,6 +147,14 @@ def build_layer(
             if not layer.is_dir():  # else another process was first, with the same content
                 raise
     return layer
+
+
+def _of_catalogues(root: Path) -> Iterable[Path]:
+    """Return what no handler imports by itself: a compiled catalogue does, whose sources need it.
+
+    The layer is one for all catalogues.
+    """
+    return (root / "pipeline").rglob("*.py")
 
 
 def _install(lock: Path, target: Path, runtime: Runtime) -> None:

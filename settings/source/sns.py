@@ -62,3 +62,5 @@ class SnsAuthentication(ProofSettings):
         """Return what of the source's other settings does not go with it."""
         if "text/plain" not in source.content_types and "*/*" not in source.content_types:
             yield "content_types", "must have text/plain: SNS sends its JSON so"
+        if source.body is not None and source.body.format != "json":
+            yield "body.format", "is json: what SNS signs is read as that"

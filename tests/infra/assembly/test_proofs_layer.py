@@ -60,7 +60,23 @@ title: Events that are tokens
 authentication: {type: jwt, algorithms: [ES256]}
 body: {format: jwt}
 """
+OF_BODIES = {
+    f"body-{kind}": f"""\
+version: 1
+title: Sends {kind}
+authentication: {{type: token}}
+content_types: [{media_type}]
+body: {{format: {kind}}}
+{split}"""
+    for kind, media_type, split in (
+        ("form", "application/x-www-form-urlencoded", ""),
+        ("multipart", "multipart/form-data", ""),
+        ("xml", "application/xml", ""),
+        ("ndjson", "application/json", "split: {path: .}\n"),
+    )
+}
 SOURCES = {
+    **OF_BODIES,
     "signed": SIGNED,
     "shown": SHOWN,
     "written": WRITTEN,
@@ -96,7 +112,10 @@ found = [
 ]
 wrong = says("events", json.dumps(token["key"]), {}, event[:-2], 0)
 claims = json.loads(json_in(catalog.sources["events"], event))["iss"]
-print(json.dumps([found, early, claims, wrong is not None]))
+part = b"--x\\r\\nContent-Disposition: form-data; name=a\\r\\n\\r\\n1\\r\\n--x--\\r\\n"
+bodies = {"form": b"a=1", "multipart": part, "xml": b"<a>1</a>", "ndjson": b'{"a":"1"}'}
+read = [json.loads(json_in(catalog.sources["body-" + kind], body)) for kind, body in bodies.items()]
+print(json.dumps([found, early, claims, wrong is not None, read]))
 """
 
 
@@ -112,7 +131,7 @@ def layers() -> list[Path]:
     return [build_layer(ROOT, ROOT / "build", None, HERE, part) for part in (DEPENDENCIES, PROOFS)]
 
 
-def test_all_proofs_are_checked_with_code_and_layers_alone(
+def test_all_proofs_and_bodies_are_read_with_code_and_layers_alone(
     layers: list[Path], tmp_path: Path
 ) -> None:
     """And a function that checks none, such as the authorizer, loads the catalogue without them."""
@@ -130,7 +149,13 @@ def test_all_proofs_are_checked_with_code_and_layers_alone(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [[None] * 4, [], "joe", True]
+    assert json.loads(done.stdout) == [
+        [None] * 4,
+        [],
+        "joe",
+        True,
+        [*[{"a": "1"}] * 3, [{"a": "1"}]],
+    ]
 
 
 def test_nothing_is_in_both_layers(layers: list[Path]) -> None:

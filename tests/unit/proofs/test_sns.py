@@ -345,3 +345,5 @@ def test_topics_are_of_one_account_and_region(tmp_path: Path, topic: str) -> Non
 def test_sns_sends_text(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="text/plain"):
         written(tmp_path, "sns", **(BASE | {"content_types": ["application/json"]}))
+    with pytest.raises(SourceError, match="is json: what SNS signs"):
+        written(tmp_path, "sns", **(BASE | {"body": {"format": "form"}}))
