@@ -346,4 +346,4 @@ def test_sns_sends_text(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="text/plain"):
         written(tmp_path, "sns", **(BASE | {"content_types": ["application/json"]}))
     with pytest.raises(SourceError, match="is json: what SNS signs"):
-        written(tmp_path, "sns", **(BASE | {"body": {"format": "form"}}))
+        written(tmp_path, "forms", **(BASE | {"body": {"format": "form"}}))
