@@ -253,7 +253,7 @@ class ApplicationStack(Stack):
                 self._arn_of(source, kind)
                 for wanted in ("auth_token", "signing_secret")
                 for _, source in sorted(served.items())
-                for kind in source.settings.parameters
+                for kind in source.settings.receiver_parameters
                 if kind == wanted
             ]
             + [self._arn_of(source, WINDOW) for source in learned],

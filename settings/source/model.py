@@ -177,6 +177,14 @@ class Source(Model):
         return tuple(dict.fromkeys(name for name in (self.parameter, *further) if name))
 
     @property
+    def receiver_parameters(self) -> tuple[str, ...]:
+        """Those that the receiver reads: of a direct source, what a handshake's answer needs."""
+        made = any("$hmac" in one.answer.values for one in self.handshake_rules)
+        if self.ingest == "receiver" or made:
+            return self.parameters
+        return tuple(name for name in self.parameters if name != "signing_secret")
+
+    @property
     def pseudo_headers(self) -> tuple[str, ...]:
         """What of a request is no header and travels with it; `pipeline.event.pseudo_headers`."""
         named = self.authentication.pseudo_headers if self.authentication else ()

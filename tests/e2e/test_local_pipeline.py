@@ -46,6 +46,9 @@ def post(
         content = answer.read()
     finally:
         connection.close()
+    if method == "HEAD":
+        assert not content
+        return answer.status, {}
     assert (answer.headers["Content-Type"] or "").startswith("application/json"), content
     return answer.status, orjson.loads(content)
 

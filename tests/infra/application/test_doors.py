@@ -247,7 +247,6 @@ def test_the_receiver_may_write_what_it_learns_and_no_more(stack: Synthesized) -
         ("ssm:GetParameter", parameter("MozDef-EF/meta/test/signing_secret")),
         ("ssm:GetParameter", parameter("MozDef-EF/notion/test/learn_until")),
         ("ssm:GetParameter", parameter("MozDef-EF/notion/test/signing_secret")),
-        ("ssm:GetParameter", parameter("MozDef-EF/trello/test/signing_secret")),
         ("ssm:GetParameter", parameter("MozDef-EF/notion/test/signing_secret:*")),
         ("ssm:PutParameter", parameter("MozDef-EF/notion/test/signing_secret")),
     }
