@@ -50,7 +50,7 @@ def post(
         assert not content
         return answer.status, {}
     assert (answer.headers["Content-Type"] or "").startswith("application/json"), content
-    return answer.status, orjson.loads(content)
+    return answer.status, {} if method == "HEAD" else orjson.loads(content)
 
 
 def command(*words: str, status: int = 0) -> str:
