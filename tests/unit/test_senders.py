@@ -102,7 +102,7 @@ def test_the_command_ends_with_1_where_a_row_does_not_hold(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sender = _sender("webex", tmp_path, monkeypatch, "sha1", was)
+    sender = _sender("trello", tmp_path, monkeypatch, "sha1", was)
     monkeypatch.setattr(printing, "read_table", lambda: [sender])
     monkeypatch.setattr("sys.argv", ["senders", "--json"])
     assert printing.main() == status
