@@ -31,6 +31,7 @@ SIGNED_LIKE = {
     "adyen-platform": "adyen-platform",
     "aws-sns": "aws-sns",
     "box": "box",
+    "castle": "castle",
     "clerk": "clerk",
     "discord": "discord",
     "hubspot": "hubspot",
