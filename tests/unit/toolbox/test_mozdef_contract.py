@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def signs_with_text(source: LoadedSource) -> bool:
-    """Tell whether the bench can sign: with no hex, no private key and no address."""
-    settings = source.settings
-    hexed = settings.hmac is not None and settings.hmac.secret.encoding == "hex"
-    return settings.proof_of_body is None and not settings.pseudo_headers and not hexed
+    """Tell whether the bench can sign: in a header, with no hex, private key or address."""
+    settings, hmac = source.settings, source.settings.hmac
+    other = hmac is not None and (hmac.secret.encoding == "hex" or hmac.header is None)
+    return settings.proof_of_body is None and not settings.pseudo_headers and not other
 
 
 SAMPLES = [

@@ -118,6 +118,8 @@ def test_mozdef_keeps_every_delivered_sample(index: list[SearchableSample]) -> N
             {"category": "authentication", "severity": ["ERROR", "CRITICAL"]},
             {
                 "auth0/leaked-password",
+                "castle/incident-of-same-device",
+                "castle/signed-incident",
                 "duo-admin/authentication-fraud",
                 "okta/sign-in-suspected",
                 "okta-system-log/sign-in-suspected",
