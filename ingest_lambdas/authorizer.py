@@ -18,8 +18,8 @@ from pipeline.aws.clients import Ssm
 from pipeline.aws.connections import ClientConfig
 from pipeline.errors import PipelineError
 from pipeline.event.compiled_source import Catalog, load_catalog
+from pipeline.event.door_words import TOKEN_PARAMETER
 from pipeline.receiving.admission import (
-    TOKEN_PARAMETER,
     UnknownRouteError,
     from_allowed_network,
     has_token,

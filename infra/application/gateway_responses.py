@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_apigateway as apigateway
 
 from infra.application.mapping_templates import error_body
+from pipeline.event.door_words import BASIC_CHALLENGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def gateway_answers(*, ask_for_password: bool = False) -> Iterator[GatewayAnswer
         401,
         "unauthorized",
         "The token is missing or wrong.",
-        challenge=_CHALLENGE if ask_for_password else "",
+        challenge=BASIC_CHALLENGE if ask_for_password else "",
     )
     yield GatewayAnswer(kind.ACCESS_DENIED, 403, "forbidden", "The sender is not let in.")
     # API Gateway calls a route that does not exist a missing authentication token, with 403.

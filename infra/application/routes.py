@@ -15,6 +15,7 @@ from infra.application.mapping_templates import (
     put_record_request,
     refused_response,
 )
+from pipeline.event.door_words import TOKEN_PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from infra.application.receiver import ReceiverFunction
     from settings.source.handshake import FixedAnswer
     from settings.source.loader import LoadedSource
-
-TOKEN_PARAMETER = "token"  # noqa: S105 - its name
-"""The parameter of a path whose last part is the token; the authorizer and the receiver know it."""
 
 TO_KINESIS = "'application/x-amz-json-1.1'"
 
@@ -109,13 +107,10 @@ class Routes:
         if self._receiver is None:
             raise AssertionError("the stack makes a receiver when a source chooses it")
         for name in source.settings.methods:
-            method = resource.add_method(
+            _add_open(
+                resource,
                 name,
-                self._receiver.integration(),
-                authorization_type=apigateway.AuthorizationType.NONE,
-            )
-            _acknowledge_open(
-                method,
+                self._receiver,
                 "The function behind it checks network, token and signature before it takes "
                 "anything. An authorizer sees no body, so it could not check a signature.",
             )
@@ -128,13 +123,10 @@ class Routes:
         for name in sorted(asked - {"POST"} - ({"GET"} if mirror else set())):
             if self._receiver is None:
                 raise AssertionError("the stack makes a receiver when a source needs it")
-            method = resource.add_method(
+            _add_open(
+                resource,
                 name,
-                self._receiver.integration(),
-                authorization_type=apigateway.AuthorizationType.NONE,
-            )
-            _acknowledge_open(
-                method,
+                self._receiver,
                 "A sender asks so whether the address is its owner's, before it has any proof. The "
                 "function behind it looks at the sender's network, answers by the source's rules, "
                 "and puts nothing on the stream.",
@@ -229,6 +221,16 @@ def _answer_handshake(resource: apigateway.Resource, header: str, field: str) ->
 
 def _method_responses(*statuses: str) -> list[apigateway.MethodResponse]:
     return [apigateway.MethodResponse(status_code=status) for status in statuses]
+
+
+def _add_open(
+    resource: apigateway.Resource, name: str, receiver: ReceiverFunction, reason: str
+) -> None:
+    """Add a method that the receiver answers, without an authorizer."""
+    method = resource.add_method(
+        name, receiver.integration(), authorization_type=apigateway.AuthorizationType.NONE
+    )
+    _acknowledge_open(method, reason)
 
 
 def _acknowledge_open(method: apigateway.Method, reason: str) -> None:

@@ -54,10 +54,6 @@ def from_allowed_network(source: CompiledSource, address: str) -> bool:
     return any(sender in ipaddress.ip_network(network) for network in source.allowed_networks)
 
 
-BASIC_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
-"""What a 401 asks for (RFC 7617): some senders show a password only after that."""
-TOKEN_PARAMETER = "token"  # noqa: S105 - its name
-"""The name of the path's parameter that is a token."""
 _BASIC = "basic "
 _LONGEST_BASIC = 4_096
 
@@ -97,6 +93,17 @@ def has_token(source: CompiledSource, secrets: SecretStore, given: str) -> bool:
     token = _shown(source, given)
     if token is None:
         return False
+    return is_known(source, secrets, token)
+
+
+def is_known(source: CompiledSource, secrets: SecretStore, token: bytes) -> bool:
+    """Tell whether a token is one of a source's, as they are known or as they are now.
+
+    Raises
+    ------
+    SecretError
+        When they cannot be read: nothing is decided.
+    """
     for refresh in (False, True):
         known = secrets.secrets(source.name, "auth_token", refresh=refresh)
         # Every secret is compared, so that the time taken does not tell which one it was.

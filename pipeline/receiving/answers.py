@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_SECONDS = 1
 _ECHO = "$header."
-_ECHOED = re.compile(r"[A-Za-z0-9._~:/+=-]{1,256}")
+#: What of a stranger's is given back in a header, or of one: no spaces, and short.
+IN_HEADER = re.compile(r"[A-Za-z0-9._~:/+=-]{1,256}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def echoes(form: AnswerForm, headers: Mapping[str, str]) -> dict[str, Callable[[
     for name in names:
         if isinstance(name, str) and name.startswith(_ECHO):
             value = headers.get(name.removeprefix(_ECHO).lower(), "")
-            if _ECHOED.fullmatch(value):
+            if IN_HEADER.fullmatch(value):
                 found[name] = partial(str, value)
     return found
 

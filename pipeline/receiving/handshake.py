@@ -15,8 +15,8 @@ from pipeline.event.fields import as_text, find
 from pipeline.event.outcomes import Verdict
 from pipeline.event.secrets import SecretError, only
 from pipeline.event.signatures import find_fault, key_of
-from pipeline.receiving.admission import from_allowed_network
-from pipeline.receiving.answers import Answer, denied, filled
+from pipeline.receiving.admission import from_allowed_network, is_known
+from pipeline.receiving.answers import IN_HEADER, Answer, denied, filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +31,6 @@ LONGEST_CHALLENGE = 200
 #: What is given back to whoever asks: printable ASCII without what HTML, JSON or a header would
 #: take for its own. Microsoft Graph's has spaces and colons.
 _ECHOED = re.compile(r"[A-Za-z0-9 ._~:/?#@!$()*+,;=%|-]{1,512}")
-#: The same where the answer is a header: no spaces, and shorter.
-_IN_HEADER = re.compile(r"[A-Za-z0-9._~:/+=-]{1,256}")
 #: What is hashed, or signed, for whoever asks. No body of an event is one such word, and JSON's own
 #: words are left out.
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,128}")
@@ -121,14 +119,7 @@ def _has_token(request: Request, rule: Handshake, secrets: SecretStore) -> bool:
     given = _value(request, place) if place else None
     if not isinstance(given, str) or _is_ambiguous(request, place):
         return False
-    token = given.encode(errors="replace")
-    for refresh in (False, True):
-        known = secrets.secrets(request.source.name, "auth_token", refresh=refresh)
-        # Each is compared, so that the time taken does not tell which one it was.
-        matches = [hmac.compare_digest(token, secret) for secret in known]
-        if any(matches):
-            return True
-    return False
+    return is_known(request.source, secrets, given.encode(errors="replace"))
 
 
 def _is_ambiguous(request: Request, place: Place | None) -> bool:
@@ -176,7 +167,7 @@ def _is_harmless(request: Request, rule: Handshake, challenge: object) -> bool:
     else:
         harmless = bool(_ECHOED.fullmatch(challenge))
     if "$challenge" in rule.answer.headers.values():
-        harmless = harmless and bool(_IN_HEADER.fullmatch(challenge))
+        harmless = harmless and bool(IN_HEADER.fullmatch(challenge))
     return harmless
 
 

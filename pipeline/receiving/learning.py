@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.event.secrets import SecretError
 from pipeline.receiving.answers import Answer, denied, unavailable
-from pipeline.runtime.secret_store import MOST_SECRETS, SecretStore
+from pipeline.runtime.secret_store import MOST_SECRETS, SecretStore, lines_of
 
 if TYPE_CHECKING:
     from pipeline.aws.seams import WritableParameters
@@ -101,8 +101,7 @@ class Learning:
             if _code(error) != "ParameterNotFound":
                 raise
             return 0, []
-        lines = [line.strip() for line in str(found["Value"]).splitlines()]
-        return int(found["Version"]), [line for line in lines if line]
+        return int(found["Version"]), lines_of(found["Value"])
 
     def _write(self, name: str, values: list[str], version: int) -> int:
         try:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event import pseudo_headers
 from pipeline.event.compiled_source import ANY_CONTENT_TYPE
+from pipeline.event.door_words import BASIC_CHALLENGE, TOKEN_PARAMETER
 from pipeline.event.json_text import BodyError
 from pipeline.event.outcomes import Reason
 from pipeline.event.parsing import read_body
 from pipeline.event.signatures import find_fault
 from pipeline.receiving.admission import (
-    BASIC_CHALLENGE,
-    TOKEN_PARAMETER,
     from_allowed_network,
     has_token,
     header_of,

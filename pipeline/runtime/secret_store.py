@@ -145,8 +145,7 @@ class SecretStore:
         except Exception as error:
             # Whatever else botocore raises, the answer is the same: nothing can be decided now.
             raise _trouble(name, error) from error
-        lines = [line.strip() for line in str(answer["Parameter"]["Value"]).splitlines()]
-        values = tuple(line.encode() for line in lines if line)
+        values = tuple(line.encode() for line in lines_of(answer["Parameter"]["Value"]))
         if not values:
             raise SecretUnavailableError(f"parameter {name}: is empty; write the secret into it")
         if len(values) > MOST_SECRETS:
@@ -155,6 +154,11 @@ class SecretStore:
                 "out those that no sender uses any more"
             )
         return values
+
+
+def lines_of(value: object) -> list[str]:
+    """Return the lines of a parameter's value that have something in them."""
+    return [text for line in str(value).splitlines() if (text := line.strip())]
 
 
 def _serves(error: SecretError) -> float:

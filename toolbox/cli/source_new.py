@@ -16,7 +16,14 @@ from toolbox.cli.source_check import (
     warn_folders,
     warnings_document,
 )
-from toolbox.cli.source_options import PRIVATE_SOURCES, Json, load_one, parse_headers
+from toolbox.cli.source_options import (
+    PRIVATE_SOURCES,
+    AskSecret,
+    HostOption,
+    Json,
+    load_one,
+    parse_headers,
+)
 from toolbox.sources.captured.proposal import CapturedProposal, propose
 from toolbox.sources.captured.reading import read_captures
 from toolbox.sources.scaffolding import Choices, Scaffold, ScaffoldError, read_given, scaffold
@@ -47,18 +54,14 @@ def new(
             "command or raw HTTP; a folder of them, or repeat it."
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Of a capture with several hosts, the receiver's.")
-    ] = "",
+    host: HostOption = "",
     secret_file: Annotated[
         Path | None,
         typer.Option(
             help="With --captured: the sender's secret, to try schemes with; a line each."
         ),
     ] = None,
-    ask_secret: Annotated[
-        bool, typer.Option("--ask-secret", help="The same, at a prompt that shows nothing.")
-    ] = False,
+    ask_secret: AskSecret = False,
     keep_secret: Annotated[
         bool,
         typer.Option(

@@ -20,6 +20,10 @@ PRIVATE_SOURCES = Path("config/sources")
 SourcesOption = Annotated[
     Path, typer.Option("--sources", help="Directory of private sources; they win by name.")
 ]
+HostOption = Annotated[str, typer.Option(help="Of a capture with several hosts, the receiver's.")]
+AskSecret = Annotated[
+    bool, typer.Option("--ask-secret", help="The same, at a prompt that shows nothing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

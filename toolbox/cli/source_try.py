@@ -21,6 +21,8 @@ from settings.source.loader import SourceError
 from toolbox.cli.captured_options import secrets_given
 from toolbox.cli.source_options import (
     PRIVATE_SOURCES,
+    AskSecret,
+    HostOption,
     Json,
     SourcesOption,
     load_one,
@@ -53,9 +55,7 @@ def try_file(
             "or raw HTTP; may be repeated."
         ),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Of a capture with several hosts, the receiver's.")
-    ] = "",
+    host: HostOption = "",
     header: Annotated[
         list[str] | None,
         typer.Option(help="A header, such as 'X-GitHub-Event: push'; may be repeated."),
@@ -64,9 +64,7 @@ def try_file(
         Path | None,
         typer.Option(help="The sender's secret, or a line for each: the proof is checked with it."),
     ] = None,
-    ask_secret: Annotated[
-        bool, typer.Option("--ask-secret", help="The same, at a prompt that shows nothing.")
-    ] = False,
+    ask_secret: AskSecret = False,
     sign: Annotated[
         bool,
         typer.Option(
