@@ -151,42 +151,23 @@ class JsonWebToken(ProofOfBody):
     ) -> bool:
         algorithm = _algorithms()[name]
         wanted = token.header.get("kid")
-        broken: SecretUnavailableError | None = None
-        for known in [self._static] if self.keys else secrets_of(source, self.keys_url):
-            try:
-                keys = self._keys(known)
-            except SecretUnavailableError as error:
-                broken = SecretUnavailableError(f"source {source.name}: {error}")
-                continue
-            broken = None
+        several = [self._static] if self.keys else secrets_of(source, self.keys_url)
+        for keys in self.each_made(source, several, self._made):
             fitting = [key.value for key in keys if _is_meant(key, wanted, name)]
             # Each is tried, so that the time taken does not tell which one it was.
             fits = [algorithm.verify(token.signed, key, token.signature) for key in fitting]
             if any(fits):
                 return True
-        if broken:
-            raise broken
         return False
 
     @cached_property
     def _static(self) -> tuple[bytes, ...]:
         return tuple(key.encode() for key in self.keys)
 
-    @cached_property
-    def last_keys(self) -> list[tuple[Sequence[bytes], list[_Key]]]:
-        """The values that were last asked for, and their keys: they serve for many requests."""
-        return []
+    def _made(self, known: Sequence[bytes]) -> list[_Key]:
+        return list(self._keys_in(known))
 
-    def _keys(self, known: Sequence[bytes]) -> list[_Key]:
-        last = self.last_keys
-        if last and last[0][0] is known:
-            return last[0][1]
-        keys = list(self._made(known))
-        if type(known) is tuple:
-            last[:] = [(known, keys)]
-        return keys
-
-    def _made(self, known: Sequence[bytes]) -> Iterator[_Key]:
+    def _keys_in(self, known: Sequence[bytes]) -> Iterator[_Key]:
         from pipeline.event.proofs.keys import key_of_jwk, key_set, keys_of
         from pipeline.event.signatures import signing_key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pipeline.event.outcomes import Reason
@@ -54,11 +54,6 @@ class PublicKeySignature(DetailedSignature, ProofOfBody):
         """How many bytes a signature has at the most."""
         return _LONGEST[self.algorithm]
 
-    @cached_property
-    def last_objects(self) -> list[tuple[Sequence[bytes], list[Any]]]:
-        """The values that were last asked for, and their key objects: they serve many requests."""
-        return []
-
     def find_fault(
         self,
         source: CompiledSource,
@@ -98,37 +93,17 @@ class PublicKeySignature(DetailedSignature, ProofOfBody):
         self, source: CompiledSource, secrets_of: SecretsOf, address: str, arrived_ms: int
     ) -> Iterable[list[Any]]:
         """Return the keys as they are known, then as they are now."""
-        if self.keys:
-            yield self._objects(self._static, address)
-            return
-        broken: SecretUnavailableError | None = None
-        for known in secrets_of(source, address):
-            try:
-                keys = self._objects(known, address)
-            except SecretUnavailableError as error:
-                broken = SecretUnavailableError(f"source {source.name}: {error}")
-                continue  # it may have been mended since it was read
-            broken = None
-            if self.certificate_header is not None:
-                keys = [one.public_key() for one in keys if is_valid(one, arrived_ms)]
-                keys = [key for key in keys if self._fits(key)]
-            yield keys
-        if broken:
-            raise broken
+        several = [self._static] if self.keys else secrets_of(source, address)
+        for keys in self.each_made(source, several, partial(self._made, address=address)):
+            if self.certificate_header is None:
+                yield keys
+                continue
+            certified = [one.public_key() for one in keys if is_valid(one, arrived_ms)]
+            yield [key for key in certified if self._fits(key)]
 
     @cached_property
     def _static(self) -> tuple[bytes, ...]:
         return tuple(key.encode() for key in self.keys)
-
-    def _objects(self, known: Sequence[bytes], address: str) -> list[Any]:
-        last = self.last_objects
-        for values, objects in last:
-            if values is known:
-                return objects
-        objects = self._made(known, address)
-        if type(known) is tuple:
-            last[:] = [*last[-3:], (known, objects)]
-        return objects
 
     def _made(self, known: Sequence[bytes], address: str) -> list[Any]:
         from pipeline.event.proofs.keys import certificate_of, key_of_jwk, key_set, keys_of

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -71,11 +70,6 @@ class SnsMessage(ProofOfBody):
     topics: tuple[str, ...]
     max_age_seconds: int
 
-    @cached_property
-    def last_certificates(self) -> list[tuple[Sequence[bytes], Any]]:
-        """The certificates that were last asked for, read: one serves for months."""
-        return []
-
     def find_fault(
         self,
         source: CompiledSource,
@@ -95,7 +89,7 @@ class SnsMessage(ProofOfBody):
             return Reason.BAD_SIGNATURE, str(error)
         signed = _string_to_sign(message)
         for known in secrets_of(source, address):
-            certificate = self._certificate(known)
+            certificate = self.made_of(known, _certificate)
             if certificate is None or not is_valid(certificate, arrived_ms):
                 continue
             key = certificate.public_key()
@@ -158,17 +152,11 @@ class SnsMessage(ProofOfBody):
             topic.startswith(one) and ":" not in topic[len(one) :] for one in families
         )
 
-    def _certificate(self, known: Sequence[bytes]) -> Any:
-        from pipeline.event.proofs.keys import certificate_of
 
-        last = self.last_certificates
-        for values, certificate in last:
-            if values is known:
-                return certificate
-        made = certificate_of(known[0]) if known else None
-        if type(known) is tuple and known:
-            last[:] = [*last[-3:], (known, made)]
-        return made
+def _certificate(known: Sequence[bytes]) -> Any:
+    from pipeline.event.proofs.keys import certificate_of
+
+    return certificate_of(known[0]) if known else None
 
 
 def host_of(topic: str) -> str:
