@@ -29,6 +29,8 @@ from tests.support.proving import Proving, written
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.event.secrets import SecretsOf
+
 VECTORS = json.loads((Path(__file__).parents[2] / "support" / "proof_vectors.json").read_text())
 TIMED = {"timestamp": {"header": "X-Time"}}
 SCHEMES: dict[str, dict[str, Any]] = {
@@ -374,6 +376,20 @@ def test_no_other_address_is_asked_for(proving: Proving, address: str) -> None:
     body = WISE["body"].encode()
     assert proving.fault("named", at, headers, body, IN_TIME) is Reason.BAD_SIGNATURE
     assert at.asked == []
+
+
+def test_a_key_that_was_mended_since_it_was_read_is_the_one_that_counts(proving: Proving) -> None:
+    _, headers, body, at = vector("telnyx")
+    right, broken = TELNYX["key"].encode(), b"no key at all"
+
+    def first_broken(*then: bytes) -> SecretsOf:
+        return lambda _source, _address="", /: ((broken,), then)
+
+    assert proving.fault("telnyx", first_broken(right), headers, body, at) is None
+    forged = proving.fault("telnyx", first_broken(right), headers, body + b" ", at)
+    assert forged is Reason.BAD_SIGNATURE
+    with pytest.raises(SecretUnavailableError):
+        proving.fault("telnyx", first_broken(broken), headers, body, at)
 
 
 def test_keys_of_a_set_are_tried_if_they_are_of_the_algorithm(proving: Proving) -> None:
