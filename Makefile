@@ -62,8 +62,8 @@ test: setup ## Run every test: first what is pure, then what starts processes (W
 	  $(PYTEST) -n auto tests/unit tests/property; pure=$$?; \
 	  $(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e && exit $$pure
 
-stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5)
-	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8
+stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5, AT_ONCE=1)
+	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8 $(if $(AT_ONCE),--at-once $(AT_ONCE))
 
 mutants: setup ## Change the code in small ways; see that tests notice (ROOM=name, MUTANTS=60, SEED=1)
 	$(BIN)/python -m tests.mutants $(if $(ROOM),--room $(ROOM)) $(if $(MUTANTS),--mutants $(MUTANTS)) \
