@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from local.assembly import find_template
-from local.emulator import clients
 from local.emulator_access import host_is_own
 from local.files import OWNER_ALONE
 from local.functions import Functions
 from local.gateway.app import Gateway
 from local.gateway.reader import read_api
+from local.gateway.services import KinesisCaller
 from local.gateway_control import GatewayConfig
 from local.iam.actions import IamPlace
 from local.lambdas import find_function, role_of
@@ -116,18 +116,15 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
         logs=Path(config.logs),
     )
 
-    kinesis = clients(
-        endpoint_url=config.endpoint_url,
-        region=config.region,
-        credentials=config.credentials.of_role(integration_role(template)),
-    )("kinesis")
+    role = config.credentials.of_role(integration_role(template))
+    kinesis = KinesisCaller(config.endpoint_url, config.region, role)
     invoke: InvokeFunction = functions.invoke
     if config.refused:
         from local.iam.enforcement import allowed_only
 
         place = IamPlace(template.region, template.account)
         invoke = allowed_only(invoke, read_api(template), place, config.refused)
-    gateway = Gateway(template, invoke=invoke, put_record=kinesis.put_record)
+    gateway = Gateway(template, invoke=invoke, put_record=kinesis)
     for logical_id in authorizer_functions(template):
         functions.host(logical_id).warm()
     # The options of the gateway's own runner, and a shorter timeout at the end.
@@ -143,6 +140,7 @@ async def _serve(descriptor: int, config: GatewayConfig) -> None:
         await stop.wait()
     finally:
         await runner.cleanup()
+        await kinesis.close()
         functions.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,7 +17,6 @@ from local.gateway.gateway_responses import refuse
 from local.gateway.integrations import Integrations
 from local.gateway.reader import read_api
 from local.gateway.routes import Router
-from local.gateway.services import RecordPutter
 from local.gateway.throttling import Throttling
 from local.gateway.validation import validate
 from pipeline.errors import PipelineError
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _ACCESS = logging.getLogger("local.gateway.access")
-_THREADS = 8
 
 
 class Gateway:
@@ -45,7 +42,7 @@ class Gateway:
     invoke : InvokeFunction
         Runs a function of the template, for authorizers and proxy integrations.
     put_record : PutRecord
-        The method of the SDK's Kinesis client, for integrations with Kinesis.
+        Calls Kinesis for the integrations.
 
     Raises
     ------
@@ -64,8 +61,7 @@ class Gateway:
         self._router = Router(self._api.routes)
         self._throttling = Throttling(self._api.routes)
         self._authorizers = Authorizers(invoke)
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="gateway")
-        self._integrations = Integrations(RecordPutter(put_record, self._executor), invoke)
+        self._integrations = Integrations(put_record, invoke)
 
     @property
     def api(self) -> Api:
@@ -76,7 +72,6 @@ class Gateway:
         """Make the web application; serve it with `runner`, or with the same options."""
         application = web.Application(client_max_size=MAX_PAYLOAD_BYTES)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        application.on_cleanup.append(self._close)
         return application
 
     def runner(self) -> web.AppRunner:
@@ -86,9 +81,6 @@ class Gateway:
         answers 415 for those it cannot.
         """
         return web.AppRunner(self.application(), auto_decompress=False, access_log=None)
-
-    async def _close(self, _: web.Application) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def _handle(self, request: web.Request) -> web.Response:
         started = time.perf_counter()

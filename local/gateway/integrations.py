@@ -21,7 +21,7 @@ from local.gateway.variables import template_variables
 if TYPE_CHECKING:
     from local.gateway.exchange import Exchange
     from local.gateway.model import Integration, Route
-    from local.gateway.services import RecordPutter
+    from local.gateway.services import PutRecord
     from local.invocation import InvokeFunction
 
 #: A name of a mock's JSON without its quotes.
@@ -66,8 +66,8 @@ class Integrations:
         For Lambda proxy integrations.
     """
 
-    def __init__(self, records: RecordPutter, invoke: InvokeFunction) -> None:
-        self._records = records
+    def __init__(self, put_record: PutRecord, invoke: InvokeFunction) -> None:
+        self._put_record = put_record
         self._invoke = invoke
 
     async def run(self, exchange: Exchange, route: Route) -> Reply:
@@ -104,8 +104,8 @@ class Integrations:
         try:
             record = record_of(payload)
         except PayloadError as error:
-            return error_answer(400, "SerializationException", str(error))
-        return await self._records.put(record)
+            return error_answer(400, error.code, str(error))
+        return await self._put_record(record)
 
     async def _proxy(self, exchange: Exchange, route: Route) -> Reply:
         answer = await self._invoke(route.integration.function, proxy_event(exchange))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
-from botocore.session import Session
-from botocore.validate import validate_parameters
-
+from local.gateway.replies import BackendAnswer
+from local.gateway.services import error_answer
 from local.invocation import Invocation
 
 
@@ -31,26 +29,16 @@ class FakeFunction:
         return Invocation(payload, self.error)
 
 
-def aws_error(code: str, status: int = 400, message: str = "") -> ClientError:
-    """Make the error that the SDK raises."""
-    response: Any = {
-        "Error": {"Code": code, "Message": message},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return ClientError(response, "PutRecord")
-
-
-@cache
-def _put_record() -> Any:
-    model = Session().get_service_model("kinesis")
-    return model.operation_model("PutRecord").input_shape
+def aws_error(code: str, status: int = 400, message: str = "") -> BackendAnswer:
+    """Make the answer of Kinesis for an error."""
+    return error_answer(status, code, message)
 
 
 @dataclass
 class FakeKinesis:
-    """Refuses what the SDK does, keeps what was put; `fails` may give an error for the data."""
+    """Keeps what was put, its data decoded; `fails` may give another answer for the data."""
 
-    fails: Callable[[bytes], Exception | None] = lambda _: None
+    fails: Callable[[bytes], BackendAnswer | None] = lambda _: None
     delay: float = 0.0
     calls: list[list[dict[str, Any]]] = field(default_factory=list)
 
@@ -58,14 +46,9 @@ class FakeKinesis:
     def data(self) -> list[bytes]:
         return [record["Data"] for call in self.calls for record in call]
 
-    def _wait(self) -> None:
-        if self.delay:
-            time.sleep(self.delay)
-
-    def put_record(self, **record: Any) -> dict[str, Any]:
-        validate_parameters(record, _put_record())
-        self._wait()
+    async def put_record(self, given: Mapping[str, Any], /) -> BackendAnswer:
+        await asyncio.sleep(self.delay)
+        record = {**given, "Data": base64.b64decode(given["Data"], validate=True)}
         self.calls.append([record])
-        if error := self.fails(record["Data"]):
-            raise error
-        return {"ShardId": "shardId-000000000000", "SequenceNumber": f"n{record['Data']!r}"}
+        placed = {"ShardId": "shardId-000000000000", "SequenceNumber": f"n{record['Data']!r}"}
+        return self.fails(record["Data"]) or BackendAnswer(200, json.dumps(placed).encode())

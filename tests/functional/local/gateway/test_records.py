@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from tests.functional.local.gateway.fakes import FakeKinesis, aws_error
 from tests.functional.local.gateway.support import Answer, ApiTemplate, Sender, kinesis, run
+
+if TYPE_CHECKING:
+    from local.gateway.replies import BackendAnswer
 
 
 def api() -> ApiTemplate:
@@ -45,7 +48,7 @@ def test_each_request_is_one_put_record() -> None:
 
 
 def test_throttled_records_fail_alone() -> None:
-    def fails(data: bytes) -> Exception | None:
+    def fails(data: bytes) -> BackendAnswer | None:
         slow = int(data) % 3 == 0
         return aws_error("ProvisionedThroughputExceededException") if slow else None
 
@@ -61,12 +64,12 @@ class HeldKinesis(FakeKinesis):
 
     def __init__(self) -> None:
         super().__init__()
-        self.came, self.go_on = threading.Semaphore(0), threading.Event()
+        self.came, self.go_on = asyncio.Semaphore(0), asyncio.Event()
 
-    def put_record(self, **record: Any) -> dict[str, Any]:
+    async def put_record(self, given: Mapping[str, Any], /) -> BackendAnswer:
         self.came.release()
-        assert self.go_on.wait(60)
-        return super().put_record(**record)
+        await self.go_on.wait()
+        return await super().put_record(given)
 
 
 def test_sender_that_hangs_up_spoils_nothing() -> None:
@@ -75,8 +78,9 @@ def test_sender_that_hangs_up_spoils_nothing() -> None:
 
     async def scenario(sender: Sender) -> list[Answer | BaseException]:
         tasks = [asyncio.ensure_future(sender.send("/x", data)) for data in numbers(5)]
-        for _ in tasks:
-            assert await asyncio.to_thread(stream.came.acquire, timeout=60)
+        async with asyncio.timeout(60):
+            for _ in tasks:
+                await stream.came.acquire()
         tasks[2].cancel()
         await asyncio.wait([tasks[2]])
         stream.go_on.set()
