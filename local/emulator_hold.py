@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from local.emulator_shards import END
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -98,7 +100,7 @@ class Hold:
         shard = stream["shards"].get(state["shard_id"]) if stream else None
         if shard is None:
             return lambda: True
-        return lambda: len(shard["records"]) > state["position"]
+        return lambda: len(shard["records"]) > state["position"] or END in shard
 
     def _then_wake(self, put: Callable[..., Any]) -> Callable[..., Any]:
         def put_and_wake(*arguments: Any, **named: Any) -> Any:

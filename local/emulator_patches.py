@@ -1,4 +1,4 @@
-"""What is changed in the emulator: calls that take longer the more it holds, and idle timers.
+"""What is changed in the emulator: calls that take longer the more it holds, idle timers, losses.
 
 The patches replace names of its modules, so they are made for one version of it. A version that
 lacks one of these names does not start: to patch half of it would be worse than to know.
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from local import emulator_sqs
 from local.emulator_hold import USED, Hold
 from local.emulator_http import StartError
+from local.emulator_shards import USED as USED_FOR_SHARDS
+from local.emulator_shards import ClosedShards
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ MADE_FOR = "1.4.21"
 _SELDOM_SECONDS = 60.0
 _PATCHED = {
     "sqs": emulator_sqs.USED,
-    "kinesis": ("_expire_records", "_expire_iterators", *USED),
+    "kinesis": ("_expire_records", "_expire_iterators", *USED, *USED_FOR_SHARDS),
     "dynamodb": ("_update_counts",),
     "eventbridge": ("start_scheduler",),
     "scheduler": ("start_scheduler",),
@@ -55,6 +57,7 @@ def apply() -> None:
     _expire_seldom(modules["kinesis"])
     _count_seldom(modules["dynamodb"])
     Hold(modules["kinesis"]).install()
+    ClosedShards(modules["kinesis"]).install()
     # The two look each second for what is to be run; the runtime itself runs a stack's schedules.
     for name in ("eventbridge", "scheduler"):
         modules[name].start_scheduler = _start_nothing

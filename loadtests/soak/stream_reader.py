@@ -106,6 +106,7 @@ class SoakStreamReader:
         self._stream = stream
         self._books = books
         self._last: dict[str, str] = {}  # by shard: the sequence number read last
+        self._ended: set[str] = set()
 
     def read(self) -> None:
         """Read on to the end, from where the last call of this has ended.
@@ -113,7 +114,7 @@ class SoakStreamReader:
         A shard that was split or merged is closed. It is read to its end, as its children are:
         they are in the list, or are there when the list is asked for again.
         """
-        seen: set[str] = set()
+        seen = set(self._ended)
         while new := [name for name in self._shards() if name not in seen]:
             for shard in new:
                 self._read_shard(shard)
@@ -140,6 +141,7 @@ class SoakStreamReader:
             # An empty page alone is no end: AWS gives such where there is more behind it.
             if iterator and not found["Records"] and not found["MillisBehindLatest"]:
                 return
+        self._ended.add(shard)
 
     def _iterator(self, shard: str) -> str:
         if last := self._last.get(shard):

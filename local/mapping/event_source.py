@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mypy_boto3_kinesis.type_defs import ShardTypeDef
+
     from local.clients import Clients
     from local.mapping.lane import Invoke
     from local.mapping.settings import MappingSettings
@@ -64,14 +66,25 @@ class EventSourceMapping:
             backoff=backoff or Backoff(),
         )
         self._shards: list[ShardReader] = []
+        self._starting = threading.Lock()
 
     def start(self) -> None:
-        """Start reading; the shards are those that the stream has now."""
-        for shard_id in self._list_shards():
-            file = self._checkpoints / f"{shard_id}.json"
-            self._shards.append(ShardReader(self._tools, self._client, shard_id, file))
-        for shard in self._shards:
-            shard.start()
+        """Start reading the shards whose parents, if they have any, are read to their end.
+
+        Called again at the end of each: as Lambda does, this begins with the children of a shard
+        that was split or merged when all that was on it is settled.
+        """
+        with self._starting:
+            shards = {each["ShardId"]: each for each in self._list_shards()}
+            begun: dict[str | None, bool] = {each.shard_id: each.ended for each in self._shards}
+            for shard_id, shard in shards.items():
+                parents = {shard.get("ParentShardId"), shard.get("AdjacentParentShardId")}
+                due = all(begun.get(one) for one in parents & set(shards))
+                if due and shard_id not in begun and not self._tools.stop.is_set():
+                    file = self._checkpoints / f"{shard_id}.json"
+                    reader = ShardReader(self._tools, self._client, shard_id, file, self.start)
+                    self._shards.append(reader)
+                    reader.start()
 
     def signal_stop(self) -> None:
         """Have it stop after the invocations in progress, without waiting for that."""
@@ -132,6 +145,6 @@ class EventSourceMapping:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _list_shards(self) -> list[str]:
+    def _list_shards(self) -> list[ShardTypeDef]:
         pages = self._client.get_paginator("list_shards").paginate(StreamName=self.settings.stream)
-        return [shard["ShardId"] for page in pages for shard in page["Shards"]]
+        return [shard for page in pages for shard in page["Shards"]]

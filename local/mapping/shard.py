@@ -17,7 +17,7 @@ from local.mapping.pace import ReadPace, get_records
 from local.mapping.records import from_kinesis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mypy_boto3_kinesis import KinesisClient
@@ -32,10 +32,21 @@ _log = logging.getLogger(__name__)
 
 
 class ShardReader:
-    """One shard of a mapping's stream."""
+    """One shard of a mapping's stream.
+
+    Parameters
+    ----------
+    ended : Callable[[], None]
+        Called once the shard is closed and all that was on it is settled.
+    """
 
     def __init__(
-        self, tools: LaneTools, client: KinesisClient, shard_id: str, checkpoint: Path
+        self,
+        tools: LaneTools,
+        client: KinesisClient,
+        shard_id: str,
+        checkpoint: Path,
+        ended: Callable[[], None],
     ) -> None:
         self._tools = tools
         self._client = client
@@ -47,6 +58,8 @@ class ShardReader:
         self._limit = min(_READ_LIMIT, max(100, 2 * tools.settings.batch_size * count))
         self._changed = threading.Condition()
         self._lanes = [Lane(tools, shard_id, self._changed, self._keep) for _ in range(count)]
+        self._on_end = ended
+        self.ended = False
         self._looked = 0.0
         self._found = True
         self._millis_behind = 0
@@ -78,7 +91,9 @@ class ShardReader:
         with self._changed:
             in_flight = sum(lane.open for lane in self._lanes)
             idle = not self._found and not in_flight
-            return MappingProgress(idle, self._looked, self._millis_behind, in_flight, {})
+            # On a closed shard nothing comes any more: what is settled is settled as of now.
+            as_of = time.time() if self.ended else self._looked
+            return MappingProgress(idle, as_of, self._millis_behind, in_flight, {})
 
     def _run(self) -> None:
         try:
@@ -112,10 +127,32 @@ class ShardReader:
             self._take(found, began + held)
             iterator = found.get("NextShardIterator")
             if iterator is None:
-                return  # the shard was closed, and this was its end
+                self._end()
+                return
             wait = pace.end(found=bool(found["Records"]))
             if not found["MillisBehindLatest"]:
                 stop.wait(wait)
+
+    def _end(self) -> None:
+        """Have its children read, once all that was on this closed shard is settled."""
+        stop = self._tools.stop
+        with self._changed:
+            while sum(lane.open for lane in self._lanes):
+                if stop.is_set():
+                    return
+                self._changed.wait()
+        while not stop.is_set():
+            self.ended = True
+            try:
+                self._on_end()
+            except (BotoCoreError, ClientError) as error:
+                self.ended = False
+                _log.warning("%s: cannot find its children: %s", self.shard_id, error)
+                stop.wait(_ERROR_SECONDS)
+            else:
+                self._found = False
+                self._tools.changes.notify()
+                return
 
     def _wait_for_room(self) -> bool:
         with self._changed:
@@ -144,7 +181,8 @@ class ShardReader:
         records = [from_kinesis(record) for record in found["Records"]]
         with self._changed:
             self._looked = looked
-            self._found = bool(records)
+            # At the end of a closed shard its children are still to be found.
+            self._found = bool(records) or not found.get("NextShardIterator")
             self._millis_behind = found["MillisBehindLatest"]
             if records:
                 self._tools.counters.add(records_read=len(records))

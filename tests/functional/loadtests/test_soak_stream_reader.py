@@ -51,7 +51,11 @@ def put_aggregate(client: KinesisClient, numbers: range) -> None:
 
 
 def open_shards(client: KinesisClient) -> list[str]:
-    return [shard["ShardId"] for shard in client.list_shards(StreamName=STREAM)["Shards"]]
+    return [
+        shard["ShardId"]
+        for shard in client.list_shards(StreamName=STREAM)["Shards"]
+        if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+    ]
 
 
 def test_each_user_record_is_noted_once_over_a_split_and_a_merge(kinesis: KinesisClient) -> None:
@@ -59,8 +63,6 @@ def test_each_user_record_is_noted_once_over_a_split_and_a_merge(kinesis: Kinesi
         reader = SoakStreamReader(kinesis, STREAM, books)
         put(kinesis, range(1_200))
         put_aggregate(kinesis, range(1_200, 1_300))
-        # The emulator forgets a shard that is split, with its records; AWS keeps it, closed.
-        reader.read()
         (parent,) = open_shards(kinesis)
         kinesis.split_shard(StreamName=STREAM, ShardToSplit=parent, NewStartingHashKey=MIDDLE)
         put(kinesis, range(1_300, 1_400))

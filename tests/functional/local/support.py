@@ -126,6 +126,7 @@ class Handler:
 
     answer: Callable[[list[str]], Invocation] = lambda _: Invocation(None)
     batches: list[list[str]] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
     requests: list[str | None] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,6 +134,7 @@ class Handler:
         keys = [record["kinesis"]["partitionKey"] for record in event["Records"]]
         with self.lock:
             self.batches.append(keys)
+            self.events.append(event)
             self.requests.append(request_id)
         return self.answer(keys)
 
