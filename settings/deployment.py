@@ -11,7 +11,15 @@ from pydantic import Field, field_validator, model_validator
 
 from settings.deployment_alarms import AlarmSettings
 from settings.deployment_polling import PollerSettings
-from settings.deployment_protection import AtTheDoor, Domain, Encryption, LogDays, ThrottleSettings
+from settings.deployment_protection import (
+    AccessLog,
+    AtTheDoor,
+    Domain,
+    Encryption,
+    LogDays,
+    ThrottleSettings,
+)
+from settings.deployment_table import TableSettings
 from settings.faults import Fault, WrongSettingsError, refuse
 from settings.names import ambiguous, reserved
 from settings.reading import checked, read_mapping
@@ -143,6 +151,11 @@ class StageQueue(Model):
     )
     # SQS keeps a message for 14 days at most (Amazon SQS Developer Guide, quotas).
     retention_days: int = Field(default=7, ge=1, le=14)
+    # Amazon SQS API reference, SetQueueAttributes, ReceiveMessageWaitTimeSeconds. MozDef's worker
+    # names no time of its own when it receives, so the queue's counts.
+    receive_wait_seconds: int = Field(
+        default=20, ge=0, le=20, description="how long a receive waits for a message; 0: not at all"
+    )
     keep: bool = Field(
         default=False, description="it stays in the stack while no source has it (any more)"
     )
@@ -166,12 +179,14 @@ class Deployment(Model):
     stream: StreamSettings = StreamSettings()
     fan_out: FanOutSettings = FanOutSettings()
     archiver: ArchiverSettings = ArchiverSettings()
+    table: TableSettings = TableSettings()
     archive: ArchiveSettings = ArchiveSettings()
     throttle: ThrottleSettings = ThrottleSettings()
     authorizer: AtTheDoor = AtTheDoor()
     receiver: AtTheDoor = AtTheDoor()
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30
+    access_log: AccessLog = "short"
     web_acl: bool | None = Field(
         default=None,
         description="unset: where anyone can put unverified requests on the stream",

@@ -83,6 +83,7 @@ class EventQueues(Construct):
             It follows from the full name: whichever source has the queue, it is the same resource,
             so that one that is kept is taken up again, and not made a second time.
         """
+        settings = own or StageQueue()
         redrive = sqs.Queue(
             self,
             f"{construct_id}{REDRIVE}",
@@ -97,7 +98,8 @@ class EventQueues(Construct):
             self,
             construct_id,
             queue_name=full_name,
-            retention_period=Duration.days((own or StageQueue()).retention_days),
+            retention_period=Duration.days(settings.retention_days),
+            receive_message_wait_time=Duration.seconds(settings.receive_wait_seconds),
             **queue_encryption(self._key),
             enforce_ssl=True,
             max_message_size_bytes=MESSAGE_BYTES,

@@ -120,7 +120,9 @@ class ApplicationStack(Stack):
         self._tables = ArchiveTables(
             self, "Queries", deployment=deployment, bucket=self._archive.bucket, key=self._key
         )
-        self._table = StateTable(self, "Delivered", expires="expires", key=self._key).table
+        self._table = StateTable(
+            self, "Delivered", capacity=deployment.table, expires="expires", key=self._key
+        ).table
         queues = EventQueues(
             self,
             "Delivery",  # its logical ids are those of queues that hold events

@@ -122,9 +122,9 @@ class AttackedPipeline:
         self._wait()
         sqs = self.client("sqs")
         for source, url in self.where.queues.items():
-            while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-                "Messages", []
-            ):
+            while found := sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            ).get("Messages", []):
                 for one in found:
                     self._messages.append((source, json.loads(one["Body"])))
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])

@@ -153,6 +153,7 @@ def _read(sqs: JsonService, url: str, file: TextIO) -> int:
         "MaxNumberOfMessages": _MOST_MESSAGES,
         "AttributeNames": ["SentTimestamp"],
         "VisibilityTimeout": _INVISIBLE_SECONDS,
+        "WaitTimeSeconds": 0,
     }
     while messages := sqs.call("ReceiveMessage", receive).get("Messages", []):
         file.writelines(_note(message) + "\n" for message in messages)

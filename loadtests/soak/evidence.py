@@ -118,7 +118,10 @@ def _message_row(message: MessageTypeDef) -> tuple[Any, ...]:
 def _messages(sqs: SQSClient, url: str) -> Iterator[list[MessageTypeDef]]:
     """Return what is on a queue, ten at a time; what was given is deleted afterwards."""
     while messages := sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=_READING_SECONDS
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=_READING_SECONDS,
+        WaitTimeSeconds=0,
     ).get("Messages"):
         yield messages
         entries: list[DeleteMessageBatchRequestEntryTypeDef] = [

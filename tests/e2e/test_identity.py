@@ -42,7 +42,7 @@ class Ends:
             credentials=where.credentials,
         )
         for url in where.queues.values():
-            while batch := sqs.receive_message(QueueUrl=url).get("Messages"):
+            while batch := sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages"):
                 (one,) = batch
                 found.append(str(one["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])

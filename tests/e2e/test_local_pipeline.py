@@ -77,7 +77,9 @@ def drain(where: Endpoints) -> list[dict[str, Any]]:
     )
     found = []
     for url in where.queues.values():
-        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        while batch := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+        ).get("Messages"):
             for message in batch:
                 found.append(orjson.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])

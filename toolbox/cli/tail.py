@@ -80,7 +80,10 @@ def _messages(
         found = False
         for url in urls:
             answer = sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN_SECONDS
+                QueueUrl=url,
+                MaxNumberOfMessages=10,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                WaitTimeSeconds=0,
             )
             for message in answer.get("Messages", []):
                 found = True

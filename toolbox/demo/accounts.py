@@ -41,7 +41,9 @@ def look(where: Endpoints) -> Holdings:
     client = local_clients(where)
     sqs, dynamodb = client("sqs"), client("dynamodb")
     for url in sorted(set(where.queues.values())):
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        while messages := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+        ).get("Messages"):
             holdings.messages += len(messages)
             holdings.events += [orjson.loads(message["Body"]) for message in messages]
     remembered = set()

@@ -100,7 +100,7 @@ class Thief:
             credentials=where.credentials,
         )
         for url in where.queues.values():
-            if found := sqs.receive_message(QueueUrl=url).get("Messages", []):
+            if found := sqs.receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0]["ReceiptHandle"])
                 self.stolen.append(found[0]["MessageId"])
                 break

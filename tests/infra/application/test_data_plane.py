@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from infra.application.queues import EventQueues
 from settings.deployment import (
@@ -14,8 +15,10 @@ from settings.deployment import (
     Deployment,
     DeploymentError,
     FanOutSettings,
+    StageQueue,
     StreamSettings,
 )
+from settings.deployment_table import TableSettings
 from tests.infra.application.test_archive import expiry
 from tests.infra.application.test_archive_tables import table_parameters
 
@@ -89,6 +92,11 @@ def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployme
                 ),
                 "sources": ("generic",),
                 "region": "eu-west-1",
+                "table": TableSettings(
+                    mode="provisioned", least_units=1_400, most_units=8_000, target_percent=60
+                ),
+                "queues": {"generic": StageQueue(receive_wait_seconds=0)},
+                "access_log": "full",
             }
         )
     )
@@ -169,6 +177,61 @@ def test_table_holds_one_item_for_each_event_until_it_expires(stack: Synthesized
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_a_table_of_provisioned_capacity_follows_the_load(other: Synthesized) -> None:
+    name, table = other.one("AWS::DynamoDB::Table")
+    assert table.get("BillingMode", "PROVISIONED") == "PROVISIONED"
+    assert table["ProvisionedThroughput"] == {
+        "ReadCapacityUnits": 1_400,
+        "WriteCapacityUnits": 1_400,
+    }
+    followed = {}
+    targets = other.all("AWS::ApplicationAutoScaling::ScalableTarget")
+    for policy in other.all("AWS::ApplicationAutoScaling::ScalingPolicy").values():
+        target = targets[policy["ScalingTargetId"]["Ref"]]
+        assert (target["MinCapacity"], target["MaxCapacity"]) == (1_400, 8_000)
+        assert target["ResourceId"] == {"Fn::Join": ["", ["table/", {"Ref": name}]]}
+        assert policy["PolicyType"] == "TargetTrackingScaling"
+        tracked = policy["TargetTrackingScalingPolicyConfiguration"]
+        assert tracked["TargetValue"] == 60
+        metric = tracked["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        followed[target["ScalableDimension"]] = metric
+    # Application Auto Scaling API reference: the dimensions of a table, and the metric of each.
+    assert followed == {
+        "dynamodb:table:ReadCapacityUnits": "DynamoDBReadCapacityUtilization",
+        "dynamodb:table:WriteCapacityUnits": "DynamoDBWriteCapacityUtilization",
+    }
+
+
+def test_a_table_on_demand_has_nothing_that_follows(stack: Synthesized) -> None:
+    assert not stack.all("AWS::ApplicationAutoScaling::ScalableTarget")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"mode": "provisioned"}, "needs 'least_units' and 'most_units'"),
+        ({"mode": "provisioned", "least_units": 5}, "needs 'least_units' and 'most_units'"),
+        ({"mode": "provisioned", "least_units": 5, "most_units": 4}, "not below"),
+        ({"least_units": 5}, "are for 'mode: provisioned'"),
+        ({"target_percent": 91}, "less than or equal to 90"),
+    ],
+)
+def test_a_capacity_that_cannot_be_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TableSettings.model_validate(settings)
+
+
+def test_a_receive_waits_for_a_message(stack: Synthesized, other: Synthesized) -> None:
+    """MozDef names no time of its own, and asks ten times a second: each empty answer is billed."""
+    for found, seconds in ((stack, 20), (other, 0)):
+        waits = {
+            queue["QueueName"]: queue.get("ReceiveMessageWaitTimeSeconds", 0)
+            for queue in found.all("AWS::SQS::Queue").values()
+            if "RedrivePolicy" in queue
+        }
+        assert set(waits.values()) == {seconds}
 
 
 def test_what_holds_data_outlives_the_stack(stack: Synthesized) -> None:

@@ -56,7 +56,7 @@ class Deployed:
     def says(self, full_name: str) -> list[str]:
         url = self.url(full_name)
         answer: Any = self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
+            QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0, WaitTimeSeconds=0
         )
         return [message["Body"] for message in answer.get("Messages", [])]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
-from infra.application.front_door import ACCESS_LOG
+from infra.application.front_door import ACCESS_LOG, FULL_ACCESS_LOG
 from infra.watching.construct import ACCESS_LOG_FILTERS
 from pipeline.event.outcomes import Verdict
 from pipeline.polling.report import Report
@@ -330,7 +330,7 @@ def test_filters_of_the_access_log_make_the_metrics_that_are_named(every_way: Sy
         made.add((transformation["MetricNamespace"], transformation["MetricName"]))
         fields = re.findall(r"\$\.(\w+)", properties["FilterPattern"])
         assert fields
-        assert set(fields) <= set(ACCESS_LOG)
+        assert set(fields) <= set(ACCESS_LOG) <= set(FULL_ACCESS_LOG)
     wanted = {(e.namespace, e.name) for e in named if e.namespace == "MozDef-EF-ingest-test"}
     assert made == wanted
     assert {name for _, name in made} == set(ACCESS_LOG_FILTERS)

@@ -211,9 +211,15 @@ class Queue:
         self.in_flight: dict[str, str] = {}
 
     def receive_message(
-        self, *, QueueUrl: str, MaxNumberOfMessages: int, VisibilityTimeout: int
+        self,
+        *,
+        QueueUrl: str,
+        MaxNumberOfMessages: int,
+        VisibilityTimeout: int,
+        WaitTimeSeconds: int,
     ) -> dict[str, Any]:
         del QueueUrl
+        assert WaitTimeSeconds == 0, "the queue's own would hold up the reading of the last ones"
         assert 1 <= MaxNumberOfMessages <= 10
         assert 0 <= VisibilityTimeout <= 43_200
         taken, self.waiting = self.waiting[:MaxNumberOfMessages], self.waiting[MaxNumberOfMessages:]
