@@ -33,7 +33,7 @@ from pipeline.stream.records import read_records
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import ShardMap
 from stream_processors.archiver import Archiver
-from toolbox.audit.join import DELIVERED
+from toolbox.audit.join import DELIVERED, AuditReport
 from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
@@ -183,7 +183,8 @@ def auditing(archive: Archived) -> Callable[[], int]:
     def work() -> int:
         now = datetime.now(UTC)
         span = AuditSpan(now - timedelta(hours=2), now + timedelta(hours=1))
-        report = audit.run(span, lambda _, __: None)
+        report = AuditReport()
+        audit.run(span, report, lambda _, __: None)
         whole = not unreadable and not report.unarchived
         if not whole or report.totals[DELIVERED] != archive.events:
             raise WorkError(f"audit: {dict(report.totals)}, expected {archive.events} delivered")

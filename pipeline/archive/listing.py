@@ -62,6 +62,16 @@ class ArchiveListing:
                 found.setdefault(name.shard, []).append(item)
         return {shard: sorted(items) for shard, items in found.items()}
 
+    def newest_by_shard(self, prefix: str) -> dict[str, ShardObject]:
+        """Return the last object of each shard below a prefix."""
+        newest: dict[str, ShardObject] = {}
+        for ref in self.objects(prefix):
+            name = name_of(ref.key)
+            if name is not None:
+                item = ShardObject(name.sequence, ref.key, ref.size)
+                newest[name.shard] = max(newest.get(name.shard, item), item)
+        return newest
+
     def sources(self, prefix: str) -> list[str]:
         """Return the sources below the prefix of a kind, `_unknown` among them."""
         pages = self._pages(Prefix=f"{prefix}{SOURCE}=", Delimiter="/")

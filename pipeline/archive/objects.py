@@ -57,12 +57,26 @@ class Objects:
 
     Each range is a request of its own. A job at a low rate would hold a body open for hours, and
     S3 closes a connection that idles.
+
+    Parameters
+    ----------
+    objects_ahead : int
+        How many objects are fetched ahead at most; where they are large, fewer, so that no more
+        than `PARTS_AHEAD` ranges are held.
     """
 
-    def __init__(self, s3: ReadableBucket, bucket: str, *, part_bytes: int = PART_BYTES) -> None:
+    def __init__(
+        self,
+        s3: ReadableBucket,
+        bucket: str,
+        *,
+        part_bytes: int = PART_BYTES,
+        objects_ahead: int = PARTS_AHEAD,
+    ) -> None:
         self._s3 = s3
         self._bucket = bucket
         self._part_bytes = part_bytes
+        self._objects_ahead = objects_ahead
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """Return an object's bytes.
@@ -88,17 +102,27 @@ class Objects:
         """
         waiting: deque[tuple[ObjectRef, Future[_Part | None]]] = deque()
         source = iter(refs)
-        pool = ThreadPoolExecutor(PARTS_AHEAD, thread_name_prefix="archive")
+        held, most = 0, PARTS_AHEAD * self._part_bytes
+        pool = ThreadPoolExecutor(self._objects_ahead, thread_name_prefix="archive")
         try:
             while True:
-                while len(waiting) < PARTS_AHEAD and (ref := next(source, None)) is not None:
+                while len(waiting) < self._objects_ahead and held < most:
+                    ref = next(source, None)
+                    if ref is None:
+                        break
+                    held += self._first_bytes(ref)
                     waiting.append((ref, pool.submit(self._part, ref.key, 0, "")))
                 if not waiting:
                     return
                 ref, first = waiting.popleft()
+                held -= self._first_bytes(ref)
                 yield ref, self._chunks(ref.key, first.result)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+    def _first_bytes(self, ref: ObjectRef) -> int:
+        """Return how much the first range has at most; of a size that nobody knows, all."""
+        return min(ref.size or self._part_bytes, self._part_bytes)
 
     def _chunks(self, key: str, first: Callable[[], _Part | None]) -> Iterator[bytes]:
         part = first()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.event.event_id import EventId, request_of
 from pipeline.event.outcomes import OutcomeKind, Reason
+from toolbox.audit.ids import IdsOnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +23,9 @@ FAILED = OutcomeKind.FAILED.value
 #: What only an audit can say.
 PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
-#: Events that are kept by themselves, not only counted.
-_MOST_KEPT = 100_000
+#: Events, and faults, that are kept by themselves, not only counted.
+MOST_KEPT, MOST_FAULTS = 100_000, 1_000
+_UNRESOLVED, _REDELIVERED = "unresolved", "redelivered"
 
 
 @dataclass
@@ -43,7 +45,9 @@ class AuditReport:
     missing : list[Received]
         The events that nothing accounts for, up to a bound; the count is in `counts`.
     unreadable : list[str]
-        What could not be read in the archive, and where.
+        What could not be read in the archive, and where, up to a bound.
+    faults : int
+        How much that was.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -52,9 +56,9 @@ class AuditReport:
     unmatched: list[LedgerEntry] = field(default_factory=list)
     missing: list[Received] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    faults: int = 0
     #: Envelope ids that ended badly, and those whose replay was delivered.
-    unresolved: set[str] = field(default_factory=set)
-    redelivered: set[str] = field(default_factory=set)
+    _envelopes: IdsOnDisk = field(default_factory=IdsOnDisk, repr=False)
 
     def add(self, source: str, outcome: str, event_id: str, reason: str | None = None) -> None:
         """Count one event."""
@@ -66,16 +70,22 @@ class AuditReport:
         if made_of.job:
             counter["replays"] += 1
             if outcome in {DELIVERED, DUPLICATE}:
-                self.redelivered.add(made_of.envelope)
+                self._envelopes.add(_REDELIVERED, made_of.envelope)
         if outcome in {REJECTED, FAILED, MISSING}:
-            self.unresolved.add(made_of.envelope)
+            self._envelopes.add(_UNRESOLVED, made_of.envelope)
+
+    def add_unreadable(self, what: str) -> None:
+        """Count something that could not be read."""
+        self.faults += 1
+        if len(self.unreadable) < MOST_FAULTS:
+            self.unreadable.append(what)
 
     def add_unarchived(self, entries: list[LedgerEntry], *, lost: bool) -> None:
         """Count the events of one request that `raw/` lacks."""
         self.unarchived += 1
         if lost:
             self.lost_by_archiver += 1
-            if len(self.unmatched) < _MOST_KEPT:
+            if len(self.unmatched) < MOST_KEPT:
                 self.unmatched.append(entries[0])
 
     @property
@@ -105,7 +115,7 @@ class AuditReport:
     @property
     def recovered(self) -> int:
         """How many that ended badly were delivered by a replay."""
-        return len(self.unresolved & self.redelivered)
+        return self._envelopes.in_both(_UNRESOLVED, _REDELIVERED)
 
 
 def join_shard(
@@ -155,7 +165,7 @@ def _count(entries: Iterable[LedgerEntry], report: AuditReport) -> None:
 
 def _count_unaccounted(event: Received, report: AuditReport, outcome: str) -> None:
     report.add(event.source, outcome, event.id)
-    if outcome == MISSING and len(report.missing) < _MOST_KEPT:
+    if outcome == MISSING and len(report.missing) < MOST_KEPT:
         report.missing.append(event)
 
 

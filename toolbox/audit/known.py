@@ -10,6 +10,7 @@ from pipeline.event.identity import reused_key
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.parsing import identify, open_record, parse_body
 from pipeline.event.splitting import split
+from toolbox.audit.ids import IdsOnDisk
 from toolbox.audit.join import DELIVERED, FAILED
 
 if TYPE_CHECKING:
@@ -21,18 +22,23 @@ if TYPE_CHECKING:
     from toolbox.seams import KeyedTable
 
 
+_GIVEN_UP = "given up"
+
+
 class KnownElsewhere:
     """Answers for events that have no line in the ledger.
 
     Parameters
     ----------
     failed : Iterable[str]
-        Ids of the events in the failure records of the mappings. They are kept in memory: there
-        are few, or there is an incident.
+        Ids of the events in the failure records of the mappings. They are kept on disk: in an
+        incident there are millions.
     """
 
     def __init__(self, failed: Iterable[str], delivered: Callable[[Received], bool]) -> None:
-        self._failed = frozenset(failed)
+        self._failed = IdsOnDisk()
+        for request in failed:
+            self._failed.add(_GIVEN_UP, request)
         self._delivered = delivered
 
     def outcome(self, event: Received) -> str | None:
@@ -43,7 +49,7 @@ class KnownElsewhere:
 
     def given_up(self, request: str) -> bool:
         """Tell whether a mapping gave a request up, and kept it in a failure record."""
-        return request in self._failed
+        return self._failed.holds(_GIVEN_UP, request)
 
 
 class TableCheck:

@@ -19,12 +19,13 @@ from pipeline.archive.keys import (
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
 from pipeline.event.event_id import request_of
-from toolbox.audit.join import MISSING, PENDING, AuditReport, join_shard
+from toolbox.audit.join import MISSING, PENDING, join_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pipeline.archive.listing import ArchiveListing, ShardObject
+    from toolbox.audit.join import AuditReport
     from toolbox.audit.known import KnownElsewhere
 
 
@@ -36,12 +37,16 @@ LONGEST_PENDING_SECONDS = 604_800.0
 class Reader(Protocol):
     """Reads objects of the archive."""
 
-    def received(self, item: ShardObject) -> Iterator[Received]:
-        """Return the events of an object of `raw/`."""
-        ...
-
     def entries(self, item: ShardObject) -> Iterator[LedgerEntry]:
         """Return the outcomes of an object of `ledger/`."""
+        ...
+
+    def received_of(self, items: Iterable[ShardObject]) -> Iterator[Iterator[Received]]:
+        """Return the events of each of several objects of `raw/`, in their order."""
+        ...
+
+    def entries_of(self, items: Iterable[ShardObject]) -> Iterator[Iterator[LedgerEntry]]:
+        """Return the outcomes of each of several objects of `ledger/`, in their order."""
         ...
 
 
@@ -83,15 +88,18 @@ class Audit:
         self._grace = grace_seconds
         self._clock = clock
 
-    def run(self, span: AuditSpan, progress: Callable[[int, int], None]) -> AuditReport:
+    def run(
+        self, span: AuditSpan, report: AuditReport, progress: Callable[[int, int], None]
+    ) -> None:
         """Audit a span of time.
 
         Parameters
         ----------
+        report : AuditReport
+            Takes what is found.
         progress : Callable[[int, int], None]
             Called with hours done and hours in all.
         """
-        report = AuditReport()
         hours = list(hour_folders(span.start, span.end))
         names = [span.source] if span.source else self._listing.sources(RAW_PREFIX)
         newest = self._newest(span)
@@ -110,7 +118,6 @@ class Audit:
                     self._lost_by_archiver,
                 )
         progress(len(hours), len(hours))
-        return report
 
     def _newest(self, span: AuditSpan) -> dict[str, int]:
         """Return, for each shard, how far the ledger has come by now."""
@@ -118,8 +125,8 @@ class Audit:
         days = {day_folder(when) for when in (now, now - timedelta(days=1), span.start, span.end)}
         latest: dict[str, ShardObject] = {}
         for day in sorted(days):
-            for shard, objects in self._listing.by_shard(LEDGER_PREFIX + day).items():
-                latest[shard] = max(latest.get(shard, objects[-1]), objects[-1])
+            for shard, item in self._listing.newest_by_shard(LEDGER_PREFIX + day).items():
+                latest[shard] = max(latest.get(shard, item), item)
         return {
             shard: max((entry.sequence for entry in self._reader.entries(item)), default=-1)
             for shard, item in latest.items()
@@ -142,11 +149,11 @@ class Audit:
         self, sources: Iterable[list[ShardObject]], span: AuditSpan
     ) -> Iterator[Received]:
         objects = (item for found in sources for item in found)
-        merged = merge_overlapping(objects, self._reader.received)
+        merged = merge_overlapping(objects, self._reader.received_of)
         return (event for event in merged if span.holds(event.source, event.arrived))
 
     def _entries(self, objects: Iterable[ShardObject], span: AuditSpan) -> Iterator[LedgerEntry]:
-        merged = merge_overlapping(objects, self._reader.entries)
+        merged = merge_overlapping(objects, self._reader.entries_of)
         return (entry for entry in merged if span.holds(entry.source, entry.arrived))
 
 
@@ -154,20 +161,28 @@ T = TypeVar("T", Received, LedgerEntry)
 
 
 def merge_overlapping(
-    objects: Iterable[ShardObject], read: Callable[[ShardObject], Iterator[T]]
+    objects: Iterable[ShardObject],
+    read: Callable[[Iterable[ShardObject]], Iterator[Iterator[T]]],
 ) -> Iterator[T]:
     """Return the lines of objects in the order of their sequence numbers.
 
     Objects of one shard can overlap: a mapping with a parallelization factor works on several
     batches of a shard at once. An object is opened when its first line is due, so only those that
     overlap are open at the same time.
+
+    Parameters
+    ----------
+    read : Callable[[Iterable[ShardObject]], Iterator[Iterator[T]]]
+        Opens objects one after the other, as they are asked for.
     """
     waiting = sorted(objects, reverse=True)
+    objects_in_order = read(reversed(waiting.copy()))
     heap: list[tuple[int, int, T, Iterator[T]]] = []
     opened = 0
     while waiting or heap:
         while waiting and (not heap or waiting[-1].sequence <= heap[0][0]):
-            lines = read(waiting.pop())
+            waiting.pop()
+            lines = next(objects_in_order)
             opened += 1
             first = next(lines, None)
             if first is not None:

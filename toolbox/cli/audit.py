@@ -17,20 +17,30 @@ from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from settings.source.compiler import check_validators, write_compiled_catalog
 from settings.source.loader import LoadedSource, available_sources, load_source
-from toolbox.audit.join import OUTCOMES, AuditReport
+from toolbox.audit.forecast import forecast
+from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
 from toolbox.audit.known import KnownElsewhere, TableCheck
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
 from toolbox.cli.source_options import origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.sources.sound import read_sound
-from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table, progress_bar
+from toolbox.terminal.output import (
+    DOES_NOT_HOLD,
+    console,
+    errors,
+    print_json,
+    print_table,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 PRIVATE_SOURCES = Path("config/sources")
 _SHOWN = 10
+#: As many as boto3 has connections (`toolbox/deployments.py`).
+_OBJECTS_AHEAD = 32
 
 
 def audit(
@@ -63,7 +73,8 @@ def audit(
         raise typer.BadParameter("must lie before --to", param_hint="--from")
     deployed = find_deployment(state, stack)
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
-        report = _run(deployed, span, grace, compiled_catalog(Path(folder), deployed.parameters))
+        catalog = compiled_catalog(Path(folder), deployed.parameters)
+        report = _run(deployed, span, grace, catalog, as_json=as_json)
     if missing_to is not None:
         _write_missing(report, missing_to)
     _print(report, span, as_json=as_json)
@@ -103,20 +114,27 @@ def _fit_to_compile(folder: Path) -> LoadedSource:
     return source
 
 
-def _run(deployed: RunningDeployment, span: AuditSpan, grace: int, catalog: Catalog) -> AuditReport:
+def _run(
+    deployed: RunningDeployment, span: AuditSpan, grace: int, catalog: Catalog, *, as_json: bool
+) -> AuditReport:
     s3, bucket = deployed.client("s3"), deployed.archive_bucket
-    unreadable: list[str] = []
-    reader = ArchiveReader(Objects(s3, bucket), unreadable.append)
+    report = AuditReport()
+    objects = Objects(s3, bucket, objects_ahead=_OBJECTS_AHEAD)
+    reader = ArchiveReader(objects, report.add_unreadable)
     listing = ArchiveListing(s3, bucket)
+    with errors.status("listing some hours"):
+        expected = forecast(listing, span)
+    if not as_json:
+        errors.print(f"audit of {expected}")
     check = TableCheck(deployed.client("dynamodb"), deployed.dedupe_table, catalog, reader.event)
-    known = KnownElsewhere(reader.failed(listing, span.start), check.delivered)
+    with errors.status("reading the failure records"):
+        known = KnownElsewhere(reader.failed(listing, span.start), check.delivered)
     runner = Audit(listing, reader, known, grace_seconds=grace)
     with progress_bar() as progress:
         task = progress.add_task("audit, hours", total=None, rate="")
-        report = runner.run(
-            span, lambda done, total: progress.update(task, completed=done, total=total)
+        runner.run(
+            span, report, lambda done, total: progress.update(task, completed=done, total=total)
         )
-    report.unreadable += unreadable
     return report
 
 
@@ -133,6 +151,13 @@ def _write_missing(report: AuditReport, path: Path) -> None:
         for event in report.missing
     ]
     path.write_bytes(b"".join(line + b"\n" for line in lines))
+    further = report.totals[MISSING] - len(lines)
+    if further:
+        errors.print(
+            f"{path} has the first {len(lines):,}; {further:,} more are missing: replay these, and "
+            "audit again",
+            style="yellow",
+        )
 
 
 def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
@@ -153,6 +178,7 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
         "unarchived": report.unarchived,
         "lost_by_archiver": report.lost_by_archiver,
         "unreadable": report.unreadable,
+        "faults": report.faults,
         "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
     }
 
@@ -198,3 +224,5 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
         console.print(f"  not in raw/: {entry.source} {entry.id}, {place}")
     for what in report.unreadable[:_SHOWN]:
         console.print(f"  unreadable: {what}", style="yellow")
+    if report.faults > _SHOWN:
+        console.print(f"  unreadable: {report.faults - _SHOWN:,} more", style="yellow")

@@ -19,7 +19,7 @@ from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.run import Audit, AuditSpan, merge_overlapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 START = datetime(2026, 11, 23, 20, tzinfo=UTC)
 SHARD = "shardId-000000000000"
@@ -52,6 +52,9 @@ class FakeArchive:
         return sorted({key.split("source=")[1].split("/")[0] for key in self.objects
                        if key.startswith(prefix)})  # fmt: skip
 
+    def newest_by_shard(self, prefix: str) -> dict[str, ShardObject]:
+        return {shard: items[-1] for shard, items in self.by_shard(prefix).items()}
+
     def by_shard(self, prefix: str) -> dict[str, list[ShardObject]]:
         found = [
             ShardObject(int(lines[0]["sequence_number"]), key, 1)
@@ -71,6 +74,12 @@ class FakeArchive:
             yield Received(
                 int(one["sequence_number"]), one["id"], one["source"], START.timestamp(), item.key
             )
+
+    def received_of(self, items: Iterable[ShardObject]) -> Iterator[Iterator[Received]]:
+        return map(self.received, items)
+
+    def entries_of(self, items: Iterable[ShardObject]) -> Iterator[Iterator[LedgerEntry]]:
+        return map(self.entries, items)
 
     def entries(self, item: ShardObject) -> Iterator[LedgerEntry]:
         for one in self.lines(item.key):
@@ -99,7 +108,9 @@ def audit(
         known,
         clock=(START + later).timestamp,
     )
-    return runner.run(SPAN, lambda _done, _total: None)
+    report = AuditReport()
+    runner.run(SPAN, report, lambda _done, _total: None)
+    return report
 
 
 def entry(sequence: int, outcome: str = "delivered", **more: Any) -> dict[str, Any]:
@@ -271,7 +282,7 @@ def test_objects_are_opened_when_they_are_due() -> None:
     for start in range(0, 1000, 10):
         archive.put("raw/source=github", [line(n) for n in range(start, start + 10)])
     objects = archive.by_shard("raw/")[SHARD]
-    merged = merge_overlapping(objects, archive.received)
+    merged = merge_overlapping(objects, archive.received_of)
     assert [event.sequence for event in merged] == list(range(1000))
     assert archive.most_open <= 2
 
