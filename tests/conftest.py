@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, Phase, settings
 
 # boto3 must never find a real account, whatever the machine's settings are.
@@ -34,6 +37,16 @@ from pipeline.event.compiled_source import Catalog, load_catalog
 from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import LoadedSource, available_sources, load_sources
 from tests.support.bench import Bench
+
+_MODELS = lru_cache(maxsize=64)(JSONFileLoader().load_file)
+
+
+def _load_file(self: JSONFileLoader, file_path: str) -> Any:
+    """Parse a service's model once for all of boto3's sessions: they are up to 2 MB each."""
+    return _MODELS(file_path)
+
+
+JSONFileLoader.load_file = _load_file  # type: ignore[method-assign]
 
 # No clock judges an example: on a busy machine a pause of a second is usual. The suite says the
 # same at each run; HYPOTHESIS_PROFILE=search looks for inputs that nobody has tried yet.

@@ -7,8 +7,10 @@ import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
+import typer.main
 
 from toolbox.cli import main
 
@@ -32,10 +34,15 @@ def bare_environment(**variables: str) -> dict[str, str]:
     return {**kept, "PATH": "/usr/bin:/bin", "CDK_DISABLE_CLI_TELEMETRY": "1", **variables}
 
 
+#: A process has one command line, which is made of functions' signatures and holds no state.
+_get_command = cache(typer.main.get_command)
+
+
 def run_here(*arguments: object, stdin: str = "") -> Done:
     """Run the command line in this process: an interpreter's start takes longer than most of it."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(typer.main, "get_command", _get_command)
         patch.setattr(sys, "argv", ["mozdef-ef", *map(str, arguments)])
         patch.setattr(sys, "stdin", io.StringIO(stdin))
         with pytest.raises(SystemExit) as ended:
