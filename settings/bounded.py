@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import pickle
 import stat
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from yaml.composer import Composer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 LARGEST_FILE = 16_000_000
@@ -103,13 +106,13 @@ def _refuse_unfit(found: os.stat_result, most: int) -> None:
         raise UnfitFileError(f"expected {most:,} bytes or less")
 
 
-class _BoundedLoader(yaml.SafeLoader):
+class _BoundedComposer(Composer):
     """Stops before a document is larger in memory than a person would write."""
 
-    def __init__(self, stream: Any) -> None:
-        super().__init__(stream)
-        self._count = self._depth = 0
-        self._sizes: dict[int, int] = {}
+    check_event: Callable[..., bool]  # the parser's
+
+    _count = _depth = 0
+    _sizes: dict[int, int]
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         alias = self.check_event(yaml.AliasEvent)
@@ -135,6 +138,25 @@ class _BoundedLoader(yaml.SafeLoader):
             raise UnfitFileError(f"not readable as YAML: a number of {len(value):,} characters")
 
 
+class _BoundedLoader(_BoundedComposer, yaml.SafeLoader):
+    """PyYAML's own parser: its errors show the place in the text."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._sizes = {}
+
+
+if yaml.__with_libyaml__:
+
+    class _FastLoader(_BoundedComposer, yaml.CSafeLoader):
+        """libyaml's parser, ten times as fast: events from there, nodes as of the other."""
+
+        def __init__(self, stream: str) -> None:
+            yaml.CSafeLoader.__init__(self, stream)
+            Composer.__init__(self)
+            self._sizes = {}
+
+
 def parse_yaml(content: bytes) -> Any:
     """Read one YAML document.
 
@@ -157,10 +179,18 @@ def _parsed(content: bytes) -> bytes:
 
 def _parse(content: bytes) -> Any:
     try:
-        return yaml.load(content.decode(), _BoundedLoader)  # noqa: S506 - a safe loader
+        return _loaded(content.decode())
     except UnfitFileError:
         raise
     except RecursionError:
         raise UnfitFileError("nested too deep") from None
     except Exception as error:  # noqa: BLE001 - PyYAML's constructors raise what Python's types do
         raise UnfitFileError(f"not readable as YAML: {error}") from None
+
+
+def _loaded(text: str) -> Any:
+    if yaml.__with_libyaml__:
+        # What it does not take, the other one explains; or takes.
+        with suppress(yaml.YAMLError):
+            return yaml.load(text, _FastLoader)  # noqa: S506 - a safe loader
+    return yaml.load(text, _BoundedLoader)  # noqa: S506 - a safe loader
