@@ -27,7 +27,11 @@ _NO_IDENTIFIER = re.compile(r"[^a-z0-9]+")
 
 
 def write_compiled_catalog(
-    sources: Mapping[str, LoadedSource], directory: Path, package_name: str = _PACKAGE
+    sources: Mapping[str, LoadedSource],
+    directory: Path,
+    package_name: str = _PACKAGE,
+    *,
+    check: bool = True,
 ) -> None:
     """Write the package for these sources.
 
@@ -39,6 +43,8 @@ def write_compiled_catalog(
         The sources of one deployment, by name.
     directory : Path
         Where the package's folder is made.
+    check : bool
+        Whether the validators are run beside the reference; False where that was done before.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def write_compiled_catalog(
     package.mkdir(parents=True, exist_ok=True)
     compiled = {}
     for name in sorted(sources):
-        modules = _write_validators(sources[name], package)
+        modules = _write_validators(sources[name], package, check=check)
         known = {kind: f"{package_name}.{module}" for kind, module in modules.items()}
         compiled[name] = _compiled(sources[name], known, _own_names(sources, name))
     (package / "__init__.py").write_text(source_text(compiled), encoding="utf-8")
@@ -64,16 +70,16 @@ def check_validators(source: LoadedSource) -> None:
         When one of them does not judge as the reference library does.
     """
     with TemporaryDirectory() as directory:
-        _write_validators(source, Path(directory))
+        _write_validators(source, Path(directory), check=True)
 
 
-def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, str]:
+def _write_validators(source: LoadedSource, package: Path, *, check: bool) -> dict[str | None, str]:
     modules: dict[str | None, str] = {}
     # Several types may share one schema file: equal code becomes one module.
     written: dict[str, str] = {}
     # Names such as `a-b` and `a--b` would else give one module.
     mark = f"{zlib.crc32(source.name.encode()):08x}"
-    samples = sample_bodies(source.folder, body_place_of(source.settings))
+    samples = sample_bodies(source.folder, body_place_of(source.settings)) if check else {}
     for number, (event_type, schema) in enumerate(source.compiled.items()):
         if schema.code not in written:
             label = _NO_IDENTIFIER.sub("_", (event_type or "default").lower())
@@ -81,7 +87,8 @@ def _write_validators(source: LoadedSource, package: Path) -> dict[str | None, s
             (package / f"{module}.py").write_text(schema.code, encoding="utf-8")
             written[schema.code] = module
         modules[event_type] = written[schema.code]
-        check_module(schema, package / f"{modules[event_type]}.py", samples)
+        if check:
+            check_module(schema, package / f"{modules[event_type]}.py", samples)
     return modules
 
 
