@@ -1,8 +1,14 @@
-"""Which sources of the catalogue the tests deploy: one service has no room for all of them."""
+"""The built-in sources, read once in a process, and those of them that the tests deploy."""
 
 from __future__ import annotations
 
-#: Each way in, each kind of proof and each detail of one is among them.
+from functools import cache
+
+from settings.source.loader import LoadedSource, available_sources, load_source
+from toolbox.sources.samples import LoadedSample, load_samples
+
+#: One service has no room for all of them. Each way in, each kind of proof and each detail of one
+#: is among them.
 ROUTED = (
     "alertmanager",  # a bearer token, and a list that is split
     "auth0",
@@ -32,3 +38,15 @@ ROUTED = (
     "zendesk",  # an ISO 8601 time
     "zoom",
 )
+
+
+@cache
+def built_in(name: str) -> LoadedSource:
+    """Load a source of the catalogue."""
+    return load_source(available_sources()[name])
+
+
+@cache
+def built_in_samples(name: str) -> tuple[LoadedSample, ...]:
+    """Load the samples of a source of the catalogue."""
+    return tuple(load_samples(built_in(name)))

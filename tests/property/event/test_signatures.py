@@ -17,18 +17,19 @@ from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, signing_key, verify
 from pipeline.runtime.secret_store import SecretStore
-from settings.source.loader import LoadedSource, available_sources, load_source
 from settings.source.model import HmacAuthentication
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET
+from tests.support.catalogue import built_in
 from tests.support.fakes import FakeSsm
 from tests.support.schemes import NAMES, fault
 from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
     from pipeline.event.compiled_source import Catalog
+    from settings.source.loader import LoadedSource
 
 #: A source for each shape of a signature; the others of the catalogue have the same ones.
-SIGNING = {name: load_source(available_sources()[name]) for name in (*NAMES, "grafana", "zendesk")}
+SIGNING = {name: built_in(name) for name in (*NAMES, "grafana", "zendesk")}
 every_source = pytest.mark.parametrize("name", SIGNING)
 
 BODIES = st.binary(max_size=120) | st.just('{"a": "Größe 金額"}'.encode())

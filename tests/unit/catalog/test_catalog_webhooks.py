@@ -9,9 +9,8 @@ import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
 from pipeline.event.events import Event
-from settings.source.loader import available_sources, load_source
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, record, tally
-from toolbox.sources.samples import load_samples
+from tests.support.catalogue import built_in, built_in_samples
 
 if TYPE_CHECKING:
     from tests.support.bench import Bench
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
 NAMES = ["bitbucket", "generic-hmac", "gitlab", "pagerduty", "standard-webhooks", "stripe"]
 SAMPLES: dict[str, dict[str, LoadedSample]] = {
-    name: {sample.name: sample for sample in load_samples(load_source(available_sources()[name]))}
-    for name in NAMES
+    name: {sample.name: sample for sample in built_in_samples(name)} for name in NAMES
 }
 ARRIVED = "2026-11-23T20:08:23.123+00:00"
 
@@ -198,7 +196,7 @@ def test_a_later_try_is_a_duplicate_and_no_two_samples_are(bench: Bench, name: s
 @pytest.mark.parametrize("name", NAMES)
 def test_a_source_has_the_samples_that_show_its_scheme(name: str) -> None:
     samples = SAMPLES[name].values()
-    authentication = load_source(available_sources()[name]).settings.authentication
+    authentication = built_in(name).settings.authentication
     signs = {sample.settings.sign for sample in samples}
     assert signs >= {"current", "previous", "wrong", "missing"}
     assert ("stale" in signs) == (getattr(authentication, "timestamp", None) is not None)
@@ -217,7 +215,7 @@ def test_no_schema_is_closed(name: str) -> None:
             return node.get("additionalProperties") is False or any(map(closed, node.values()))
         return isinstance(node, list) and any(map(closed, node))
 
-    source = load_source(available_sources()[name])
+    source = built_in(name)
     assert source.default_schema is not None
     assert not any(map(closed, [*source.schemas.values(), source.default_schema]))
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import available_sources
+from tests.support.catalogue import built_in_samples
 from tests.support.libraries import LIBRARIES
-from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
     from toolbox.sources.samples import LoadedSample
 
 SAMPLES = {
     f"{name}/{sample.name}": sample
-    for name, folder in available_sources().items()
+    for name in available_sources()
     if name in LIBRARIES
-    for sample in load_samples(load_source(folder))
+    for sample in built_in_samples(name)
     if sample.settings.as_sent and sample.settings.as_sent.signed_by.startswith("library ")
 }
 

@@ -14,11 +14,12 @@ from settings.config_check import check_config
 from settings.source import compiler
 from settings.source.compiler import write_compiled_catalog
 from settings.source.errors import SourceError
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import load_source
 from settings.source.sample_bodies import LARGEST_BODY, MOST_EVENTS, sample_bodies
 from settings.source.schema_agreement import check_module
 from settings.source.schema_code import validator_code
 from settings.source.schemas import CompiledSchema, read_schema
+from tests.support.catalogue import built_in
 from toolbox.cli.source_check import check_folders
 
 if TYPE_CHECKING:
@@ -289,7 +290,7 @@ def test_what_is_checked_is_the_file_that_was_written(
 @pytest.mark.parametrize("name", ["github", "okta", "zoom"])
 def test_no_rule_of_a_built_in_source_can_be_dropped(name: str, tmp_path: Path) -> None:
     """Of each of its schemas, one rule: all of them take minutes."""
-    source = load_source(available_sources()[name])
+    source = built_in(name)
     for schema in {one.file: one for one in source.compiled.values()}.values():
         places = list(RAISE.finditer(schema.code))
         match = places[len(places) // 2]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import load_source
+from tests.support.catalogue import built_in
 from toolbox.sources.checking import check_sources
 from toolbox.sources.checking_paths import unseen_paths
 from toolbox.sources.inference import infer, parse_sample
@@ -113,7 +114,7 @@ def test_a_new_source_fills_them_and_its_check_has_nothing_to_say(tmp_path: Path
 
 
 def test_a_source_made_like_another_has_no_field_that_its_form_has(tmp_path: Path) -> None:
-    like = load_source(available_sources()["github"])
+    like = built_in("github")
     text = json.dumps({"action": "x", "sender": {"login": "mona"}, "event": "e"}).encode()
     given = [Given("s", text, parse_sample("s", text))]
     folder = scaffold("copy", given, tmp_path, Choices("Copy"), like).folder

@@ -10,15 +10,16 @@ import orjson
 import pytest
 
 from pipeline.event.envelope import Envelope, encode_envelope
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import available_sources
 from settings.source.polling import FEED_HEADER
 from tests.support.bench import NOW_MS, PREVIOUS, SECRET, generic, github, record, tally
+from tests.support.catalogue import built_in, built_in_samples
 from tests.support.mozdef import assert_contract
-from toolbox.sources.samples import LoadedSample, load_samples
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
     from tests.support.bench import Bench
+    from toolbox.sources.samples import LoadedSample
 
 
 def signs_with_text(source: LoadedSource) -> bool:
@@ -30,9 +31,9 @@ def signs_with_text(source: LoadedSource) -> bool:
 
 SAMPLES = [
     sample
-    for source in map(load_source, sorted(available_sources().values()))
-    if signs_with_text(source)
-    for sample in load_samples(source)
+    for name in sorted(available_sources())
+    if signs_with_text(built_in(name))
+    for sample in built_in_samples(name)
 ]
 #: What MozDef's GitHub plugin has a mapping for (`mq/plugins/github_mapping.yml`).
 KEPT = frozenset(

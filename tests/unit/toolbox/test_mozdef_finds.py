@@ -14,7 +14,8 @@ from pipeline.event.fields import path_of
 from pipeline.event.judgement import ValueRules
 from pipeline.event.summary import SummaryTemplate, placeholders
 from settings.source.detail_fields import DOCUMENTED
-from settings.source.loader import available_sources, load_source
+from settings.source.loader import available_sources
+from tests.support.catalogue import built_in, built_in_samples
 from toolbox.mozdef.alerts import alerts, holds
 from toolbox.sources.mozdef_table import (
     README,
@@ -23,7 +24,6 @@ from toolbox.sources.mozdef_table import (
     table_of,
     with_table,
 )
-from toolbox.sources.samples import load_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ def found(index: list[SearchableSample], **query: Any) -> set[str]:
 def test_mozdef_keeps_every_delivered_sample(index: list[SearchableSample]) -> None:
     expected: Counter[str] = Counter()
     for name in NAMES:
-        for sample in load_samples(load_source(available_sources()[name])):
+        for sample in built_in_samples(name):
             if sample.settings.expect.outcome == "delivered":
                 expected[f"{name}/{sample.name}"] += sample.settings.expect.events
     assert Counter(f"{one.source}/{one.sample}" for one in index) == expected
@@ -256,7 +256,7 @@ def test_a_field_is_of_its_kind_in_every_document(index: list[SearchableSample])
 def test_each_field_and_each_rule_by_value_is_shown_by_a_sample(
     index: list[SearchableSample], name: str
 ) -> None:
-    mapping = load_source(available_sources()[name]).settings.mozdef
+    mapping = built_in(name).settings.mozdef
     mine = [one for one in index if one.source == name]
     filled = {field for one in mine for field in one.document["details"]}
     assert set(mapping.fields) <= filled
@@ -279,7 +279,7 @@ VALUE = r"V\d+"
 @pytest.mark.parametrize("name", NAMES)
 def test_no_summary_has_a_word_that_leads_to_nothing(name: str) -> None:
     """Whatever an event lacks: every choice of three values, and of all but three."""
-    mapping = load_source(available_sources()[name]).settings.mozdef
+    mapping = built_in(name).settings.mozdef
     template = SummaryTemplate(mapping.summary)
     nothing = rf"\b({LEADING})( *$| (?!{VALUE}|account {VALUE}))"
     groups = list(dict.fromkeys(placeholders(mapping.summary)))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from tests.support.catalogue import built_in_samples
 from toolbox.mozdef.index import MOST_FIELDS, Index
 from toolbox.mozdef.worker import handled
 from toolbox.sources.checking import ARRIVAL
 from toolbox.sources.index_faults import fields_of, index_faults, message_faults, seen
 from toolbox.sources.rehearsal import Rehearsal, make_secret
-from toolbox.sources.samples import SampleRequest, authenticate, load_samples
+from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.traffic.examples import real_payloads
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def messages(sources: dict[str, LoadedSource], catalog: Catalog) -> list[tuple[s
 def _of_samples(
     sources: dict[str, LoadedSource], rehearsal: Rehearsal
 ) -> Iterator[tuple[str, str, str, Any]]:
-    for name, source in sources.items():
-        for sample in load_samples(source):
+    for name in sources:
+        for sample in built_in_samples(name):
             for event in rehearsal.play(sample).delivered:
                 yield name, sample.name, event.event_type, orjson.loads(event.message)
 

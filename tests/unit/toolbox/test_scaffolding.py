@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from settings.source.loader import available_sources, load_source
+from tests.support.catalogue import built_in
 from toolbox.sources.checking import check_sources
 from toolbox.sources.inference import InferenceError, Proposal, infer, parse_sample
 from toolbox.sources.scaffolding import Choices, Given, ScaffoldError, read_given, scaffold
@@ -219,7 +220,7 @@ def test_the_unproven_id_beside_the_event_is_offered_in_a_comment(tmp_path: Path
 
 @pytest.mark.parametrize("like", ["stripe", "zoom", "okta-system-log"])
 def test_the_paths_of_another_senders_id_are_not_copied(tmp_path: Path, like: str) -> None:
-    template = load_source(available_sources()[like])
+    template = built_in(like)
     assert template.settings.delivery_id is not None
     made = scaffold("made", given(CREATED), tmp_path, Choices("T"), template)
     assert "delivery_id" not in made.settings
@@ -293,7 +294,7 @@ def test_the_folder_passes_its_own_check(tmp_path: Path, choices: Choices) -> No
 
 def takes_plain_json(name: str) -> bool:
     """Tell whether a sender's proof is made of any JSON, with a secret and without its key."""
-    settings = load_source(available_sources()[name]).settings
+    settings = built_in(name).settings
     when = settings.hmac.timestamp if settings.hmac else None
     in_body = when is not None and when.path is not None
     return settings.body is None and settings.proof_of_body is None and not in_body
@@ -303,7 +304,7 @@ def takes_plain_json(name: str) -> bool:
     "like", [one for one in sorted(available_sources()) if takes_plain_json(one)]
 )
 def test_each_source_can_be_started_from(tmp_path: Path, like: str) -> None:
-    template = load_source(available_sources()[like])
+    template = built_in(like)
     made = scaffold("made", given(LOGIN, LOGOUT), tmp_path, Choices("T"), template)
     source = load_source(made.folder)
     assert source.settings.authentication == template.settings.authentication
@@ -312,7 +313,7 @@ def test_each_source_can_be_started_from(tmp_path: Path, like: str) -> None:
 
 
 def test_a_header_that_the_other_source_requires_is_made_up_and_said(tmp_path: Path) -> None:
-    template = load_source(available_sources()["github"])
+    template = built_in("github")
     made = scaffold("made", given(LOGIN), tmp_path, Choices("T"), template)
     assert made.notes == ("header X-GitHub-Event is made up in the samples: 'example'",)
 
