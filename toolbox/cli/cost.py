@@ -1,24 +1,28 @@
-"""`mozdef-ef cost`: what a rate costs on AWS, part by part, and what it needs."""
+"""`mozdef-ef cost`: what a rate costs on AWS, part by part, what it needs, and what is cheapest."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 
 from toolbox.costs.capacity import needs
+from toolbox.costs.choices import LEVERS
 from toolbox.costs.designs import all_bills
 from toolbox.costs.document import document, dollars
 from toolbox.costs.prices import load_prices
-from toolbox.costs.workload import Workload
+from toolbox.costs.suggesting import suggest
+from toolbox.costs.workload import CostCase, Workload
 from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from toolbox.costs.designs import Bill
-    from toolbox.costs.prices import PriceList
+    from toolbox.costs.bills import Bill
+    from toolbox.costs.suggesting import Suggestion
 
 
 def cost(
+    *,
     events_per_second: Annotated[
         float, typer.Option(min=0.001, max=10_000_000, help="Events a second, on average.")
     ] = 1_000.0,
@@ -28,50 +32,57 @@ def cost(
     duplicates: Annotated[
         float, typer.Option(min=0.0, max=0.99, help="The share of events that are duplicates.")
     ] = 0.02,
+    suggested: Annotated[
+        bool,
+        typer.Option("--suggest", help="The cheapest settings of a stage, and what each trades."),
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="With --suggest: a setting that stays at its default, such as web_acl."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     as_document: Annotated[
         bool, typer.Option("--document", help="Print docs/cost.md, for the usual rates and sizes.")
     ] = False,
 ) -> None:
-    """Reckon what a rate of events costs in a month, beside two other designs.
+    """Reckon what a rate of events costs in a month, beside other designs.
 
-    List prices and assumptions are in toolbox/costs/prices.yaml, with their date. It is
-    arithmetic: nothing is asked of AWS.
+    List prices and assumptions are in toolbox/costs/prices.yaml, with where each price was found
+    again. It is arithmetic: nothing is asked of AWS.
     """
     prices = load_prices()
-    workload = Workload(events_per_second, size, duplicates)
+    case = CostCase(Workload(events_per_second, size, duplicates), prices)
     if as_document:
         print_text(document(prices))
+    elif suggested:
+        found = suggest(case.workload, prices, _kept(keep or []))
+        _print_suggestion(found) if not as_json else print_json(_plain_suggestion(found))
     elif as_json:
-        print_json(_plain(workload, prices))
+        print_json(_plain(case))
     else:
-        _print(workload, prices)
+        _print(case)
     raise typer.Exit(DONE)
 
 
-def _print(workload: Workload, prices: PriceList) -> None:
-    bills = all_bills(workload, prices)
-    console.print(
-        f"{workload.events_per_second:,g} events/s of {workload.size:,} bytes, "
-        f"{workload.events:,.0f} a month. List prices of {prices.region}, {prices.date}."
-    )
+def _kept(keys: list[str]) -> list[str]:
+    known = [lever.key for lever in LEVERS]
+    if odd := sorted(set(keys) - set(known)):
+        raise typer.BadParameter(f"{odd[0]}: expected one of {', '.join(known)}")
+    return keys
+
+
+def _print(case: CostCase) -> None:
+    _print_workload(case)
+    bills = all_bills(case.workload, case.prices)
     print_table(
         "Dollars",
         ("design", "a month", "a million events"),
         [
-            (bill.design, dollars(bill.dollars), dollars(bill.per_million(workload)))
+            (bill.design, dollars(bill.dollars), dollars(bill.per_million(case.workload)))
             for bill in bills
         ],
     )
-    first = bills[0]
-    print_table(
-        f"Part by part: {first.design}",
-        ("part", "amount in a month", "unit", "dollars"),
-        [
-            (line.part, f"{line.amount:,.0f}", line.unit, dollars(line.dollars))
-            for line in first.lines
-        ],
-    )
+    _print_parts(bills[0])
     print_table(
         "What it needs",
         ("what", "amount", "quota of a new account", ""),
@@ -82,23 +93,89 @@ def _print(workload: Workload, prices: PriceList) -> None:
                 f"{need.limit:,.0f}",
                 need.then if need.bites else "",
             )
-            for need in needs(workload, prices)
+            for need in needs(case)
         ],
     )
 
 
-def _plain(workload: Workload, prices: PriceList) -> dict[str, Any]:
+def _print_suggestion(found: Suggestion) -> None:
+    workload = found.case.workload
+    _print_workload(found.case)
+    print_table(
+        "Dollars",
+        ("settings", "a month", "a million events"),
+        [
+            (bill.design, dollars(bill.dollars), dollars(bill.per_million(workload)))
+            for bill in (found.usual, found.bill)
+        ],
+    )
+    print_table(
+        "What is not at its default",
+        ("setting", "value", "saves a month", "trades"),
+        [
+            (change.lever.key, str(change.value), dollars(change.saves), change.lever.trade)
+            for change in found.changes
+        ],
+    )
+    _print_parts(found.bill)
+    print_text("# For config/<stage>.yaml:\n" + yaml.safe_dump(found.settings(), sort_keys=False))
+
+
+def _print_workload(case: CostCase) -> None:
+    workload, prices = case.workload, case.prices
+    console.print(
+        f"{workload.events_per_second:,g} events/s of {workload.size:,} bytes, "
+        f"{workload.events:,.0f} a month. List prices of {prices.region}, {prices.date}."
+    )
+
+
+def _print_parts(bill: Bill) -> None:
+    print_table(
+        f"Part by part: {bill.design}",
+        ("part", "amount in a month", "unit", "dollars"),
+        [
+            (line.part, f"{line.amount:,.0f}", line.unit, dollars(line.dollars))
+            for line in bill.lines
+        ],
+    )
+
+
+def _plain(case: CostCase) -> dict[str, Any]:
     return {
-        "date": prices.date.isoformat(),
-        "region": prices.region,
-        "events_per_second": workload.events_per_second,
-        "bytes": workload.size,
-        "events": workload.events,
-        "designs": [_bill(bill, workload) for bill in all_bills(workload, prices)],
+        **_plain_workload(case),
+        "designs": [_bill(bill, case.workload) for bill in all_bills(case.workload, case.prices)],
         "needs": [
             {"what": need.what, "amount": need.amount, "quota": need.limit, "bites": need.bites}
-            for need in needs(workload, prices)
+            for need in needs(case)
         ],
+    }
+
+
+def _plain_suggestion(found: Suggestion) -> dict[str, Any]:
+    return {
+        **_plain_workload(found.case),
+        "settings": found.settings(),
+        "changes": [
+            {
+                "key": change.lever.key,
+                "value": change.value,
+                "saves": round(change.saves, 2),
+                "trade": change.lever.trade,
+            }
+            for change in found.changes
+        ],
+        "default": _bill(found.usual, found.case.workload),
+        "suggested": _bill(found.bill, found.case.workload),
+    }
+
+
+def _plain_workload(case: CostCase) -> dict[str, Any]:
+    return {
+        "date": case.prices.date.isoformat(),
+        "region": case.prices.region,
+        "events_per_second": case.workload.events_per_second,
+        "bytes": case.workload.size,
+        "events": case.workload.events,
     }
 
 

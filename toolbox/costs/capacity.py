@@ -6,11 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolbox.costs.workload import invocations, reconciling_seconds, record_bytes, shards
+from toolbox.costs.workload import reconciling_seconds, record_bytes
 
 if TYPE_CHECKING:
-    from toolbox.costs.prices import PriceList
-    from toolbox.costs.workload import Workload
+    from toolbox.costs.workload import CostCase
 
 #: Amazon API Gateway quotas: requests a second of an account in a large region.
 API_RATE = 10_000
@@ -52,11 +51,12 @@ class Need:
         return self.amount > self.limit
 
 
-def needs(workload: Workload, prices: PriceList) -> list[Need]:
+def needs(case: CostCase) -> list[Need]:
     """Return what a workload needs, at its average rate."""
+    workload, prices = case.workload, case.prices
     rate = workload.events_per_second
     size = rate * record_bytes(workload, prices)
-    needed = shards(workload, prices, headroom=prices.assume("headroom"))
+    items = rate * prices.assume("items_per_event")
     return [
         Need(
             "API Gateway: requests a second",
@@ -79,13 +79,13 @@ def needs(workload: Workload, prices: PriceList) -> list[Need]:
         ),
         Need(
             f"stream, provisioned: shards ({prices.assume('headroom'):g} times the average)",
-            needed,
+            case.needed_shards,
             SHARD_QUOTA,
             "ask for a higher quota, or spread the sources over services",
         ),
         Need(
             "Lambda: invocations at once",
-            concurrency(workload, prices, needed),
+            concurrency(case, case.needed_shards),
             CONCURRENCY,
             "ask for 1,000 before anything else: 'mozdef-ef config check --aws' says what the "
             "account has, and what consumers leave for those that senders wait for",
@@ -99,13 +99,13 @@ def needs(workload: Workload, prices: PriceList) -> list[Need]:
         ),
         Need(
             "table: writes a second",
-            rate * (1 - workload.duplicates),
+            items * (1 - workload.duplicates),
             TABLE_UNITS,
             "ask for a higher table quota; warm the table before a known peak",
         ),
         Need(
             "table: reads a second",
-            rate / 2,
+            items,
             TABLE_UNITS,
             "ask for a higher table quota; warm the table before a known peak",
         ),
@@ -119,11 +119,17 @@ def needs(workload: Workload, prices: PriceList) -> list[Need]:
     ]
 
 
-def concurrency(workload: Workload, prices: PriceList, open_shards: int) -> int:
-    """Return how many invocations run at once: never more than one for each shard and consumer."""
-    at_once = 0.0
+def concurrency(case: CostCase, open_shards: int) -> int:
+    """Return how many invocations run at once.
+
+    Of a consumer never more than one for each shard; of the receiver as many as there are requests
+    within the time that it takes.
+    """
+    prices = case.prices
+    rate = case.workload.events_per_second
+    at_once = rate * prices.assume("receiver_ms") / 1e3 if case.choices.receives else 0.0
     for name in ("fan_out", "archiver"):
-        batches = invocations(workload, prices, name, open_shards)
+        batches = case.batches(name)
         share = min(prices.assume("function_gb") * prices.assume("vcpus_per_gb"), 1.0)
         work = batches.events_in_each * prices.assume(f"{name}_us_per_event") / 1e6 / share
         seconds = prices.assume(f"{name}_ms_per_batch") / 1e3 + work

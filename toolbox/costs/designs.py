@@ -1,334 +1,326 @@
-"""The three designs that are compared, each as a list of what is billed in a month."""
+"""The designs that are compared, each as a list of what is billed in a month."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.aws.limits import ON_DEMAND_SHARDS
+from toolbox.costs.bills import (
+    DAYS_A_MONTH,
+    HOURS,
+    Bill,
+    BillLine,
+    function_lines,
+    log_line,
+    priced,
+)
 from toolbox.costs.capacity import FUNCTION_SECONDS
+from toolbox.costs.choices import StageChoices
+from toolbox.costs.doors import data_out, door_lines, rest_api
 from toolbox.costs.prices import MILLION
 from toolbox.costs.workload import (
     GB,
     SECONDS_A_MONTH,
+    CostCase,
     billed_record_gb,
-    invocations,
     queue_requests,
     reconciling_seconds,
     record_bytes,
-    shards,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolbox.costs.prices import PriceList
     from toolbox.costs.workload import Workload
 
-HOURS = 730
-_KB = 1_024
 _PUT_UNIT = 25 * 1_024
-_DAYS_A_MONTH = HOURS / 24
+#: Amazon S3 User Guide, lifecycle transitions: smaller objects stay where they are.
+_SMALLEST_MOVED = 128 * 1_024
 
 
-@dataclass(frozen=True)
-class BillLine:
-    """One thing that is billed: what, how much of it in a month, and the dollars."""
-
-    part: str
-    amount: float
-    unit: str
-    dollars: float
-
-
-@dataclass(frozen=True)
-class Bill:
-    """The lines of one design."""
-
-    design: str
-    lines: Sequence[BillLine]
-
-    @property
-    def dollars(self) -> float:
-        """Dollars a month."""
-        return sum(line.dollars for line in self.lines)
-
-    def per_million(self, workload: Workload) -> float:
-        """Dollars for a million events."""
-        return self.dollars / workload.events * MILLION
-
-
-def this_design(workload: Workload, prices: PriceList, mode: str) -> Bill:
-    """Return the bill of this project.
-
-    Parameters
-    ----------
-    mode : str
-        Of the stream, `on_demand` or `provisioned`.
-    """
-    provisioned = mode == "provisioned"
-    needed = shards(workload, prices, headroom=prices.assume("headroom"))
-    open_shards = needed if provisioned else max(needed, ON_DEMAND_SHARDS)
-    stream = _provisioned(workload, prices, needed) if provisioned else _on_demand(workload, prices)
+def this_design(case: CostCase, name: str = "this design") -> Bill:
+    """Return the bill of this project, with a stage's choices."""
     lines = [
-        _front_door(workload, prices),
-        _web_acl(workload, prices),
-        _authorizer(prices),
-        *stream,
-        *_consumer(workload, prices, "fan_out", open_shards),
-        *_consumer(workload, prices, "archiver", open_shards),
-        *_deduplication(workload, prices),
-        _sending(
-            workload, prices, invocations(workload, prices, "fan_out", open_shards).events_in_each
-        ),
-        _reading(workload, prices),
-        *_archive(workload, prices, open_shards),
-        _reconciler(workload, prices, open_shards),
-        *_watching(workload, prices, open_shards),
+        *door_lines(case),
+        *(_provisioned(case) if case.choices.stream == "provisioned" else _on_demand(case)),
+        *_consumer(case, "fan_out"),
+        *_consumer(case, "archiver"),
+        *_deduplication(case),
+        _sending(case, case.batches("fan_out").events_in_each),
+        _reading(case, case.prices.assume("receive_wait_seconds")),
+        *_archive(case),
+        _reconciler(case),
+        *_watching(case),
     ]
-    return Bill(f"this design, stream {mode.replace('_', '-')}", lines)
+    return Bill(name, lines)
 
 
-def old_framework(workload: Workload, prices: PriceList) -> Bill:
+def old_framework(case: CostCase) -> Bill:
     """Return the bill of the old framework: one Lambda call and one SQS call for each event.
 
     It kept no archive, dropped no duplicates and had no metrics of its own.
     """
+    prices, events = case.prices, case.workload.events
     ms, size = prices.assume("old_ms_per_event"), prices.assume("old_gb")
     lines = [
-        _front_door(workload, prices),
-        _authorizer(prices),
-        *_functions("function", workload.events, ms, size, prices),
-        _sending(workload, prices, 1),
-        _reading(workload, prices),
-        _logs("logs", workload.events * prices.assume("invocation_log_bytes"), prices),
+        rest_api(case),
+        data_out(case),
+        *function_lines("function", events, ms, size, prices),
+        _sending(case, 1),
+        _reading(case, 0),
+        log_line("logs", events * prices.assume("invocation_log_bytes"), prices, "lambda_logs_gb"),
     ]
     return Bill("old framework", lines)
 
 
-def function_per_webhook(workload: Workload, prices: PriceList) -> Bill:
+def function_per_webhook(case: CostCase) -> Bill:
     """Return the bill of a function for each webhook that does what this project does.
 
     It deduplicates in the table and writes each event into the archive by itself.
     """
+    prices, events = case.prices, case.workload.events
     ms, size = prices.assume("per_webhook_ms_per_event"), prices.assume("per_webhook_gb")
-    puts = workload.events
+    # Objects as small as one event never move.
+    case = replace(case, choices=replace(case.choices, cold_after_days=None))
     lines = [
-        _front_door(workload, prices),
-        _authorizer(prices),
-        *_functions("function", workload.events, ms, size, prices),
-        *_deduplication(workload, prices),
-        _sending(workload, prices, 1),
-        _reading(workload, prices),
-        BillLine("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
-        _kept(workload, prices),
-        _logs("logs", workload.events * prices.assume("invocation_log_bytes"), prices),
+        rest_api(case),
+        data_out(case),
+        *function_lines("function", events, ms, size, prices),
+        *_deduplication(case),
+        _sending(case, 1),
+        _reading(case, case.prices.assume("receive_wait_seconds")),
+        priced(
+            "archive: writes", events, "PUTs", prices=prices, price="s3_thousand_puts", each=1_000
+        ),
+        _kept(case, moved=False),
+        log_line("logs", events * prices.assume("invocation_log_bytes"), prices, "lambda_logs_gb"),
         *_fixed(prices),
     ]
     return Bill("a function for each webhook", lines)
 
 
+#: Designs of this project that a table shows, beside those that `suggest` finds.
+WAYS = {
+    "this design, as a stage is by default": StageChoices(),
+    "every source by the receiver, REST API": StageChoices(way="receiver"),
+    "every source polled": StageChoices(way="poll"),
+    "the receiver behind an HTTP API": StageChoices(door="http_api"),
+    "the receiver behind a function URL": StageChoices(door="function_url"),
+    "the receiver behind a load balancer": StageChoices(door="load_balancer"),
+}
+
+
 def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
-    """Return the bill of every design."""
+    """Return the bill of every design, with a stage's default settings."""
+    case = CostCase(workload, prices)
     return [
-        this_design(workload, prices, "on_demand"),
-        this_design(workload, prices, "provisioned"),
-        old_framework(workload, prices),
-        function_per_webhook(workload, prices),
+        *(this_design(replace(case, choices=choices), name) for name, choices in WAYS.items()),
+        old_framework(case),
+        function_per_webhook(case),
     ]
 
 
-def _front_door(workload: Workload, prices: PriceList) -> BillLine:
-    requests = workload.events
-    return BillLine("API Gateway", requests, "requests", prices.api_gateway(requests))
-
-
-def _web_acl(workload: Workload, prices: PriceList) -> BillLine:
-    """Return what stands before the API where a source is signed and `direct`."""
-    millions = workload.events / MILLION
-    dollars = millions * prices.price("web_acl_million_requests") + prices.price("web_acl_month")
-    dollars += prices.assume("web_acl_rules") * prices.price("web_acl_rule_month")
-    return BillLine("web ACL", millions, "million requests", dollars)
-
-
-def _authorizer(prices: PriceList) -> BillLine:
-    # A decision is kept for 300 s for each address and route.
-    calls = prices.assume("senders") * SECONDS_A_MONTH / 300
-    requests, time = _functions("authorizer", calls, 20, 0.5, prices)
-    return BillLine("authorizer", calls, "calls", requests.dollars + time.dollars)
-
-
-def _on_demand(workload: Workload, prices: PriceList) -> list[BillLine]:
+def _on_demand(case: CostCase) -> list[BillLine]:
+    workload, prices = case.workload, case.prices
     gb = billed_record_gb(workload, prices)
     out = workload.events * record_bytes(workload, prices) / 1_024**3 * prices.assume("consumers")
     days = (prices.assume("retention_hours") - 24) / 24
-    kept = gb / _DAYS_A_MONTH * days
-    hours = prices.price("kinesis_on_demand_stream_hour") * HOURS
+    kept = gb / DAYS_A_MONTH * days
     return [
-        BillLine("stream: hours", HOURS, "hours", hours),
-        BillLine("stream: in", gb, "GB", gb * prices.price("kinesis_on_demand_gb_in")),
-        BillLine("stream: out", out, "GB", out * prices.price("kinesis_on_demand_gb_out")),
-        BillLine(
+        priced(
+            "stream: hours", HOURS, "hours", prices=prices, price="kinesis_on_demand_stream_hour"
+        ),
+        priced("stream: in", gb, "GB", prices=prices, price="kinesis_on_demand_gb_in"),
+        priced("stream: out", out, "GB", prices=prices, price="kinesis_on_demand_gb_out"),
+        priced(
             "stream: retention",
             kept,
             "GB kept",
-            kept * prices.price("kinesis_on_demand_gb_month_extended"),
+            prices=prices,
+            price="kinesis_on_demand_gb_month_extended",
         ),
     ]
 
 
-def _provisioned(workload: Workload, prices: PriceList, needed: int) -> list[BillLine]:
-    units = workload.events * -(-record_bytes(workload, prices) // _PUT_UNIT)
-    hours = needed * HOURS
+def _provisioned(case: CostCase) -> list[BillLine]:
+    prices = case.prices
+    units = case.workload.events * -(-record_bytes(case.workload, prices) // _PUT_UNIT)
+    hours = case.needed_shards * HOURS
     return [
-        BillLine("stream: shards", hours, "hours", hours * prices.price("kinesis_shard_hour")),
-        BillLine(
+        priced("stream: hours", hours, "hours", prices=prices, price="kinesis_shard_hour"),
+        priced(
             "stream: in",
             units,
             "units",
-            units / MILLION * prices.price("kinesis_million_put_units"),
+            prices=prices,
+            price="kinesis_million_put_units",
+            each=MILLION,
         ),
-        BillLine(
-            "stream: retention",
-            hours,
-            "hours",
-            hours * prices.price("kinesis_shard_hour_extended"),
+        priced("stream: out", 0.0, "GB", prices=prices, price="kinesis_on_demand_gb_out"),
+        priced(
+            "stream: retention", hours, "hours", prices=prices, price="kinesis_shard_hour_extended"
         ),
     ]
 
 
-def _consumer(workload: Workload, prices: PriceList, name: str, open_shards: int) -> list[BillLine]:
-    batches = invocations(workload, prices, name, open_shards)
+def _consumer(case: CostCase, name: str) -> list[BillLine]:
+    batches, prices = case.batches(name), case.prices
     size = prices.assume("function_gb")
     share = min(size * prices.assume("vcpus_per_gb"), 1.0)
     work = batches.events_in_each * prices.assume(f"{name}_us_per_event") / 1_000 / share
     duration = prices.assume(f"{name}_ms_per_batch") + work
     calls = batches.per_second * SECONDS_A_MONTH
-    return _functions(name.replace("_", "-"), calls, duration, size, prices)
+    return function_lines(name.replace("_", "-"), calls, duration, size, prices)
 
 
-def _functions(
-    name: str, calls: float, milliseconds: float, size: float, prices: PriceList
-) -> list[BillLine]:
-    gb_seconds = calls * milliseconds / 1_000 * size
-    return [
-        BillLine(
-            f"{name}: calls",
-            calls,
-            "calls",
-            calls / MILLION * prices.price("lambda_million_requests"),
-        ),
-        BillLine(
-            f"{name}: time", gb_seconds, "GB-s", gb_seconds * prices.price("lambda_gb_second")
-        ),
-    ]
+def _deduplication(case: CostCase) -> list[BillLine]:
+    workload, prices = case.workload, case.prices
+    items = prices.assume("items_per_event")
+    # Each key is read consistently: a unit, and no half.
+    reads, writes = workload.events * items, workload.delivered * items
+    per_day = writes / DAYS_A_MONTH
+    gb = per_day * prices.assume("deduplication_days") * prices.assume("dedupe_item_bytes") / GB
+    kept = prices.bill("dynamodb_gb_month", gb) + prices.bill("dynamodb_gb_month_recovery", gb)
+    lines = [_units(case, "read", reads), _units(case, "write", writes)]
+    return [*lines, BillLine("table: kept", gb, "GB", kept)]
 
 
-def _deduplication(workload: Workload, prices: PriceList) -> list[BillLine]:
-    reads, writes = workload.events / 2, workload.delivered
-    per_day = workload.delivered / _DAYS_A_MONTH
-    kept = per_day * prices.assume("deduplication_days") * prices.assume("dedupe_item_bytes") / GB
-    return [
-        BillLine(
-            "table: reads", reads, "units", reads / MILLION * prices.price("dynamodb_million_reads")
-        ),
-        BillLine(
-            "table: writes",
-            writes,
-            "units",
-            writes / MILLION * prices.price("dynamodb_million_writes"),
-        ),
-        BillLine("table: kept", kept, "GB", kept * prices.price("dynamodb_gb_month")),
-    ]
-
-
-def _sending(workload: Workload, prices: PriceList, messages_in_each: float) -> BillLine:
-    requests = queue_requests(workload, prices, messages_in_each)
-    return BillLine(
-        "queue: sending",
-        requests,
-        "requests",
-        requests / MILLION * prices.price("sqs_million_requests"),
+def _units(case: CostCase, kind: str, amount: float) -> BillLine:
+    """Return what units cost: by request, or by the hour for what has to be provisioned."""
+    prices, part = case.prices, f"table: {kind}s"
+    if case.choices.table == "on_demand":
+        return priced(
+            part, amount, "units", prices=prices, price=f"dynamodb_million_{kind}s", each=MILLION
+        )
+    provisioned = amount / SECONDS_A_MONTH / prices.assume("table_use")
+    return priced(
+        part, provisioned * HOURS, "unit-hours", prices=prices, price=f"dynamodb_{kind}_unit_hour"
     )
 
 
-def _reading(workload: Workload, prices: PriceList) -> BillLine:
-    """MozDef receives ten at a time, and deletes one at a time."""
-    requests = queue_requests(workload, prices, 10) + workload.delivered
-    dollars = requests / MILLION * prices.price("sqs_million_requests")
-    return BillLine("queue: MozDef reading", requests, "requests", dollars)
+def _sending(case: CostCase, messages_in_each: float) -> BillLine:
+    requests = queue_requests(case.workload, case.prices, messages_in_each)
+    return priced(
+        "queue: sending",
+        requests,
+        "requests",
+        prices=case.prices,
+        price="sqs_million_requests",
+        each=1e6,
+    )
 
 
-def _kept(workload: Workload, prices: PriceList) -> BillLine:
-    """Return what the archive holds once it is as old as its lifetime."""
-    days, warm = prices.assume("archive_days"), prices.assume("cold_after_days")
-    gb = workload.events * record_bytes(workload, prices) * prices.assume("archive_ratio") / GB
-    per_day = gb / _DAYS_A_MONTH
-    dollars = per_day * warm * prices.price("s3_gb_month")
-    dollars += per_day * (days - warm) * prices.price("s3_cold_gb_month")
-    return BillLine("archive: kept", per_day * days, "GB", dollars)
+def _reading(case: CostCase, wait_seconds: float) -> BillLine:
+    """MozDef receives ten at a time at most, and deletes one at a time.
+
+    A worker that is not busy receives as often as it can, or, where a receive waits for a message,
+    as often as one comes.
+    """
+    workload, prices = case.workload, case.prices
+    queues, fastest = prices.assume("sources"), prices.assume("mozdef_receives_per_second")
+    rate = workload.delivered / SECONDS_A_MONTH / queues
+    idle = min(fastest, max(rate, 1 / wait_seconds)) if wait_seconds else fastest
+    receives = max(rate / 10, idle)
+    in_each = max(rate / receives, 1.0)
+    full = queue_requests(workload, prices, in_each)
+    empty = max(receives * queues * SECONDS_A_MONTH - full, 0.0)
+    requests = full + empty + workload.delivered
+    return priced(
+        "queue: MozDef reading",
+        requests,
+        "requests",
+        prices=prices,
+        price="sqs_million_requests",
+        each=1e6,
+    )
 
 
-def _archive(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:
-    ledger, raw = _objects(workload, prices, open_shards)
-    puts, moved = ledger + raw, raw
-    return [
-        BillLine("archive: writes", puts, "PUTs", puts / 1_000 * prices.price("s3_thousand_puts")),
-        BillLine(
-            "archive: to cold storage",
-            moved,
-            "objects",
-            moved / 1_000 * prices.price("s3_thousand_transitions"),
-        ),
-        _kept(workload, prices),
-    ]
-
-
-def _objects(workload: Workload, prices: PriceList, open_shards: int) -> tuple[float, float]:
+def _objects(case: CostCase) -> tuple[float, float]:
     """Return the objects of a month, in the ledger and in `raw/`."""
-    ledger = invocations(workload, prices, "fan_out", open_shards).per_second
-    batches = invocations(workload, prices, "archiver", open_shards)
+    batches = case.batches("archiver")
     # An object for each source in a batch; a batch of a few events has no more sources than events.
-    raw = batches.per_second * min(prices.assume("sources"), batches.events_in_each)
+    raw = batches.per_second * min(case.prices.assume("sources"), batches.events_in_each)
+    ledger = case.batches("fan_out").per_second
     return ledger * SECONDS_A_MONTH, raw * SECONDS_A_MONTH
 
 
-def _reconciler(workload: Workload, prices: PriceList, open_shards: int) -> BillLine:
+def _raw_bytes(case: CostCase) -> float:
+    """Return the packed bytes of a month's events in `raw/`."""
+    each = record_bytes(case.workload, case.prices) * case.prices.assume("archive_ratio")
+    return case.workload.events * each
+
+
+def _archive(case: CostCase) -> list[BillLine]:
+    prices = case.prices
+    ledger, raw = _objects(case)
+    moves = case.choices.cold_after_days is not None and _raw_bytes(case) / raw >= _SMALLEST_MOVED
+    moved = raw if moves else 0.0
+    return [
+        priced(
+            "archive: writes",
+            ledger + raw,
+            "PUTs",
+            prices=prices,
+            price="s3_thousand_puts",
+            each=1_000,
+        ),
+        priced(
+            "archive: moves",
+            moved,
+            "objects",
+            prices=prices,
+            price="s3_thousand_transitions",
+            each=1_000,
+        ),
+        _kept(case, moved=moves),
+    ]
+
+
+def _kept(case: CostCase, *, moved: bool) -> BillLine:
+    """Return what the archive holds once it is as old as its lifetime.
+
+    What has expired stays for a while as a version that is not the current one.
+    """
+    prices = case.prices
+    days = prices.assume("archive_days") + prices.assume("noncurrent_days")
+    raw = _raw_bytes(case) / GB / DAYS_A_MONTH
+    ledger = case.workload.events * prices.assume("ledger_bytes") / GB / DAYS_A_MONTH
+    warm = case.choices.cold_after_days if moved and case.choices.cold_after_days else days
+    dollars = prices.bill("s3_gb_month", raw * warm + ledger * days)
+    dollars += prices.bill("s3_cold_gb_month", raw * (days - warm))
+    return BillLine("archive: kept", (raw + ledger) * days, "GB", dollars)
+
+
+def _reconciler(case: CostCase) -> BillLine:
     """Return what it costs to compare each hour: the function, a GET an object, its metrics.
 
     It works for no longer than its time-out lets it.
     """
-    seconds = min(reconciling_seconds(workload, prices), FUNCTION_SECONDS)
-    calls, time = _functions(
+    prices = case.prices
+    seconds = min(reconciling_seconds(case.workload, prices), FUNCTION_SECONDS)
+    calls, time = function_lines(
         "reconciler", HOURS, seconds * 1_000, prices.assume("reconciler_gb"), prices
     )
-    gets = sum(_objects(workload, prices, open_shards))
-    dollars = calls.dollars + time.dollars + gets / 1_000 * prices.price("s3_thousand_gets")
-    dollars += prices.assume("metrics_of_accounts") * prices.price("metric_month")
+    dollars = calls.dollars + time.dollars
+    dollars += prices.bill("s3_thousand_gets", sum(_objects(case)) / 1_000)
+    dollars += prices.bill("metric_month", prices.assume("metrics_of_accounts"))
     return BillLine("reconciler", time.amount, "GB-s", dollars)
 
 
-def _watching(workload: Workload, prices: PriceList, open_shards: int) -> list[BillLine]:
-    batches = sum(
-        invocations(workload, prices, name, open_shards).per_second
-        for name in ("fan_out", "archiver")
-    )
-    access = workload.events * prices.assume("access_log_bytes")
+def _watching(case: CostCase) -> list[BillLine]:
+    prices, choices = case.prices, case.choices
+    batches = sum(case.batches(name).per_second for name in ("fan_out", "archiver"))
     own = batches * SECONDS_A_MONTH * prices.assume("batch_log_bytes")
-    own += workload.events * prices.assume("event_log_bytes")
-    traces = prices.assume("traces_per_second") * SECONDS_A_MONTH
-    traced = traces / MILLION * prices.price("traces_million")
-    return [
-        _logs("access log", access, prices),
-        _logs("function logs", own, prices),
-        BillLine("traces", traces, "traces", traced),
-        *_fixed(prices),
-    ]
-
-
-def _logs(name: str, size: float, prices: PriceList) -> BillLine:
-    gb = size / GB
-    return BillLine(name, gb, "GB", gb * prices.price("logs_gb"))
+    own += case.workload.events * prices.assume("event_log_bytes")
+    lines = [log_line("function logs", own, prices, "lambda_logs_gb")]
+    if choices.way != "poll" and choices.door in {"rest_api", "http_api"}:
+        size = case.workload.events * prices.assume(f"access_log_{choices.access_log}_bytes")
+        lines.append(log_line("access log", size, prices))
+    traced = 3 + (choices.door == "rest_api" and choices.way != "poll")
+    traces = traced * prices.assume("traces_per_second") * SECONDS_A_MONTH
+    lines.append(
+        priced("traces", traces, "traces", prices=prices, price="traces_million", each=MILLION)
+    )
+    return [*lines, *_fixed(prices)]
 
 
 def _fixed(prices: PriceList) -> list[BillLine]:
@@ -340,6 +332,6 @@ def _fixed(prices: PriceList) -> list[BillLine]:
         "key": (prices.assume("kms_keys"), "kms_key_month"),
     }
     return [
-        BillLine(name, amount, "each", amount * prices.price(price))
+        priced(name, amount, "each", prices=prices, price=price)
         for name, (amount, price) in fixed.items()
     ]

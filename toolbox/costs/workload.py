@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import (
     MESSAGE_BYTES,
     MESSAGES_PER_BATCH,
+    ON_DEMAND_SHARDS,
     SHARD_BYTES,
     SHARD_RECORDS,
 )
+from toolbox.costs.choices import StageChoices
 
 if TYPE_CHECKING:
     from toolbox.costs.prices import PriceList
@@ -53,6 +55,33 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class CostCase:
+    """A workload, what things cost, and how the stage is set."""
+
+    workload: Workload
+    prices: PriceList
+    choices: StageChoices = field(default_factory=StageChoices)
+
+    @property
+    def needed_shards(self) -> int:
+        """How many shards a provisioned stream of this rate is given."""
+        return shards(self.workload, self.prices, headroom=self.prices.assume("headroom"))
+
+    @property
+    def open_shards(self) -> int:
+        """How many shards the stream has."""
+        if self.choices.stream == "provisioned":
+            return self.needed_shards
+        return max(self.needed_shards, ON_DEMAND_SHARDS)
+
+    def batches(self, function: str) -> Invocations:
+        """Return the batches of one consumer, `fan_out` or `archiver`."""
+        choices = self.choices
+        window = choices.fan_out_window if function == "fan_out" else choices.archiver_window
+        return invocations(self.workload, self.prices, function, self.open_shards, window)
+
+
+@dataclass(frozen=True)
 class Invocations:
     """The batches of a function that reads the stream."""
 
@@ -79,18 +108,24 @@ def shards(workload: Workload, prices: PriceList, *, headroom: float = 1.0) -> i
 
 
 def invocations(
-    workload: Workload, prices: PriceList, function: str, open_shards: int
+    workload: Workload, prices: PriceList, function: str, open_shards: int, window: float
 ) -> Invocations:
     """Return the batches of one consumer, `fan_out` or `archiver`.
 
-    A batch is sent when it is full, by number or by bytes, or when its window is over.
+    A batch is sent when it is full, by number or by bytes, or when its window is over. A shard is
+    polled once a second (AWS Lambda Developer Guide, Kinesis), so no window is shorter.
+
+    Parameters
+    ----------
+    window : float
+        Seconds.
     """
     rate = workload.events_per_second / open_shards
     most = min(
         prices.assume(f"{function}_batch"),
         max(prices.assume("batch_bytes") / record_bytes(workload, prices), 1.0),
     )
-    in_window = rate * prices.assume(f"{function}_window_seconds")
+    in_window = rate * max(window, 1.0)
     size = min(most, max(in_window, 1.0))
     return Invocations(workload.events_per_second / size, size)
 
