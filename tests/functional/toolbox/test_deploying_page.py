@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -52,6 +53,9 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
         # The app itself prints where the template went, which is another place here.
         lines = [line for line in output.splitlines() if not line.endswith(".template.json")]
         assert lines == expected.strip().splitlines(), command
+    # The CDK's own rules, which only warn, are asked here: the other tests leave them out.
+    report = json.loads((tmp_path / "cdk.out" / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)

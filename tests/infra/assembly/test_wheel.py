@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -71,25 +72,37 @@ def test_its_command_works_without_the_checkout(wheel: zipfile.ZipFile, tmp_path
     (entry,) = site.glob("*.dist-info/entry_points.txt")
     assert "mozdef-ef = toolbox.cli.main:run" in entry.read_text()
     packages = str(Path(boto3.__file__).parents[1])
-    # Without the site module, no .pth file leads back to the checkout.
-    program = (
-        f"import sys; sys.path += [{str(site)!r}, {packages!r}]\n"
-        "from toolbox.cli.main import run; import toolbox; print(toolbox.__file__); run()"
+    # Without the site module, no .pth file leads back to the checkout. One interpreter is enough.
+    program = f"""
+import json, sys
+sys.path += [{str(site)!r}, {packages!r}]
+import toolbox
+from toolbox.cli.main import run
+print(toolbox.__file__)
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    try:
+        run()
+    except SystemExit as ended:
+        print("status", ended.code)
+"""
+    wanted = {
+        ("source", "list"): "github",
+        ("source", "check"): "all fit",
+        ("cost", "--events-per-second", "10", "--bytes", "1000"): "this design",
+    }
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program, json.dumps([*wanted])],
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    for arguments, said in (
-        (["source", "list"], "github"),
-        (["source", "check"], "all fit"),
-        (["cost", "--events-per-second", "10", "--bytes", "1000"], "this design"),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", program, *arguments],
-            cwd=elsewhere,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        first, _, rest = done.stdout.partition("\n")
-        assert first == str(site / "toolbox" / "__init__.py")
-        assert said in rest
+    assert done.returncode == 0, done.stderr
+    first, _, rest = done.stdout.partition("\n")
+    assert first == str(site / "toolbox" / "__init__.py")
+    *shown, end = rest.split("status 0\n")
+    assert end == "", done.stderr
+    for said, part in zip(wanted.values(), shown, strict=True):
+        assert said in part
     assert list(elsewhere.iterdir()) == []
