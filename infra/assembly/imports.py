@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+_WITH_STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 class Import(NamedTuple):
     """A name that a module imports: a module, or what may be one within a package.
 
@@ -80,20 +83,23 @@ def _files(folder: Path, name: str) -> Iterator[Path]:
 
 @lru_cache(maxsize=1024)
 def _imports(text: str, package: str) -> tuple[Import, ...]:
-    tree = ast.parse(text)
-    # A pass of its own: the walk has a node's children before it gives the node.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            node.body = []
-    return tuple(_imported(tree, package, later=False))
+    # Nearly all of a module is expressions, and of those a call alone can import.
+    kinds = (ast.AST,) if "import_module" in text else _WITH_STATEMENTS
+    return tuple(_imported(ast.parse(text), package, kinds, later=False))
 
 
-def _imported(node: ast.AST, package: str, *, later: bool) -> Iterator[Import]:
+def _imported(
+    node: ast.AST, package: str, kinds: tuple[type[ast.AST], ...], *, later: bool
+) -> Iterator[Import]:
     for name in _names(node, package):
         yield Import(name, later)
     later = later or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-    for child in ast.iter_child_nodes(node):
-        yield from _imported(child, package, later=later)
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        children = node.orelse
+    for child in children:
+        if isinstance(child, kinds):
+            yield from _imported(child, package, kinds, later=later)
 
 
 def _names(node: ast.AST, package: str) -> Iterator[str]:

@@ -43,6 +43,8 @@ def test_imports_are_those_of_running_code(tmp_path: Path) -> None:
         ("from .fast import *", "p/fast.cpython-313-aarch64-linux-gnu.so"),
         ("from p._abi import x", "p/_abi.abi3.so"),
         ("try:\n    import p.a\nexcept ImportError:\n    pass", "p/a.py"),
+        ("try:\n    pass\nexcept ImportError:\n    import p.a", "p/a.py"),
+        ("match 1:\n    case 1:\n        import p.a", "p/a.py"),
         ("class A:\n    import p.a", "p/a.py"),
         ("def later():\n    from .a import thing", "p/a.py"),
         ("async def later():\n    from p import a", "p/a.py"),

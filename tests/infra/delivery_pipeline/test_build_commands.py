@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import zipfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -112,6 +113,20 @@ class Account:
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
+    """An account of its own: a test looks at what is in it, and at each call."""
+    with _account(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shared_account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """An account that stays as it was bootstrapped."""
+    with _account(tmp_path_factory.mktemp("account")) as found:
+        yield found
+
+
+@contextmanager
+def _account(tmp_path: Path) -> Iterator[Account]:
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "cdk").symlink_to(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk")
@@ -257,7 +272,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_build_checks_and_synthesizes_in_a_clean_checkout(
-    make_delivery: Make, account: Account, checkout: Path, tmp_path: Path
+    make_delivery: Make, shared_account: Account, checkout: Path, tmp_path: Path
 ) -> None:
     made = make_delivery("both", False)
     commands = made.commands("Synth")
@@ -265,7 +280,8 @@ def test_the_build_checks_and_synthesizes_in_a_clean_checkout(
         assert {*make_delivery(mode, False).commands("Synth")} < {*commands}
     # CodeBuild has each further input in a folder of its own, and its name in a variable.
     settings = tmp_path / "settings"
-    account.environment["CODEBUILD_SRC_DIR_settings_Source"] = str(settings)
+    given = {"CODEBUILD_SRC_DIR_settings_Source": str(settings)}
+    account = replace(shared_account, environment=given)
     copytree(made.folder.parent, settings, ignore=shutil.ignore_patterns("cdk.out"))
     samples = settings / "sources" / "alarms" / "samples"
     samples.mkdir()
@@ -281,10 +297,10 @@ def test_the_build_checks_and_synthesizes_in_a_clean_checkout(
 
 @pytest.mark.parametrize("check", ["SmokeTest", "LoadTest"])
 def test_a_check_comes_to_its_first_call(
-    make_delivery: Make, account: Account, checkout: Path, check: str
+    make_delivery: Make, shared_account: Account, checkout: Path, check: str
 ) -> None:
     (command,) = make_delivery("connection", False).commands(check)[1:]
-    done = account.run(command, checkout)
+    done = shared_account.run(command, checkout)
     assert done.returncode != 0, done.stdout
     assert "MozDef-EF-ingest-staging" in done.stdout
     assert "does not exist" in done.stdout
