@@ -83,12 +83,19 @@ def bench(catalog: Catalog) -> Bench:
     return Bench(catalog)
 
 
+#: They use one running pipeline, one after the other, so one worker has them all.
+TOGETHER = (
+    "e2e/test_local_pipeline.py",
+    "e2e/test_replay.py",
+    "e2e/test_metrics_exist.py",
+    "e2e/test_identity.py",
+)
 #: What takes longest, so that no core waits for it at the end. The others follow as they are
 #: collected; within a file, tests keep their order.
 LONGEST_FIRST = (
-    "e2e/test_local_pipeline.py",
+    *TOGETHER,
     "e2e/test_soak.py",
-    "e2e/test_replay.py",
+    "e2e/test_demo.py",
     "infra/delivery_pipeline/test_build_commands.py",
     "infra/delivery_pipeline/test_delivery.py",
     "functional/toolbox/test_deploying_page.py",
@@ -104,7 +111,6 @@ LONGEST_FIRST = (
     "functional/toolbox/test_adding_a_source.py",
     "functional/local/test_supervisor_refusals.py",
     "e2e/test_reconciler.py",
-    "e2e/test_metrics_exist.py",
     "functional/local/test_schedules.py",
     "functional/local/test_attacks.py",
     "functional/local/test_hooks.py",
@@ -113,6 +119,19 @@ LONGEST_FIRST = (
     "infra/application/test_protection.py",
     "infra/watching/test_watching.py",
 )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Deal out files, and those that belong together as one."""
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return "together" if file.removeprefix("tests/") in TOGETHER else file
+
+    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,7 @@ RECORDED: dict[Path, RecordedCalls] = {}
 @pytest.fixture(scope="session", autouse=True)
 def _every_call_is_allowed() -> Iterator[None]:
     yield
+    KEPT.stop()  # of a run that was broken off
     found = reviews(list(RECORDED.values()))
     denied = [line for review in found for line in review.denied()]
     assert not denied, "\n".join(dict.fromkeys(denied))
@@ -177,17 +178,43 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(nextitem: pytest.Item | None) -> None:
+    """Take note of whether the next test has a use for the pipeline that runs."""
+    KEPT.wanted = nextitem is not None and "running" in getattr(nextitem, "fixturenames", ())
+
+
+@dataclass
+class Kept:
+    """The pipeline that the tests of several files use one after the other."""
+
+    runtime: Running | None = None
+    wanted: bool = False
+
+    def stop(self) -> None:
+        if self.runtime:
+            self.runtime.stop()
+        self.runtime = None
+
+
+KEPT = Kept()
+
+
+@pytest.fixture(scope="module")
 def running(routed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """That stage at work."""
-    runtime = Running(tmp_path_factory.mktemp("local") / "state", *options_of(routed))
+    """That stage at work; it goes on into the next file where that one uses it at once."""
+    runtime = KEPT.runtime
     try:
-        runtime.wait()
+        if runtime is None:
+            place = tmp_path_factory.mktemp("local") / "state"
+            runtime = KEPT.runtime = Running(place, *options_of(routed))
+            runtime.wait()
         yield runtime
     finally:
-        runtime.stop()
+        if not KEPT.wanted:
+            KEPT.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def where(running: Running) -> Endpoints:
     return endpoints.read(running.state)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,7 @@ from local import emulator
 from local.accounts import counters
 from local.assembly import find_template
 from settings.source.loader import available_sources, load_source
-from tests.e2e.conftest import ROOT, Running, alive, options_of
+from tests.e2e.conftest import Running, options_of
 from tests.support.catalogue import ROUTED
 from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
@@ -267,19 +265,6 @@ def test_a_port_in_use_is_one_clear_line(routed: Path, tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
-    runtime = Running(tmp_path / "state")
-    try:
-        runtime.wait()
-        pids = runtime.descendants()
-        assert len(pids) >= 3
-    finally:
-        status = runtime.stop()
-    assert status == 0, runtime.output.read_text()
-    assert not alive(pids)
-    assert not (runtime.state / "endpoints.json").exists()
-
-
 def test_the_signature_covers_the_exact_bytes(running: Running, where: Endpoints) -> None:
     """White space, escapes and bytes that are no UTF-8 reach the processor as they were signed."""
     source = load_source(available_sources()["github"])
@@ -316,17 +301,3 @@ def test_each_attack_of_the_brief_form_is_held(
     fallen = tell(carry_out(brief, arena), lambda text, _: lines.append(text))
     assert len(lines) == len(brief)
     assert not fallen, "\n".join(line for line in lines if line.startswith("NOT HELD"))
-
-
-def test_the_demo_accounts_for_everything() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "toolbox.demo"],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    output = done.stdout
-    assert "Every event is accounted for." in output
