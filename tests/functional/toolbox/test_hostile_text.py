@@ -80,7 +80,7 @@ class OneLook:
         self._queue = made.messages
 
     def receive_message(self, **request: Any) -> dict[str, Any]:
-        return self._queue.receive_message(**request, WaitTimeSeconds=1)
+        return self._queue.receive_message(**{**request, "WaitTimeSeconds": 1})
 
     def change_message_visibility(self, **_: Any) -> None:
         """It is given back."""
