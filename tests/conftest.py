@@ -39,6 +39,7 @@ from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import LoadedSource, available_sources
 from tests.support.bench import Bench
 from tests.support.catalogue import built_in
+from tests.support.once import made_once
 
 _MODELS = lru_cache(maxsize=64)(JSONFileLoader().load_file)
 
@@ -71,8 +72,9 @@ def sources() -> dict[str, LoadedSource]:
 @pytest.fixture(scope="session")
 def catalog(sources: dict[str, LoadedSource], tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """The catalogue as the build compiles it."""
-    directory: Path = tmp_path_factory.mktemp("compiled")
-    write_compiled_catalog(sources, directory)
+    directory = made_once(
+        tmp_path_factory, "catalog", "", lambda folder: write_compiled_catalog(sources, folder)
+    )
     sys.path.insert(0, str(directory))
     return load_catalog()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -58,7 +59,7 @@ def compiled_as(kind: type[Compiled], settings: object, **given: object) -> Comp
     CompileError
         When the model has no such setting, or nothing for a field that needs something.
     """
-    hints = get_type_hints(kind, localns=_NAMES, include_extras=True)
+    hints = _hints(kind)  # type: ignore[arg-type]
     declared: tuple[Field[Any], ...] = fields(kind)  # type: ignore[arg-type]
     values = dict(given)
     for field in declared:
@@ -74,6 +75,11 @@ def compiled_as(kind: type[Compiled], settings: object, **given: object) -> Comp
             )
         values[field.name] = _made(hint, value)
     return kind(**values)
+
+
+@cache
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind, localns=_NAMES, include_extras=True)
 
 
 def way_of(name: str, hint: Any) -> str:

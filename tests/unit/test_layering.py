@@ -12,6 +12,7 @@ import sys
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -56,19 +57,46 @@ def modules() -> dict[str, Path]:
     return found
 
 
+class Read(NamedTuple):
+    """What the tests ask of a module: trees of all of them would not fit beside other tests.
+
+    Parameters
+    ----------
+    named : frozenset[tuple[str, str, bool]]
+        Of each import the module, the member (or nothing), and whether it is for annotations alone.
+    classes : tuple[str, ...]
+    """
+
+    named: frozenset[tuple[str, str, bool]]
+    classes: tuple[str, ...]
+
+
+@cache
+def read(path: Path) -> Read:
+    tree, named = ast.parse(path.read_text()), set[tuple[str, str, bool]]()
+    left: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while left:
+        node, typed = left.pop()
+        if isinstance(node, ast.Import):
+            named |= {(alias.name, "", typed) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            named |= {(node.module or "", alias.name, typed) for alias in node.names}
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            left += [(child, True) for child in node.body]
+            left += [(child, typed) for child in node.orelse]
+        else:
+            left += [(child, typed) for child in ast.iter_child_nodes(node)]
+    classes = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    return Read(frozenset(named), tuple(classes))
+
+
 def imports(path: Path, *, annotations: bool = True) -> set[str]:
     """The project's modules that a module names, with or without those for annotations alone."""
-    known, names, tree = modules(), set[str](), ast.parse(path.read_text())
-    if not annotations:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-                node.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            members = {f"{node.module}.{alias.name}" for alias in node.names}
-            names |= {name if name in known else node.module for name in members}
+    known, names = modules(), set[str]()
+    for module, member, typed in read(path).named:
+        if annotations or not typed:
+            whole = f"{module}.{member}"
+            names.add(whole if member and whole in known else module)
     return names & known.keys()
 
 
@@ -129,9 +157,9 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_a_class_name_has_one_meaning() -> None:
     places: dict[str, set[str]] = defaultdict(set)
     for module, path in modules().items():
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places[node.name].add(module)
+        for name in read(path).classes:
+            if not name.startswith("_"):
+                places[name].add(module)
     twice = {name: sorted(found) for name, found in places.items() if len(found) > 1}
     assert twice == {}
 
@@ -139,10 +167,8 @@ def test_a_class_name_has_one_meaning() -> None:
 def test_what_ships_imports_nothing_of_the_build() -> None:
     for module, path in modules().items():
         if module.startswith("pipeline"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                assert not {name.partition(".")[0] for name in names} & set(BUILD_ONLY), path
+            packages = {name.partition(".")[0] for name, _, _ in read(path).named}
+            assert not packages & set(BUILD_ONLY), path
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

@@ -16,7 +16,6 @@ from loadtests.bench.arena import Arena, FakeContext, arena
 from loadtests.bench.contenders import floor, old_design, powertools
 from loadtests.bench.fan_out import invoke
 from loadtests.bench.front_door import rendering
-from loadtests.bench.graphs import draw
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import SMALL_BYTES, envelopes, kinds, records, small_deliveries
 from loadtests.bench.sample_events import makers
@@ -183,6 +182,8 @@ def test_a_handler_that_fails_is_an_error_and_no_figure(
 
 
 def test_graphs_are_drawn_of_what_there_is(tmp_path: Path) -> None:
+    from loadtests.bench.graphs import draw  # matplotlib takes longer than all else of this module
+
     figures = bench_figures()
     written = draw(figures, tmp_path / "images")
     assert [file.name for file in written] == [
