@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak hostile attack audit senders smoke load bench bench-check deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
+.PHONY: help setup demo soak hostile attack audit senders smoke load bench bench-check simulate deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,10 @@ bench: setup ## Measure every part, beside other designs (ROUNDS=7, ONLY=part, G
 bench-check: setup ## Say what became slower than loadtests/baseline.json (ROUNDS=5, ONLY=part, UPDATE=1)
 	$(BIN)/python -m loadtests.bench.check $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	  $(if $(ONLY),--only $(ONLY)) $(if $(UPDATE),--update)
+
+simulate: setup ## Simulate the stack at 1,000 to 100,000 events a second (ONLY=scenario, GRAPHS=folder)
+	$(BIN)/python -m loadtests.simulation $(if $(ONLY),--only "$(ONLY)") \
+	  $(if $(GRAPHS),--graphs $(GRAPHS))
 
 deploy-check: setup ## Say what is known of a deployment without an account (ONLY=check)
 	$(BIN)/python -m loadtests.deploy_check $(ONLY)

@@ -204,6 +204,10 @@ class Template:
     def _derived_attribute(self, resource: Resource, attribute: str) -> str | None:
         name = self.physical_ids.get(resource.logical_id, resource.logical_id)
         where = f"{self.region}:{self.account}"
+        if (resource.type, attribute) == ("AWS::Kinesis::StreamConsumer", "ConsumerARN"):
+            return "{StreamARN}/consumer/{ConsumerName}:0".format(
+                **self.resolve(resource.properties)
+            )
         form = _ATTRIBUTES.get((resource.type, attribute))
         if form is None:
             return None

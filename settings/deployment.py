@@ -97,6 +97,9 @@ class FanOutSettings(ConsumerSettings):
     batch_size: BatchSize = 500
     batching_window_seconds: WindowSeconds = 1
     parallelization_factor: int = Field(default=1, ge=1, le=10)
+    enhanced_fan_out: bool = Field(
+        default=False, description="records are pushed to it, with read throughput of its own"
+    )
     retry_attempts: RetryAttempts = 10
     former_keys_until: dt.date | None = Field(
         default=None,

@@ -79,6 +79,7 @@ class FanOutFunction(StreamConsumer):
             bucket=bucket,
             prefixes=(REJECTED_PREFIX, QUARANTINE_PREFIX, LEDGER_PREFIX),
             parallelization_factor=deployment.fan_out.parallelization_factor,
+            enhanced_fan_out=deployment.fan_out.enhanced_fan_out,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -15,7 +16,6 @@ from pipeline.archive.keys import FAILED_PREFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from aws_cdk import aws_kinesis as kinesis
     from aws_cdk import aws_s3 as s3
 
     from infra.application.functions import FunctionPackage
@@ -40,6 +40,8 @@ class StreamConsumer(Construct):
         When a record is given up.
     prefixes : Sequence[str]
         Where in the archive the function writes.
+    enhanced_fan_out : bool
+        Whether records are pushed to it, with read throughput of its own.
     """
 
     def __init__(
@@ -58,8 +60,14 @@ class StreamConsumer(Construct):
         bucket: s3.Bucket,
         prefixes: Sequence[str],
         parallelization_factor: int = 1,
+        enhanced_fan_out: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
+        reader = None
+        if enhanced_fan_out:
+            reader = kinesis.CfnStreamConsumer(
+                self, "Reader", consumer_name=construct_id, stream_arn=stream.stream_arn
+            )
         function = PipelineFunction(
             self,
             construct_id,
@@ -68,7 +76,7 @@ class StreamConsumer(Construct):
             description=description,
             environment={**environment, "ARCHIVE_BUCKET": bucket.bucket_name},
             permissions={
-                "ReadStream": [_read_stream(stream)],
+                "ReadStream": _read_stream(stream, reader),
                 **permissions,
                 "WriteArchive": [write_objects(bucket, *prefixes)],
                 # AWS Lambda Developer Guide, discarded batches: an S3 destination needs to list.
@@ -81,12 +89,13 @@ class StreamConsumer(Construct):
         self.function = function.function
         reasons = {**dict.fromkeys(prefixes, _ONE_OBJECT_A_BATCH), FAILED_PREFIX: _CHOSEN_BY_LAMBDA}
         acknowledge_prefixes(function.node.find_child("Role"), bucket, reasons)
-        self._map(settings, stream, maximum_record_age_seconds, bucket, parallelization_factor)
+        source = reader.attr_consumer_arn if reader else stream.stream_arn
+        self._map(settings, source, maximum_record_age_seconds, bucket, parallelization_factor)
 
     def _map(
         self,
         settings: deployment.ConsumerSettings,
-        stream: kinesis.Stream,
+        source_arn: str,
         maximum_record_age_seconds: int,
         bucket: s3.Bucket,
         parallelization_factor: int,
@@ -104,7 +113,7 @@ class StreamConsumer(Construct):
             self,
             "StreamMapping",
             function_name=self.function.function_name,
-            event_source_arn=stream.stream_arn,
+            event_source_arn=source_arn,
             starting_position="TRIM_HORIZON",
             batch_size=settings.batch_size,
             maximum_batching_window_in_seconds=settings.batching_window_seconds,
@@ -119,8 +128,11 @@ class StreamConsumer(Construct):
         )
 
 
-def _read_stream(stream: kinesis.Stream) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
+def _read_stream(
+    stream: kinesis.Stream, reader: kinesis.CfnStreamConsumer | None
+) -> list[iam.PolicyStatement]:
+    """Allow what a mapping needs; with enhanced fan-out, to subscribe (AWS Lambda, Kinesis)."""
+    read = iam.PolicyStatement(
         actions=[
             "kinesis:DescribeStream",
             "kinesis:DescribeStreamSummary",
@@ -130,3 +142,10 @@ def _read_stream(stream: kinesis.Stream) -> iam.PolicyStatement:
         ],
         resources=[stream.stream_arn],
     )
+    if reader is None:
+        return [read]
+    subscribe = iam.PolicyStatement(
+        actions=["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"],
+        resources=[reader.attr_consumer_arn],
+    )
+    return [read, subscribe]

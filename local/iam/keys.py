@@ -79,10 +79,12 @@ class Keys:
             yield from self._parameter(call, operation, place)
             return
         holder = bucket_of(call.resource)
-        key = self.by_resource.get(holder.partition("/index/")[0])
+        # A part of a thing has its key: a table's index, and a stream's consumer.
+        whole = holder.partition("/index/")[0].partition("/consumer/")[0]
+        key = self.by_resource.get(whole)
         if not key:
             return
-        seen = holder if holder in self.bucket_keys else call.resource
+        seen = holder if holder in self.bucket_keys else call.resource.partition("/consumer/")[0]
         name = _CONTEXT_NAMES.get(service)
         context = {f"kms:EncryptionContext:{name}": seen} if name else {}
         if service == "dynamodb":

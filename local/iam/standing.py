@@ -33,6 +33,8 @@ LOGS_KEY_USE = (
 _MAPPING = (
     *("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
 )
+#: The same, where it is mapped to a consumer with enhanced fan-out.
+_SUBSCRIBED = ("DescribeStreamConsumer", "SubscribeToShard")
 API, RULES = "apigateway.amazonaws.com", "events.amazonaws.com"
 
 
@@ -103,6 +105,9 @@ def _mappings(template: Template) -> Iterator[IamCall]:
         for action in _MAPPING:
             stream = mapping.stream_arn
             yield IamCall.make(mapping.role_arn, f"kinesis:{action}", stream, why=why)
+        for action in _SUBSCRIBED if mapping.consumer_arn else ():
+            reader = mapping.consumer_arn
+            yield IamCall.make(mapping.role_arn, f"kinesis:{action}", reader, why=why)
         to = mapping.destination or ""
         if ":s3:" in to:
             key = f"{to}/aws/lambda/{mapping.uuid}/shardId-000000000000/2026/01/01/1"

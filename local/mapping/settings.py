@@ -24,6 +24,7 @@ class MappingSettings:
     """How a mapping reads, and what it does when the function fails.
 
     The defaults are those of AWS. `retries` and `record_age` are -1 where there is no limit.
+    With enhanced fan-out, records come by a consumer of the stream, whose ARN is then known.
     """
 
     logical_id: str
@@ -43,6 +44,7 @@ class MappingSettings:
     starting_timestamp: float | None = None
     destination: str | None = None
     role_arn: str = ""
+    consumer_arn: str = ""
 
     @property
     def region(self) -> str:
@@ -68,7 +70,9 @@ def read_mappings(template: Template) -> list[MappingSettings]:
 
 
 def _read(template: Template, resource: Resource, given: Mapping[str, Any]) -> MappingSettings:
-    stream_arn = str(given.get("EventSourceArn", ""))
+    source_arn = str(given.get("EventSourceArn", ""))
+    # Kinesis API reference, Consumer: <ARN of the stream>/consumer/<name>:<when it was created>.
+    stream_arn, is_consumer, _ = source_arn.partition("/consumer/")
     if ":kinesis:" not in stream_arn:
         raise TemplateError(f"{resource.logical_id}: only Kinesis streams are read locally")
     for name in _UNSUPPORTED:
@@ -94,6 +98,7 @@ def _read(template: Template, resource: Resource, given: Mapping[str, Any]) -> M
         starting_timestamp=None if timestamp is None else float(timestamp),
         destination=_destination(resource, given),
         role_arn=_role(template, function),
+        consumer_arn=source_arn if is_consumer else "",
     )
 
 

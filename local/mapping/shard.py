@@ -104,7 +104,7 @@ class ShardReader:
             self._tools.changes.notify()
 
     def _read(self) -> None:
-        stop, pace = self._tools.stop, ReadPace()
+        stop, pace = self._tools.stop, ReadPace(pushed=bool(self._tools.settings.consumer_arn))
         iterator: str | None = None
         while self._wait_for_room():
             try:

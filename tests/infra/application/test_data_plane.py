@@ -9,6 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from infra.application.queues import EventQueues
+from loadtests.simulation.stack import SimulatedConsumer, TableCapacity, read_stack
+from local.iam.actions import IamPlace
+from local.iam.keys import keys_of
+from local.iam.standing import standing_calls
+from local.mapping.settings import read_mappings
+from local.template import Template
 from settings.deployment import (
     ArchiverSettings,
     ArchiveSettings,
@@ -79,6 +85,7 @@ def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployme
                     batch_size=7,
                     batching_window_seconds=0,
                     parallelization_factor=2,
+                    enhanced_fan_out=True,
                     memory_mb=512,
                     timeout_seconds=30,
                     retry_attempts=3,
@@ -117,6 +124,60 @@ def test_settings_of_the_stage_reach_the_stack(other: Synthesized) -> None:
     _, function = other.one("AWS::Lambda::Function", "FanOut")
     assert (function["MemorySize"], function["Timeout"]) == (512, 30)
     assert function["ReservedConcurrentExecutions"] == 9
+
+
+def test_fan_out_alone_has_a_consumer_of_its_own_where_it_is_pushed(other: Synthesized) -> None:
+    """Lambda maps the consumer and not the stream; the role may subscribe to that consumer."""
+    reader, consumer = other.one("AWS::Kinesis::StreamConsumer")
+    stream, _ = other.one("AWS::Kinesis::Stream")
+    arn = {"Fn::GetAtt": [reader, "ConsumerARN"]}
+    assert consumer["StreamARN"] == {"Fn::GetAtt": [stream, "Arn"]}
+    sources = {
+        name: mapping["EventSourceArn"]
+        for name, mapping in other.all("AWS::Lambda::EventSourceMapping").items()
+    }
+    assert sorted(map(str, sources.values())) == sorted(
+        map(str, (arn, {"Fn::GetAtt": [stream, "Arn"]}))
+    )
+    allowed = [
+        (statement["Action"], statement["Resource"])
+        for role in other.all("AWS::IAM::Role").values()
+        for policy in role.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "SubscribeToShard" in str(statement["Action"])
+    ]
+    assert allowed == [(["kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"], arn)]
+
+
+def test_laptop_reads_the_stream_of_a_consumer_and_asks_what_lambda_asks(
+    other: Synthesized,
+) -> None:
+    template = Template.read(other.template, stack_name="other", region="eu-west-1")
+    consumers = {each.logical_id: each for each in read_mappings(template)}
+    (fan_out,) = (each for name, each in consumers.items() if name.startswith("FanOut"))
+    (archiver,) = (each for name, each in consumers.items() if name.startswith("Archiver"))
+    assert archiver.consumer_arn == ""
+    assert fan_out.consumer_arn == f"{archiver.stream_arn}/consumer/FanOut:0"
+    assert (fan_out.stream, fan_out.stream_arn) == (archiver.stream, archiver.stream_arn)
+    place = IamPlace(template.region, template.account)
+    calls = standing_calls(template, place, keys_of(template))
+    asked = {(call.action, call.resource) for call in calls if call.principal == fan_out.role_arn}
+    assert ("kinesis:SubscribeToShard", fan_out.consumer_arn) in asked
+    assert ("kinesis:GetRecords", fan_out.stream_arn) in asked
+    actions = {call.action for call in calls if call.principal == archiver.role_arn}
+    assert "kinesis:SubscribeToShard" not in actions
+
+
+def test_simulation_reads_the_settings_of_the_stage(other: Synthesized, stack: Synthesized) -> None:
+    found = read_stack(Template.read(other.template, stack_name="other", region="eu-west-1"))
+    assert found.shards == 3
+    fan_out = SimulatedConsumer("fan_out", 7, 0.0, 2, 3, 512, 30.0, pushed=True, reserved=9)
+    archiver = SimulatedConsumer("archiver", 70, 5.0, 1, 2, 256, 60.0)
+    assert (found.consumer("fan_out"), found.consumer("archiver")) == (fan_out, archiver)
+    assert found.table == TableCapacity(1_400, 1_400, 8_000, 8_000, 0.6)
+    assert (found.requests, found.burst) == (5_000, 2_500)
+    usual = read_stack(Template.read(stack.template, stack_name="usual", region="us-west-2"))
+    assert (usual.shards, usual.table) == (None, TableCapacity())
 
 
 def test_settings_of_the_archive_reach_the_stack(other: Synthesized) -> None:

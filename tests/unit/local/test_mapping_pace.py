@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local.mapping.pace import POLL_SECONDS, REST_SECONDS, ReadPace
+from local.mapping.pace import POLL_SECONDS, PUSH_SECONDS, REST_SECONDS, ReadPace
 
 
 class Clock:
@@ -50,3 +50,9 @@ def test_no_shard_is_read_more_than_five_times_a_second() -> None:
         pace.begin()
         clock.now += took
         assert pace.end(found=True) == pytest.approx(max(0.0, POLL_SECONDS - took))
+
+
+def test_subscription_is_read_as_often_as_records_are_pushed() -> None:
+    pace = ReadPace(Clock(), pushed=True)
+    pace.begin()
+    assert pace.end(found=True) == pytest.approx(PUSH_SECONDS)

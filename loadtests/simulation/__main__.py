@@ -1,0 +1,70 @@
+"""Simulates the scenarios of docs/scaling.md: `make simulate`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from loadtests.simulation.model import Simulation
+from loadtests.simulation.scenarios import read_stages, scenarios
+from local.files import write_atomically
+from toolbox.terminal.output import console, print_table
+
+if TYPE_CHECKING:
+    from loadtests.simulation.model import Scenario
+    from loadtests.simulation.results import Simulated
+
+BUILD = Path(__file__).parents[2] / "build"
+_COLUMNS = (
+    "p50_s",
+    "p99_s",
+    "most_backlog",
+    "most_age_s",
+    "last_backlog",
+    "failed",
+    "most_invocations",
+    "throttled_percent",
+    "refused_percent",
+    "most_in_queue",
+)
+
+
+def main() -> None:
+    """Simulate, print a table, and write figures and graphs."""
+    parser = argparse.ArgumentParser(description="Backlog and age at rates that AWS would see.")
+    parser.add_argument("--only", default="", help="scenarios whose name has this in it")
+    parser.add_argument("--output", type=Path, default=BUILD / "simulation.json")
+    parser.add_argument("--graphs", type=Path, help="write graphs into this folder")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    with console.status("synthesizing the stages"):
+        stages = read_stages(BUILD / "simulation-cdk.out")
+    chosen = [each for each in scenarios(stages) if arguments.only in each.name]
+    with console.status("simulating"), ProcessPoolExecutor(os.cpu_count()) as processes:
+        outcomes = list(processes.map(simulate, chosen))
+    figures: dict[str, Any] = {each.name: each.figures() for each in outcomes}
+    text = orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode()
+    write_atomically(arguments.output, text + "\n")
+    rows = [(name, *(f"{each[column]:,}" for column in _COLUMNS)) for name, each in figures.items()]
+    print_table("Simulated", ("events a second", *_COLUMNS), rows)
+    console.print(f"figures: {arguments.output}, after {time.monotonic() - started:.0f} s")
+    if arguments.graphs:
+        from loadtests.simulation.graphs import draw
+
+        for file in draw({each.name: each for each in outcomes}, arguments.graphs):
+            console.print(f"graph: {file}")
+
+
+def simulate(scenario: Scenario) -> Simulated:
+    """Run a scenario."""
+    return Simulation(scenario).run()
+
+
+if __name__ == "__main__":
+    main()

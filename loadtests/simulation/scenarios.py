@@ -1,0 +1,122 @@
+"""The scenarios of docs/scaling.md: three rates, and what may come upon each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadtests.simulation.aws_limits import DEFAULT_ACCOUNT, NEW_ACCOUNT, AccountQuotas
+from loadtests.simulation.model import Scenario
+from loadtests.simulation.stack import read_stack
+from loadtests.simulation.workload import SERVICES, Burst, Demand, Outage
+from local.assembly import find_template
+from toolbox.synthesis import synthesize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from loadtests.simulation.stack import SimulatedStack
+
+STAGES = Path(__file__).parent / "stages"
+_REGION = "us-west-2"
+#: An account of which more was asked for: for 100,000 events a second, and half as many again.
+RAISED = AccountQuotas(
+    requests=150_000, invocations=1_500, table_units=150_000, stream_shards=1_000
+)
+RATES = {"standard": 1_000, "tenthousand": 10_000, "hundredthousand": 100_000}
+_QUOTAS = {"standard": DEFAULT_ACCOUNT, "tenthousand": DEFAULT_ACCOUNT, "hundredthousand": RAISED}
+_HOUR, _BEGINS, _TEN_MINUTES = 3_600, 300, 600
+#: Enough for what a batch of an outage has of retries, and for catching up.
+_SECONDS = 1_800
+
+
+def read_stages(folder: Path) -> dict[str, SimulatedStack]:
+    """Synthesize the simulation's stages into a folder, and read their templates."""
+    found = {}
+    for file in sorted(STAGES.glob("*.yaml")):
+        assembly = folder / file.stem
+        synthesize(file.stem, assembly, STAGES)
+        found[file.stem] = read_stack(find_template(assembly, region=_REGION))
+    return found
+
+
+def scenarios(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
+    """Return them, by the names that the page has."""
+    for stage, rate in RATES.items():
+        steady = Scenario(
+            f"{rate}: steady",
+            stages[stage],
+            Demand(rate),
+            _QUOTAS[stage],
+            seen=rate,
+            seconds=_SECONDS,
+        )
+        yield steady
+        burst = Burst(3 * rate, _BEGINS, _BEGINS + 60)
+        yield _named(steady, "burst", demand=Demand(rate, (burst,)))
+        for service in SERVICES:
+            out = Outage(service, _BEGINS, _BEGINS + _TEN_MINUTES)
+            yield _named(steady, f"{service} away", outages=(out,))
+        for percent in (2, 20):
+            yield _named(
+                steady, f"hot key {percent}%", demand=Demand(rate, hot_share=percent / 100)
+            )
+        tens = replace(_QUOTAS[stage], invocations=NEW_ACCOUNT.invocations)
+        yield _named(steady, "ten invocations", quotas=tens)
+    yield from _new_stacks(stages)
+    yield from _settings(stages)
+
+
+def _new_stacks(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
+    """Return what a stack does that has seen no traffic, with the defaults, at each rate."""
+    for stage, rate in RATES.items():
+        yield Scenario(
+            f"{rate}: new stack, defaults",
+            stages["standard"],
+            Demand(rate),
+            _QUOTAS[stage],
+            seconds=2 * _HOUR,
+        )
+    for rate in (10_000, 100_000):
+        open_door = replace(stages["standard"], requests=2.0 * rate, burst=rate)
+        yield Scenario(
+            f"{rate}: new stack, throttle raised",
+            open_door,
+            Demand(rate),
+            RAISED,
+            seconds=2 * _HOUR,
+        )
+
+
+def _settings(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
+    """Return the same demand with one setting changed each time."""
+    latency = Scenario("500: defaults", stages["standard"], Demand(500), seen=500, seconds=600)
+    yield latency
+    yield replace(latency, name="500: low latency", stack=stages["lowlatency"])
+    ten = Scenario("", stages["tenthousand"], Demand(10_000), seen=10_000, seconds=_SECONDS)
+    out = Outage("sqs", _BEGINS, _BEGINS + _TEN_MINUTES)
+    away = replace(ten, outages=(out,), name="10000: sqs away, ")
+    for name, changes in (
+        ("batch of 100", {"batch_size": 100}),
+        ("two retries", {"retries": 2}),
+        ("four lanes a shard", {"lanes": 4}),
+    ):
+        yield replace(away, name=away.name + name, stack=_fan_out(away.stack, **changes))
+    small = replace(ten, quotas=replace(ten.quotas, invocations=40), outages=(out,))
+    yield replace(small, name="10000: sqs away, 40 invocations")
+    kept = _fan_out(small.stack, reserved=26)
+    yield replace(small, name="10000: sqs away, 40 invocations, 26 reserved", stack=kept)
+
+
+def _named(scenario: Scenario, what: str, **changes: object) -> Scenario:
+    rate = scenario.name.partition(":")[0]
+    return replace(scenario, name=f"{rate}: {what}", **changes)  # type: ignore[arg-type]
+
+
+def _fan_out(stack: SimulatedStack, **changes: object) -> SimulatedStack:
+    consumers = tuple(
+        replace(each, **changes) if each.name == "fan_out" else each  # type: ignore[arg-type]
+        for each in stack.consumers
+    )
+    return replace(stack, consumers=consumers)
