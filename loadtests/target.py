@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,7 @@ def _deployed(stack: str, session: boto3.Session, private_sources: Path) -> Targ
     outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
     try:
         described = json.loads(outputs[StackOutput.SOURCES])
-        sources = _routed(list(described), private_sources)
+        sources = as_deployed(_routed(list(described), private_sources), described)
         parameters = {name: str(described[name].get("parameter", "")) for name in sources}
         ssm = client("ssm")
         return TargetUnderTest(
@@ -187,6 +187,17 @@ def _session(region: str, role_arn: str) -> boto3.Session:
 def _routed(names: list[str], private_sources: Path) -> dict[str, LoadedSource]:
     loaded = load_sources(sorted(names), private_sources)
     return {name: one for name, one in loaded.items() if one.settings.ingest != "poll"}
+
+
+def as_deployed(
+    sources: Mapping[str, LoadedSource], described: Mapping[str, Mapping[str, Any]]
+) -> dict[str, LoadedSource]:
+    """Have each source come in as the stack takes it: behind an HTTP API, all by the receiver."""
+    return {
+        name: replace(source, settings=source.settings.model_copy(update={"ingest": way}))
+        for name, source in sources.items()
+        for way in [described[name].get("ingest", source.settings.ingest)]
+    }
 
 
 def _secret(ssm: SSMClient, parameter: str) -> str:

@@ -58,7 +58,9 @@ def _templates(assembly: Path, region: str) -> dict[str, Template]:
 
 
 def _serves(template: Template) -> bool:
-    return any(True for _ in template.resources("AWS::ApiGateway::RestApi"))
+    return any(
+        True for _ in template.resources("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+    )
 
 
 def _names(templates: dict[str, Template]) -> str:

@@ -31,7 +31,9 @@ from settings.deployment import (
     load_deployment,
 )
 from settings.deployment_alarms import MOST_SILENCE_HOURS, STEADY, AlarmSettings
-from settings.deployment_protection import Domain
+from settings.deployment_protection import AccessLog, Domain
+from settings.deployment_table import TableSettings
+from settings.door import at_the_door
 from settings.faults import Fault, WrongSettingsError, refuse
 from settings.names import REDRIVE, full_queue_names, queue_faults
 from settings.poll_targets import PollTarget, environment_value, poll_targets
@@ -46,6 +48,7 @@ __all__ = [
     "OUTSIDE",
     "REDRIVE",
     "STEADY",
+    "AccessLog",
     "AlarmSettings",
     "BothSource",
     "Checked",
@@ -65,8 +68,10 @@ __all__ = [
     "StagePlan",
     "StageQueue",
     "StreamSettings",
+    "TableSettings",
     "UnfitFileError",
     "WrongSettingsError",
+    "at_the_door",
     "check_config",
     "checked",
     "environment_value",

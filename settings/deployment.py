@@ -15,6 +15,7 @@ from settings.deployment_protection import (
     AccessLog,
     AtTheDoor,
     Domain,
+    Door,
     Encryption,
     LogDays,
     ThrottleSettings,
@@ -187,6 +188,7 @@ class Deployment(Model):
     throttle: ThrottleSettings = ThrottleSettings()
     authorizer: AtTheDoor = AtTheDoor()
     receiver: AtTheDoor = AtTheDoor()
+    door: Door = "rest_api"
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30
     access_log: AccessLog = "short"
@@ -230,6 +232,12 @@ class Deployment(Model):
             for key, names in named.items()
             for name in sorted(set(names) - set(self.sources))
         )
+        return self
+
+    @model_validator(mode="after")
+    def _web_acl_before_a_rest_api(self) -> Deployment:
+        if self.web_acl and self.door == "http_api":
+            raise ValueError("'web_acl' stands before a REST API; AWS WAF takes no HTTP API")
         return self
 
     @property

@@ -11,6 +11,8 @@ from settings.source.base import Model, SourceName
 Encryption = Literal["customer_managed", "aws_managed"]
 #: Amazon CloudWatch Logs API reference, PutRetentionPolicy: the days that it takes, up to a year.
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365]
+#: What senders post to. Behind an HTTP API, the receiver takes the requests of every source.
+Door = Literal["rest_api", "http_api"]
 #: How much each line of the API's access log says.
 AccessLog = Literal["short", "full"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import RemovalPolicy, Stack
@@ -11,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.application.access_log import access_log
 from infra.application.checks import acknowledge
 from infra.application.domain import add_domain
 from infra.application.front_door_guards import (
@@ -34,34 +34,7 @@ if TYPE_CHECKING:
     from infra.application.authorizer import AuthorizerFunction
     from infra.application.receiver import ReceiverFunction
     from settings.deployment import Deployment
-    from settings.deployment_protection import AccessLog
     from settings.source.loader import LoadedSource
-
-ACCESS_LOG = {
-    "id": "$context.extendedRequestId",
-    "ip": "$context.identity.sourceIp",
-    "path": "$context.resourcePath",
-    "status": "$context.status",
-    "error": "$context.error.responseType",
-    "integration_status": "$context.integration.status",
-    "latency": "$context.responseLatency",
-}
-"""No header, no query and no body: an access log holds no secret and nothing of an event.
-
-CloudWatch bills its bytes, and each line has the time by itself. What filters and saved queries ask
-for is here; the rest is in the full form.
-"""
-
-FULL_ACCESS_LOG = {
-    **ACCESS_LOG,
-    "request_id": "$context.requestId",
-    "time": "$context.requestTimeEpoch",
-    "method": "$context.httpMethod",
-    "authorizer_status": "$context.authorizer.status",
-    "integration_latency": "$context.integration.latency",
-    "response_length": "$context.responseLength",
-}
-"""With what AWS's support asks for, and where a slow answer's time went."""
 
 OBSERVED: Mapping[str, Any] = {
     "metrics_enabled": True,
@@ -186,7 +159,9 @@ class FrontDoor(Construct):
                 tracing_enabled=not _has_secret_address(sources),
                 **OBSERVED,
                 access_log_destination=apigateway.LogGroupLogDestination(log_group),
-                access_log_format=_access_log(deployment.access_log),
+                access_log_format=apigateway.AccessLogFormat.custom(
+                    access_log(deployment.access_log)
+                ),
             ),
         )
         # The construct's own output; the stack has an output of its own, with the stage's path.
@@ -217,11 +192,6 @@ class FrontDoor(Construct):
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
             inline_policies={"PutRecord": iam.PolicyDocument(statements=[put])},
         )
-
-
-def _access_log(form: AccessLog) -> apigateway.AccessLogFormat:
-    fields = FULL_ACCESS_LOG if form == "full" else ACCESS_LOG
-    return apigateway.AccessLogFormat.custom(json.dumps(fields, separators=(",", ":")))
 
 
 def _method_options(

@@ -63,6 +63,9 @@ class PipelineFunction(Construct):
         The handler, as `package.module.function`.
     permissions : Mapping[str, Sequence[iam.PolicyStatement]]
         Inline policies by name; one without statements is left out.
+    traced : bool
+        Whether it begins traces by itself: of one request a second, and of 5% of the rest (AWS
+        Lambda Developer Guide, X-Ray). Else it goes on with those that its caller has begun.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class PipelineFunction(Construct):
         memory_mb: int,
         timeout_seconds: int,
         reserved_concurrency: int | None = None,
+        traced: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -107,7 +111,9 @@ class PipelineFunction(Construct):
         # The construct lets the function depend on its role twice over; cfn-lint notes it.
         resource = cast("lambda_.CfnFunction", self.function.node.default_child)
         # Not the construct's own setting, which would give the role a second, separate policy.
-        resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(mode="Active")
+        resource.tracing_config = lambda_.CfnFunction.TracingConfigProperty(
+            mode="Active" if traced else "PassThrough"
+        )
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3005"]}})
         acknowledge(
             self.function,

@@ -52,6 +52,7 @@ class ReceiverFunction(Construct):
         parameter_arns: Sequence[str],
         learned_arns: Sequence[str] = (),
         reserved_concurrency: int | None = None,
+        traced: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
@@ -73,6 +74,7 @@ class ReceiverFunction(Construct):
             memory_mb=MEMORY_MB,
             timeout_seconds=TIMEOUT_SECONDS,
             reserved_concurrency=reserved_concurrency,
+            traced=traced,
         ).function
         reason = "All versions of one parameter, which the function may read in any case."
         if versions and self.function.role:

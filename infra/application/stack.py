@@ -27,6 +27,7 @@ from infra.application.functions import (
     common_environment,
     functions_of,
 )
+from infra.application.http_door import HttpDoor
 from infra.application.poller import PollerFunction
 from infra.application.queues import EventQueues
 from infra.application.receiver import ReceiverFunction
@@ -216,7 +217,17 @@ class ApplicationStack(Stack):
             parameter_arns=self._parameter_arns("api_credential"),
         )
 
-    def _take_events(self) -> FrontDoor:
+    def _take_events(self) -> FrontDoor | HttpDoor:
+        receiver = self._receive_events()
+        if self._deployment.door == "http_api" and receiver is not None:
+            return HttpDoor(
+                self,
+                "FrontDoor",
+                deployment=self._deployment,
+                sources=self._sources,
+                receiver=receiver,
+                key=self._key,
+            )
         authorizer = AuthorizerFunction(
             self,
             "Authorizer",
@@ -232,7 +243,7 @@ class ApplicationStack(Stack):
             sources=self._sources,
             stream=self._stream,
             authorizer=authorizer,
-            receiver=self._receive_events(),
+            receiver=receiver,
             key=self._key,
         )
 
@@ -261,9 +272,11 @@ class ApplicationStack(Stack):
             + [self._arn_of(source, WINDOW) for source in learned],
             learned_arns=[self._arn_of(one, one.settings.parameter) for one in learned],
             reserved_concurrency=self._deployment.receiver.reserved_concurrency,
+            # An HTTP API begins no traces, and nothing could sample those of the function.
+            traced=self._deployment.door == "rest_api",
         )
 
-    def _watched(self, front_door: FrontDoor) -> Watched:
+    def _watched(self, front_door: FrontDoor | HttpDoor) -> Watched:
         return Watched(
             deployment=self._deployment,
             sources=self._sources,
@@ -278,9 +291,10 @@ class ApplicationStack(Stack):
                 **({"checkpoints": self._poller.table.table_name} if self._poller else {}),
             },
             access_logs=front_door.access_logs,
+            http_api=front_door.api.ref if isinstance(front_door, HttpDoor) else None,
         )
 
-    def _outputs(self, front_door: FrontDoor) -> None:
+    def _outputs(self, front_door: FrontDoor | HttpDoor) -> None:
         values = {
             StackOutput.API_URL: front_door.url,
             StackOutput.STREAM_NAME: self._stream.stream_name,

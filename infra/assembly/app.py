@@ -20,6 +20,7 @@ from infra.assembly.bytecode import MISSING, PYTHON_VERSION, runtime_python
 from pipeline.errors import PipelineError
 from settings.delivery_stages import FILE, load_delivery, plan_stages
 from settings.deployment import load_deployment
+from settings.door import at_the_door
 from settings.source.loader import load_sources
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def synthesize(
     from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
 
+    sources = at_the_door(deployment, sources)
     with tempfile.TemporaryDirectory() as folder:
         code, bills = Path(folder) / "code", Path(folder) / "bills"
         base, proofs = _layers(sources, layer, python)
@@ -142,7 +144,8 @@ def synthesize_delivery(
             parts = []
             for planned in plan.stacks:
                 deployment = planned.deployment
-                sources = load_sources(deployment.sources, deployment.source_directory)
+                loaded = load_sources(deployment.sources, deployment.source_directory)
+                sources = at_the_door(deployment, loaded)
                 code = Path(folder) / f"{plan.stage.name}-{deployment.stack_name}"
                 bills = code.with_name(f"{code.name}-bills")
                 write_code(ROOT, sources, code, python)

@@ -14,8 +14,8 @@ from infra.watching.watched_metrics import (
     HOUR,
     MINUTE,
     THROTTLED,
+    ApiMetrics,
     OwnMetrics,
-    api_metric,
     function_metric,
     log_metric,
     queue_metric,
@@ -56,12 +56,13 @@ def alarms_of(watched: Watched) -> Iterator[Alarm]:
 
 def _front_door(watched: Watched) -> Iterator[Alarm]:
     deployment, settings = watched.deployment, watched.deployment.alarms
+    api = ApiMetrics(deployment, watched.http_api)
     yield Alarm(
         "server-errors",
         "Senders are answered 5xx, and some never send again.",
         {
-            "errors": api_metric("5XXError", deployment),
-            "requests": api_metric("Count", deployment, "SampleCount"),
+            "errors": api.whole("5XXError"),
+            "requests": api.whole("Count", "SampleCount"),
         },
         settings.server_error_percent,
         f"IF(errors >= {FEWEST_SERVER_ERRORS}, 100 * errors / requests, 0)",

@@ -21,7 +21,7 @@ ACCESS_LOG_FILTERS = {
     DENIED: '{ ($.status = "401") || ($.status = "403") }',
     THROTTLED: '{ $.status = "429" }',
 }
-"""Metric name: filter pattern over the fields of `infra.application.front_door.ACCESS_LOG`."""
+"""Metric name: filter pattern over the fields of `infra.application.access_log.ACCESS_LOG`."""
 
 
 class Watching(Construct):

@@ -11,11 +11,11 @@ from infra.watching.watched_metrics import (
     HOUR,
     MINUTE,
     THROTTLED,
+    ApiMetrics,
     OwnMetrics,
     function_metric,
     log_metric,
     queue_metric,
-    route_metrics,
     stream_metric,
     table_metric,
 )
@@ -52,20 +52,21 @@ def operator_graphs(watched: Watched) -> Iterator[Graph]:
 
 def _front_door(watched: Watched) -> Iterator[Graph]:
     deployment = watched.deployment
-    own = OwnMetrics(deployment)
-    yield Graph("Requests by source", [route_metrics("Count", deployment, "SampleCount")], MINUTE)
-    yield Graph("4xx by source", [route_metrics("4XXError", deployment)], MINUTE)
-    yield Graph("5xx by source", [route_metrics("5XXError", deployment)], MINUTE)
-    authorizer = function_metric("Errors", watched.function("authorizer"))
+    own, api = OwnMetrics(deployment), ApiMetrics(deployment, watched.http_api)
+    yield Graph("Requests by source", [api.routes("Count", "SampleCount")], MINUTE)
+    yield Graph("4xx by source", [api.routes("4XXError")], MINUTE)
+    yield Graph("5xx by source", [api.routes("5XXError")], MINUTE)
     denied = [
         log_metric(DENIED, deployment).called("401 and 403"),
         log_metric(THROTTLED, deployment).called("429"),
-        authorizer.called("errors of the authorizer"),
     ]
+    if "authorizer" in watched.functions:
+        errors = function_metric("Errors", watched.function("authorizer"))
+        denied.append(errors.called("errors of the authorizer"))
     yield Graph("Denied and throttled requests", denied, MINUTE)
-    put = [route_metrics("IntegrationLatency", deployment, name) for name in ("p50", "p99")]
+    put = [api.routes("IntegrationLatency", name) for name in ("p50", "p99")]
     yield Graph("Put latency (integration), ms, p50 and p99", put, MINUTE)
-    yield Graph("Answer to the sender, ms, p99", [route_metrics("Latency", deployment, "p99")])
+    yield Graph("Answer to the sender, ms, p99", [api.routes("Latency", "p99")])
     if "receiver" in watched.functions:
         answers = [own.each(ANSWER_NAMES[verdict], "source") for verdict in Verdict]
         yield Graph("Receiver: answers by source", answers, MINUTE)

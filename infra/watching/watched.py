@@ -32,6 +32,8 @@ class Watched:
         The name of the dead-letter queue.
     access_logs : logs.ILogGroup
         The access log of the API.
+    http_api : str, optional
+        The id of the API, where it is an HTTP API.
     """
 
     deployment: Deployment
@@ -44,6 +46,7 @@ class Watched:
     tickets: str
     tables: Mapping[str, str]
     access_logs: logs.ILogGroup
+    http_api: str | None = None
 
     def function(self, name: str) -> str:
         """Return the full name of a function."""

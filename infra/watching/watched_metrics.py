@@ -155,16 +155,32 @@ def table_metric(name: str, table: str, statistic: str = "Sum") -> Metric:
     return Metric("AWS/DynamoDB", name, {"TableName": table}, statistic)
 
 
-def api_metric(name: str, deployment: Deployment, statistic: str = "Sum") -> Metric:
-    """Return a metric of the whole API, whose name is the stack's."""
-    dimensions = {"ApiName": deployment.stack_name, "Stage": deployment.stage}
-    return Metric("AWS/ApiGateway", name, dimensions, statistic)
+class ApiMetrics:
+    """What API Gateway counts, by the names that it has for a REST API.
 
+    An HTTP API has others, and dimensions of its own (API Gateway Developer Guide, monitor
+    CloudWatch metrics for HTTP APIs).
+    """
 
-def route_metrics(name: str, deployment: Deployment, statistic: str = "Sum") -> Search:
-    """Return a metric of each route (API Gateway Developer Guide: with detailed metrics on)."""
-    fixed = {"ApiName": deployment.stack_name, "Method": "POST", "Stage": deployment.stage}
-    return Search("AWS/ApiGateway", name, fixed, ("Resource",), statistic)
+    def __init__(self, deployment: Deployment, http_api: str | None) -> None:
+        self._names = {"4XXError": "4xx", "5XXError": "5xx"} if http_api else {}
+        self._dimensions = (
+            {"ApiId": http_api, "Stage": "$default"}
+            if http_api
+            else {"ApiName": deployment.stack_name, "Stage": deployment.stage}
+        )
+
+    def whole(self, name: str, statistic: str = "Sum") -> Metric:
+        """Return a metric of the whole API."""
+        named = self._names.get(name, name)
+        return Metric("AWS/ApiGateway", named, self._dimensions, statistic)
+
+    def routes(self, name: str, statistic: str = "Sum") -> Search:
+        """Return a metric of each route, which is there with detailed metrics on."""
+        fixed = {**self._dimensions, "Method": "POST"}
+        return Search(
+            "AWS/ApiGateway", self._names.get(name, name), fixed, ("Resource",), statistic
+        )
 
 
 def log_metric(name: str, deployment: Deployment) -> Metric:

@@ -50,6 +50,11 @@ def read_api(template: Template) -> Api:
         When there is none, or more than one, or it uses what the local gateway cannot do.
     """
     apis = list(template.resources("AWS::ApiGateway::RestApi"))
+    if list(template.resources("AWS::ApiGatewayV2::Api")):
+        raise TemplateError(
+            "the stage's door is an HTTP API, and the local gateway serves a REST API; run a stage "
+            "here whose file has no 'door: http_api'"
+        )
     if len(apis) != 1:
         raise TemplateError(
             f"the template has {len(apis)} resources of type AWS::ApiGateway::RestApi; "

@@ -80,6 +80,14 @@ class Lever:
 
 LEVERS = (
     Lever(
+        "door",
+        "door",
+        ("rest_api", "http_api"),
+        "the receiver takes every source's requests. No web ACL, no traces of requests, no "
+        "Retry-After on a 429; a body that says it is text and is no UTF-8 may be refused; the "
+        "laptop serves none (docs/handshakes.md)",
+    ),
+    Lever(
         "web_acl",
         "web_acl",
         (True, False),

@@ -24,11 +24,11 @@ FLOOR = """
 
 At {rate:,}/s of 1 KB, dollars a million. The target is {target:.2f} with everything on.
 {table}
-Three lines are beyond this project's settings: {door:.2f} for the REST API, {acl:.2f} for the
-web ACL and {reading:.2f} for MozDef's own reading, {floor:.2f} together. **So with a REST API
-and a web ACL the target cannot be met**, whatever the rest costs, and without the web ACL it is
-missed by
+Three lines are beyond this project's settings: {door:.2f} for the REST API, {acl:.2f} for the web
+ACL and {reading:.2f} for MozDef's own reading, {floor:.2f} together. **So with a REST API and a
+web ACL the target cannot be met**, whatever the rest costs. Without the web ACL it is missed by
 {missed:.2f}.
+
 {http}
 MozDef's reading is a receive for at most ten messages and a delete for each message
 (`mq/esworker_sqs.py`). No setting of a queue makes the deletes fewer; a worker that deleted ten
@@ -102,9 +102,10 @@ What each loses against the REST API with its service integration:
 
 - **HTTP API**: no web ACL, no request validation by API Gateway, no answers of its own to shape
   (`Retry-After` on a 429), no traces of requests. Throttles by stage and route are the same, and
-  so are the access log and the domain. A body whose Content-Type says text comes as text, so
-  bytes that are no UTF-8 may not come through; the signature then does not fit, and the sender
-  is answered 401.
+  so are the access log and the domain with its client certificates. A body whose Content-Type
+  says text comes as text, so bytes that are no UTF-8 may not come through
+  ([more](handshakes.md#behind-an-http-api)). This one is a setting, `door`; the next two are
+  designs.
 - **Function URL**: all that, and the access log, throttles by source, and the domain name. What
   bounds a flood is the function's reserved concurrency alone, and all sources share it.
 - **Load balancer**: a VPC with two public subnets, a certificate of one's own, at most 1 MB of a

@@ -50,9 +50,12 @@ def unreserved_consumers(deployment: Deployment) -> dict[str, int]:
 def at_the_door(deployment: Deployment, sources: Mapping[str, Source]) -> dict[str, int | None]:
     """Return the functions that senders wait for, each with what is reserved for it."""
     found = {}
-    if any(source.ingest == "direct" for source in sources.values()):
+    ways = {source.ingest for source in sources.values()}
+    if deployment.door == "http_api":
+        ways = {"receiver" if way == "direct" else way for way in ways}
+    if "direct" in ways:
         found["authorizer"] = deployment.authorizer.reserved_concurrency
-    if any(source.ingest == "receiver" for source in sources.values()):
+    if "receiver" in ways:
         found["receiver"] = deployment.receiver.reserved_concurrency
     return found
 

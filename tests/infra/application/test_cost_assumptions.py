@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.application.front_door import ACCESS_LOG, FULL_ACCESS_LOG
+from infra.application.access_log import ACCESS_LOG, FULL_ACCESS_LOG
 from toolbox.costs.prices import load_prices
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
-from infra.application.front_door import ACCESS_LOG, FULL_ACCESS_LOG
+from infra.application.access_log import ACCESS_LOG, FULL_ACCESS_LOG
 from infra.watching.construct import ACCESS_LOG_FILTERS
 from pipeline.event.outcomes import Verdict
 from pipeline.polling.report import Report

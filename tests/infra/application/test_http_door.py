@@ -1,0 +1,215 @@
+"""A stage whose door is an HTTP API: each route leads to the receiver, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]
+from pydantic import ValidationError
+
+from infra.application.access_log import ACCESS_LOG
+from local.gateway.reader import read_api
+from local.template import Template, TemplateError
+from settings.deployment import Deployment, DeploymentError
+from settings.deployment_protection import Domain, Limit, ThrottleSettings
+from settings.door import at_the_door
+from settings.source.loader import load_sources
+from tests.infra.application.test_permissions import parameter
+from tests.infra.policies import ROLE, granted
+from tests.support.doors import SHOWN, write_doors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infra.conftest import Synthesized
+
+SOURCES = ("github", "generic", "okta", "splunk", "fetched")
+ROUTES = {"POST /github", "POST /generic", "POST /okta", "GET /okta", "POST /splunk/{token}"}
+
+
+@pytest.fixture(scope="module")
+def deployment(received_sources: Path) -> Deployment:
+    return Deployment(
+        stage="test",
+        service="cheap",
+        sources=SOURCES,
+        source_directory=received_sources,
+        door="http_api",
+        throttle=ThrottleSettings(by_source={"github": Limit(rate=500, burst=250)}),
+        domain=Domain(
+            name="hooks.example.com",
+            certificate_arn="arn:aws:acm:us-west-2:111111111111:certificate/1",
+            truststore="s3://authorities/senders.pem",
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
+    return synthesized(deployment)
+
+
+def test_each_source_that_is_posted_to_has_its_routes(stack: Synthesized) -> None:
+    routes = stack.all("AWS::ApiGatewayV2::Route")
+    assert {route["RouteKey"] for route in routes.values()} == ROUTES
+    integration, settings = stack.one("AWS::ApiGatewayV2::Integration")
+    function, _ = stack.one("AWS::Lambda::Function", "Receiver")
+    assert settings["IntegrationUri"] == {"Fn::GetAtt": [function, "Arn"]}
+    assert (settings["IntegrationType"], settings["PayloadFormatVersion"]) == ("AWS_PROXY", "1.0")
+    for route in routes.values():
+        assert route["Target"] == {"Fn::Join": ["", ["integrations/", {"Ref": integration}]]}
+        assert route["AuthorizationType"] == "NONE"
+
+
+def test_nothing_of_a_rest_api_is_left(stack: Synthesized) -> None:
+    kinds = {resource["Type"] for resource in stack.document["Resources"].values()}
+    assert not {kind for kind in kinds if kind.startswith(("AWS::ApiGateway::", "AWS::WAF"))}
+    assert not [name for name in stack.all("AWS::Lambda::Function") if "Authorizer" in name]
+    assert not stack.all("AWS::XRay::SamplingRule")
+
+
+def test_this_api_alone_may_call_the_receiver(stack: Synthesized) -> None:
+    _, permission = stack.one("AWS::Lambda::Permission", "MayCall")
+    api, _ = stack.one("AWS::ApiGatewayV2::Api")
+    arn = json.dumps(permission["SourceArn"])
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert ":execute-api:" in arn
+    assert json.dumps({"Ref": api}) in arn
+    assert '"/*/*"' in arn
+
+
+def test_the_receiver_may_read_what_proves_each_source(stack: Synthesized) -> None:
+    """The tokens of `direct` sources too, which the authorizer reads behind a REST API."""
+    _, role = stack.one(ROLE, "ReceiverRole")
+    read = {arn for action, arn in granted(role) if action == "ssm:GetParameter"}
+    named = {"github/test/signing_secret"} | {
+        f"{name}/test/auth_token" for name in ("generic", "okta", "splunk")
+    }
+    assert read == {parameter(f"MozDef-EF/{name}") for name in named}
+
+
+def test_the_receiver_begins_no_traces_that_nobody_samples(
+    stack: Synthesized, received: Synthesized
+) -> None:
+    """Of 1,000 requests a second Lambda would trace 50: 650 dollars a month."""
+    _, function = stack.one("AWS::Lambda::Function", "Receiver")
+    assert function["TracingConfig"] == {"Mode": "PassThrough"}
+    _, behind_rest = received.one("AWS::Lambda::Function", "Receiver")
+    assert behind_rest["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_the_stage_throttles_each_route_and_logs_no_secret(stack: Synthesized) -> None:
+    _, stage = stack.one("AWS::ApiGatewayV2::Stage")
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+    assert stage["DefaultRouteSettings"] == {
+        "DetailedMetricsEnabled": True,
+        "ThrottlingBurstLimit": 2_500,
+        "ThrottlingRateLimit": 5_000,
+    }
+    assert stage["RouteSettings"] == {
+        "POST /github": {
+            "DetailedMetricsEnabled": True,
+            "ThrottlingBurstLimit": 250,
+            "ThrottlingRateLimit": 500,
+        }
+    }
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert set(logged) == set(ACCESS_LOG), "what filters and saved queries ask for"
+    # Of a token in the path the route has a placeholder, and the path would have the token.
+    assert logged["path"] == "$context.routeKey"
+    # API Gateway Developer Guide, HTTP API access logs: the variables that there are.
+    assert set(logged.values()) == {
+        "$context.extendedRequestId",
+        "$context.identity.sourceIp",
+        "$context.routeKey",
+        "$context.status",
+        "$context.error.responseType",
+        "$context.integration.status",
+        "$context.responseLatency",
+    }
+
+
+def test_the_domain_leads_here_and_the_apis_own_address_is_closed(stack: Synthesized) -> None:
+    api, settings = stack.one("AWS::ApiGatewayV2::Api")
+    assert settings["DisableExecuteApiEndpoint"] is True
+    assert settings["ProtocolType"] == "HTTP"
+    _, domain = stack.one("AWS::ApiGatewayV2::DomainName")
+    assert domain["DomainName"] == "hooks.example.com"
+    assert domain["MutualTlsAuthentication"] == {"TruststoreUri": "s3://authorities/senders.pem"}
+    assert domain["DomainNameConfigurations"][0]["SecurityPolicy"] == "TLS_1_2"
+    _, mapping = stack.one("AWS::ApiGatewayV2::ApiMapping")
+    assert (mapping["ApiId"], mapping["Stage"]) == ({"Ref": api}, "$default")
+    outputs = stack.document["Outputs"]
+    assert outputs["ApiUrl"]["Value"] == "https://hooks.example.com"
+    assert "DomainTarget" in outputs
+    _, receiver = stack.one("AWS::Lambda::Function", "Receiver")
+    assert receiver["Environment"]["Variables"]["PUBLIC_URL"] == "https://hooks.example.com"
+
+
+def test_the_alarm_on_server_errors_looks_at_the_http_apis_own_metric(stack: Synthesized) -> None:
+    """API Gateway Developer Guide, metrics for HTTP APIs: 5xx by ApiId and Stage."""
+    api, _ = stack.one("AWS::ApiGatewayV2::Api")
+    alarms = stack.all("AWS::CloudWatch::Alarm").values()
+    (alarm,) = (one for one in alarms if str(one.get("AlarmName")).endswith("-server-errors"))
+    metrics = [one["MetricStat"]["Metric"] for one in alarm["Metrics"] if "MetricStat" in one]
+    assert {metric["MetricName"] for metric in metrics} == {"5xx", "Count"}
+    for metric in metrics:
+        assert metric["Dimensions"] == [
+            {"Name": "ApiId", "Value": {"Ref": api}},
+            {"Name": "Stage", "Value": "$default"},
+        ]
+    boards = json.dumps([*stack.all("AWS::CloudWatch::Dashboard").values()])
+    assert "4XXError" not in boards
+    assert "errors of the authorizer" not in boards
+
+
+def test_what_ships_and_what_the_stack_says_is_that_the_receiver_takes_all(
+    stack: Synthesized, deployment: Deployment
+) -> None:
+    said = json.dumps(stack.document["Outputs"]["Sources"]["Value"])
+    assert '\\"ingest\\": \\"direct\\"'.replace(" ", "") not in said.replace(" ", "")
+    loaded = load_sources(deployment.sources, deployment.source_directory)
+    ways = {name: one.settings.ingest for name, one in at_the_door(deployment, loaded).items()}
+    assert ways == {**dict.fromkeys(SOURCES, "receiver"), "fetched": "poll"}
+    behind_rest = deployment.model_copy(update={"door": "rest_api"})
+    assert at_the_door(behind_rest, loaded) == loaded
+
+
+def test_a_web_acl_before_an_http_api_is_refused() -> None:
+    with pytest.raises(ValidationError, match="AWS WAF takes no HTTP API"):
+        Deployment(stage="a", service="b", sources=("github",), door="http_api", web_acl=True)
+
+
+def test_a_source_that_asks_for_no_proof_is_refused(
+    synthesized: Callable[[Deployment], Synthesized], tmp_path: Path
+) -> None:
+    """Behind a REST API the web ACL bounds it."""
+    write_doors(tmp_path, {"by-nothing": SHOWN["by-nothing"]})
+    stage = Deployment(
+        stage="a", service="b", sources=("by-nothing",), source_directory=tmp_path, door="http_api"
+    )
+    with pytest.raises(DeploymentError, match="by-nothing: anyone may send to it"):
+        synthesized(stage)
+
+
+def test_a_service_that_is_only_polled_is_refused(
+    synthesized: Callable[[Deployment], Synthesized], deployment: Deployment
+) -> None:
+    polled = deployment.model_copy(
+        update={"sources": ("fetched",), "throttle": ThrottleSettings(), "domain": None}
+    )
+    with pytest.raises(DeploymentError, match="every source of this service is polled"):
+        synthesized(polled)
+
+
+def test_cfn_lint_finds_nothing(stack: Synthesized) -> None:
+    assert [str(match) for match in lint_file(stack.template)] == []
+
+
+def test_the_laptop_says_that_it_serves_none(stack: Synthesized) -> None:
+    template: Any = Template(stack.document, "MozDef-EF-cheap-test", "us-west-2")
+    with pytest.raises(TemplateError, match="door: http_api"):
+        read_api(template)
