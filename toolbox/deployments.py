@@ -58,6 +58,8 @@ class RunningDeployment:
         Source to the name of the SSM parameter that holds its secret.
     key_arn : str
         The stack's KMS key; empty where it uses those that AWS manages.
+    workgroup, database : str
+        Of Athena and Glue, over the archive; empty on this machine.
     """
 
     name: str
@@ -70,6 +72,8 @@ class RunningDeployment:
     client: ServiceClients
     parameters: Mapping[str, str] = field(default_factory=dict)
     key_arn: str = ""
+    workgroup: str = ""
+    database: str = ""
 
     def who(self) -> dict[str, str]:
         """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
@@ -185,6 +189,8 @@ def _deployed(stack: str) -> RunningDeployment:
         client=client,
         parameters=_parameters(stack, outputs.get(StackOutput.SOURCES, "{}")),
         key_arn=outputs.get(StackOutput.KEY_ARN, ""),
+        workgroup=outputs.get(StackOutput.ATHENA_WORKGROUP, ""),
+        database=outputs.get(StackOutput.GLUE_DATABASE, ""),
     )
 
 

@@ -133,6 +133,32 @@ class Workflows(Protocol):
         ...
 
 
+class Queries(Protocol):
+    """Runs SQL over tables (Amazon Athena)."""
+
+    def start_query_execution(
+        self, *, QueryString: str, WorkGroup: str, QueryExecutionContext: Mapping[str, str]
+    ) -> ServiceAnswer:
+        """Start a query."""
+        ...
+
+    def batch_get_query_execution(self, *, QueryExecutionIds: Sequence[str]) -> ServiceAnswer:
+        """Say how up to 50 queries do."""
+        ...
+
+    def stop_query_execution(self, *, QueryExecutionId: str) -> object:
+        """Stop one."""
+        ...
+
+
+class DescribedTables(Protocol):
+    """Tables that are described (AWS Glue)."""
+
+    def get_table(self, *, DatabaseName: str, Name: str) -> ServiceAnswer:
+        """Read a table's columns and properties."""
+        ...
+
+
 class Callers(Protocol):
     """Who calls (AWS Security Token Service)."""
 
@@ -144,6 +170,10 @@ class Callers(Protocol):
 class ServiceClients(Protocol):
     """Makes boto3's client of a service."""
 
+    @overload
+    def __call__(self, service: Literal["athena"], /) -> Queries: ...
+    @overload
+    def __call__(self, service: Literal["glue"], /) -> DescribedTables: ...
     @overload
     def __call__(self, service: Literal["cloudformation"], /) -> CloudFormationClient: ...
     @overload

@@ -37,6 +37,7 @@ from toolbox.audit.join import DELIVERED, AuditReport
 from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
+from toolbox.audit.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -177,7 +178,7 @@ def auditing(archive: Archived) -> Callable[[], int]:
     audit = Audit(
         ArchiveListing(archive.s3, BUCKET),
         ArchiveReader(Objects(archive.s3, BUCKET), unreadable.append),
-        KnownElsewhere([], lambda _: False),
+        Verdicts(KnownElsewhere([], lambda _: False), {}),
     )
 
     def work() -> int:

@@ -48,6 +48,8 @@ class AuditReport:
         What could not be read in the archive, and where, up to a bound.
     faults : int
         How much that was.
+    unaudited : list[str]
+        Hours that could not be audited, and why.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -57,41 +59,62 @@ class AuditReport:
     missing: list[Received] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     faults: int = 0
+    unaudited: list[str] = field(default_factory=list)
     #: Envelope ids that ended badly, and those whose replay was delivered.
     _envelopes: IdsOnDisk = field(default_factory=IdsOnDisk, repr=False)
 
     def add(self, source: str, outcome: str, event_id: str, reason: str | None = None) -> None:
         """Count one event."""
-        counter = self.counts.setdefault(source, Counter())
-        counter[outcome] += 1
-        if reason:
-            counter[f"{outcome}:{reason}"] += 1
         made_of = EventId.parse(event_id)
-        if made_of.job:
-            counter["replays"] += 1
-            if outcome in {DELIVERED, DUPLICATE}:
-                self._envelopes.add(_REDELIVERED, made_of.envelope)
+        self.add_events(source, outcome, reason, 1, replayed=bool(made_of.job))
+        if made_of.job and outcome in {DELIVERED, DUPLICATE}:
+            self.add_redelivered(made_of.envelope)
         if outcome in {REJECTED, FAILED, MISSING}:
-            self._envelopes.add(_UNRESOLVED, made_of.envelope)
+            self.add_unresolved(made_of.envelope)
 
-    def add_unreadable(self, what: str) -> None:
+    def add_events(
+        self, source: str, outcome: str, reason: str | None, number: int, *, replayed: bool
+    ) -> None:
+        """Count events that are not told apart; what was recovered of them is told beside it."""
+        counter = self.counts.setdefault(source, Counter())
+        counter[outcome] += number
+        if reason:
+            counter[f"{outcome}:{reason}"] += number
+        if replayed:
+            counter["replays"] += number
+
+    def add_redelivered(self, envelope: str) -> None:
+        """Keep that a replay of an envelope was delivered."""
+        self._envelopes.add(_REDELIVERED, envelope)
+
+    def add_unresolved(self, envelope: str) -> None:
+        """Keep that something of an envelope ended badly."""
+        self._envelopes.add(_UNRESOLVED, envelope)
+
+    def add_unaccounted(self, event: Received, outcome: str) -> None:
+        """Count an event that the ledger lacks, or a part of it."""
+        self.add(event.source, outcome, event.id)
+        if outcome == MISSING and len(self.missing) < MOST_KEPT:
+            self.missing.append(event)
+
+    def add_unreadable(self, what: str, number: int = 1) -> None:
         """Count something that could not be read."""
-        self.faults += 1
+        self.faults += number
         if len(self.unreadable) < MOST_FAULTS:
             self.unreadable.append(what)
 
-    def add_unarchived(self, entries: list[LedgerEntry], *, lost: bool) -> None:
-        """Count the events of one request that `raw/` lacks."""
+    def add_unarchived(self, entry: LedgerEntry, *, lost: bool) -> None:
+        """Count one request that `raw/` lacks, by the first of its events."""
         self.unarchived += 1
         if lost:
             self.lost_by_archiver += 1
             if len(self.unmatched) < MOST_KEPT:
-                self.unmatched.append(entries[0])
+                self.unmatched.append(entry)
 
     @property
     def holds(self) -> bool:
         """Whether the accounts of fan-out and archiver match, but for what is on its way."""
-        return not (self.totals[MISSING] or self.lost_by_archiver)
+        return not (self.totals[MISSING] or self.lost_by_archiver or self.unaudited)
 
     @property
     def totals(self) -> Counter[str]:
@@ -147,26 +170,20 @@ def join_shard(
         for event in {event.id: event for event in raw_group}.values():
             known = entries.pop(event.id, None)
             if known is None:
-                _count_unaccounted(event, report, unaccounted(event))
+                report.add_unaccounted(event, unaccounted(event))
             else:
                 _count(known, report)
                 for _ in range(known[0].elements - len(known)):
                     # Its batch was settled: nothing of it is on its way any more.
-                    _count_unaccounted(event, report, MISSING)
+                    report.add_unaccounted(event, MISSING)
         for known in entries.values():
-            report.add_unarchived(known, lost=unarchived(known[0]))
+            report.add_unarchived(known[0], lost=unarchived(known[0]))
             _count(known, report)
 
 
 def _count(entries: Iterable[LedgerEntry], report: AuditReport) -> None:
     for entry in entries:
         report.add(entry.source, entry.outcome, entry.id, entry.reason)
-
-
-def _count_unaccounted(event: Received, report: AuditReport, outcome: str) -> None:
-    report.add(event.source, outcome, event.id)
-    if outcome == MISSING and len(report.missing) < MOST_KEPT:
-        report.missing.append(event)
 
 
 def _merge(

@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import heapq
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pipeline.archive.keys import (
     LEDGER_PREFIX,
     RAW_PREFIX,
-    day_folder,
     hour_folders,
     source_folder,
 )
 from pipeline.archive.ledger import LedgerEntry
 from pipeline.archive.lines import Received
-from pipeline.event.event_id import request_of
-from toolbox.audit.join import MISSING, PENDING, join_shard
+from toolbox.audit.join import join_shard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from pipeline.archive.listing import ArchiveListing, ShardObject
     from toolbox.audit.join import AuditReport
-    from toolbox.audit.known import KnownElsewhere
-
-
-#: An event older than this is no longer on the stream, so nothing can be pending for it: the
-#: longest record age that an event source mapping allows (AWS Lambda API reference).
-LONGEST_PENDING_SECONDS = 604_800.0
+    from toolbox.audit.verdicts import Verdicts
 
 
 class Reader(Protocol):
     """Reads objects of the archive."""
-
-    def entries(self, item: ShardObject) -> Iterator[LedgerEntry]:
-        """Return the outcomes of an object of `ledger/`."""
-        ...
 
     def received_of(self, items: Iterable[ShardObject]) -> Iterator[Iterator[Received]]:
         """Return the events of each of several objects of `raw/`, in their order."""
@@ -65,28 +53,12 @@ class AuditSpan:
 
 
 class Audit:
-    """Joins `raw/` with the ledger and the failure records.
+    """Joins `raw/` with the ledger and the failure records, on this machine."""
 
-    Parameters
-    ----------
-    clock : Callable[[], float]
-        Epoch seconds.
-    """
-
-    def __init__(
-        self,
-        listing: ArchiveListing,
-        reader: Reader,
-        known: KnownElsewhere,
-        *,
-        grace_seconds: float = 900.0,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, listing: ArchiveListing, reader: Reader, verdicts: Verdicts) -> None:
         self._listing = listing
         self._reader = reader
-        self._known = known
-        self._grace = grace_seconds
-        self._clock = clock
+        self._verdicts = verdicts
 
     def run(
         self, span: AuditSpan, report: AuditReport, progress: Callable[[int, int], None]
@@ -102,7 +74,6 @@ class Audit:
         """
         hours = list(hour_folders(span.start, span.end))
         names = [span.source] if span.source else self._listing.sources(RAW_PREFIX)
-        newest = self._newest(span)
         for number, hour in enumerate(hours):
             progress(number, len(hours))
             raw = [
@@ -114,36 +85,10 @@ class Audit:
                     self._received([found.get(shard, []) for found in raw], span),
                     self._entries(ledger.get(shard, []), span),
                     report,
-                    partial(self._decide, newest.get(shard, -1)),
-                    self._lost_by_archiver,
+                    partial(self._verdicts.unaccounted, shard),
+                    self._verdicts.lost_by_archiver,
                 )
         progress(len(hours), len(hours))
-
-    def _newest(self, span: AuditSpan) -> dict[str, int]:
-        """Return, for each shard, how far the ledger has come by now."""
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        days = {day_folder(when) for when in (now, now - timedelta(days=1), span.start, span.end)}
-        latest: dict[str, ShardObject] = {}
-        for day in sorted(days):
-            for shard, item in self._listing.newest_by_shard(LEDGER_PREFIX + day).items():
-                latest[shard] = max(latest.get(shard, item), item)
-        return {
-            shard: max((entry.sequence for entry in self._reader.entries(item)), default=-1)
-            for shard, item in latest.items()
-        }
-
-    def _decide(self, newest: int, event: Received) -> str:
-        elsewhere = self._known.outcome(event)
-        if elsewhere is not None:
-            return elsewhere
-        age = self._clock() - event.arrived
-        ahead = event.sequence > newest and age <= LONGEST_PENDING_SECONDS
-        return PENDING if ahead or age <= self._grace else MISSING
-
-    def _lost_by_archiver(self, entry: LedgerEntry) -> bool:
-        if self._known.given_up(request_of(entry.id)):
-            return False
-        return self._clock() - entry.arrived > self._grace
 
     def _received(
         self, sources: Iterable[list[ShardObject]], span: AuditSpan

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from pipeline.archive.listing import ArchiveListing
-from pipeline.archive.objects import Objects
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from settings.source.compiler import check_validators, write_compiled_catalog
 from settings.source.loader import LoadedSource, available_sources, load_source
-from toolbox.audit.forecast import forecast
+from toolbox.audit.distributed import whole_hours
 from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
-from toolbox.audit.known import KnownElsewhere, TableCheck
-from toolbox.audit.reading import ArchiveReader
-from toolbox.audit.run import Audit, AuditSpan
+from toolbox.audit.run import AuditSpan
+from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
 from toolbox.cli.source_options import origin, say_broken
-from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
@@ -31,7 +28,6 @@ from toolbox.terminal.output import (
     errors,
     print_json,
     print_table,
-    progress_bar,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +35,6 @@ if TYPE_CHECKING:
 
 PRIVATE_SOURCES = Path("config/sources")
 _SHOWN = 10
-#: As many as boto3 has connections (`toolbox/deployments.py`).
-_OBJECTS_AHEAD = 32
 
 
 def audit(
@@ -55,6 +49,9 @@ def audit(
     grace: Annotated[
         int, typer.Option(min=0, help="Seconds for which an event may still be on its way.")
     ] = 900,
+    distributed: Annotated[
+        bool, typer.Option(help="With Athena, by whole hours; needs --stack.")
+    ] = False,
     missing_to: Annotated[
         Path | None, typer.Option(help="Write what is missing here, for 'replay --missing'.")
     ] = None,
@@ -65,16 +62,21 @@ def audit(
     """Join what came in with what became of it, and say what nothing accounts for.
 
     Exit status: 0 every event is accounted for or still on its way, 1 something is missing, or is
-    in the ledger and not in raw/.
+    in the ledger and not in raw/, or an hour could not be audited.
     """
     now = datetime.now(UTC)
     span = AuditSpan(parse_time(start, now), parse_time(end, now), source)
     if span.start >= span.end:
         raise typer.BadParameter("must lie before --to", param_hint="--from")
+    if distributed and not stack:
+        fault = "name the stack with --stack; the local pipeline has no Athena, and needs none"
+        raise typer.BadParameter(fault, param_hint="--distributed")
     deployed = find_deployment(state, stack)
+    span = whole_hours(span) if distributed else span
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
         catalog = compiled_catalog(Path(folder), deployed.parameters)
-        report = _run(deployed, span, grace, catalog, as_json=as_json)
+        wanted = AuditPlan(deployed, span, grace, catalog, quiet=as_json)
+        report = audit_with_athena(wanted) if distributed else audit_here(wanted)
     if missing_to is not None:
         _write_missing(report, missing_to)
     _print(report, span, as_json=as_json)
@@ -112,30 +114,6 @@ def _fit_to_compile(folder: Path) -> LoadedSource:
     if origin(folder) == "private":
         check_validators(source)
     return source
-
-
-def _run(
-    deployed: RunningDeployment, span: AuditSpan, grace: int, catalog: Catalog, *, as_json: bool
-) -> AuditReport:
-    s3, bucket = deployed.client("s3"), deployed.archive_bucket
-    report = AuditReport()
-    objects = Objects(s3, bucket, objects_ahead=_OBJECTS_AHEAD)
-    reader = ArchiveReader(objects, report.add_unreadable)
-    listing = ArchiveListing(s3, bucket)
-    with errors.status("listing some hours"):
-        expected = forecast(listing, span)
-    if not as_json:
-        errors.print(f"audit of {expected}")
-    check = TableCheck(deployed.client("dynamodb"), deployed.dedupe_table, catalog, reader.event)
-    with errors.status("reading the failure records"):
-        known = KnownElsewhere(reader.failed(listing, span.start), check.delivered)
-    runner = Audit(listing, reader, known, grace_seconds=grace)
-    with progress_bar() as progress:
-        task = progress.add_task("audit, hours", total=None, rate="")
-        runner.run(
-            span, report, lambda done, total: progress.update(task, completed=done, total=total)
-        )
-    return report
 
 
 def _write_missing(report: AuditReport, path: Path) -> None:
@@ -179,6 +157,7 @@ def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
         "lost_by_archiver": report.lost_by_archiver,
         "unreadable": report.unreadable,
         "faults": report.faults,
+        "unaudited": report.unaudited,
         "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
     }
 
@@ -224,5 +203,7 @@ def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
         console.print(f"  not in raw/: {entry.source} {entry.id}, {place}")
     for what in report.unreadable[:_SHOWN]:
         console.print(f"  unreadable: {what}", style="yellow")
+    for what in report.unaudited:
+        console.print(f"  not audited: {what}", style="red")
     if report.faults > _SHOWN:
         console.print(f"  unreadable: {report.faults - _SHOWN:,} more", style="yellow")

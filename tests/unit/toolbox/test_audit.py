@@ -17,6 +17,7 @@ from pipeline.archive.listing import ShardObject
 from toolbox.audit.join import AuditReport, join_shard
 from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.run import Audit, AuditSpan, merge_overlapping
+from toolbox.audit.verdicts import Verdicts, newest_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,12 +103,9 @@ def audit(
     later: timedelta = timedelta(hours=2),
 ) -> AuditReport:
     known = KnownElsewhere(failed, lambda event: event.id in delivered)
-    runner = Audit(
-        archive,  # type: ignore[arg-type]
-        archive,
-        known,
-        clock=(START + later).timestamp,
-    )
+    now = (START + later).timestamp
+    newest = newest_entries(archive, archive, SPAN.start, SPAN.end, now())  # type: ignore[arg-type]
+    runner = Audit(archive, archive, Verdicts(known, newest, clock=now))  # type: ignore[arg-type]
     report = AuditReport()
     runner.run(SPAN, report, lambda _done, _total: None)
     return report
