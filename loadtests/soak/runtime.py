@@ -23,8 +23,9 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from local.endpoints import Endpoints
 
-#: In the state directory: the log of calls, and the file whose being there ends the kills.
-CALLS, CALM = "calls.jsonl", "calm"
+#: In the state directory: the log of calls, and the file whose being there ends the kills. The
+#: runtime removes a `calls.jsonl`, its own record of calls, when it starts.
+CALLS, CALM = "fan-out-calls.jsonl", "calm"
 
 
 @dataclass(frozen=True)

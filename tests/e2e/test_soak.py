@@ -49,6 +49,9 @@ def test_nothing_is_lost_under_faults(tmp_path: Path) -> None:
     assert faults["runtime_killed"] == 1
     assert faults["poison_killed"] >= 4  # all of its batch, then parts of it, then retries
     assert sum(faults.get(name, 0) for name in ("sqs_out", "s3_out", "dynamodb_failing")) > 0
+    calls = [json.loads(line) for line in (state / CALLS).read_text().splitlines()]
+    runtimes = {call["call"].partition("-")[0] for call in calls if "call" in call}
+    assert len(runtimes) == 2  # the log begins before the kill
     assert _processes_of(state) == []
 
 
