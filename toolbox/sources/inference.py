@@ -20,7 +20,7 @@ from toolbox.sources.inference_find import (
     find_event_type,
     find_split,
     find_summary,
-    find_timestamp,
+    find_timestamps,
 )
 from toolbox.sources.inference_identity import IdentityFound, find_identity_of_events
 from toolbox.sources.inference_rules import propose_rules
@@ -46,12 +46,14 @@ class Proposal:
         Where the list of events is, where a request carries many.
     event_counts : tuple[int, ...]
         How many events each sample holds.
-    event_type, timestamp : Found | None
-        None where nothing of the kind was found.
+    event_type : Found | None
+        None where nothing of the kind was found, or a header says it.
+    timestamps : tuple[Found, ...]
+        One that every event has, or one for each type that has one.
     identity : IdentityFound
         What tells one event from another, and what could where the samples prove nothing.
     summary : tuple[str, ...]
-        Paths of texts that say what happened.
+        Paths of texts that say what happened; of several in one (`a|b`) each type has another.
     fields : Mapping[str, Any]
         Where MozDef's fields of `details` are, as `mozdef.fields` has them.
     rules : Sequence[Mapping[str, Any]]
@@ -65,7 +67,7 @@ class Proposal:
     split: str | None
     event_counts: tuple[int, ...]
     event_type: Found | None = None
-    timestamp: Found | None = None
+    timestamps: tuple[Found, ...] = ()
     identity: IdentityFound = field(default_factory=IdentityFound)
     summary: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -77,6 +79,11 @@ class Proposal:
     def delivery_id(self) -> Found | None:
         """What the samples prove to tell one event from another."""
         return self.identity.proven
+
+    @property
+    def timestamp(self) -> Found | None:
+        """When an event happened, or the first of several places of that."""
+        return self.timestamps[0] if self.timestamps else None
 
 
 def parse_sample(name: str, content: bytes) -> Any:
@@ -118,13 +125,15 @@ def _depth(document: Any) -> int:
     return depth
 
 
-def infer(documents: Sequence[Any]) -> Proposal:
+def infer(documents: Sequence[Any], types: Sequence[str] = ()) -> Proposal:
     """Infer settings and schemas from parsed samples.
 
     Parameters
     ----------
     documents : Sequence[Any]
         One for each sample, as `parse_sample` gives them.
+    types : Sequence[str]
+        The type of the events of each, where something beside the bodies says it.
 
     Raises
     ------
@@ -138,18 +147,26 @@ def infer(documents: Sequence[Any]) -> Proposal:
     events = [event for events in lists for event in events]
     if len(events) > MOST_EVENTS:
         raise InferenceError(f"{len(events):,} events in the samples; {MOST_EVENTS:,} are enough")
-    event_type = find_event_type(events)
-    identity = find_identity_of_events(events, event_type)
-    timestamp = find_timestamp(events)
-    used = {found.path for found in (event_type, identity.proven, timestamp) if found}
-    schemas, default = _schemas(events, event_type, identity.proven)
+    if types:
+        event_type = None
+        kinds = [kind for kind, found in zip(types, lists, strict=True) for _ in found]
+    else:
+        event_type = find_event_type(events)
+        kinds = (
+            [as_text(find(one, path_of(event_type.path))) for one in events] if event_type else []
+        )
+    by_type = _by_type(events, kinds)
+    identity = find_identity_of_events(events, kinds)
+    timestamps = find_timestamps(events, by_type.values())
+    used = {found.path for found in (event_type, identity.proven, *timestamps) if found}
+    schemas, default = _schemas(by_type, events, event_type, identity.proven)
     return Proposal(
         split=split,
         event_counts=tuple(map(len, lists)),
         event_type=event_type,
         identity=identity,
-        timestamp=timestamp,
-        summary=find_summary(events, used),
+        timestamps=timestamps,
+        summary=find_summary(events, used, by_type.values()),
         fields=find_fields(events, used),
         rules=propose_rules(events),
         schemas=schemas,
@@ -157,14 +174,23 @@ def infer(documents: Sequence[Any]) -> Proposal:
     )
 
 
-def _schemas(
-    events: Sequence[Any], event_type: Found | None, delivery_id: Found | None
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def _by_type(events: Sequence[Any], kinds: Sequence[str]) -> dict[str, list[Any]]:
+    """Return the events of each type; nothing where they have none, or too many."""
+    if len(set(kinds)) > MOST_TYPES:
+        return {}
     by_type: dict[str, list[Any]] = {}
-    for event in events:
-        name = as_text(find(event, path_of(event_type.path))) if event_type else ""
-        by_type.setdefault(name, []).append(event)
-    if event_type is None or len(by_type) > MOST_TYPES:
+    for kind, event in zip(kinds, events, strict=bool(kinds)):
+        by_type.setdefault(kind, []).append(event)
+    return by_type
+
+
+def _schemas(
+    by_type: Mapping[str, list[Any]],
+    events: Sequence[Any],
+    event_type: Found | None,
+    delivery_id: Found | None,
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    if not by_type:
         return {}, infer_schema(events)
     # Of a type that no sample shows, nothing is known but what the settings read.
     paths = [found.path for found in (event_type, delivery_id) if found]

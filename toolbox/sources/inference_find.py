@@ -14,13 +14,15 @@ from toolbox.sources import inference_names as names
 from toolbox.sources.inference_values import is_identifier, is_time, name_rank, scalar_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 #: A type of which there are more than these gets no schema of its own.
 MOST_TYPES = 8
 _LONGEST_TYPE = 64
 _MOST_IN_SUMMARY = 3
 _LONGEST_IN_SUMMARY = 120
+_MOST_TITLES = 4
+_MOST_TIMES = 8
 
 
 class InferenceError(PipelineError):
@@ -93,8 +95,16 @@ def find_event_type(events: Sequence[Any]) -> Found | None:
     return _propose(events, names.TYPES, fits, "a short text with few values")
 
 
-def find_timestamp(events: Sequence[Any]) -> Found | None:
-    """Propose when an event happened: ISO 8601 with an offset, or an epoch of this century."""
+def find_timestamps(events: Sequence[Any], by_type: Collection[Sequence[Any]]) -> tuple[Found, ...]:
+    """Propose when an event happened: at one place, or at another for each type."""
+    if found := _timestamp(events):
+        return (found,)
+    each = [found for one in by_type if (found := _timestamp(one))]
+    return tuple({found.path: found for found in each}.values())[:_MOST_TIMES]
+
+
+def _timestamp(events: Sequence[Any]) -> Found | None:
+    """Find ISO 8601 with an offset, or an epoch of this century, in each of some events."""
 
     def fits(values: Sequence[Any]) -> bool:
         return len(values) == len(events) and all(map(is_time, values))
@@ -136,8 +146,20 @@ def _values(events: Sequence[Any], path: tuple[str, ...]) -> list[Any]:
     return [value for event in events if (value := find(event, path)) is not None]
 
 
-def find_summary(events: Sequence[Any], used: set[str]) -> tuple[str, ...]:
+def find_summary(
+    events: Sequence[Any], used: set[str], by_type: Collection[Sequence[Any]]
+) -> tuple[str, ...]:
     """Propose short texts that say what happened, but for those that serve otherwise."""
+    common = _texts(events, used)
+    titles = dict.fromkeys(path for one in by_type for path in _texts(one, used)[:1])
+    if len(titles) < 2:
+        return common
+    # What all have would stand before what the later ones have of their own.
+    first = "|".join(sorted(titles, key=common.__contains__)[:_MOST_TITLES])
+    return (first, *(path for path in common if path not in titles))[:_MOST_IN_SUMMARY]
+
+
+def _texts(events: Sequence[Any], used: set[str]) -> tuple[str, ...]:
     ranked = []
     for path in common_paths(events):
         rank = name_rank(path[-1], names.TEXTS)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.event.fields import as_text, find, path_of, path_text
+from pipeline.event.fields import as_text, find, path_text
 from toolbox.sources import inference_names as names
 from toolbox.sources.inference_find import Found, common_paths
 from toolbox.sources.inference_values import is_time, name_of_key, name_rank
@@ -52,11 +52,18 @@ class IdentityFound:
     of_object: bool = False
 
 
-def find_identity_of_events(events: Sequence[Any], event_type: Found | None) -> IdentityFound:
-    """Find the id that the samples prove, or else the likeliest one."""
-    events = _distinct(events)
+def find_identity_of_events(events: Sequence[Any], kinds: Sequence[str]) -> IdentityFound:
+    """Find the id that the samples prove, or else the likeliest one.
+
+    Parameters
+    ----------
+    kinds : Sequence[str]
+        The type of each event; nothing where they have none.
+    """
+    typed = _distinct(events, kinds)
+    events = [event for event, _ in typed]
     candidates = list(_candidates(events))
-    shared = _shared_things(events, event_type)
+    shared = _shared_things(typed)
     for reason in (_proof, _named):
         reasons = [(path, values, reason(path, shared, len(events))) for path, values in candidates]
         proven = [one for one in reasons if one[2]]
@@ -72,9 +79,12 @@ def find_identity_of_events(events: Sequence[Any], event_type: Found | None) -> 
     return IdentityFound(unproven=likely, of_object=_in_object(path))
 
 
-def _distinct(events: Sequence[Any]) -> list[Any]:
+def _distinct(events: Sequence[Any], kinds: Sequence[str]) -> list[tuple[Any, str]]:
     """Leave out what was sent again: the same event with the same id is no second one."""
-    found = {orjson.dumps(event, option=orjson.OPT_SORT_KEYS): event for event in events}
+    found = {
+        orjson.dumps(event, option=orjson.OPT_SORT_KEYS): (event, kind)
+        for event, kind in zip(events, kinds or [""] * len(events), strict=True)
+    }
     return list(found.values())
 
 
@@ -115,13 +125,11 @@ def _proof(path: FieldPath, shared: Sequence[FieldPath], _: int) -> str:
     return _PROVEN.format(path_text(shared[0])) if shared else ""
 
 
-def _shared_things(events: Sequence[Any], event_type: Found | None) -> list[FieldPath]:
+def _shared_things(events: Sequence[tuple[Any, str]]) -> list[FieldPath]:
     """Return where the id of a thing is that two events are about."""
     seen: set[tuple[FieldPath, type, Any]] = set()
     shared: dict[FieldPath, None] = {}
-    type_path = path_of(event_type.path) if event_type else None
-    for event in events:
-        kind = as_text(find(event, type_path)) if type_path is not None else ""
+    for event, kind in events:
         for path, value in _things(event, _WORD.split(kind)[0].lower()):
             thing = (path, type(value), value)
             if thing in seen:

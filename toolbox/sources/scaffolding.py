@@ -109,7 +109,8 @@ def scaffold(
     folder = _free_folder(name, directory)
     notes: list[str] = []
     kept = _distinct(given, notes)
-    proposal = infer([one.document for one in kept])
+    typed = [one.kind for one in kept] if any(one.kind for one in kept) else []
+    proposal = infer([one.document for one in kept], typed)
     if proposal.split is not None and proposal.delivery_id is None:
         _refuse_repeated_events(kept, proposal.split)
     settings = make_settings(choices, proposal, like)

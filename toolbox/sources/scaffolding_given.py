@@ -29,6 +29,8 @@ class Given:
         What else its sample has then: method, URL and query.
     packed : bytes
         Its body as it was sent, where that is another.
+    kind : str
+        Its event's type, where a header says it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Given:
     as_sent: Mapping[str, Any] | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     packed: bytes = b""
+    kind: str = ""
 
     @property
     def suffix(self) -> str:

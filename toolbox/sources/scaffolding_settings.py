@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from toolbox.sources.captured.from_headers import is_of_request
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -69,7 +71,9 @@ def make_settings(
         settings["event_type"] = {"path": proposal.event_type.path}
     if "event_type" not in settings:
         settings.pop("ignore_types", None)
-    if proposal.delivery_id and "delivery_id" not in settings:
+    located = settings.get("delivery_id", {})
+    of_request = like is None and is_of_request(located.get("header", ""))
+    if proposal.delivery_id and (not located or of_request):
         settings["delivery_id"] = {"path": proposal.delivery_id.path}
     if proposal.split is not None:
         settings["split"] = {"path": proposal.split}
@@ -92,7 +96,10 @@ def _authentication(choices: Choices) -> dict[str, Any]:
         "encoding": "hex",
         "signed": "{body}",
     }
-    headers = {"keep": _kept([*keep, header], choices, ""), "require": [header]}
+    headers: dict[str, Any] = {"keep": _kept([*keep, header], choices, "")}
+    # A guessed name would have every request refused, and none would be kept.
+    if choices.header:
+        headers["require"] = [header]
     return {"authentication": signature, "headers": headers}
 
 
@@ -125,8 +132,8 @@ def _mapping(proposal: Proposal, like: LoadedSource | None) -> dict[str, Any]:
         copied["rules"] = [*copied.get("rules", ()), *proposal.rules]
     if proposal.summary or "summary" not in copied:
         copied["summary"] = _summary(proposal.summary, fields)
-    if proposal.timestamp:
-        copied["timestamp"] = proposal.timestamp.path
+    if times := [one.path for one in proposal.timestamps]:
+        copied["timestamp"] = times if len(times) > 1 else times[0]
     copied.setdefault("severity", "INFO")
     return copied
 
@@ -155,7 +162,10 @@ def compose(
     """
     comments = _comments(settings, proposal, like)
     if like is None:
-        comments |= {key: _seen(text) for key, text in choices.evidence.items()}
+        seen = {key: _seen(text) for key, text in choices.evidence.items()}
+        if "path" in settings.get("delivery_id", {}):
+            seen.pop("delivery_id", None)  # the body proves a better one
+        comments |= seen
     order = ["version", "title", *(key for key in settings if key not in {"version", "title"})]
     parts = []
     for key in order:
@@ -182,8 +192,8 @@ def _comments(settings: Mapping[str, Any], proposal: Proposal, like: str | None)
     return {
         "authentication": "CHECK. " + (signed if hmac else fixed) + copied,
         "headers": "What travels with the event into the archive. Add what helps to find a request "
-        "again. `require` refuses a request without the header with 400; its name counts in any "
-        "case." + copied,
+        "again. `require` refuses a request without the header with 400, and nothing is kept of "
+        "it: for what the proof cannot do without, and nothing else." + copied,
         "ingest": "How events come in: see docs/architecture.md, 'Three ways in'." + copied,
         "event_type": "CHECK. "
         + _why(proposal.event_type, "The type of an event.")

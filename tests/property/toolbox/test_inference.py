@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -54,6 +55,19 @@ def parsed(documents: list[Any]) -> list[Given]:
     return samples
 
 
+def typed_by_header(samples: list[Given]) -> tuple[list[Given], Choices]:
+    """Samples of two types, which a header says, as caught requests have them."""
+    kinds = ["made", "gone/now"]
+    given = [
+        replace(one, kind=kinds[number % 2], headers={"X-Kind": kinds[number % 2]})
+        for number, one in enumerate(samples)
+    ]
+    token = {"type": "token", "header": "X-Token"}
+    keep = {"keep": ["Content-Type", "X-Kind"]}
+    captured = {"authentication": token, "event_type": {"header": "X-Kind"}, "headers": keep}
+    return given, Choices("Made up", captured=captured)
+
+
 @settings(max_examples=150)
 @given(SAMPLES)
 def test_the_schemas_accept_the_samples(documents: list[Any]) -> None:
@@ -81,13 +95,16 @@ def _at(document: Any, path: str) -> Any:
 
 
 @settings(max_examples=120)
-@given(SAMPLES, st.sampled_from(["token", "hmac"]))
+@given(SAMPLES, st.sampled_from(["token", "hmac", "typed"]))
 @example([{"delivery_id": ["", {}]}], "token")
 def test_the_folder_that_is_written_passes_its_own_check(documents: list[Any], how: Any) -> None:
     checked = None
     with TemporaryDirectory() as directory:
         try:
-            made = scaffold("made-up", parsed(documents), Path(directory), Choices("Made up", how))
+            given, choices = parsed(documents), Choices("Made up", how)
+            if how == "typed":
+                given, choices = typed_by_header(given)
+            made = scaffold("made-up", given, Path(directory), choices)
         except InferenceError as error:
             said = str(error)
         else:

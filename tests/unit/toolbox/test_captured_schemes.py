@@ -140,6 +140,94 @@ def test_ids_and_types_in_headers_have_their_evidence() -> None:
     assert {"X-Acme-Event", "X-Acme-Delivery"} <= set(found.settings["headers"]["keep"])
 
 
+def of_sentry(*shapes: tuple[str, dict[str, Any]], secret: str = "s") -> list[CapturedRequest]:
+    """Requests as docs.sentry.io, "Webhooks", has them: type and id are in headers alone."""
+    made = []
+    for number, (kind, data) in enumerate(shapes):
+        body = json.dumps({"action": "created", "data": data, "actor": {"name": "Ada"}}).encode()
+        headers = {
+            "Request-ID": f"{number:032x}",
+            "Sentry-Hook-Resource": kind,
+            "Sentry-Hook-Signature": hmac.digest(secret.encode(), body, "sha256").hex(),
+            "Sentry-Hook-Timestamp": str(NOW + number),
+        }
+        made.append(caught(headers, body))
+    return made
+
+
+SHAPES: list[tuple[str, dict[str, Any]]] = [
+    ("issue", {"issue": {"id": "1", "title": "TypeError"}}),
+    ("issue", {"issue": {"id": "1", "title": "TypeError", "level": "error"}}),
+    ("comment", {"comment": "looking", "timestamp": "2026-11-23T19:30:00Z"}),
+]
+
+
+def test_a_resource_is_a_type_and_an_id_of_the_request_is_one() -> None:
+    found = proposed(*of_sentry(*SHAPES), secret="s")
+    assert found.settings["event_type"] == {"header": "Sentry-Hook-Resource"}
+    assert found.settings["delivery_id"] == {"header": "Request-ID"}
+    assert "see that a retry has the same" in said(found)
+    assert how(found)["signed"] == "{body}"
+    assert "timestamp" not in how(found)  # what is sent beside it is not signed
+    assert [one.kind for one in found.given] == ["issue", "issue", "comment"]
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "is_type"),
+    [
+        ("X-Acme-What", ("down", "down", "up"), True),  # one shape for each value
+        ("X-Acme-What", ("down", "up", "down"), False),  # a shape has two values
+        ("X-Acme-What", ("a", "b", "c"), False),  # each is another: an id would be as well
+        ("User-Agent", ("a", "a", "b"), False),
+        ("X-Acme-Token", ("a", "a", "b"), False),
+        ("X-Acme-What", ("a b", "a b", "c"), False),
+    ],
+)
+def test_a_header_of_any_name_is_a_type_where_it_parts_the_shapes(
+    header: str, values: tuple[str, ...], is_type: bool
+) -> None:
+    bodies = (b'{"down":1,"at":"x"}', b'{"down":2,"at":"y"}', b'{"up":1}')
+    found = proposed(
+        *(caught({header: text}, body) for text, body in zip(values, bodies, strict=True))
+    )
+    assert found.settings.get("event_type") == ({"header": header} if is_type else None)
+
+
+def test_of_two_headers_the_type_is_the_one_that_tells_more_apart() -> None:
+    requests = [caught({"X-Event": "hook", "X-Topic": text}) for text in ("a/b", "a/c")]
+    assert proposed(*requests).settings["event_type"] == {"header": "X-Topic"}
+
+
+def test_an_event_that_was_sent_again_proves_nothing_against_its_id() -> None:
+    one, two = (caught({"X-Delivery-Id": f"d-{n}"}, b'{"a":%d}' % n) for n in range(2))
+    assert proposed(one, two, one).settings["delivery_id"] == {"header": "X-Delivery-Id"}
+
+
+def test_what_a_proxy_calls_its_requests_is_no_delivery() -> None:
+    one, two = (caught({"X-Request-Id": f"d-{n}"}, b'{"a":%d}' % n) for n in range(2))
+    assert "delivery_id" not in proposed(one, two).settings
+
+
+def test_a_header_is_required_only_where_a_proof_shows_that_it_always_comes() -> None:
+    """A 400 keeps nothing of a request; what lacks a proof else lies in quarantine."""
+    requests = of_sentry(*SHAPES)
+    assert proposed(*requests, secret="s").settings["headers"]["require"] == [
+        "Sentry-Hook-Signature"
+    ]
+    assert "require" not in proposed(*requests).settings["headers"]
+    unsigned = caught({"Sentry-Hook-Resource": "issue"})
+    assert "require" not in proposed(*requests, unsigned, secret="s").settings["headers"]
+    asks = caught({}, b"", method="HEAD")  # a receiver answers 401 by itself
+    assert "require" not in proposed(*requests, asks, secret="s").settings["headers"]
+
+
+def test_a_built_in_senders_scheme_is_the_guess_where_no_secret_is_given() -> None:
+    found = proposed(*of_sentry(*SHAPES))
+    assert "that of the built-in source sentry" in said(found)
+    assert how(found)["signed"] == "{body}"
+    assert "a guess" in said(found)
+
+
 def test_a_challenge_makes_a_handshake_and_a_receiver() -> None:
     asks = caught({}, b'{"type": "url_verification", "challenge": "abc"}')
     found = proposed(asks, caught({}))

@@ -60,6 +60,26 @@ def test_type_id_time_and_summary() -> None:
     assert sorted(proposal.schemas) == ["user.login", "user.logout"]
 
 
+def test_what_stands_elsewhere_in_each_type_is_looked_for_in_each() -> None:
+    issue = {"data": {"issue": {"title": "TypeError"}}, "actor": {"name": "Ada"}}
+    comment = {
+        "data": {"text": "hm", "timestamp": "2026-11-23T19:30:00Z"},
+        "actor": {"name": "Ada"},
+    }
+    alert = {"alert": {"title": "Down", "time": 1_795_462_100}, "actor": {"name": "Ada"}}
+    types = ["issue", "issue", "comment", "alert"]
+    proposal = infer([issue, {**issue, "more": 1}, comment, alert], types)
+    assert proposal.event_type is None
+    assert sorted(proposal.schemas) == ["alert", "comment", "issue"]
+    assert proposal.schemas["issue"]["required"] == ["data", "actor"]
+    assert [found.path for found in proposal.timestamps] == ["data.timestamp", "alert.time"]
+    # What all types have comes last: it would hide the title of each type after it.
+    assert proposal.summary == ("data.issue.title|alert.title|actor.name",)
+    assert proposal.default_schema == {
+        "$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
+    }  # fmt: skip
+
+
 def test_the_schema_is_lean() -> None:
     proposal: Proposal = infer([{**LOGIN, "type": "x"}, {**LOGOUT, "type": "x"}])
     schema = proposal.schemas["x"]

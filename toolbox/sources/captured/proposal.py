@@ -81,8 +81,9 @@ def propose(
     scheme = settings.pop("scheme")
     settings |= _content(requests, how, evidence)
     settings |= handshake_of(captures.requests, parsed, evidence)
-    settings |= from_headers(requests, evidence)
-    settings["headers"] = kept_headers(requests, settings)
+    settings |= from_headers(events, evidence)
+    proved = scheme is not None and scheme.proved == len(requests)
+    settings["headers"] = kept_headers(requests, settings, proved=proved)
     kept = scheme is not None and scheme.proved > 0 and (keep_secret or scheme.is_public)
     if scheme is not None and scheme.proved and not kept:
         notes.append(
@@ -178,7 +179,8 @@ def _given(
         if one.lower() in keep - proof - {"content-type"}
     }
     type_ = request.header("content-type")
-    given = Given(name, request.content, document, headers, type_)
+    located = settings.get("event_type", {}).get("header", "")
+    given = Given(name, request.content, document, headers, type_, kind=request.header(located))
     if kept is None:
         return given
     sent_at = arrival(request, how) or datetime.now(UTC).timestamp()

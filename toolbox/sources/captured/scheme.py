@@ -184,7 +184,7 @@ def _as_known(
     request: CapturedRequest, place: SignaturePlace, known: dict[str, Any]
 ) -> Iterator[Candidate]:
     same = ("prefix", "separator", "position")
-    if any(place.settings.get(key) != (known.get(key) or None) for key in same):
+    if any((place.settings.get(key) or None) != (known.get(key) or None) for key in same):
         return
     wanted = known.get("timestamp") or {}
     signed = known.get("signed", "{body}")
