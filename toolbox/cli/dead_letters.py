@@ -14,14 +14,17 @@ from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.times import iso
 from toolbox.cli.dead_letters_replay import replay_tickets
 from toolbox.cli.replay_run import store
+from toolbox.dead_letters.listing import PAGE, group_tickets, page_of
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, DeadLetters, Ticket
 from toolbox.dead_letters.summary import Summary, summarize, summarize_all
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.terminal.archived import event_document
-from toolbox.terminal.output import console, print_json, print_table
+from toolbox.terminal.output import console, errors, print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from toolbox.dead_letters.listing import TicketGroup
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="The beginning is enough.")]
@@ -29,8 +32,11 @@ CUT = 500
 _OF_SEVERAL_LINES = frozenset({"body", "record", "message"})
 
 
-def _queue(where: RunningDeployment) -> DeadLetters:
-    return DeadLetters(where.client("sqs"), where.dead_letter_queue, where.archive_bucket)
+def _queue(
+    where: RunningDeployment, on_progress: Callable[[int], None] = lambda _: None
+) -> DeadLetters:
+    sqs = where.client("sqs")
+    return DeadLetters(sqs, where.dead_letter_queue, where.archive_bucket, on_progress)
 
 
 def _objects(where: RunningDeployment) -> Objects:
@@ -38,19 +44,60 @@ def _objects(where: RunningDeployment) -> Objects:
 
 
 def list_tickets(
-    *, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Json = False
+    *,
+    page: Annotated[int, typer.Option(min=1, help="Which page.")] = 1,
+    size: Annotated[int, typer.Option(min=1, max=10_000, help="Tickets of a page.")] = PAGE,
+    groups: Annotated[
+        bool, typer.Option(help="Only how many there are by kind and source; reads no object.")
+    ] = False,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    as_json: Json = False,
 ) -> None:
     """List the tickets on the dead-letter queue, the oldest first."""
     where = find_deployment(state, stack)
-    with _queue(where) as queue:
-        tickets = queue.tickets
-        keys = [ticket.key for ticket in tickets if ticket.kind != UNREADABLE]
-        with console.status("reading the objects"):
-            found = dict(summarize_all(_objects(where), keys))
-    documents = [_ticket_document(ticket, found.get(ticket.key)) for ticket in tickets]
+    with errors.status("taking the notifications") as status:
+
+        def show(taken: int) -> None:
+            status.update(f"taking the notifications: {taken:,}, and giving them back")
+
+        with _queue(where, show) as queue:
+            tickets = queue.tickets
+    if groups:
+        _print_groups(group_tickets(tickets), as_json=as_json)
+        return
+    shown = page_of(tickets, page, size)
+    keys = [ticket.key for ticket in shown.tickets if ticket.kind != UNREADABLE]
+    with errors.status("reading the objects"):
+        found = dict(summarize_all(_objects(where), keys))
+    documents = [_ticket_document(ticket, found.get(ticket.key)) for ticket in shown.tickets]
+    where_it_is = f"page {shown.number} of {shown.pages:,}, {shown.total:,} tickets in all"
     if as_json:
         print_json(documents)
+        if shown.pages > 1:
+            errors.print(where_it_is)
         return
+    if shown.pages > 1:
+        _print_groups(group_tickets(tickets), as_json=False)
+    _print_tickets(f"{len(documents)} tickets", documents)
+    if shown.pages > 1:
+        console.print(f"{where_it_is}; --page and --size show others")
+
+
+def _print_groups(groups: Sequence[TicketGroup], *, as_json: bool) -> None:
+    if as_json:
+        times = [{"oldest": iso(one.oldest), "newest": iso(one.newest)} for one in groups]
+        print_json([{**one._asdict(), **when} for one, when in zip(groups, times, strict=True)])
+        return
+    rows = [
+        (one.kind, one.source or "-", one.tickets, iso(one.oldest), iso(one.newest))
+        for one in groups
+    ]
+    total = sum(one.tickets for one in groups)
+    print_table(f"{total:,} tickets", ("kind", "source", "tickets", "oldest", "newest"), rows)
+
+
+def _print_tickets(title: str, documents: Sequence[dict[str, Any]]) -> None:
     rows = [
         (
             one["id"],
@@ -64,7 +111,7 @@ def list_tickets(
         for one in documents
     ]
     columns = ("id", "kind", "source", "reasons", "events", "age", "first explanation")
-    print_table(f"{len(rows)} tickets", columns, rows)
+    print_table(title, columns, rows)
 
 
 def show_ticket(

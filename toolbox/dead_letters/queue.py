@@ -7,7 +7,8 @@ that was written twice has two notifications and one ticket.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +21,7 @@ from pipeline.archive.keys import kind_of
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from toolbox.seams import TicketQueue
 
@@ -29,13 +30,18 @@ HIDDEN_SECONDS = 300
 UNREADABLE = "unreadable"
 #: Amazon SQS API reference: entries of one batch call.
 _ENTRIES = 10
+#: Calls at the same time. 100,000 notifications are 10,000 answers, and all of them should be there
+#: before the first ones come back.
+_AT_A_TIME = 16
+#: Rounds of answers in which all was known: then what was hidden first is coming back.
+_KNOWN_ROUNDS = 3
 
 
 class DeadLetterError(PipelineError):
     """The dead-letter queue is out of reach, or a ticket is not on it."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Ticket:
     """One object that needs someone.
 
@@ -67,13 +73,32 @@ def ticket_id(key: str) -> str:
 
 
 class DeadLetters:
-    """Holds the queue's tickets hidden from others, and gives back those that remain."""
+    """Holds the queue's tickets hidden from others, and gives back those that remain.
 
-    def __init__(self, sqs: TicketQueue, url: str, bucket: str) -> None:
+    A queue hides 120,000 messages at most (Amazon SQS Developer Guide, quotas); what it has beyond
+    that is not seen, nor held in memory.
+
+    Parameters
+    ----------
+    on_progress : Callable[[int], None]
+        Is told how many notifications were taken so far.
+    """
+
+    def __init__(
+        self,
+        sqs: TicketQueue,
+        url: str,
+        bucket: str,
+        on_progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._sqs = sqs
         self._url = url
         self._bucket = bucket
+        self._on_progress = on_progress
         self._tickets: dict[str, Ticket] = {}
+        #: A notification can name several objects: message id to how many tickets it has.
+        self._holders: Counter[str] = Counter()
+        self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="tickets")
 
     def __enter__(self) -> Self:
         """Take every notification that the queue has.
@@ -87,11 +112,13 @@ class DeadLetters:
             self._receive()
         except BaseException:
             self._give_back()
+            self._pool.shutdown()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._give_back()
+        self._pool.shutdown()
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -114,12 +141,9 @@ class DeadLetters:
         DeadLetterError
             When one could not be deleted: the ticket is then still there.
         """
-        others = [other for other in self._tickets.values() if other is not ticket]
-        # A notification can name several objects; it stays until the last of them is done.
+        # A notification of several objects stays until the last of them is done.
         receipts = [
-            receipt
-            for message, receipt in ticket.messages.items()
-            if not any(message in other.messages for other in others)
+            receipt for message, receipt in ticket.messages.items() if self._holders[message] == 1
         ]
         for batch in _batches(receipts):
             entries = [{"Id": str(n), "ReceiptHandle": one} for n, one in enumerate(batch)]
@@ -132,6 +156,8 @@ class DeadLetters:
                     f"{ticket.id}: cannot be deleted: {answer['Failed'][0].get('Message')}"
                 )
         del self._tickets[ticket.id]
+        for message in ticket.messages:
+            self._holders[message] -= 1
 
     def keep_hidden(self) -> None:
         """Hide the tickets that remain for longer: the work on them is going on."""
@@ -142,7 +168,8 @@ class DeadLetters:
 
     def _set_visibility(self, seconds: int) -> None:
         receipts = [one for ticket in self._tickets.values() for one in ticket.messages.values()]
-        for batch in _batches(receipts):
+
+        def change(batch: Sequence[str]) -> None:
             entries = [
                 {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
                 for n, receipt in enumerate(batch)
@@ -151,28 +178,39 @@ class DeadLetters:
             with suppress(BotoCoreError, ClientError):
                 self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
+        deque(self._pool.map(change, _batches(receipts)), maxlen=0)
+
     def _receive(self) -> None:
         seen: set[str] = set()
-        while True:
-            try:
-                # Amazon SQS Developer Guide: only a long poll asks all of the queue's servers.
-                answer = self._sqs.receive_message(
-                    QueueUrl=self._url,
-                    MaxNumberOfMessages=10,
-                    WaitTimeSeconds=1,
-                    VisibilityTimeout=HIDDEN_SECONDS,
-                    AttributeNames=["SentTimestamp"],
-                )
-            except (BotoCoreError, ClientError) as error:
-                raise DeadLetterError(f"{self._url}: cannot be read: {error}") from None
-            messages = answer.get("Messages", [])
-            new = [message for message in messages if message["MessageId"] not in seen]
+        calls, known = 1, 0
+        while known < _KNOWN_ROUNDS:
+            answers = list(self._pool.map(lambda _: self._answer(), range(calls)))
+            messages = [message for answer in answers for message in answer]
+            before = len(seen)
             for message in messages:
                 seen.add(message["MessageId"])
                 self._sort_in(message)
-            # Nothing new: all is known, and what was hidden first is beginning to come back.
-            if not new:
+            self._on_progress(len(seen))
+            if not messages:
                 return
+            known = known + 1 if len(seen) == before else 0
+            # An answer that is full has more behind it.
+            full = len(messages) == calls * _ENTRIES
+            calls = min(calls * 2, _AT_A_TIME) if full else calls
+
+    def _answer(self) -> list[dict[str, Any]]:
+        try:
+            # Amazon SQS Developer Guide: only a long poll asks all of the queue's servers.
+            answer = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=_ENTRIES,
+                WaitTimeSeconds=1,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                AttributeNames=["SentTimestamp"],
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise DeadLetterError(f"{self._url}: cannot be read: {error}") from None
+        return list(answer.get("Messages", []))
 
     def _sort_in(self, message: dict[str, Any]) -> None:
         places = _places(message["Body"], self._bucket)
@@ -185,11 +223,13 @@ class DeadLetters:
             name = ticket_id(message["MessageId"])
             text = str(message["Body"])[:2000]
             self._tickets[name] = Ticket(name, text, UNREADABLE, since, messages=receipt)
+            self._holders[message["MessageId"]] = 1
             return
         for key, size in places:
             kind = str(kind_of(key) or "other")
             fresh = Ticket(ticket_id(key), key, kind, since, size)
             ticket = self._tickets.setdefault(fresh.id, fresh)
+            self._holders[message["MessageId"]] += message["MessageId"] not in ticket.messages
             ticket.messages |= receipt
             ticket.since, ticket.size = min(ticket.since, since), size
 

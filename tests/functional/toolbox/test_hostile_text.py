@@ -129,6 +129,22 @@ def test_the_list_of_tickets_shows_explanations_as_text(deployment: Deployment) 
     assert len(told.splitlines()) == lines
 
 
+def test_tickets_are_listed_by_the_page_and_in_groups(deployment: Deployment) -> None:
+    _reject_all(deployment)
+    names = {said.replace("/", "-") for said in TEXTS}
+    for name in names:
+        deployment.tickets.notify(f"rejected/source={name}/{HOUR}/shardId-0-1.jsonl.gz")
+    total = len(ALL) + len(names)
+    told = _sound(run_here("dead-letters", "list", "--size", "3", "--page", "2"))
+    assert f"{total} tickets in all" in told
+    assert "page 2 of" in told
+    page = json.loads(run_here("dead-letters", "list", "--size", "3", "--json").out)
+    assert len(page) == 3
+    groups = json.loads(_sound(run_here("dead-letters", "list", "--groups", "--json")))
+    assert sum(one["tickets"] for one in groups) == total
+    assert groups[0]["source"] == "github"
+
+
 @pytest.mark.parametrize("number", range(len(TEXTS)), ids=map(ascii, TEXTS))
 def test_a_ticket_shows_explanation_and_body_as_text(deployment: Deployment, number: int) -> None:
     _reject_all(deployment, [ALL[number]])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Sequence
+from itertools import count, islice
+from threading import Lock
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -14,6 +16,7 @@ import pytest
 from pipeline.archive.objects import Objects
 from tests.support.fakes import client_error
 from tests.support.replay import HOUR, FakeArchive, line
+from toolbox.dead_letters.listing import TicketGroup, group_tickets, page_of
 from toolbox.dead_letters.queue import DeadLetterError, DeadLetters, ticket_id
 from toolbox.dead_letters.summary import summarize, summarize_all
 
@@ -29,6 +32,8 @@ class FakeQueue:
         self.broken: Exception | None = None
         self.fail_deletes = False
         self.comes_back = False
+        self.calls = 0
+        self.lock = Lock()
 
     def send(self, body: str, sent: int = 1_000_000) -> None:
         name = f"m-{len(self.messages)}"
@@ -50,8 +55,11 @@ class FakeQueue:
         assert request["WaitTimeSeconds"] >= 1
         if self.comes_back and not set(self.messages) - self.hidden:
             self.hidden.clear()
-        shown = [one for name, one in self.messages.items() if name not in self.hidden][:10]
-        self.hidden |= {one["MessageId"] for one in shown}
+        with self.lock:
+            self.calls += 1
+            found = (one for name, one in self.messages.items() if name not in self.hidden)
+            shown = list(islice(found, 10))
+            self.hidden |= {one["MessageId"] for one in shown}
         return {"Messages": shown} if shown else {}
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
@@ -148,6 +156,57 @@ def test_a_notification_of_two_objects_stays_until_both_are_done(queue: FakeQueu
         assert queue.messages
         found.delete(second)
     assert not queue.messages
+
+
+def test_a_long_queue_is_taken_and_given_back_whole(queue: FakeQueue) -> None:
+    for number in range(1_005):
+        queue.notify(f"rejected/{number}", sent=number)
+    taken: list[int] = []
+    with DeadLetters(queue, "url", "archive", taken.append) as found:
+        assert len(found.tickets) == 1_005
+        assert len(queue.hidden) == 1_005
+        for ticket in found.tickets[:500]:
+            found.delete(ticket)
+    assert taken[-1] == 1_005
+    assert queue.calls < 101 + 40
+    assert len(queue.messages) == 505
+    assert not queue.hidden & set(queue.messages)
+
+
+def test_what_comes_back_early_does_not_hide_what_was_not_seen(queue: FakeQueue) -> None:
+    for number in range(15):
+        queue.notify(f"rejected/{number}")
+    first, asked = queue.receive_message(VisibilityTimeout=60, WaitTimeSeconds=1), count()
+
+    def again(**request: Any) -> dict[str, Any]:
+        # The next answers are the first once more: its time has run out meanwhile.
+        return first if next(asked) in {0, 1, 2} else FakeQueue.receive_message(queue, **request)
+
+    queue.receive_message = again  # type: ignore[method-assign]
+    with letters(queue) as found:
+        assert len(found.tickets) == 15
+
+
+def test_tickets_are_grouped_by_their_keys_and_shown_by_the_page(queue: FakeQueue) -> None:
+    for number in range(7):
+        source = "okta" if number < 5 else "github"
+        queue.notify(f"rejected/source={source}/{HOUR}/s-{number}.jsonl.gz", sent=number * 1000)
+    queue.notify("aws/lambda/1/s/2026/11/23/x", sent=9_000)
+    queue.send("no notification", sent=10_000)
+    with letters(queue) as found:
+        tickets = found.tickets
+    assert group_tickets(tickets) == [
+        TicketGroup("rejected", "okta", 5, 0.0, 4.0),
+        TicketGroup("rejected", "github", 2, 5.0, 6.0),
+        TicketGroup("failed", "", 1, 9.0, 9.0),
+        TicketGroup("unreadable", "", 1, 10.0, 10.0),
+    ]
+    pages = [page_of(tickets, number, 4) for number in (1, 3, 9)]
+    assert [(len(one.tickets), one.number, one.pages, one.total) for one in pages] == [
+        (4, 1, 3, 9), (1, 3, 3, 9), (1, 3, 3, 9),
+    ]  # fmt: skip
+    assert pages[0].tickets[0].since == 0.0
+    assert page_of([], 1) == ([], 1, 1, 0)
 
 
 def test_a_failed_deletion_leaves_the_ticket(queue: FakeQueue) -> None:
