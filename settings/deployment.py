@@ -18,6 +18,7 @@ from settings.deployment_protection import (
     Door,
     Encryption,
     LogDays,
+    ReceiverSettings,
     ThrottleSettings,
 )
 from settings.deployment_table import TableSettings
@@ -187,7 +188,7 @@ class Deployment(Model):
     archive: ArchiveSettings = ArchiveSettings()
     throttle: ThrottleSettings = ThrottleSettings()
     authorizer: AtTheDoor = AtTheDoor()
-    receiver: AtTheDoor = AtTheDoor()
+    receiver: ReceiverSettings = ReceiverSettings()
     door: Door = "rest_api"
     encryption: Encryption = "customer_managed"
     log_retention_days: LogDays = 30

@@ -40,6 +40,14 @@ class AtTheDoor(Model):
     )
 
 
+class ReceiverSettings(AtTheDoor):
+    """The receiver, which writes a line of its own for each request."""
+
+    system_log: bool = Field(
+        default=True, description="whether Lambda's lines of each invocation are kept, too"
+    )
+
+
 class Domain(Model):
     """A domain name of one's own in front of the API."""
 

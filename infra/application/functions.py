@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping  # noqa: TC003 - of a constant
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -15,7 +16,7 @@ from constructs import Construct
 from infra.application.checks import acknowledge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aws_cdk import Stack
     from aws_cdk import aws_kms as kms
@@ -38,6 +39,15 @@ RETENTIONS = {
     365: logs.RetentionDays.ONE_YEAR,
 }
 """By the days of the settings."""
+
+
+_OWN_LINES_ALONE: Mapping[str, Any] = {
+    "logging_format": lambda_.LoggingFormat.JSON,
+    "system_log_level_v2": lambda_.SystemLogLevel.WARN,
+    "application_log_level_v2": lambda_.ApplicationLogLevel.INFO,
+}
+"""AWS Lambda Developer Guide, JSON and plain text log formats: what a function writes as JSON stays
+as it is, and of Lambda's lines those remain that are warnings."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,8 @@ class PipelineFunction(Construct):
     traced : bool
         Whether it begins traces by itself: of one request a second, and of 5% of the rest (AWS
         Lambda Developer Guide, X-Ray). Else it goes on with those that its caller has begun.
+    system_log : bool
+        Whether Lambda's own lines are kept: START, END and REPORT of each invocation.
     """
 
     def __init__(
@@ -82,6 +94,7 @@ class PipelineFunction(Construct):
         timeout_seconds: int,
         reserved_concurrency: int | None = None,
         traced: bool = True,
+        system_log: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -107,6 +120,7 @@ class PipelineFunction(Construct):
             reserved_concurrent_executions=reserved_concurrency,
             role=self._role(log_group, permissions),
             log_group=log_group,
+            **({} if system_log else _OWN_LINES_ALONE),
         )
         # The construct lets the function depend on its role twice over; cfn-lint notes it.
         resource = cast("lambda_.CfnFunction", self.function.node.default_child)

@@ -53,6 +53,7 @@ class ReceiverFunction(Construct):
         learned_arns: Sequence[str] = (),
         reserved_concurrency: int | None = None,
         traced: bool = True,
+        system_log: bool = True,
     ) -> None:
         super().__init__(scope, construct_id)
         put = iam.PolicyStatement(actions=["kinesis:PutRecord"], resources=[stream.stream_arn])
@@ -75,6 +76,7 @@ class ReceiverFunction(Construct):
             timeout_seconds=TIMEOUT_SECONDS,
             reserved_concurrency=reserved_concurrency,
             traced=traced,
+            system_log=system_log,
         ).function
         reason = "All versions of one parameter, which the function may read in any case."
         if versions and self.function.role:

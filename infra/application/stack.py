@@ -274,6 +274,7 @@ class ApplicationStack(Stack):
             reserved_concurrency=self._deployment.receiver.reserved_concurrency,
             # An HTTP API begins no traces, and nothing could sample those of the function.
             traced=self._deployment.door == "rest_api",
+            system_log=self._deployment.receiver.system_log,
         )
 
     def _watched(self, front_door: FrontDoor | HttpDoor) -> Watched:

@@ -13,7 +13,7 @@ import pytest
 from infra.assembly.app import synthesize, template_path
 from settings.deployment import Deployment
 from settings.deployment_polling import PollerSettings
-from settings.deployment_protection import AtTheDoor, Domain
+from settings.deployment_protection import AtTheDoor, Domain, ReceiverSettings
 from settings.source.loader import load_sources
 from tests.infra.delivery_support import (
     DeliveryAssembly,
@@ -205,7 +205,7 @@ def everything(
                 "duo-admin": PollerSettings(variables={"host": "api-00000000.duosecurity.com"}),
             },
             authorizer=AtTheDoor(reserved_concurrency=50),
-            receiver=AtTheDoor(reserved_concurrency=200),
+            receiver=ReceiverSettings(reserved_concurrency=200),
             web_acl=True,
             domain=Domain(
                 name="hooks.example.com",

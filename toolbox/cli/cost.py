@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
+from settings import load_deployment
 from toolbox.costs.capacity import needs
-from toolbox.costs.choices import LEVERS
+from toolbox.costs.choices import LEVERS, StageChoices
 from toolbox.costs.designs import all_bills
 from toolbox.costs.document import document, dollars
 from toolbox.costs.prices import load_prices
@@ -17,6 +19,7 @@ from toolbox.costs.workload import CostCase, Workload
 from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
+    from settings import Deployment
     from toolbox.costs.bills import Bill
     from toolbox.costs.suggesting import Suggestion
 
@@ -40,6 +43,9 @@ def cost(
         list[str] | None,
         typer.Option(help="With --suggest: a setting that stays at its default, such as web_acl."),
     ] = None,
+    stage: Annotated[
+        Path | None, typer.Option(help="A stage's file, whose settings are taken for the defaults.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     as_document: Annotated[
         bool, typer.Option("--document", help="Print docs/cost.md, for the usual rates and sizes.")
@@ -51,17 +57,34 @@ def cost(
     again. It is arithmetic: nothing is asked of AWS.
     """
     prices = load_prices()
-    case = CostCase(Workload(events_per_second, size, duplicates), prices)
+    choices = _choices_of(load_deployment(stage)) if stage else StageChoices()
+    case = CostCase(Workload(events_per_second, size, duplicates), prices, choices)
     if as_document:
         print_text(document(prices))
     elif suggested:
-        found = suggest(case.workload, prices, _kept(keep or []))
+        found = suggest(case, _kept(keep or []))
         _print_suggestion(found) if not as_json else print_json(_plain_suggestion(found))
     elif as_json:
         print_json(_plain(case))
     else:
         _print(case)
     raise typer.Exit(DONE)
+
+
+def _choices_of(stage: Deployment) -> StageChoices:
+    """Return what of a stage's settings has a price."""
+    return StageChoices(
+        door=stage.door,
+        web_acl=stage.web_acl is not False,
+        stream=stage.stream.mode,
+        table=stage.table.mode,
+        access_log=stage.access_log,
+        system_log=stage.receiver.system_log,
+        enhanced_fan_out=stage.fan_out.enhanced_fan_out,
+        fan_out_window=stage.fan_out.batching_window_seconds,
+        archiver_window=stage.archiver.batching_window_seconds,
+        cold_after_days=stage.archive.cold_after_days,
+    )
 
 
 def _kept(keys: list[str]) -> list[str]:
@@ -73,7 +96,7 @@ def _kept(keys: list[str]) -> list[str]:
 
 def _print(case: CostCase) -> None:
     _print_workload(case)
-    bills = all_bills(case.workload, case.prices)
+    bills = all_bills(case)
     print_table(
         "Dollars",
         ("design", "a month", "a million events"),
@@ -143,7 +166,7 @@ def _print_parts(bill: Bill) -> None:
 def _plain(case: CostCase) -> dict[str, Any]:
     return {
         **_plain_workload(case),
-        "designs": [_bill(bill, case.workload) for bill in all_bills(case.workload, case.prices)],
+        "designs": [_bill(bill, case.workload) for bill in all_bills(case)],
         "needs": [
             {"what": need.what, "amount": need.amount, "quota": need.limit, "bites": need.bites}
             for need in needs(case)

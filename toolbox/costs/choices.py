@@ -26,6 +26,8 @@ class StageChoices:
         How all events come in; behind any other door than a REST API, the receiver takes them.
     web_acl : bool
         Before a REST API alone; by default it is there where a signed source is `direct`.
+    system_log : bool
+        Whether Lambda's lines of each call of the receiver are kept.
     cold_after_days : int | None
         When `raw/` moves to Glacier Instant Retrieval.
     """
@@ -36,6 +38,8 @@ class StageChoices:
     stream: Mode = "on_demand"
     table: Mode = "on_demand"
     access_log: Literal["short", "full"] = "short"
+    system_log: bool = True
+    enhanced_fan_out: bool = False
     fan_out_window: int = 1
     archiver_window: int = 60
     cold_after_days: int | None = 90
@@ -107,6 +111,13 @@ LEVERS = (
         ("on_demand", "provisioned"),
         "a burst beyond the capacity waits for the scaling, some minutes; no event is lost. If the "
         "function's process ends meanwhile, what was sent and not written down is sent twice",
+    ),
+    Lever(
+        "receiver.system_log",
+        "system_log",
+        (True, False),
+        "time and memory of single calls of the receiver are in no log; the metrics have them of "
+        "all calls",
     ),
     Lever(
         "fan_out.batching_window_seconds",

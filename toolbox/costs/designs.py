@@ -30,7 +30,6 @@ from toolbox.costs.workload import (
 
 if TYPE_CHECKING:
     from toolbox.costs.prices import PriceList
-    from toolbox.costs.workload import Workload
 
 _PUT_UNIT = 25 * 1_024
 #: Amazon S3 User Guide, lifecycle transitions: smaller objects stay where they are.
@@ -100,7 +99,7 @@ def function_per_webhook(case: CostCase) -> Bill:
 
 #: Designs of this project that a table shows, beside those that `suggest` finds.
 WAYS = {
-    "this design, as a stage is by default": StageChoices(),
+    "this design, as the stage is set": StageChoices(),
     "every source by the receiver, REST API": StageChoices(way="receiver"),
     "every source polled": StageChoices(way="poll"),
     "the receiver behind an HTTP API": StageChoices(door="http_api"),
@@ -109,11 +108,12 @@ WAYS = {
 }
 
 
-def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
-    """Return the bill of every design, with a stage's default settings."""
-    case = CostCase(workload, prices)
+def all_bills(case: CostCase) -> list[Bill]:
+    """Return the bill of every design: of this one as the stage is set, and in other ways."""
+    usual, *others = WAYS
     return [
-        *(this_design(replace(case, choices=choices), name) for name, choices in WAYS.items()),
+        this_design(case, usual),
+        *(this_design(replace(case, choices=WAYS[name]), name) for name in others),
         old_framework(case),
         function_per_webhook(case),
     ]
@@ -122,7 +122,7 @@ def all_bills(workload: Workload, prices: PriceList) -> list[Bill]:
 def _on_demand(case: CostCase) -> list[BillLine]:
     workload, prices = case.workload, case.prices
     gb = billed_record_gb(workload, prices)
-    out = workload.events * record_bytes(workload, prices) / 1_024**3 * prices.assume("consumers")
+    out = workload.events * record_bytes(workload, prices) / 1_024**3
     days = (prices.assume("retention_hours") - 24) / 24
     kept = gb / DAYS_A_MONTH * days
     return [
@@ -130,7 +130,7 @@ def _on_demand(case: CostCase) -> list[BillLine]:
             "stream: hours", HOURS, "hours", prices=prices, price="kinesis_on_demand_stream_hour"
         ),
         priced("stream: in", gb, "GB", prices=prices, price="kinesis_on_demand_gb_in"),
-        priced("stream: out", out, "GB", prices=prices, price="kinesis_on_demand_gb_out"),
+        _out(case, out),
         priced(
             "stream: retention",
             kept,
@@ -139,6 +139,27 @@ def _on_demand(case: CostCase) -> list[BillLine]:
             price="kinesis_on_demand_gb_month_extended",
         ),
     ]
+
+
+def _out(case: CostCase, gb: float) -> BillLine:
+    """Return what reading costs: of a provisioned stream what is pushed, of the other one all.
+
+    Parameters
+    ----------
+    gb : float
+        What each consumer reads of an on-demand stream; 0 where the stream is provisioned.
+    """
+    prices, pushed = case.prices, case.choices.enhanced_fan_out
+    shared = gb * (prices.assume("consumers") - pushed)
+    dollars = prices.bill("kinesis_on_demand_gb_out", shared)
+    if pushed and gb:
+        dollars += prices.bill("kinesis_on_demand_gb_out_enhanced", gb)
+        shared += gb
+    elif pushed:
+        shared = case.workload.events * record_bytes(case.workload, prices) / 1_024**3
+        dollars += prices.bill("kinesis_gb_out_enhanced", shared)
+        dollars += prices.bill("kinesis_consumer_shard_hour", case.needed_shards * HOURS)
+    return BillLine("stream: out", shared, "GB", dollars)
 
 
 def _provisioned(case: CostCase) -> list[BillLine]:
@@ -155,7 +176,7 @@ def _provisioned(case: CostCase) -> list[BillLine]:
             price="kinesis_million_put_units",
             each=MILLION,
         ),
-        priced("stream: out", 0.0, "GB", prices=prices, price="kinesis_on_demand_gb_out"),
+        _out(case, 0.0),
         priced(
             "stream: retention", hours, "hours", prices=prices, price="kinesis_shard_hour_extended"
         ),

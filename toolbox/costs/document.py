@@ -66,7 +66,7 @@ def _floor(prices: PriceList) -> str:
     workload = case.workload
     usual = this_design(case)
     guarded, unguarded, any_door = (
-        suggest(workload, prices, kept) for kept in (_GUARDED, _UNGUARDED, ())
+        suggest(CostCase(workload, prices), kept) for kept in (_GUARDED, _UNGUARDED, ())
     )
     rows = [
         ("every default", usual),
@@ -122,8 +122,8 @@ def _compare(
 
 
 def _shown(workload: Workload, prices: PriceList) -> list[Bill]:
-    usual, *others = all_bills(workload, prices)
-    guarded, any_door = (suggest(workload, prices, kept).bill for kept in (_GUARDED, ()))
+    usual, *others = all_bills(CostCase(workload, prices))
+    guarded, any_door = (suggest(CostCase(workload, prices), kept).bill for kept in (_GUARDED, ()))
     return [
         usual,
         replace(guarded, design="the cheapest settings, REST API and web ACL kept"),
@@ -210,7 +210,7 @@ def _parts(workloads: Sequence[Workload], prices: PriceList, kept: Sequence[str]
     bills = [
         this_design(CostCase(workload, prices))
         if kept is None
-        else suggest(workload, prices, kept).bill
+        else suggest(CostCase(workload, prices), kept).bill
         for workload in workloads
     ]
     rows = [

@@ -97,13 +97,15 @@ def _authorizer(case: CostCase) -> BillLine:
 def _received(case: CostCase) -> list[BillLine]:
     """Return what the receiver adds: a call for each request, its time, log and metrics."""
     calls, prices = case.workload.events, case.prices
-    size = calls * prices.assume("receiver_log_bytes")
+    written = prices.assume("receiver_log_bytes")
+    if case.choices.system_log:
+        written += prices.assume("receiver_system_log_bytes")
     metrics = prices.assume("sources") * prices.assume("receiver_metrics_per_source")
     return [
         *function_lines(
             "receiver", calls, prices.assume("receiver_ms"), prices.assume("receiver_gb"), prices
         ),
-        log_line("receiver: log", size, prices, "lambda_logs_gb"),
+        log_line("receiver: log", calls * written, prices, "lambda_logs_gb"),
         priced("receiver: metrics", metrics, "metrics", prices=prices, price="metric_month"),
     ]
 

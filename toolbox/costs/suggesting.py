@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from toolbox.costs.choices import LEVERS, Lever, StageChoices, nested
+from toolbox.costs.choices import LEVERS, Lever, nested
 from toolbox.costs.designs import this_design
 from toolbox.costs.workload import SECONDS_A_MONTH, CostCase
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from toolbox.costs.bills import Bill
-    from toolbox.costs.prices import PriceList
-    from toolbox.costs.workload import Workload
 
 #: How much more than the average a table may scale to.
 BURST = 4
@@ -68,22 +66,14 @@ class Suggestion:
         return nested(found)
 
 
-def suggest(
-    workload: Workload,
-    prices: PriceList,
-    kept: Collection[str] = (),
-    start: StageChoices | None = None,
-) -> Suggestion:
+def suggest(case: CostCase, kept: Collection[str] = ()) -> Suggestion:
     """Find the cheapest settings; of equal ones those that change least.
 
     Parameters
     ----------
     kept : Collection[str]
         Keys of settings that stay as they are.
-    start : StageChoices | None
-        What is not a lever stays so; None for a stage's defaults.
     """
-    case = CostCase(workload, prices, start or StageChoices())
     bills = [(this_design(one, "the cheapest settings"), one) for one in _cases(case, kept)]
     bill, best = min(bills, key=lambda found: (round(found[0].dollars, 2), _departures(found[1])))
     changes = [

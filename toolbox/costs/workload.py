@@ -75,9 +75,19 @@ class CostCase:
         return max(self.needed_shards, ON_DEMAND_SHARDS)
 
     def batches(self, function: str) -> Invocations:
-        """Return the batches of one consumer, `fan_out` or `archiver`."""
+        """Return the batches of one consumer, `fan_out` or `archiver`.
+
+        A shard is polled once a second (AWS Lambda Developer Guide, Kinesis), or pushed, so no
+        window is shorter than what lies between two batches.
+        """
         choices = self.choices
-        window = choices.fan_out_window if function == "fan_out" else choices.archiver_window
+        window: float = choices.archiver_window
+        apart = self.prices.assume("poll_apart_seconds")
+        if function == "fan_out":
+            window = choices.fan_out_window
+            if choices.enhanced_fan_out:
+                apart = self.prices.assume("push_apart_seconds")
+        window = max(window, apart)
         return invocations(self.workload, self.prices, function, self.open_shards, window)
 
 
@@ -112,8 +122,7 @@ def invocations(
 ) -> Invocations:
     """Return the batches of one consumer, `fan_out` or `archiver`.
 
-    A batch is sent when it is full, by number or by bytes, or when its window is over. A shard is
-    polled once a second (AWS Lambda Developer Guide, Kinesis), so no window is shorter.
+    A batch is sent when it is full, by number or by bytes, or when its window is over.
 
     Parameters
     ----------
@@ -125,7 +134,7 @@ def invocations(
         prices.assume(f"{function}_batch"),
         max(prices.assume("batch_bytes") / record_bytes(workload, prices), 1.0),
     )
-    in_window = rate * max(window, 1.0)
+    in_window = rate * window
     size = min(most, max(in_window, 1.0))
     return Invocations(workload.events_per_second / size, size)
 

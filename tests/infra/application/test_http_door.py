@@ -14,7 +14,12 @@ from infra.application.access_log import ACCESS_LOG
 from local.gateway.reader import read_api
 from local.template import Template, TemplateError
 from settings.deployment import Deployment, DeploymentError
-from settings.deployment_protection import Domain, Limit, ThrottleSettings
+from settings.deployment_protection import (
+    Domain,
+    Limit,
+    ReceiverSettings,
+    ThrottleSettings,
+)
 from settings.door import at_the_door
 from settings.source.loader import load_sources
 from tests.infra.application.test_permissions import parameter
@@ -38,6 +43,7 @@ def deployment(received_sources: Path) -> Deployment:
         sources=SOURCES,
         source_directory=received_sources,
         door="http_api",
+        receiver=ReceiverSettings(system_log=False),
         throttle=ThrottleSettings(by_source={"github": Limit(rate=500, burst=250)}),
         domain=Domain(
             name="hooks.example.com",
@@ -99,6 +105,22 @@ def test_the_receiver_begins_no_traces_that_nobody_samples(
     assert function["TracingConfig"] == {"Mode": "PassThrough"}
     _, behind_rest = received.one("AWS::Lambda::Function", "Receiver")
     assert behind_rest["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_of_lambdas_own_lines_warnings_are_kept_where_a_stage_says_so(
+    stack: Synthesized, received: Synthesized
+) -> None:
+    """Lambda API reference, LoggingConfig: levels are for the format JSON alone."""
+    for name, function in stack.all("AWS::Lambda::Function").items():
+        logging = {key: one for key, one in function["LoggingConfig"].items() if key != "LogGroup"}
+        quiet = {
+            "ApplicationLogLevel": "INFO",
+            "LogFormat": "JSON",
+            "SystemLogLevel": "WARN",
+        }
+        assert logging == (quiet if "Receiver" in name else {}), name
+    _, usual = received.one("AWS::Lambda::Function", "Receiver")
+    assert set(usual["LoggingConfig"]) == {"LogGroup"}
 
 
 def test_the_stage_throttles_each_route_and_logs_no_secret(stack: Synthesized) -> None:

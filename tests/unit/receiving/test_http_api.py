@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import base64
 import hmac
+import io
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ingest_lambdas import receiver as module
 from ingest_lambdas.receiver import Receiver
 from pipeline.event.compiled_source import load_catalog
 from pipeline.event.envelope import decode_envelope
@@ -24,6 +27,7 @@ from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import load_sources
 from tests.support.bench import SECRET
 from tests.support.fakes import FakeSsm, FakeStream
+from toolbox.costs.prices import load_prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +124,27 @@ def test_bytes_that_did_not_come_through_are_refused_and_never_taken(
     request = event("/github", body.decode("utf-8", "replace"), signed(body))
     assert ask(receiver, request)["statusCode"] == 401
     assert not stream.records
+
+
+def test_what_a_taken_request_writes_is_as_long_as_is_billed(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CloudWatch Logs API reference, PutLogEvents: 26 bytes beside each line."""
+    for name, value in {"STAGE": "prod", "POWERTOOLS_METRICS_NAMESPACE": "MozDef-EF"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "ingest")
+    own = logging.StreamHandler(written := io.StringIO())
+    own.setFormatter(module.logger.registered_formatter)
+    logger = logging.getLogger(module.logger.name)
+    logger.addHandler(own)
+    try:
+        module.report(*receiver.receive(event("/github", "{}", signed(b"{}"))))
+    finally:
+        logger.removeHandler(own)
+    lines = capsys.readouterr().out.splitlines() + written.getvalue().splitlines()
+    assert len(lines) == 2, "its metrics, and its line"
+    size = sum(len(line.encode()) + 26 for line in lines)
+    assert size == pytest.approx(load_prices().assume("receiver_log_bytes"), rel=0.1)
 
 
 def test_a_forgery_is_refused_before_the_stream(receiver: Receiver, stream: FakeStream) -> None:

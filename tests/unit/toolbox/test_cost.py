@@ -57,7 +57,10 @@ def test_an_http_api_is_billed_by_pieces_and_has_the_receiver_behind_it() -> Non
     assert dollars(THOUSAND, "receiver: time", http) == pytest.approx(seconds * 0.0000133334)
     # 2,365 GB of log at 0.50; 0.15 of it are kept for 30 days of 30.42.
     kept = 2_365.2 * 0.15 * 30 / (730 / 24) * 0.03
-    assert dollars(THOUSAND, "receiver: log", http) == pytest.approx(2_365.2 * 0.50 + kept)
+    both = 2_365.2 * 0.50 + kept
+    assert dollars(THOUSAND, "receiver: log", http) == pytest.approx(both)
+    own = replace(http, system_log=False)
+    assert dollars(THOUSAND, "receiver: log", own) == pytest.approx(both * 455 / 900)
     assert not any(
         line.part == "web ACL" for line in this_design(CostCase(THOUSAND, PRICES, http)).lines
     )
@@ -90,6 +93,16 @@ def test_provisioned_shards() -> None:
     assert shards(Workload(3_500, 10), PRICES) == 4
 
 
+def test_what_is_pushed_has_a_price_of_its_own() -> None:
+    gb = 2_628_000_000 * 1_624 / 2**30
+    pushed = StageChoices(enhanced_fan_out=True)
+    assert dollars(THOUSAND, "stream: out", pushed) == pytest.approx(gb * (0.04 + 0.05))
+    pushed = replace(PROVISIONED, enhanced_fan_out=True)
+    by_hand = gb * 0.013 + 3 * 730 * 0.015
+    assert dollars(THOUSAND, "stream: out", pushed) == pytest.approx(by_hand)
+    assert dollars(THOUSAND, "stream: out", PROVISIONED) == 0
+
+
 def test_each_event_reads_a_whole_unit_and_writes_one() -> None:
     """The fan-out asks for consistent reads, of which an item of 4 KB is a whole unit."""
     assert dollars(THOUSAND, "table: reads") == pytest.approx(2_628 * 0.125)
@@ -113,8 +126,12 @@ def test_a_batch_ends_by_number_by_bytes_or_by_time() -> None:
     assert by_bytes.events_in_each == pytest.approx(100.0)
     alone = invocations(Workload(0.1, 100), PRICES, "fan_out", 4, 1)
     assert (alone.per_second, alone.events_in_each) == (0.1, 1.0)
-    # Without a window a shard is still asked once a second.
-    assert invocations(Workload(400, 100), PRICES, "fan_out", 4, 0) == by_time
+    # Without a window a shard is still asked once a second; pushed, each 0.13 s.
+    at_once = CostCase(Workload(400, 100), PRICES, StageChoices(fan_out_window=0))
+    assert at_once.batches("fan_out") == by_time
+    pushed = replace(at_once, choices=StageChoices(fan_out_window=0, enhanced_fan_out=True))
+    assert pushed.batches("fan_out").events_in_each == pytest.approx(13)
+    assert pushed.batches("archiver") == at_once.batches("archiver")
 
 
 def test_queue_requests() -> None:
@@ -246,8 +263,8 @@ def test_the_whole_bill_is_what_a_sheet_of_paper_gives() -> None:
 def test_bills_add_up_and_grow_with_the_rate(rate: float, size: int, duplicates: float) -> None:
     workload = Workload(rate, size, duplicates)
     for bill, more in zip(
-        all_bills(workload, PRICES),
-        all_bills(replace(workload, events_per_second=rate * 2), PRICES),
+        all_bills(CostCase(workload, PRICES)),
+        all_bills(CostCase(replace(workload, events_per_second=rate * 2), PRICES)),
         strict=True,
     ):
         assert bill.dollars == pytest.approx(sum(line.dollars for line in bill.lines))
@@ -329,6 +346,19 @@ def run(*words: str) -> Any:
     done = CliRunner().invoke(app, ["cost", *words, "--json"])
     assert done.exit_code == 0, done.output
     return json.loads(done.output)
+
+
+def test_the_command_takes_the_settings_of_a_stage(tmp_path: Path) -> None:
+    file = tmp_path / "fast.yaml"
+    settings = "fan_out: {batching_window_seconds: 0, enhanced_fan_out: true}\nweb_acl: false\n"
+    file.write_text(f"service: ingest\nsources: [github]\n{settings}")
+    (usual, fast) = (run(), run("--stage", str(file)))
+    parts = {line["part"]: line["dollars"] for line in fast["designs"][0]["lines"]}
+    before = {line["part"]: line["dollars"] for line in usual["designs"][0]["lines"]}
+    assert parts["fan-out: calls"] > before["fan-out: calls"] * 5
+    assert parts["stream: out"] > before["stream: out"]
+    assert "web ACL" not in parts
+    assert fast["designs"][1:] == usual["designs"][1:]
 
 
 def test_the_command_prints_each_design_and_need() -> None:

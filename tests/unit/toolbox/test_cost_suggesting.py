@@ -54,7 +54,7 @@ def test_the_defaults_are_those_of_a_stage() -> None:
 @pytest.mark.parametrize("rate", RATES)
 def test_nothing_is_cheaper_than_what_is_suggested(rate: float) -> None:
     workload = Workload(rate, 1_024)
-    found = suggest(workload, PRICES)
+    found = suggest(CostCase(workload, PRICES))
     least = min(
         this_design(
             CostCase(
@@ -72,7 +72,7 @@ def test_nothing_is_cheaper_than_what_is_suggested(rate: float) -> None:
 
 
 def test_a_change_says_what_it_saves_and_what_it_trades() -> None:
-    found = suggest(THOUSAND, PRICES)
+    found = suggest(CostCase(THOUSAND, PRICES))
     assert found.changes
     for change in found.changes:
         fields = {change.lever.field: change.lever.default}
@@ -86,19 +86,19 @@ def test_a_change_says_what_it_saves_and_what_it_trades() -> None:
 
 def test_what_is_kept_is_not_changed() -> None:
     every = [lever.key for lever in LEVERS]
-    assert not suggest(THOUSAND, PRICES, every).changes
-    found = suggest(THOUSAND, PRICES, ["web_acl"])
+    assert not suggest(CostCase(THOUSAND, PRICES), every).changes
+    found = suggest(CostCase(THOUSAND, PRICES), ["web_acl"])
     assert found.case.choices.web_acl
     assert {one.lever.key for one in found.changes} >= {"stream.mode", "table.mode"}
 
 
 @pytest.mark.parametrize("rate", RATES)
 def test_a_stage_can_be_set_so(tmp_path: Path, rate: float) -> None:
-    settings = suggest(Workload(rate, 1_024), PRICES).settings()
+    settings = suggest(CostCase(Workload(rate, 1_024), PRICES)).settings()
     file = tmp_path / "prod.yaml"
     file.write_text(yaml.safe_dump({"service": "ingest", "sources": ["github"], **settings}))
     stage = load_deployment(file).model_dump()
-    for change in suggest(Workload(rate, 1_024), PRICES).changes:
+    for change in suggest(CostCase(Workload(rate, 1_024), PRICES)).changes:
         assert of(stage, change.lever.key) == change.value
 
 
