@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -142,6 +143,22 @@ class Messages:
                     break
                 taken.append(self._drop(first))
         return taken
+
+    def look(self, after: int, most: int) -> list[tuple[int, Message, Place]]:
+        """Return messages with their numbers and places, and take none.
+
+        Parameters
+        ----------
+        after : int
+            Only those with a greater number: the order is that in which they were sent, from 0.
+        """
+        with self._lock:
+            self._ripen(self._clock())
+            # Whichever is shorter: what was sent since, or what is here.
+            sent = range(after + 1, self._next)
+            numbers = sent if len(sent) <= len(self._messages) else self._messages
+            here = (one for one in numbers if one > after and one in self._messages)
+            return [(one, self._messages[one], self._places[one]) for one in islice(here, most)]
 
     def counts(self) -> dict[Place, int]:
         """Return how many messages are where."""

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from local.emulator_queues import Messages, Place
+from local.queue_look import LOOK, MOST_BYTES, MOST_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ def install(sqs: ModuleType) -> None:
         patch = getattr(patches, name.removeprefix("_act_"))
         setattr(sqs, name, patch)
         sqs._HANDLERS[action] = patch
+    sqs._HANDLERS[LOOK] = patches.look
 
 
 class _QueuePatches:
@@ -104,6 +106,29 @@ class _QueuePatches:
             "ApproximateNumberOfMessagesNotVisible": str(counts[Place.IN_FLIGHT]),
             "ApproximateNumberOfMessagesDelayed": str(counts[Place.DELAYED]),
         }
+
+    def look(self, data: dict[str, Any], url: str) -> dict[str, Any]:
+        """Answer what SQS has no call for: messages as they lie there, none of them received."""
+        store = self._store(self._sqs._get_q(data.get("QueueUrl", url)))
+        if store is None:
+            raise self._sqs._Err("UnsupportedOperation", "Only standard queues can be looked at.")
+        found: list[dict[str, Any]] = []
+        size = 0
+        for number, message, where in store.look(int(data.get("After", -1)), MOST_MESSAGES):
+            size += len(message["body"])
+            if found and size > MOST_BYTES:
+                break
+            found.append(
+                {
+                    "Number": number,
+                    "MessageId": message["id"],
+                    "Body": message["body"],
+                    "SentAt": message["sent_at"],
+                    "ReceiveCount": message["receive_count"],
+                    "Place": where.value,
+                }
+            )
+        return {"Messages": found}
 
     def delete_messages_for_esm(self, url: str, handles: set[str]) -> None:
         store = self._store(self._sqs._get_q(url))

@@ -223,7 +223,11 @@ def test_send_and_tail(running: Running, where: Endpoints) -> None:
     assert len(lines) == 35
     for line in lines:
         assert_contract(json.loads(line))
-    assert command("tail", "github", "--consume", *state).count("\n") == 35
+    assert command("tail", "github", *state).rstrip("\n").split("\n") == lines
+    assert command("tail", "github", "--consume", "--count", "1", *state).rstrip("\n") == lines.pop(
+        0
+    )
+    assert command("tail", "github", "--consume", *state).count("\n") == 34
     assert command("tail", "github", *state) == ""
 
 

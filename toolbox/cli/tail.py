@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,17 +13,21 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import endpoints
+from local.queue_look import look_at
 from pipeline.errors import PipelineError
 from toolbox.deployments import local_clients
 from toolbox.terminal.output import WRONG_USAGE, console, errors, print_json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    #: A body, and what to call once it is printed.
+    Message = tuple[str, Callable[[], object]]
 
 HIDDEN_SECONDS = 60
+_PAUSE_SECONDS = 0.5
 
 
 class TailError(PipelineError):
@@ -45,53 +50,66 @@ def tail(
 ) -> None:
     """Print the MozDef events that wait on the queues, one JSON object a line.
 
-    Without --consume every message is given back to its queue at the end. Each look counts as a
-    receive, and after ten of them SQS moves a message to the redrive queue.
+    They stay where they are, and to look at one does not count as a receive. With --consume they
+    are received and deleted.
     """
     where = endpoints.read(state)
     if source is not None and source not in where.queues:
         known = ", ".join(sorted(where.queues))
         errors.print(f"mozdef-ef: {source}: no such source; there are {known}")
         raise typer.Exit(WRONG_USAGE)
-    urls = {where.queues[source]} if source else set(where.queues.values())
-    sqs = local_clients(where)("sqs")
-    seen: dict[str, tuple[str, str]] = {}
-    try:
-        for url, message in _messages(sqs, sorted(urls), follow=follow):
-            if message["MessageId"] in seen:
-                continue
-            seen[message["MessageId"]] = (url, message["ReceiptHandle"])
-            _print(message["Body"])
-            if consume:
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            if most is not None and len(seen) >= most:
-                break
-    except (BotoCoreError, ClientError) as error:
-        raise TailError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
-    finally:
-        if not consume:
-            _give_back(sqs, list(seen.values()))
+    urls = sorted({where.queues[source]} if source else set(where.queues.values()))
+    look = partial(_received, local_clients(where)("sqs")) if consume else _Looker(where)
+    left = sys.maxsize if most is None else most
+    for body, done in _messages(look, urls, follow=follow):
+        _print(body)
+        done()
+        left -= 1
+        if not left:
+            return
 
 
 def _messages(
-    sqs: SQSClient, urls: list[str], *, follow: bool
-) -> Iterator[tuple[str, MessageTypeDef]]:
+    look: Callable[[str], Iterator[Message]], urls: list[str], *, follow: bool
+) -> Iterator[Message]:
     while True:
         found = False
         for url in urls:
-            answer = sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=10,
-                VisibilityTimeout=HIDDEN_SECONDS,
-                WaitTimeSeconds=0,
-            )
-            for message in answer.get("Messages", []):
+            for message in look(url):
                 found = True
-                yield url, message
+                yield message
         if not found and not follow:
             return
         if not found:
-            time.sleep(0.5)
+            time.sleep(_PAUSE_SECONDS)
+
+
+class _Looker:
+    """Looks at what came since the last look."""
+
+    def __init__(self, where: endpoints.Endpoints) -> None:
+        self._where = where
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, url: str) -> Iterator[Message]:
+        for message in look_at(self._where, url, self._seen.get(url, -1)):
+            self._seen[url] = message.number
+            yield message.body, _nothing
+
+
+def _nothing() -> None:
+    """Leave it where it is."""
+
+
+def _received(sqs: SQSClient, url: str) -> Iterator[Message]:
+    """Receive one message: what --count leaves out must not be hidden."""
+    try:
+        answer = sqs.receive_message(QueueUrl=url, VisibilityTimeout=HIDDEN_SECONDS)
+        for message in answer.get("Messages", []):
+            handle = message["ReceiptHandle"]
+            yield message["Body"], partial(sqs.delete_message, QueueUrl=url, ReceiptHandle=handle)
+    except (BotoCoreError, ClientError) as error:
+        raise TailError(f"{url}: {error}; is the pipeline up?") from None
 
 
 def _print(body: str) -> None:
@@ -102,10 +120,3 @@ def _print(body: str) -> None:
         console.print(body)
     else:
         print_json_text(body)
-
-
-def _give_back(sqs: SQSClient, messages: list[tuple[str, str]]) -> None:
-    for url, receipt in messages:
-        # The queue gives it back by itself later, so a failure here is no loss.
-        with suppress(BotoCoreError, ClientError):
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)

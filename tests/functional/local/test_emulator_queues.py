@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator import Emulator
 from local.emulator_queues import Messages
+from local.queue_look import QueueLookError, SeenMessage, look_at
 from tests.functional.local.support import REGION, new_bucket
 
 if TYPE_CHECKING:
@@ -312,3 +314,28 @@ async def _fill_and_read(sqs: Any, count: int, batch: int) -> None:
         deleted = await call("DeleteMessageBatch", QueueUrl=url, Entries=entries)
         read += len(deleted["Successful"])
     assert read == count
+
+
+def test_what_is_looked_at_was_not_received_and_stays_in_its_queue(
+    shared_emulator: Emulator,
+) -> None:
+    dead = Queue(shared_emulator)
+    queue = Queue(shared_emulator, RedrivePolicy=redrive(dead, 2))
+    queue.send("a", "ü", "c")
+    (held,) = queue.receive(1)
+    where: Any = SimpleNamespace(
+        aws_endpoint_url=shared_emulator.endpoint_url,
+        region=REGION,
+        credentials=shared_emulator.credentials,
+    )
+    seen: list[SeenMessage] = []
+    for _ in range(5):
+        seen = list(look_at(where, queue.url))
+        assert [one.body for one in seen] == ["a", "ü", "c"]
+    assert [(one.place, one.receives) for one in seen] == [("in flight", 1), *[("visible", 0)] * 2]
+    assert seen[0].id == held["MessageId"]
+    assert [one.body for one in look_at(where, queue.url, seen[1].number)] == ["c"]
+    assert queue.counts() == (2, 1, 0)
+    assert dead.counts() == (0, 0, 0)
+    with pytest.raises(QueueLookError, match="is the pipeline up"):
+        list(look_at(where, f"{queue.url}-none"))

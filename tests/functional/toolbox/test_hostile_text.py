@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from local.queue_look import SeenMessage
 from pipeline.event.compiled_source import Catalog
 from pipeline.replay.job import Job, JobStore
 from tests.support.command import Done, run_here
@@ -24,6 +25,9 @@ from tests.unit.toolbox.test_dead_letters import FakeQueue
 from toolbox.dead_letters.queue import ticket_id
 from toolbox.deployments import RunningDeployment
 from toolbox.terminal import entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Long ago, so that nothing is on its way.
 RAW = "raw/source=github/dt=2020-01-01/hr=00/shardId-000000000000-1.jsonl.gz"
@@ -47,6 +51,11 @@ class Deployment:
         self.archive, self.tickets, self.messages = FakeArchive(), FakeQueue(), FakeQueue()
         self.kinesis = FakeKinesis()
 
+    def look(self, after: int) -> Iterator[SeenMessage]:
+        for number, one in enumerate(self.messages.messages.values()):
+            if number > after:
+                yield SeenMessage(number, str(number), one["Body"], 0.0, 0, "visible")
+
     def running(self) -> RunningDeployment:
         clients: dict[str, Any] = {
             "s3": self.archive, "sqs": self.tickets, "kinesis": self.kinesis,
@@ -67,23 +76,10 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setattr("toolbox.cli.replay_history.windows_of_settings", dict)
     where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
     monkeypatch.setattr("toolbox.cli.tail.endpoints.read", lambda _: where)
-    monkeypatch.setattr("toolbox.cli.tail.local_clients", lambda _: lambda _: OneLook(made))
+    monkeypatch.setattr("toolbox.cli.tail.look_at", lambda _, __, after: made.look(after))
     # A cell that is as long as these is not taken apart.
     monkeypatch.setattr("toolbox.terminal.output.console._width", 20_000)
     return made
-
-
-class OneLook:
-    """A queue of MozDef's, for one look."""
-
-    def __init__(self, made: Deployment) -> None:
-        self._queue = made.messages
-
-    def receive_message(self, **request: Any) -> dict[str, Any]:
-        return self._queue.receive_message(**{**request, "WaitTimeSeconds": 1})
-
-    def change_message_visibility(self, **_: Any) -> None:
-        """It is given back."""
 
 
 def _key(number: int) -> str:

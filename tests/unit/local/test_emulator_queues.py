@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -151,6 +152,13 @@ def test_it_does_what_a_list_does(steps: list[tuple[str, int]]) -> None:
             _touch(step, store, listed, known, handles[known])
         assert store.counts() == listed.counts()
         assert ids(list(store)) == ids(listed.messages)
+        seen = store.look(-1, 100)
+        assert [int(each["id"]) for _, each, _ in seen] == ids(listed.messages)
+        assert store.counts() == Counter(
+            {**dict.fromkeys(Place, 0), **Counter(p for *_, p in seen)}
+        )
+        for at, (number, *_) in enumerate(seen):
+            assert store.look(number, 1) == seen[at + 1 : at + 2]
 
 
 def _touch(step: str, store: Messages, listed: Listed, known: int, handle: str) -> None:
