@@ -105,15 +105,27 @@ def read_stack(template: Template) -> SimulatedStack:
     )
     if len(streams) != 1 or "fan_out" not in {each.name for each in consumers}:
         raise TemplateError(f"{template.stack_name}: not one stream with one fan-out")
-    limits = [route.throttle for route in read_api(template).routes if route.throttle]
+    limits = _limits(template)
     shards = streams[0].properties.get("ShardCount")
     return SimulatedStack(
         shards=None if shards is None else int(shards),
         consumers=consumers,
-        requests=max((limit.rate for limit in limits), default=float("inf")),
-        burst=max((limit.burst for limit in limits), default=0),
+        requests=max((rate for rate, _ in limits), default=float("inf")),
+        burst=max((burst for _, burst in limits), default=0),
         table=_table(template),
     )
+
+
+def _limits(template: Template) -> list[tuple[float, int]]:
+    """Return what the API lets in, a second and at once: of a REST API, route by route."""
+    stages = list(template.resources("AWS::ApiGatewayV2::Stage"))
+    if not stages:
+        routes = (route.throttle for route in read_api(template).routes)
+        return [(limit.rate, limit.burst) for limit in routes if limit]
+    given = [stage.properties["DefaultRouteSettings"] for stage in stages]
+    return [
+        (float(each["ThrottlingRateLimit"]), int(each["ThrottlingBurstLimit"])) for each in given
+    ]
 
 
 def _property(template: Template, logical_id: str, name: str) -> Any:

@@ -11,9 +11,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.assembly.app import synthesize, template_path
-from settings.deployment import Deployment
+from settings.deployment import (
+    ArchiverSettings,
+    ArchiveSettings,
+    Deployment,
+    FanOutSettings,
+    StageQueue,
+    StreamSettings,
+)
 from settings.deployment_polling import PollerSettings
-from settings.deployment_protection import AtTheDoor, Domain, ReceiverSettings
+from settings.deployment_protection import (
+    AtTheDoor,
+    Domain,
+    Limit,
+    ReceiverSettings,
+    ThrottleSettings,
+)
+from settings.deployment_table import TableSettings
 from settings.source.loader import load_sources
 from tests.infra.delivery_support import (
     DeliveryAssembly,
@@ -213,6 +227,61 @@ def everything(
             ),
         )
     )
+
+
+@pytest.fixture(scope="session")
+def other_deployment(received_sources: Path) -> Deployment:
+    """Settings of its own in place of each default, an HTTP API among them."""
+    return Deployment(
+        stage="test",
+        service="ingest",
+        sources=("github", "generic", "okta", "splunk"),
+        source_directory=received_sources,
+        region="eu-west-1",
+        stream=StreamSettings(
+            mode="provisioned", shards=3, retention_hours=24, max_record_kib=4_096
+        ),
+        fan_out=FanOutSettings(
+            batch_size=7,
+            batching_window_seconds=0,
+            parallelization_factor=2,
+            enhanced_fan_out=True,
+            memory_mb=512,
+            timeout_seconds=30,
+            retry_attempts=3,
+            reserved_concurrency=9,
+        ),
+        archiver=ArchiverSettings(
+            batch_size=70, batching_window_seconds=5, memory_mb=256, retry_attempts=2
+        ),
+        archive=ArchiveSettings(
+            raw_days=90, cold_after_days=None, quarantine_days=7, former_sources=("zoom",)
+        ),
+        table=TableSettings(
+            mode="provisioned", least_units=1_400, most_units=8_000, target_percent=60
+        ),
+        queues={
+            name: StageQueue(receive_wait_seconds=0)
+            for name in ("github", "generic", "okta", "splunk")
+        },
+        access_log="full",
+        door="http_api",
+        receiver=ReceiverSettings(system_log=False),
+        throttle=ThrottleSettings(by_source={"github": Limit(rate=500, burst=250)}),
+        domain=Domain(
+            name="hooks.example.com",
+            certificate_arn="arn:aws:acm:us-west-2:111111111111:certificate/1",
+            truststore="s3://authorities/senders.pem",
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def other(
+    synthesized: Callable[[Deployment], Synthesized], other_deployment: Deployment
+) -> Synthesized:
+    """The stack of these settings."""
+    return synthesized(other_deployment)
 
 
 @pytest.fixture(scope="session")

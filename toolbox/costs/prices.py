@@ -97,7 +97,7 @@ class _File(_Entry):
         return self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PriceList:
     """Prices in dollars and assumptions, by the names of the data file."""
 

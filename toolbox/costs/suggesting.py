@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from toolbox.costs.choices import LEVERS, Lever, nested
@@ -74,8 +75,7 @@ def suggest(case: CostCase, kept: Collection[str] = ()) -> Suggestion:
     kept : Collection[str]
         Keys of settings that stay as they are.
     """
-    bills = [(this_design(one, "the cheapest settings"), one) for one in _cases(case, kept)]
-    bill, best = min(bills, key=lambda found: (round(found[0].dollars, 2), _departures(found[1])))
+    bill, best = _cheapest(case, tuple(kept))
     changes = [
         SettingChange(
             lever, value, this_design(_with(best, lever, lever.default)).dollars - bill.dollars
@@ -85,6 +85,12 @@ def suggest(case: CostCase, kept: Collection[str] = ()) -> Suggestion:
     ]
     changes.sort(key=lambda change: -change.saves)
     return Suggestion(best, bill, this_design(case, "the default settings"), changes)
+
+
+@lru_cache(maxsize=64)
+def _cheapest(case: CostCase, kept: tuple[str, ...]) -> tuple[Bill, CostCase]:
+    bills = [(this_design(one, "the cheapest settings"), one) for one in _cases(case, kept)]
+    return min(bills, key=lambda found: (round(found[0].dollars, 2), _departures(found[1])))
 
 
 def _cases(case: CostCase, kept: Collection[str]) -> Iterator[CostCase]:

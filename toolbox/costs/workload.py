@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.aws.limits import (
@@ -62,12 +63,12 @@ class CostCase:
     prices: PriceList
     choices: StageChoices = field(default_factory=StageChoices)
 
-    @property
+    @cached_property
     def needed_shards(self) -> int:
         """How many shards a provisioned stream of this rate is given."""
         return shards(self.workload, self.prices, headroom=self.prices.assume("headroom"))
 
-    @property
+    @cached_property
     def open_shards(self) -> int:
         """How many shards the stream has."""
         if self.choices.stream == "provisioned":

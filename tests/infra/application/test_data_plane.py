@@ -16,21 +16,13 @@ from local.iam.standing import standing_calls
 from local.mapping.settings import read_mappings
 from local.template import Template
 from settings.deployment import (
-    ArchiverSettings,
-    ArchiveSettings,
-    Deployment,
     DeploymentError,
-    FanOutSettings,
-    StageQueue,
-    StreamSettings,
 )
 from settings.deployment_table import TableSettings
 from tests.infra.application.test_archive import expiry
 from tests.infra.application.test_archive_tables import table_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.infra.conftest import Synthesized
 
 
@@ -70,43 +62,6 @@ def test_stream_is_encrypted_and_kept(stack: Synthesized) -> None:
     assert stream["MaxRecordSizeInKiB"] == 1_024
     assert stream["StreamEncryption"]["EncryptionType"] == "KMS"
     assert name
-
-
-@pytest.fixture
-def other(synthesized: Callable[[Deployment], Synthesized], deployment: Deployment) -> Synthesized:
-    """A stack with settings of its own in place of each default."""
-    return synthesized(
-        deployment.model_copy(
-            update={
-                "stream": StreamSettings(
-                    mode="provisioned", shards=3, retention_hours=24, max_record_kib=4_096
-                ),
-                "fan_out": FanOutSettings(
-                    batch_size=7,
-                    batching_window_seconds=0,
-                    parallelization_factor=2,
-                    enhanced_fan_out=True,
-                    memory_mb=512,
-                    timeout_seconds=30,
-                    retry_attempts=3,
-                    reserved_concurrency=9,
-                ),
-                "archiver": ArchiverSettings(
-                    batch_size=70, batching_window_seconds=5, memory_mb=256, retry_attempts=2
-                ),
-                "archive": ArchiveSettings(
-                    raw_days=90, cold_after_days=None, quarantine_days=7, former_sources=("okta",)
-                ),
-                "sources": ("generic",),
-                "region": "eu-west-1",
-                "table": TableSettings(
-                    mode="provisioned", least_units=1_400, most_units=8_000, target_percent=60
-                ),
-                "queues": {"generic": StageQueue(receive_wait_seconds=0)},
-                "access_log": "full",
-            }
-        )
-    )
 
 
 def test_settings_of_the_stage_reach_the_stack(other: Synthesized) -> None:
@@ -191,7 +146,7 @@ def test_settings_of_the_archive_reach_the_stack(other: Synthesized) -> None:
     assert (expired["raw/"], expired["ledger/"], expired["quarantine/"]) == (90, 90, 7)
     assert "Transitions" not in json.dumps(other.one("AWS::S3::Bucket")[1])
     tables = table_parameters(other)
-    assert tables["raw"]["projection.source.values"] == "_unknown,generic,okta"
+    assert tables["raw"]["projection.source.values"] == "_unknown,generic,github,okta,splunk,zoom"
     assert tables["ledger"]["projection.dt.range"] == "NOW-91DAYS,NOW+1DAYS"
 
 
