@@ -198,6 +198,13 @@ class Access:
 
 
 def _canonical(query: str) -> str:
-    """Return a query as it is signed: sorted, each name with its equals sign."""
-    pairs = [part if "=" in part else f"{part}=" for part in query.split("&") if part]
-    return "&".join("=".join(pair) for pair in sorted(each.split("=", 1) for each in pairs))
+    """Return a query as it is signed: sorted, each name with its equals sign.
+
+    As with a path, what is between may have written it anew: `%2F` and `/` are the same in it.
+    """
+    pairs = [part.partition("=")[::2] for part in query.split("&") if part]
+    same = sorted(
+        (quote(unquote(name), safe="-_.~"), quote(unquote(value), safe="-_.~"))
+        for name, value in pairs
+    )
+    return "&".join(f"{name}={value}" for name, value in same)

@@ -26,6 +26,7 @@ _PATCHED = {
     "sqs": emulator_sqs.USED,
     "kinesis": ("_expire_records", "_expire_iterators", *USED, *USED_FOR_SHARDS),
     "dynamodb": ("_update_counts",),
+    "s3": ("_persist_object", "_buckets"),
     "eventbridge": ("start_scheduler",),
     "scheduler": ("start_scheduler",),
 }
@@ -58,6 +59,7 @@ def apply() -> None:
     _count_seldom(modules["dynamodb"])
     Hold(modules["kinesis"]).install()
     ClosedShards(modules["kinesis"]).install()
+    _fail_unwritten(modules["s3"])
     # The two look each second for what is to be run; the runtime itself runs a stack's schedules.
     for name in ("eventbridge", "scheduler"):
         modules[name].start_scheduler = _start_nothing
@@ -85,6 +87,28 @@ def _count_seldom(dynamodb: Any) -> None:
     hours."
     """
     dynamodb._update_counts = _Seldom(dynamodb._update_counts, lambda table: table["TableArn"])
+
+
+def _fail_unwritten(s3: Any) -> None:
+    """Answer with an error where the disk did not take an object, as S3 does what it cannot keep.
+
+    The emulator logs that, keeps the object in its memory, and answers that all is well.
+    """
+    persist = s3._persist_object
+    written: dict[tuple[str, str], Any] = {}
+
+    def persist_or_fail(bucket: str, key: str, stored: Any) -> None:
+        persist(bucket, key, stored)
+        if not isinstance(stored, dict) or stored["body"] is None:
+            written[bucket, key] = stored
+            return
+        objects = s3._buckets[bucket]["objects"]
+        objects.pop(key, None)
+        if (bucket, key) in written:
+            objects[key] = written[bucket, key]
+        raise OSError(f"{bucket}/{key}: the disk did not take it")
+
+    s3._persist_object = persist_or_fail
 
 
 class _Seldom:
