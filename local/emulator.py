@@ -171,6 +171,30 @@ class Emulator:
         }
 
 
+class AttachedEmulator(Emulator):
+    """An emulator that another process has started, and ends; a runtime leaves it as it is.
+
+    Parameters
+    ----------
+    state : Path
+        The runtime's own directory, not the emulator's.
+    """
+
+    def __init__(
+        self, state: Path, *, region: str, endpoint_url: str, credentials: RunCredentials
+    ) -> None:
+        super().__init__(state, region=region)
+        self.endpoint_url = endpoint_url
+        self.credentials = credentials
+
+    def discard_incomplete_state(self) -> bool:
+        """Return that there is a state to go on with: it never left."""
+        return True
+
+    def start(self) -> None:
+        """Start nothing."""
+
+
 @functools.cache
 def _session() -> boto3.Session:
     """Return the session of all clients; reading AWS's endpoints takes a while, so once."""

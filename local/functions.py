@@ -15,6 +15,7 @@ import orjson
 from local.invocation import Invocation
 from local.lambdas import FunctionConfig, configure
 from local.sandbox import (
+    WORKER,
     Sandbox,
     SandboxExitedError,
     SandboxMemoryError,
@@ -59,9 +60,15 @@ class FunctionHost:
     """
 
     def __init__(
-        self, config: FunctionConfig, *, limit: int = 8, watch: CallWatcher | None = None
+        self,
+        config: FunctionConfig,
+        *,
+        limit: int = 8,
+        watch: CallWatcher | None = None,
+        worker: Path = WORKER,
     ) -> None:
         self.config = config
+        self._worker = worker
         self._watch = watch
         self._free = threading.Semaphore(limit)
         self._lock = threading.Lock()
@@ -135,6 +142,7 @@ class FunctionHost:
                     config.environment,
                     config.log,
                     config.memory_mib,
+                    worker=self._worker,
                 )
             except OSError as error:
                 raise FunctionUnavailableError(f"{config.name}: cannot start: {error}") from error
@@ -213,8 +221,10 @@ class Functions:
         credentials: RunCredentials,
         logs: Path,
         watch: CallWatcher | None = None,
+        worker: Path = WORKER,
     ) -> None:
         self._watch = watch
+        self._worker = worker
         self._template = template
         self._assembly = assembly
         self._endpoint_url = endpoint_url
@@ -242,7 +252,9 @@ class Functions:
                     credentials=self._credentials,
                     logs=self._logs,
                 )
-                self._hosts[logical_id] = FunctionHost(config, watch=self._watch)
+                self._hosts[logical_id] = FunctionHost(
+                    config, watch=self._watch, worker=self._worker
+                )
             return self._hosts[logical_id]
 
     async def invoke(self, logical_id: str, event: Mapping[str, Any]) -> Invocation:

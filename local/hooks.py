@@ -6,10 +6,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from local.sandbox import WORKER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
+    from local.emulator import Emulator
     from local.invocation import Invocation
 
 
@@ -37,7 +41,13 @@ class Hooks:
         in its place: a proxy's, for example. By default they use the emulator's own.
     watch : CallWatcher | None
         Sees the calls that the mappings make.
+    emulator : Emulator | None
+        One that runs already and goes on when the runtime has ended, as AWS does.
+    worker : Path
+        The script that runs a handler's process.
     """
 
     between: Callable[[str], AbstractContextManager[str]] = nullcontext
     watch: CallWatcher | None = None
+    emulator: Emulator | None = None
+    worker: Path = WORKER

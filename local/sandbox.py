@@ -21,7 +21,7 @@ from local.leaving import Lifeline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 # On a laptop many processes start at once; AWS allows an initialization ten seconds.
 _START_SECONDS = 60.0
 #: How often its memory is looked at. The kernel keeps the peak, so none is missed, only late.
@@ -60,6 +60,8 @@ class Sandbox:
         The file that its standard output and error are appended to.
     memory_mib : int | None
         What it may use, as it is resident; None for no limit.
+    worker : Path
+        The script that the process runs.
     """
 
     def __init__(
@@ -69,18 +71,20 @@ class Sandbox:
         environment: Mapping[str, str],
         log: Path,
         memory_mib: int | None = None,
+        *,
+        worker: Path = WORKER,
     ) -> None:
         self._memory_kib = None if memory_mib is None else memory_mib * 1024
         self._channel, theirs = socket.socketpair()
         paths = sysconfig.get_paths()
         packages = dict.fromkeys((paths["purelib"], paths["platlib"]))
-        worker = (str(_WORKER), str(theirs.fileno()), handler, str(code), *packages)
+        arguments = (str(worker), str(theirs.fileno()), handler, str(code), *packages)
         self._lifeline = Lifeline(signal.SIGKILL)
         with theirs, log.open("ab") as output:
             # Isolated and without site: no path file may add this repository to the imports. In
             # a session of its own: the terminal's Ctrl-C is for the parent, which ends it in order.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", *worker],
+                [sys.executable, "-I", "-S", *arguments],
                 stdin=self._lifeline.stdin,
                 stdout=output,
                 stderr=output,

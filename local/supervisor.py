@@ -89,7 +89,8 @@ class LocalRuntime:
         self._parts = contextlib.ExitStack()
         self._iam = iam
         self._refused: dict[str, str] = {}
-        self._emulator = Emulator(self._state.path, region=region, iam=iam)
+        own = Emulator(self._state.path, region=region, iam=iam)
+        self._emulator = self._hooks.emulator or own
         self._functions: Functions | None = None
         self._gateway: Child | None = None
         self._mappings = Mappings()
@@ -247,14 +248,15 @@ class LocalRuntime:
             self._refused = refused_sources(model)
 
     def _start_functions(self, template: Template) -> Functions:
-        services, watch = self._services, self._hooks.watch
+        hooks = self._hooks
         functions = Functions(
             template,
             self._assembly,
-            endpoint_url=services,
+            endpoint_url=self._services,
             credentials=self._emulator.credentials,
             logs=self._state.logs,
-            watch=watch,
+            watch=hooks.watch,
+            worker=hooks.worker,
         )
         self._functions = functions
         self._parts.callback(functions.close)
