@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak hostile attack audit senders smoke load bench bench-check simulate deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
+.PHONY: help setup demo soak million hostile attack audit senders smoke load bench bench-check simulate deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -32,6 +32,11 @@ demo: setup ## Send real webhooks through the local pipeline and account for eac
 
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))
+
+million: setup ## Send a million events while faults strike, and account for each (EVENTS, MINUTES, SEED, GRAPHS)
+	$(BIN)/python -m loadtests.million $(if $(EVENTS),--events $(EVENTS)) \
+	  $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(GRAPHS),--graphs $(GRAPHS))
 
 hostile: setup ## Throw the worst bodies at the local pipeline; say what each costs, and how long others wait
 	$(BIN)/python -m loadtests.hostile

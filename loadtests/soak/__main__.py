@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import time
-from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,19 +15,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loadtests.load.standstill import Standstill
-from loadtests.soak.arena import PipelineUnderTest
+from loadtests.soak.arena import PipelineUnderTest, empty
 from loadtests.soak.books import FILE_NAME, Books
 from loadtests.soak.evidence import gather
 from loadtests.soak.faults import FaultControl
 from loadtests.soak.oracle import judge
 from loadtests.soak.plan import make_plan
 from loadtests.soak.report import Oracle, SentCounts, SoakRun, peak_memory_mib, print_run, write_run
-from loadtests.soak.requests import RequestKind, Requests
+from loadtests.soak.requests import Requests, bad_requests
 from loadtests.soak.runtime import CALM, RuntimeSettings
 from loadtests.soak.senders import Senders, SendersJournal
 from loadtests.soak.storm import Storm
 from local.leaving import end_in_order
-from local.state import LOCK_NAME, StateInUseError, in_use
 from pipeline.errors import PipelineError
 from settings.source.loader import load_sources
 from toolbox.synthesis import synthesize
@@ -100,7 +97,7 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> S
     with console.status("synthesizing the stack"):
         assembly = BUILD / "soak-cdk.out"
         synthesize("soak", assembly, CONFIG)
-    _empty(state)
+    empty(state)
     control = FaultControl()
     with ExitStack() as parts:
         books = parts.enter_context(Books(state / FILE_NAME))
@@ -119,20 +116,13 @@ def _run(seed: int, seconds: float, rate: float, drain: float, state: Path) -> S
         start = time.monotonic()
         console.print("Reading stream, archive, queues and table.")
         faults = control.counts + gather(arena, assembly, books)
-        faults += Counter(runtime_killed=storm.runtimes_killed)
+        faults += storm.struck
         read = time.monotonic()
         sent = SentCounts.of(journal)
-        faults += _bad_requests(sent.accepted)
+        faults += bad_requests(sent.accepted)
         verdict = judge(journal, books, faults)
         oracle = Oracle(read - start, time.monotonic() - read, peak_memory_mib())
     return SoakRun(seed, seconds, sent, verdict, faults, drained, oracle)
-
-
-def _empty(state: Path) -> None:
-    if (state / LOCK_NAME).exists() and in_use(state):
-        raise StateInUseError(f"{state}: another run uses it; name another with --state")
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
 
 
 def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]:
@@ -141,19 +131,6 @@ def _sources(where: Endpoints) -> tuple[dict[str, LoadedSource], dict[str, str]]
         name: next(iter(where.parameters[name].values())).splitlines()[0] for name in sources
     }
     return sources, secrets
-
-
-def _bad_requests(kinds: Counter[str]) -> Counter[str]:
-    return Counter(
-        {
-            "bad_signature": kinds[RequestKind.FORGED],
-            "broken_json": kinds[RequestKind.BROKEN],
-            "wrong_schema": kinds[RequestKind.WRONG],
-            "copy": kinds[RequestKind.COPY],
-            "poison_record": kinds[RequestKind.POISON],
-            "hanging_record": kinds[RequestKind.HANG],
-        }
-    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from contextlib import suppress
@@ -15,21 +16,49 @@ from loadtests.soak.proxy import ADDRESS
 from local import emulator, endpoints
 from local.endpoints import NotRunningError
 from local.processes import Child
+from local.state import LOCK_NAME, StateInUseError, in_use
 
 if TYPE_CHECKING:
     from loadtests.load.standstill import Standstill
     from loadtests.soak.runtime import RuntimeSettings
     from local.clients import Clients
+    from local.credentials import RunCredentials
     from local.endpoints import Endpoints
 
 _START_SECONDS = 120.0
 
 
-class PipelineUnderTest:
-    """A local pipeline in a process of its own; a context manager."""
+def empty(state: Path) -> None:
+    """Make the directory of a run, or empty that of an earlier one.
 
-    def __init__(self, settings: RuntimeSettings) -> None:
+    Raises
+    ------
+    StateInUseError
+        When that one still runs.
+    """
+    if (state / LOCK_NAME).exists() and in_use(state):
+        raise StateInUseError(f"{state}: another run uses it; name another with --state")
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+
+
+class PipelineUnderTest:
+    """A local pipeline in a process of its own; a context manager.
+
+    Parameters
+    ----------
+    credentials : RunCredentials | None
+        Those of an emulator that runs already.
+    """
+
+    def __init__(
+        self, settings: RuntimeSettings, credentials: RunCredentials | None = None
+    ) -> None:
         self._settings = settings
+        # Of the memory that one thread has freed, the C library lets others have none.
+        self._environment = {"MALLOC_ARENA_MAX": "2"}
+        if credentials:
+            self._environment |= credentials.environment()
         self._child: Child | None = None
         self.state = Path(settings.state)
         self.where: Endpoints | None = None
@@ -60,6 +89,7 @@ class PipelineUnderTest:
             "the pipeline under test",
             "loadtests.soak.runtime",
             arguments=[self._settings.to_json()],
+            environment=self._environment,
             log=self.state / "logs" / "soak.txt",
         )
         try:
@@ -74,6 +104,13 @@ class PipelineUnderTest:
         if self._child:
             os.kill(self._child.pid, signal.SIGKILL)
             self._child.stop()
+        self.start()
+
+    def deploy(self, assembly: Path) -> None:
+        """End this pipeline in order, and start that of another cloud assembly on its state."""
+        if self._child:
+            self._child.stop()
+        self._settings = replace(self._settings, assembly=str(assembly))
         self.start()
 
     @property
@@ -110,6 +147,10 @@ class PipelineUnderTest:
     def _settled(self) -> list[int]:
         mappings = self._status().get("mappings", {}).values()
         return [each["records_settled"] + each["records_failed"] for each in mappings]
+
+    def settled(self) -> int:
+        """Return how many records the mappings of the present runtime have done with."""
+        return sum(self._settled())
 
     def _status(self) -> dict[str, Any]:
         with suppress(FileNotFoundError):

@@ -22,6 +22,10 @@ FILE_NAME = "books.sqlite"
 TOKEN = re.compile(rb"soak-\d+-\d+(?:\.\d+)?")
 
 
+# For each file. A key is found by a search in its tree, which is slow where that is on the disk.
+_CACHE_KIB = 48 * 1024
+
+
 class _Table(NamedTuple):
     key: tuple[str, ...]
     others: tuple[str, ...] = ()
@@ -47,8 +51,13 @@ class _Table(NamedTuple):
 # event's id is that of its request, and `#` with its number where a request carries many.
 _TABLES = {
     # Answered with 2xx, by the id in the answer; and what may be on the stream or not.
-    "accepted": _Table(("id",), ("token", "kind", "body"), counts=True, looked_up_by=("token",)),
+    "accepted": _Table(
+        ("id",), ("token", "kind", "body", "events"), counts=True, looked_up_by=("token",)
+    ),
     "unanswered": _Table(("token",), counts=True),
+    # Given out by an API that is polled, and the jobs that put archived requests on the stream.
+    "published": _Table(("token",), ("body",)),
+    "jobs": _Table(("job",)),
     # From the stream itself: its user records, by their number in the record; and the events that
     # must come of them. `id` is the envelope's, `whole` with the replay job.
     "stream": _Table(
@@ -56,7 +65,7 @@ _TABLES = {
         ("id", "whole", "source", "job", "body", "token"),
         looked_up_by=("id",),
     ),
-    "expected": _Table(("place", "number", "event"), ("whole", "token"), looked_up_by=("token",)),
+    "expected": _Table(("place", "event", "number"), ("whole", "token"), looked_up_by=("token",)),
     # From `ledger/`; the label is the outcome, and of a rejected event after a colon the reason.
     "ledger": _Table(("id", "place", "label"), ("request", "reason"), counts=True),
     # From `raw/`: where an event is on the stream, and the token in its body.
@@ -94,20 +103,24 @@ def digest(body: bytes) -> bytes:
 
 
 class Books:
-    """The database of one run; a context manager. Only for the thread that opened it.
+    """The database of one run, or a part of it; a context manager. For the thread that opened it.
 
     Parameters
     ----------
     file : Path
         A file that is not there yet.
+    tables : Iterable[str]
+        Those that are kept there; by default all.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tables: Iterable[str] = tuple(_TABLES)) -> None:
         self._database = sqlite3.connect(file)
         # What a crash would leave is of no use to anybody.
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA synchronous = OFF")
-        for name, table in _TABLES.items():
+        self._database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        for name in tables:
+            table = _TABLES[name]
             self._database.execute(table.create(name))
             for column in table.looked_up_by:
                 self._database.execute(f"CREATE INDEX {name}_by_{column} ON {name} ({column})")
@@ -117,6 +130,12 @@ class Books:
 
     def __exit__(self, *_: object) -> None:
         self._database.close()
+
+    def attach(self, file: Path) -> None:
+        """Have the tables of another file, whose writer has ended, among those of this one."""
+        name = file.stem.replace("-", "_")
+        self._database.execute(f"ATTACH ? AS {name}", (str(file),))
+        self._database.execute(f"PRAGMA {name}.cache_size = -{_CACHE_KIB}")
 
     def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Enter rows of a table; what has the key of an earlier row replaces it."""

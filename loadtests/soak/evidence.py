@@ -18,7 +18,7 @@ from local.assembly import find_template
 from local.mapping.settings import read_mappings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,10 +98,15 @@ def _take_failure(rows: Rows, content: bytes) -> None:
 
 def read_queues(books: Books, sqs: SQSClient, where: Endpoints) -> None:
     """Take the messages for MozDef, and the tickets: once in the books, they are deleted."""
-    for url in sorted(set(where.queues.values())):
+    read_all_queues(books, sqs, sorted(set(where.queues.values())), where.dead_letter_queue)
+
+
+def read_all_queues(books: Books, sqs: SQSClient, queues: Iterable[str], dead_letters: str) -> None:
+    """Take the messages of queues that are named."""
+    for url in queues:
         for messages in _messages(sqs, url):
             books.add("messages", [_message_row(message) for message in messages])
-    for messages in _messages(sqs, where.dead_letter_queue):
+    for messages in _messages(sqs, dead_letters):
         for message in messages:
             records = orjson.loads(message["Body"]).get("Records", [])
             keys = [unquote_plus(record["s3"]["object"]["key"]) for record in records]

@@ -85,7 +85,9 @@ class FaultControl:
         return self._before + self._now
 
     def use(self, url: str) -> None:
-        """Go on with another proxy."""
+        """Go on with a proxy; where it is another one, the counts of the former are kept."""
+        if url == self._url:
+            return
         self._before += self._now
         self._now, self._names, self._url = Counter(), {}, url
 

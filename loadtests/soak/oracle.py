@@ -32,6 +32,13 @@ _ALLOWED = {
     RequestKind.GENERIC: {DELIVERED},
     RequestKind.GITHUB: {DELIVERED},
     RequestKind.BATCH: {DELIVERED},
+    RequestKind.SMALL: {DELIVERED},
+    RequestKind.REAL: {DELIVERED},
+    RequestKind.LINES: {DELIVERED},
+    RequestKind.POLLED: {DELIVERED, DUPLICATE},
+    RequestKind.FORMER: {DELIVERED, f"{REJECTED}:schema_violation"},
+    RequestKind.PRESENT: {DELIVERED},
+    RequestKind.OUTDATED: {f"{REJECTED}:schema_violation"},
     RequestKind.COPY: {DELIVERED, DUPLICATE},
     RequestKind.FORGED: {f"{REJECTED}:bad_signature"},
     RequestKind.BROKEN: {f"{REJECTED}:invalid_json"},
@@ -40,6 +47,12 @@ _ALLOWED = {
 _MESSAGES_A_CALL = 10
 # Of each kind. All are counted; nobody reads thousands.
 _MOST_KEPT = 200
+
+
+def _original(column: str) -> str:
+    """Return SQL for the id of a request without the job that replayed it."""
+    return f"substr({column}, 1, instr({column} || '@', '@') - 1)"
+
 
 #: What the ledger says of each request, over all the places where it is on the stream: it is
 #: delivered where each event in it is.
@@ -57,13 +70,14 @@ _SETTLE = """
     ) GROUP BY request
 """
 #: A row for each accepted request, with all that is known of it. How many events it carries is
-#: known from the stream.
+#: known from the stream; `$` comes after the `#` of their ids.
 _ACCEPTED = """
-    SELECT a.id, a.token, a.kind, a.times, a.body,
+    SELECT a.id, a.token, a.kind, a.times, a.body, a.events,
         s.delivered, s.least, s.places, s.events, r.id IS NOT NULL,
         (
-            SELECT COUNT(DISTINCT e.event)
-            FROM stream r JOIN expected e USING (place, number) WHERE r.id = a.id
+            SELECT COUNT(DISTINCT e.event) FROM stream r JOIN expected e
+                ON e.place = r.place AND e.event >= r.whole AND e.event < r.whole || '$'
+            WHERE r.id = a.id AND r.job = ''
         ),
         (SELECT COUNT(DISTINCT m.token) FROM messages m WHERE m.request = a.token),
         k.reason, k.body,
@@ -74,22 +88,23 @@ _ACCEPTED = """
     ORDER BY a.id
 """
 #: What is there, and was not accepted. A request without an answer may be there, once for each
-#: attempt.
-_STRANGERS = """
+#: attempt. What was put there again by a replay is not counted anew.
+_STRANGERS = f"""
     SELECT s.id, s.token, s.read, s.number <= COALESCE(u.times, 0) FROM (
         SELECT e.id, COALESCE(r.token, t.token, '') AS token, r.token IS NOT NULL AS read,
             ROW_NUMBER() OVER (
                 PARTITION BY COALESCE(r.token, t.token, '') ORDER BY e.id
             ) AS number
         FROM (
-            SELECT request AS id FROM ledger UNION SELECT id FROM places UNION
-            SELECT id FROM failed UNION SELECT id FROM stream
+            SELECT {_original("request")} AS id FROM ledger UNION
+            SELECT {_original("id")} FROM places UNION
+            SELECT {_original("id")} FROM failed UNION SELECT id FROM stream
         ) e LEFT JOIN tokens t USING (id)
             LEFT JOIN (SELECT id, MIN(token) AS token FROM stream GROUP BY id) r USING (id)
         WHERE NOT EXISTS (SELECT 1 FROM accepted a WHERE a.id = e.id)
     ) s LEFT JOIN unanswered u ON u.token = s.token
     ORDER BY s.id
-"""
+"""  # noqa: S608 - ours
 _STRANGE_MESSAGES = """
     SELECT DISTINCT token FROM messages m
     WHERE token IS NOT NULL
@@ -97,12 +112,21 @@ _STRANGE_MESSAGES = """
         AND NOT EXISTS (SELECT 1 FROM unanswered u WHERE u.token = m.request)
     ORDER BY token
 """
-#: How many messages too many there are of each event, and whether a call with it was cut off.
+#: How many messages too many there are of each event, and whether a call with it was cut off. A
+#: replay that is to deliver it once more does so.
 _DOUBLES = """
-    SELECT COUNT(*) - 1, EXISTS (
-        SELECT 1 FROM expected e JOIN retried USING (place) WHERE e.token = m.token
+    SELECT times - due, EXISTS (
+        SELECT 1 FROM expected e JOIN retried USING (place) WHERE e.token = d.token
     )
-    FROM messages m WHERE token IS NOT NULL GROUP BY token HAVING COUNT(*) > 1
+    FROM (
+        SELECT m.token AS token, COUNT(*) AS times, (
+            SELECT MAX(1, COUNT(DISTINCT CASE WHEN instr(l.id, '@') THEN l.id END)
+                + COALESCE(MAX(instr(l.id, '@') = 0), 0))
+            FROM expected e JOIN ledger l ON l.id = e.event AND l.place = e.place
+            WHERE e.token = m.token AND l.label = 'delivered'
+        ) AS due
+        FROM messages m WHERE token IS NOT NULL GROUP BY token HAVING COUNT(*) > 1
+    ) d WHERE times > due
 """
 
 
@@ -147,6 +171,7 @@ class _Event(NamedTuple):
     kind: str
     times: int
     body: bytes
+    sent_events: int
     delivered: int | None
     least: str | None
     places: int | None
@@ -202,6 +227,8 @@ def _count(event: _Event, verdict: SoakVerdict) -> Iterator[str]:
     outcome = event.outcome
     kind, _, reason = outcome.partition(":")
     name = f"{event.id} ({event.token})"
+    if event.events not in {0, event.sent_events}:
+        yield f"{name}: {event.sent_events} events were sent in it, and {event.events} arrived"
     if kind == DELIVERED and event.on_queue < max(1, event.events):
         kind = LOST
         yield f"{name}: delivered, and on no queue"
@@ -210,6 +237,7 @@ def _count(event: _Event, verdict: SoakVerdict) -> Iterator[str]:
     elif kind != FAILED and outcome not in _ALLOWED.get(RequestKind(event.kind), set()):
         yield f"{name}: {event.kind} ended as {outcome}"
     verdict.outcomes[kind] += 1
+    verdict.figures["rejected_and_sent"] += kind == REJECTED and event.on_queue > 0
     if reason:
         verdict.outcomes[outcome] += 1
     if kind == REJECTED and (event.kept_reason, event.kept_body) != (reason, event.body):

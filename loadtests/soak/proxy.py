@@ -94,7 +94,9 @@ async def _serve(descriptor: int, upstream: str) -> None:
     tell_by_signature()
     proxy = Microburst(upstream)
     _keep_host(proxy.upstream)
-    runner = web.AppRunner(make_app(proxy), access_log=None)
+    application = make_app(proxy)
+    application._client_max_size = 0  # a batch of records has more than aiohttp's megabyte
+    runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     await web.SockSite(runner, socket.socket(fileno=descriptor)).start()
     await asyncio.Event().wait()

@@ -106,6 +106,7 @@ class SoakRun:
             "twice_after_lost_answer": figures["twice_after_lost_answer"],
             "failed_and_sent": figures["failed_and_sent"],
             "failed_and_settled": figures["failed_and_settled"],
+            "rejected_and_sent": figures["rejected_and_sent"],
             "put_twice": figures["put_twice"],
             "denied": self.sent.denied,
             "unanswered": self.sent.unanswered,
@@ -117,7 +118,7 @@ class SoakRun:
             "ledger_reasons": self.verdict.ledger_reasons,
             "accepted_by_kind": dict(sorted(self.sent.accepted.items())),
             "answers": dict(sorted(self.sent.answers.items())),
-            "faults": dict(sorted(self.faults.items())),
+            "faults": {str(name): count for name, count in sorted(self.faults.items())},
             "drained_in_seconds": self.drained_in_seconds,
             "read_in_seconds": self.oracle.reading,
             "judged_in_seconds": self.oracle.judging,
@@ -158,6 +159,11 @@ def print_run(run: SoakRun) -> None:
             (figures["twice_after_cut_call"], "  cut calls", "sent, then cut off or not noted"),
             (figures["twice_after_lost_answer"], "  lost answers", "SQS took it, nobody was told"),
             (figures["failed_and_sent"], "failed and sent", "cut off at each try, after sending"),
+            (
+                figures["rejected_and_sent"],
+                "rejected and sent",
+                "cut off after sending, and tried again by a schema that was deployed in between",
+            ),
             (
                 figures["put_twice"],
                 "put twice",

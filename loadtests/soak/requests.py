@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,13 @@ class RequestKind(StrEnum):
     GENERIC = "generic"
     GITHUB = "github"
     BATCH = "batch"
+    SMALL = "1 KB"
+    REAL = "real GitHub"
+    LINES = "lines of JSON"
+    POLLED = "polled"
+    FORMER = "by the former schema"
+    PRESENT = "by the present schema"
+    OUTDATED = "by the former schema, too late"
     COPY = "copy"
     FORGED = "forged"
     BROKEN = "broken JSON"
@@ -55,6 +62,11 @@ class SoakRequest:
     """One request. A copy has the token of what it copies.
 
     Each event of a batch has a token of its own: the request's, a dot and its number.
+
+    Parameters
+    ----------
+    events : int
+        How many events are in it.
     """
 
     kind: RequestKind
@@ -62,6 +74,27 @@ class SoakRequest:
     source: str
     headers: Mapping[str, str]
     body: bytes
+    events: int = 1
+
+
+def bad_requests(accepted: Counter[str]) -> Counter[str]:
+    """Return how many of each fault of senders were accepted.
+
+    Parameters
+    ----------
+    accepted : Counter[str]
+        By kind.
+    """
+    return Counter(
+        {
+            "bad_signature": accepted[RequestKind.FORGED],
+            "broken_json": accepted[RequestKind.BROKEN],
+            "wrong_schema": accepted[RequestKind.WRONG] + accepted[RequestKind.OUTDATED],
+            "copy": accepted[RequestKind.COPY],
+            "poison_record": accepted[RequestKind.POISON],
+            "hanging_record": accepted[RequestKind.HANG],
+        }
+    )
 
 
 class Requests:
@@ -110,7 +143,8 @@ class Requests:
             and self._dice.random() < 0.5
         )
         source = "generic" if generic else "okta" if kind is RequestKind.BATCH else "github"
-        body = self._body(kind, token)
+        events = self._dice.randint(1, _MOST_EVENTS) if kind is RequestKind.BATCH else 1
+        body = self._body(kind, token, events)
         secret = self._secrets[source]
         if kind in {RequestKind.FORGED, RequestKind.DENIED}:
             secret = f"not {secret}"
@@ -119,12 +153,12 @@ class Requests:
             event = "push" if kind is RequestKind.WRONG else "watch"
             headers |= {"X-GitHub-Event": event, "X-GitHub-Delivery": token}
         headers |= authenticate(self._sources[source], secret, body, now=time.time())
-        return SoakRequest(kind, token, source, headers, body)
+        return SoakRequest(kind, token, source, headers, body, events)
 
-    def _body(self, kind: RequestKind, token: str) -> bytes:
+    def _body(self, kind: RequestKind, token: str, events: int) -> bytes:
         filling = "é" * int(self._dice.expovariate(1 / 300))
         if kind is RequestKind.BATCH:
-            return orjson.dumps({"data": {"events": self._events(token, filling)}})
+            return orjson.dumps({"data": {"events": self._events(token, filling, events)}})
         marker = {RequestKind.POISON: POISON, RequestKind.HANG: HANG}.get(kind, b"").decode()
         body = orjson.dumps({"n": token, "marker": marker, "filling": filling[:2000]})
         if kind is RequestKind.WRONG:
@@ -134,7 +168,7 @@ class Requests:
             return body[:-1] + self._dice.choice([b"", b" \xff\xfe}\r\n", b",}", b"\x00"])
         return body
 
-    def _events(self, token: str, filling: str) -> list[dict[str, Any]]:
+    def _events(self, token: str, filling: str, count: int) -> list[dict[str, Any]]:
         return [
             {
                 "uuid": f"{token}.{number}",
@@ -143,5 +177,5 @@ class Requests:
                 "actor": {"id": "soak"},
                 "displayMessage": filling[:500],
             }
-            for number in range(self._dice.randint(1, _MOST_EVENTS))
+            for number in range(count)
         ]

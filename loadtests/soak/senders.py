@@ -50,7 +50,7 @@ class SendersJournal:
         self.answers: Counter[str] = Counter()
         self.denied = 0
         self.nameless: Counter[str] = Counter()
-        self._accepted: list[tuple[str, str, str, bytes]] = []
+        self._accepted: list[tuple[str, str, str, bytes, int]] = []
         self._unanswered: list[tuple[str]] = []
 
     def note(self, sent: SoakRequest, status: int, content: bytes) -> None:
@@ -59,7 +59,8 @@ class SendersJournal:
         if 200 <= status < 300:
             identifier = str(orjson.loads(content).get("id", ""))
             self.nameless[str(status)] += not identifier
-            self._accepted.append((identifier, sent.token, str(sent.kind), digest(sent.body)))
+            row = (identifier, sent.token, str(sent.kind), digest(sent.body), sent.events)
+            self._accepted.append(row)
         elif status in {401, 403}:
             self.denied += 1
         else:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 #: Where a source's request has its list of events (developer.okta.com, "Event hooks").
 SPLITS = {"okta": ("data", "events")}
+#: What tells the events of one request apart, at Okta and at Cloudflare.
+IDENTITIES = ("uuid", "RayID")
+#: Sources whose request has an event on each line.
+LINES = ("cloudflare-logpush",)
 #: Of GetRecords; it gives up to 10,000 and 10 MiB at once, and here memory is to be small.
 _PAGE_RECORDS = 500
 #: AWS lets a shard be read five times a second.
@@ -81,6 +85,11 @@ def read_envelope(data: bytes, place: str, number: int) -> ReadEnvelope:
 
 def find_elements(source: str, body: bytes) -> list[Any] | None:
     """Return the events that a request carries; None where it is one event as a whole."""
+    if source in LINES:
+        try:
+            return [json.loads(line) for line in body.splitlines() if line.strip()] or None
+        except (ValueError, RecursionError):
+            return None
     if source not in SPLITS:
         return None
     try:
@@ -192,10 +201,19 @@ def _event_rows(place: str, number: int, envelope: ReadEnvelope) -> Iterator[tup
     whole = envelope.whole
     elements = find_elements(envelope.source, envelope.body)
     if elements is None:
-        yield place, number, whole, whole, token_in(envelope.body)
+        yield place, whole, number, whole, token_in(envelope.body)
         return
     for element, value in enumerate(elements):
-        yield place, number, f"{whole}#{element}", whole, token_in(json.dumps(value).encode())
+        yield place, f"{whole}#{element}", number, whole, token_in(_identity(value))
+
+
+def _identity(element: Any) -> bytes:
+    """Return the part of an event in which its token is; all of it where that part is missing."""
+    if isinstance(element, dict):
+        for name in IDENTITIES:
+            if isinstance(found := element.get(name), str):
+                return found.encode()
+    return json.dumps(element).encode()
 
 
 def _escape(text: str) -> str:

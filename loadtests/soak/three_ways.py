@@ -121,6 +121,20 @@ _CHECKS = (
             AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.token = e.token)
         """,
     ),
+    # Once for the request itself, and once for each replay that delivered it again.
+    _Check(
+        "messages_missing",
+        "delivered more often than it is on a queue",
+        """
+        SELECT token || ': ' || due || ' times' FROM (
+            SELECT e.token AS token, MAX(instr(l.id, '@') = 0)
+                + COUNT(DISTINCT CASE WHEN instr(l.id, '@') THEN l.id END) AS due
+            FROM expected e JOIN ledger l ON l.id = e.event AND l.place = e.place
+            WHERE l.label = 'delivered' GROUP BY e.token
+        ) d
+        WHERE due > (SELECT COUNT(*) FROM messages m WHERE m.token = d.token)
+        """,
+    ),
     _Check(
         "duplicate_of_nothing",
         "in the ledger as a duplicate, of what is on no queue",
@@ -140,7 +154,8 @@ _CHECKS = (
             AND NOT EXISTS (SELECT 1 FROM expected e WHERE e.token = m.token)
         """,
     ),
-    # Where each try of a batch was cut off after sending, there is a failure record alone.
+    # Where each try of a batch was cut off after sending, there is a failure record alone. And if
+    # the next try has a schema that was deployed in between, it is rejected.
     _Check(
         "queue_undelivered",
         "on a queue, and neither delivered in the ledger nor failed",
@@ -155,6 +170,19 @@ _CHECKS = (
                 SELECT 1 FROM expected e JOIN failed f ON f.id = e.whole AND f.place = e.place
                 WHERE e.token = m.token
             )
+            AND NOT EXISTS (
+                SELECT 1 FROM accepted a JOIN expected e ON e.token = m.token
+                    JOIN retried USING (place)
+                WHERE a.token = m.request AND a.kind = 'by the former schema'
+            )
+        """,
+    ),
+    _Check(
+        "job_unknown",
+        "replayed on the stream, by a job that nobody started",
+        """
+        SELECT DISTINCT job FROM stream
+        WHERE job != '' AND job NOT IN (SELECT job FROM jobs)
         """,
     ),
     _Check(

@@ -234,3 +234,16 @@ def wait_for_status(state: Path, reached: Callable[[dict[str, Any]], bool]) -> d
 
     wait_for(says_so, f"the status file never said so: {status}")
     return status
+
+
+def processes_with(state: Path) -> list[str]:
+    """The command lines of processes that name a state directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(state) in words:
+            found.append(words)
+    return found

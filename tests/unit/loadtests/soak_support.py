@@ -31,7 +31,7 @@ def batch(number: int, events: int) -> SoakRequest:
     token = f"soak-1-{number}"
     elements = [{"uuid": f"{token}.{element}"} for element in range(events)]
     body = orjson.dumps({"data": {"events": elements}})
-    return SoakRequest(RequestKind.BATCH, token, "okta", {}, body)
+    return SoakRequest(RequestKind.BATCH, token, "okta", {}, body, events)
 
 
 def envelope(identifier: str, request: SoakRequest, more: str = "") -> bytes:

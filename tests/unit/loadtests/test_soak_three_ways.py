@@ -174,7 +174,7 @@ CASES: list[tuple[Callable[[AGoodRun], object], str, str]] = [
         "on the stream twice, and delivered twice: delivered at s:1, s:9",
     ),
     (
-        lambda r: r.put("accepted", "forged", "soak-1-2", "forged", digest(b"x")),
+        lambda r: r.put("accepted", "forged", "soak-1-2", "forged", digest(b"x"), 1),
         "changed_at_the_door",
         "not on the stream as it was sent: forged (soak-1-2) at s:3",
     ),
@@ -183,7 +183,32 @@ CASES: list[tuple[Callable[[AGoodRun], object], str, str]] = [
         "not_in_raw",
         "on the stream and not in raw/: copy at s:2",
     ),
+    (
+        lambda r: replayed(r, "delivered", missing=1),
+        "messages_missing",
+        "delivered more often than it is on a queue: soak-1-5.0: 2 times",
+    ),
+    (
+        lambda r: replayed(r, "delivered", job=""),
+        "job_unknown",
+        "replayed on the stream, by a job that nobody started: job-1",
+    ),
 ]
+
+
+def replayed(
+    run: AGoodRun, outcome: str, missing: int = 0, *, twice: bool = True, job: str = "job-1"
+) -> None:
+    """Put the request of two events on the stream again; some messages of that are missing."""
+    data = b"v=1&id=batch&ts=1&source=okta&replay=job-1&replays=1\n" + batch(5, 2).body
+    run.stream.shards["s"].records.append(("9", data))
+    run.read()
+    run.put("jobs", job)
+    run.put("places", "batch@job-1", "s:9")
+    for element in range(2):
+        run.in_ledger(f"batch@job-1#{element}", 9, outcome)
+        if twice and element >= missing:
+            run.on_queue(f"m-again-{element}", f"soak-1-5.{element}")
 
 
 @pytest.mark.parametrize(("change", "figure", "line"), CASES)
@@ -244,7 +269,7 @@ def test_twice_in_one_record_is_settled_twice() -> None:
             "FROM stream WHERE id = 'delivered'"
         )
         run.books.change(
-            "INSERT INTO expected SELECT place, 1, event, whole, token "
+            "INSERT INTO expected SELECT place, event, 1, whole, token "
             "FROM expected WHERE event = 'delivered'"
         )
 
@@ -269,18 +294,39 @@ def test_a_reason_of_what_was_delivered_is_counted() -> None:
 
 
 def test_a_replay_is_known_by_its_envelope() -> None:
-    def replayed(run: AGoodRun) -> None:
-        data = b"v=1&id=batch&ts=1&source=okta&replay=job-1&replays=1\n" + batch(5, 2).body
-        run.stream.shards["s"].records.append(("9", data))
-        run.read()
-        run.put("places", "batch@job-1", "s:9")
-        for element in range(2):
-            run.in_ledger(f"batch@job-1#{element}", 9, "duplicate")
-
-    verdict = verdict_of(replayed)
-    assert verdict.figures["unsettled"] == verdict.figures["ledger_unknown"] == 0
-    assert verdict.figures["lost_at_the_door"] == verdict.figures["not_in_raw"] == 0
+    verdict = verdict_of(lambda run: replayed(run, "duplicate", twice=False))
+    assert verdict.violations == []
     assert verdict.on_stream["duplicate"] == 3
+
+
+def test_a_replay_that_delivers_again_is_no_second_delivery() -> None:
+    verdict = verdict_of(lambda run: replayed(run, "delivered"))
+    assert verdict.violations == []
+    assert verdict.figures["delivered_twice"] == verdict.figures["unknown"] == 0
+    assert verdict.on_stream["delivered"] == 6
+
+
+def test_what_was_sent_before_a_schema_was_deployed_may_be_rejected_by_it() -> None:
+    def deployed(run: AGoodRun, *, cut: bool) -> None:
+        run.drop("ledger", "batch#0")
+        run.drop("ledger", "batch#1")
+        run.in_ledger("batch", 6, "rejected:schema_violation")
+        run.put("kept", "batch", "schema_violation", digest(batch(5, 2).body))
+        run.books.change("UPDATE accepted SET kind = 'by the former schema' WHERE id = 'batch'")
+        if cut:
+            run.put("retried", "s:6")
+
+    verdict = verdict_of(lambda run: deployed(run, cut=True))
+    assert verdict.violations == []
+    assert verdict.figures["rejected_and_sent"] == 1
+    verdict = verdict_of(lambda run: deployed(run, cut=False))
+    assert verdict.figures["queue_undelivered"] == 2
+
+
+def test_a_request_that_arrives_with_fewer_events_is_named() -> None:
+    change = "UPDATE accepted SET events = 3 WHERE id = 'batch'"
+    verdict = verdict_of(lambda run: run.books.change(change))
+    assert verdict.violations == ["batch (soak-1-5): 3 events were sent in it, and 2 arrived"]
 
 
 def test_the_account_is_printed_and_a_difference_fails_the_run(

@@ -1,0 +1,1 @@
+"""A million events under faults, each accounted for from outside of the product."""
