@@ -38,7 +38,11 @@ MARGIN_SECONDS = 3_600.0
 _AFTER_JOB = timedelta(minutes=10)
 _SECOND = timedelta(seconds=1)
 _EARLY_SECONDS, _LATE_SECONDS = 300.0, 3_600.0
+#: What may always be kept: an event's own hour, and those of its original.
 _HOURS_KEPT = 4
+#: Of further hours, as many as have so many digests together (64 MB). An archive is replayed source
+#: by source, and each source asks for every hour again.
+MOST_KEPT = 4_000_000
 
 
 class Standing(StrEnum):
@@ -83,6 +87,8 @@ class DeliveryHistory:
         known here is taken to have none.
     clock : Callable[[], float]
         Epoch seconds.
+    most_kept : int
+        How many digests of the hours that were asked for last are kept.
     """
 
     def __init__(
@@ -92,6 +98,8 @@ class DeliveryHistory:
         replayed: SettledRequests,
         windows: Mapping[str, DeduplicationWindow],
         clock: Callable[[], float] = time.time,
+        *,
+        most_kept: int = MOST_KEPT,
     ) -> None:
         self._listing = listing
         self._objects = objects
@@ -99,6 +107,7 @@ class DeliveryHistory:
         self._windows = windows
         self._clock = clock
         self._hours: dict[tuple[str, str], SettledRequests] = {}
+        self._most_kept, self._kept = most_kept, 0
 
     def standing(self, key: str, event: ArchivedEvent, envelope: Envelope, /) -> Standing:
         """Tell what is known of a request, or of the one event of it that is to be sent.
@@ -155,13 +164,20 @@ class DeliveryHistory:
         place = (hour, shard)
         known = self._hours.pop(place, None)
         if known is None:
-            while len(self._hours) >= _HOURS_KEPT:
-                del self._hours[next(iter(self._hours))]
+            while len(self._hours) >= _HOURS_KEPT and self._kept >= self._most_kept:
+                self._kept -= _weight(self._hours.pop(next(iter(self._hours))))
             known = SettledRequests()
             prefix = f"{LEDGER_PREFIX}{hour}{shard}-" if shard else LEDGER_PREFIX + hour
             known.take(self._objects, self._listing.objects(prefix))
+            known.pack()
+            self._kept += _weight(known)
         self._hours[place] = known  # The last one asked for is the last to go.
         return known
+
+
+def _weight(hour: SettledRequests) -> int:
+    """Return how many digests take as much memory; one without any takes some as well."""
+    return len(hour) + 100
 
 
 def replayed_since(
@@ -213,7 +229,10 @@ def earlier_jobs(store: JobStore, without: str) -> list[Job]:
     for name in store.ids():
         if name != without:
             try:
-                jobs.append(store.load(name))
+                job = store.load(name)
+                # Nobody asks for them here, and a month has many jobs.
+                job.problems, job.by, job.before = [], {}, {}
+                jobs.append(job)
             except JobError:
                 jobs.append(Job(name, {}, "", {}, {}, status=DISTRIBUTED))
     return jobs

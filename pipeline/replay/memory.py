@@ -86,14 +86,19 @@ class DigestSet:
         self._open.add(_digest(text))
         if len(self._open) < CHUNK_DIGESTS:
             return
-        self._chunks.append(b"".join(sorted(self._open)))
-        self._open.clear()
+        self.pack()
         if len(self) >= self._most:
             raise TooManyRequestsError(
                 f"the ledger knows more than {self._most:,} requests of an hour, or of earlier "
                 "replays, that were delivered; narrow the span with --from, or send all of it with "
                 "--force"
             )
+
+    def pack(self) -> None:
+        """Bring what was added lately into the form that takes the least memory."""
+        if self._open:
+            self._chunks.append(b"".join(sorted(self._open)))
+            self._open = set()
 
 
 def _digest(text: str) -> bytes:

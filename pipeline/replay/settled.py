@@ -49,6 +49,14 @@ class SettledRequests:
     part: DigestSet = field(default_factory=DigestSet)
     elements: DigestSet = field(default_factory=DigestSet)
 
+    def __len__(self) -> int:
+        return len(self.whole) + len(self.part) + len(self.elements)
+
+    def pack(self) -> None:
+        """Bring all of it into the form that takes the least memory."""
+        for digests in (self.whole, self.part, self.elements):
+            digests.pack()
+
     def take(self, objects: Objects, refs: Iterable[ObjectRef]) -> None:
         """Add the requests in objects of the ledger, each by the id of its attempt.
 

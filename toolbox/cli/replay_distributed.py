@@ -9,11 +9,13 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.keys import ArchiveKind, day_folder, hour_folder, source_folder
+from pipeline.archive.listing import ArchiveListing
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
+from pipeline.replay.selection import measure
 from toolbox.cli.replay_run import default_rate, store
 from toolbox.deployments import RunningDeploymentError
-from toolbox.terminal.output import console, print_json
+from toolbox.terminal.output import console, errors, print_json
 
 if TYPE_CHECKING:
     from pipeline.replay.filters import Filter
@@ -42,6 +44,9 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
     jobs, prefix = store(where), list_prefix(plan.wanted)
     if plan.wanted.ids is not None:
         job.filter = {**job.filter, "ids": jobs.save_ids(job.id, plan.wanted.ids)}
+    listing = ArchiveListing(where.client("s3"), where.archive_bucket)
+    with errors.status("listing the archive"):
+        job.objects, job.size = measure(listing, plan.wanted)
     document = _input(plan, prefix, concurrency)
     # Written first: a workflow that runs without a record of who wanted it must not be.
     job.status = DISTRIBUTED
@@ -52,6 +57,10 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
         print_json(job.to_json())
         return
     console.print(f"{job.id}: started {job.options['execution']}")
+    console.print(
+        f"{job.objects:,} objects, {job.size / 1e6:,.1f} MB, by {concurrency} workers with "
+        f"{document['rate']:,g} events a second each"
+    )
     console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …")
 
 

@@ -9,12 +9,13 @@ import typer
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
-from pipeline.replay.selection import select
+from pipeline.replay.selection import measure, select
+from toolbox.cli.replay_history import OBJECTS_AHEAD
 from toolbox.cli.replay_run import default_rate
 from toolbox.replaying.counts import MEANINGS, known_before
 from toolbox.replaying.dry_run import DryRun
 from toolbox.terminal.archived import event_document
-from toolbox.terminal.output import console, errors, print_json, print_table
+from toolbox.terminal.output import console, errors, print_json, print_table, progress_bar
 from toolbox.terminal.stopping import STOPPED, stopping
 
 if TYPE_CHECKING:
@@ -32,20 +33,33 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
         With 130 after Ctrl-C.
     """
     s3, bucket = plan.where.client("s3"), plan.where.archive_bucket
-    sink = DryRun()
+    listing, sink = ArchiveListing(s3, bucket), DryRun()
+    with errors.status("listing the archive"):
+        count, size = measure(listing, plan.wanted)
+    if not as_json:
+        errors.print(
+            f"dry run of {count:,} objects, {size / 1e6:,.1f} MB, and of the ledger of their hours"
+        )
     history = plan.history()
-    with errors.status("reading the archive"), stopping() as stop:
+    with progress_bar(in_bytes=True) as bar, stopping() as stop:
+        task = bar.add_task("dry run", total=size or None, rate="")
+
+        def show(one: Replayer) -> None:
+            matched = f"{one.counts['matched']:,} matched"
+            bar.update(task, completed=one.read_bytes, rate=matched)
+
         replayer = Replayer(
             plan.job,
-            Objects(s3, bucket),
+            Objects(s3, bucket, objects_ahead=OBJECTS_AHEAD),
             sink,
             plan.wanted,
             plan.types,
             history=history,
             save=lambda _: None,
             stop=stop,
+            progress=show,
         )
-        ended = replayer.run(select(ArchiveListing(s3, bucket), plan.wanted))
+        ended = replayer.run(select(listing, plan.wanted))
     document = _document(plan, sink)
     if as_json:
         print_json(document)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from toolbox.deployments import RunningDeployment
 
 PRIVATE_SOURCES = Path("config/sources")
+#: As many as boto3 has connections (`toolbox/deployments.py`).
+OBJECTS_AHEAD = 32
+#: Digests of what was delivered; 16 bytes each.
+_MOST_KEPT = 12_000_000
 
 
 def delivery_history(where: RunningDeployment, job: Job, since: float | None) -> DeliveryHistory:
@@ -34,12 +38,13 @@ def delivery_history(where: RunningDeployment, job: Job, since: float | None) ->
         When the ledger or the jobs cannot be read.
     """
     s3, bucket = where.client("s3"), where.archive_bucket
-    listing, objects = ArchiveListing(s3, bucket), Objects(s3, bucket)
+    listing, objects = ArchiveListing(s3, bucket), Objects(s3, bucket, objects_ahead=OBJECTS_AHEAD)
     with errors.status("reading what earlier replays delivered"):
         fresh = not job.counts and not job.position.key
         jobs = earlier_jobs(JobStore(s3, bucket), job.id if fresh else "")
         replayed = replayed_since(jobs, since, listing, objects)
-    return DeliveryHistory(listing, objects, replayed, windows_of_settings())
+    windows = windows_of_settings()
+    return DeliveryHistory(listing, objects, replayed, windows, most_kept=_MOST_KEPT)
 
 
 def windows_of_settings() -> dict[str, DeduplicationWindow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from toolbox.cli.replay_distributed import execution_status
 from toolbox.cli.replay_run import print_job, store
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.replaying.counts import left_out
-from toolbox.terminal.output import console, print_json, print_table
+from toolbox.terminal.output import console, errors, print_json, print_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -20,25 +20,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_jobs(*, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
     """List the replay jobs of a deployment, the oldest first."""
     jobs = store(find_deployment(state, stack))
-    found, broken = [], []
-    for name in jobs.ids():
-        try:
-            found.append(jobs.load(name))
-        except JobError as error:
-            broken.append(str(error))
+    documents: list[dict[str, Any]] = []
+    rows, broken = [], []
+    with errors.status("reading the jobs") as status:
+        for number, name in enumerate(jobs.ids(), 1):
+            status.update(f"reading the jobs: {number:,}")
+            try:
+                job = jobs.load(name)
+            except JobError as error:
+                broken.append(str(error))
+                continue
+            # A job has up to a megabyte of problems and groups: a table needs none of them.
+            if as_json:
+                documents.append(job.to_json())
+            user, sent = str(job.who.get("user", "")), job.counts.get("sent", 0)
+            rows.append((job.id, job.status, user, sent, left_out(job.counts)))
     if as_json:
-        print_json([job.to_json() for job in found])
+        print_json(documents)
         return
-    rows = [
-        (
-            job.id,
-            job.status,
-            str(job.who.get("user", "")),
-            job.counts.get("sent", 0),
-            left_out(job.counts),
-        )
-        for job in found
-    ]
     print_table(f"{len(rows)} replay jobs", ("job", "status", "by", "sent", "left out"), rows)
     for text in broken:
         console.print(text, style="yellow")

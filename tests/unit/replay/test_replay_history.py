@@ -5,22 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
+from pipeline.archive.keys import ArchiveKind
+from pipeline.archive.lines import read_line
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from pipeline.event.envelope import Envelope
 from pipeline.replay import memory
 from pipeline.replay.history import (
     DeliveryHistory,
+    Standing,
     earlier_jobs,
     replayed_since,
 )
 from pipeline.replay.job import DISTRIBUTED, DONE, Job
 from pipeline.replay.memory import DigestSet, TooManyRequestsError
-from pipeline.replay.settled import LedgerUnreadableError
+from pipeline.replay.settled import LedgerUnreadableError, SettledRequests
 from pipeline.replay.windows import DeduplicationWindow, windows_of_catalog
-from tests.support.replay import ARRIVED, HOUR, Bench, line
+from tests.support.replay import ARRIVED, HOUR, Bench, FakeArchive, line
 from toolbox.cli.replay_history import windows_of_settings
 
 if TYPE_CHECKING:
@@ -118,6 +122,25 @@ def test_what_was_delivered_under_another_id_is_left_out(outcome: str, reason: s
     replay = Replayed(line(1))
     replay.ledger(entry("request-1", outcome, reason))
     assert replay.run() == {"delivered": 1}
+
+
+@pytest.mark.parametrize(("most_kept", "reads"), [(1_000_000, 1), (0, 2)])
+def test_an_hour_of_the_ledger_is_read_once_while_it_fits(most_kept: int, reads: int) -> None:
+    """Two sources ask for eight hours each, one after the other, as their keys come."""
+    s3 = FakeArchive()
+    names = [f"{LEDGER}1".replace("hr=20", f"hr={hour:02d}") + ".jsonl.gz" for hour in range(8)]
+    for hour, name in enumerate(names):
+        s3.add(name, [entry(f"request-{hour}", "delivered")])
+    listing, objects = ArchiveListing(s3, "archive"), Objects(s3, "archive")
+    history = DeliveryHistory(listing, objects, SettledRequests(), {}, most_kept=most_kept)
+    for source in ("github", "okta"):
+        for hour in range(8):
+            at = f"2026-11-23T{hour:02d}:00:00+00:00"
+            event = read_line(ArchiveKind.RAW, orjson.dumps(line(hour, source=source, arrived=at)))
+            assert event.envelope is not None
+            found = history.standing(RAW, event, event.envelope)
+            assert found is Standing.DELIVERED
+    assert len(s3.ranges) == 8 * reads
 
 
 def test_the_ledger_is_asked_in_the_hour_of_each_event_and_on_its_shard() -> None:
