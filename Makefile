@@ -56,6 +56,9 @@ simulate: setup ## Simulate the stack at 1,000 to 100,000 events a second (ONLY=
 	$(BIN)/python -m loadtests.simulation $(if $(ONLY),--only "$(ONLY)") \
 	  $(if $(GRAPHS),--graphs $(GRAPHS))
 
+big-archive: setup ## Audit and list an archive of 30 days with 10 million deliveries (DAYS, EVENTS)
+	$(BIN)/python -m loadtests.bench.big_archive $(if $(DAYS),--days $(DAYS)) $(if $(EVENTS),--events $(EVENTS))
+
 deploy-check: setup ## Say what is known of a deployment without an account (ONLY=check)
 	$(BIN)/python -m loadtests.deploy_check $(ONLY)
 
