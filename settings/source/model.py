@@ -125,10 +125,10 @@ class Source(Model):
         default="deliver",
         description="what becomes of an event that has a known id and another body",
     )
-    same_body: Literal["deliver", "duplicate", "reject"] = Field(
+    same_body: Literal["deliver", "duplicate", "reject", "ignore"] = Field(
         default="deliver",
         description="what becomes of a known body under another delivery id, where no signature "
-        "covers the id",
+        "covers the id; ignore: no body is remembered, which halves what the table costs",
     )
     schemas: Schemas = Schemas()
     split: Split | None = None
@@ -207,9 +207,9 @@ class Source(Model):
 
     @property
     def id_is_unsigned(self) -> bool:
-        """Whether a signed request can be sent again under another id."""
+        """Whether a signed request can be sent again under another id, and is looked for."""
         header = self.delivery_id.header if self.delivery_id else None
-        if self.signing is None or header is None:
+        if self.signing is None or header is None or self.same_body == "ignore":
             return False
         return header.lower() not in {name.lower() for name in self.signing.headers}
 

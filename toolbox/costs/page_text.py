@@ -58,7 +58,9 @@ READING = """
   stream, and as many as it has in table and queues.
 - The table's lines count one item for an event. A source whose signature covers no id (GitHub,
   Bitbucket) has two: {second:.2f} dollars a million more on demand, {second_provisioned:.2f}
-  provisioned.
+  provisioned. `same_body: ignore` in its
+  source.yaml writes one, and a request that somebody saw and sends again under another id is then
+  not told.
 - Where the stream's order proves a copy, within one batch of a shard, it is neither looked up a
   second time nor written. An event itself has to be written: its next copy comes in another
   batch.

@@ -23,6 +23,7 @@ DOCUMENT: dict[str, Any] = {
             "Type": "AWS::SQS::Queue",
             "Properties": {
                 "QueueName": {"Fn::Join": ["-", [{"Ref": "AWS::StackName"}, "events"]]},
+                "ReceiveMessageWaitTimeSeconds": 20,
                 "RedrivePolicy": {
                     "deadLetterTargetArn": {"Fn::GetAtt": ["Redrive", "Arn"]},
                     "maxReceiveCount": 10,
@@ -37,6 +38,14 @@ DOCUMENT: dict[str, Any] = {
                 "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
                 "BillingMode": "PAY_PER_REQUEST",
                 "TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True},
+            },
+        },
+        "Paced": {
+            "Type": "AWS::DynamoDB::Table",
+            "Properties": {
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+                "ProvisionedThroughput": {"ReadCapacityUnits": 7, "WriteCapacityUnits": 7},
             },
         },
         "Topic": {

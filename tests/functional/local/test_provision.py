@@ -35,6 +35,7 @@ def test_everything_is_created_as_the_template_says(emulator: Emulator) -> None:
     assert queue == f"{emulator.endpoint_url}/000000000000/MozDef-EF-test-events"
     attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert attributes["MaximumMessageSize"] == "1048576"
+    assert attributes["ReceiveMessageWaitTimeSeconds"] == "20"
     redrive = json.loads(attributes["RedrivePolicy"])
     assert redrive["maxReceiveCount"] == 10
     assert redrive["deadLetterTargetArn"] == template.resolve({"Fn::GetAtt": ["Redrive", "Arn"]})
@@ -42,6 +43,9 @@ def test_everything_is_created_as_the_template_says(emulator: Emulator) -> None:
     stream = template.physical_ids["Stream"]
     shards = emulator.client("kinesis").list_shards(StreamName=stream)["Shards"]
     assert len(shards) == 2
+    paced = emulator.client("dynamodb").describe_table(TableName=template.physical_ids["Paced"])
+    capacity = paced["Table"]["ProvisionedThroughput"]
+    assert (capacity["ReadCapacityUnits"], capacity["WriteCapacityUnits"]) == (7, 7)
     ttl = emulator.client("dynamodb").describe_time_to_live(
         TableName=template.physical_ids["Table"]
     )

@@ -18,6 +18,7 @@ from tests.support.bench import NOW_MS, aggregate, generic, github, keys, record
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from settings.source.loader import LoadedSource
     from tests.support.bench import Bench
 
 HOUR = 3_600
@@ -242,6 +243,29 @@ def test_a_captured_request_under_another_id_or_type_is_seen(
     tags = list(bench.catalog.sources["github"].mozdef.tags)
     seen = [[*tags, "body_reused"]] if kind == "delivered" else []
     assert [message["tags"] for message in bench.sqs.bodies()] == [tags, *seen]
+
+
+def test_a_body_that_is_not_looked_for_is_one_item_less(
+    bench: Bench, sources: dict[str, LoadedSource]
+) -> None:
+    settings = sources["github"].settings
+    assert settings.id_is_unsigned
+    ignoring = settings.model_copy(update={"same_body": "ignore"})
+    change(bench, "github", id_is_unsigned=ignoring.id_is_unsigned)
+    real = github({"n": 1}, event="x", delivery="d-1")
+    assert ends(bench, real, github({"n": 1}, event="x", delivery="d-2")) == [DELIVERED, DELIVERED]
+    assert sorted(bench.dynamodb.items) == ["github#d-1", "github#d-2"]
+    assert ends(bench, github({"n": 1}, event="x", delivery="d-1")) == [DUPLICATE]
+
+
+def test_a_copy_in_its_batch_is_neither_looked_up_nor_written(bench: Bench) -> None:
+    """The order of the shard proves it; docs/cost.md counts on it."""
+    change(bench, "github", id_is_unsigned=False)
+    batch = [github({"n": 1}, event="x", delivery="d-1") for _ in range(4)]
+    other = github({"n": 2}, event="x", delivery="d-2")
+    assert ends(bench, *batch, other) == [DELIVERED, *[DUPLICATE] * 3, DELIVERED]
+    assert (sum(bench.dynamodb.read_sizes), sum(bench.dynamodb.write_sizes)) == (2, 2)
+    assert len(bench.sqs.bodies()) == 2
 
 
 def test_a_member_who_comes_and_goes_is_no_copy(bench: Bench) -> None:
