@@ -13,6 +13,7 @@ from toolbox.cli import (
     config,
     cost,
     dead_letters,
+    listen,
     local,
     replay,
     replay_jobs,
@@ -112,6 +113,7 @@ secret_app.command("retire")(secret.retire)
 secret_app.command("learn")(secret_learn.learn)
 app.add_typer(secret_app, name="secret")
 app.command("synth")(synth.synth)
+app.command("listen")(listen.listen)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
 app.command("audit")(audit.audit)

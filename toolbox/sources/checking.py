@@ -197,7 +197,8 @@ def explain(ending: Ending) -> str:
         door = ending.door
         if is_handshake(door):
             return ""
-        return " ".join(part for part in (door.told.get("message"), door.explanation) if part)
+        said = dict.fromkeys((door.told.get("message"), door.explanation))
+        return " ".join(part for part in said if part)
     for outcome in ending.outcomes:
         if outcome.kind is not OutcomeKind.DELIVERED:
             return _first_lines(outcome)

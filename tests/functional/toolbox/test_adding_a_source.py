@@ -6,8 +6,11 @@ import contextlib
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +64,39 @@ def replace_keys(file: Path, block: Block) -> None:
     file.write_text(text)
 
 
+def caught(listen: Block, sender: Block, directory: Path) -> None:
+    """Listen as the page does, and play the sender of the block after it meanwhile."""
+    ((command, shown),) = listen.commands()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    said: list[str] = []
+
+    def send() -> None:
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", int(port))).close()
+                break
+            time.sleep(0.01)
+        said.append(in_shell(sender.text.replace("8899", port), directory))
+
+    player = threading.Thread(target=send, daemon=True)
+    player.start()
+    assert as_typed(f"{command} --port {port}", directory) == shown.replace("8899", port) + "\n"
+    player.join()
+    assert said == [""]
+
+
 def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "dev.yaml").write_bytes(Path("config/dev.yaml").read_bytes())
     ran = 0
-    for block in BLOCKS:
-        if block.runtime:
+    blocks = iter(BLOCKS)
+    for block in blocks:
+        if block.runtime and "mozdef-ef listen" in block.text:
+            caught(block, next(blocks), tmp_path)
+        elif block.runtime:
             continue
-        if block.kind == "sh":
+        elif block.kind == "sh":
             assert in_shell(block.text, tmp_path) == ""
         elif block.replaces:
             replace_keys(tmp_path / SOURCE, block)

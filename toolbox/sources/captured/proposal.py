@@ -169,7 +169,7 @@ def _given(
     settings: dict[str, Any],
     kept: SchemeFound | None,
 ) -> Given:
-    name = _name(request, document, settings)
+    name = name_of(request, document, settings)
     keep = {one.lower() for one in settings["headers"]["keep"]}
     how = settings["authentication"]
     proof = {how.get("header", "").lower(), str((how.get("timestamp") or {}).get("header")).lower()}
@@ -223,7 +223,8 @@ def _address(request: CapturedRequest, how: dict[str, Any]) -> dict[str, str]:
     return beside
 
 
-def _name(request: CapturedRequest, document: Any, settings: dict[str, Any]) -> str:
+def name_of(request: CapturedRequest, document: Any, settings: dict[str, Any]) -> str:
+    """Return what an event is called: its type as far as it is known, else that it was caught."""
     locator = settings.get("event_type", {})
     kind = request.header(locator["header"]) if "header" in locator else ""
     if not kind and isinstance(document, dict):
@@ -231,4 +232,4 @@ def _name(request: CapturedRequest, document: Any, settings: dict[str, Any]) -> 
         kind = next(
             (one for one in values if isinstance(one, str) and TYPE_TEXT.fullmatch(one)), ""
         )
-    return kind or "captured"
+    return kind or "no-type"
