@@ -104,7 +104,9 @@ def _nothing() -> None:
 def _received(sqs: SQSClient, url: str) -> Iterator[Message]:
     """Receive one message: what --count leaves out must not be hidden."""
     try:
-        answer = sqs.receive_message(QueueUrl=url, VisibilityTimeout=HIDDEN_SECONDS)
+        answer = sqs.receive_message(
+            QueueUrl=url, VisibilityTimeout=HIDDEN_SECONDS, WaitTimeSeconds=0
+        )
         for message in answer.get("Messages", []):
             handle = message["ReceiptHandle"]
             yield message["Body"], partial(sqs.delete_message, QueueUrl=url, ReceiptHandle=handle)

@@ -68,10 +68,13 @@ def _floor(prices: PriceList) -> str:
     guarded, unguarded, any_door = (
         suggest(CostCase(workload, prices), kept) for kept in (_GUARDED, _UNGUARDED, ())
     )
+    http, paced = StageChoices(door="http_api"), StageChoices(door="http_api", table="provisioned")
     rows = [
         ("every default", usual),
         ("the cheapest settings, REST API and web ACL kept", guarded.bill),
         ("the cheapest settings, REST API kept", unguarded.bill),
+        ("an HTTP API, every other default", this_design(replace(case, choices=http))),
+        ("the same, the table provisioned", this_design(replace(case, choices=paced))),
         ("the cheapest settings", any_door.bill),
     ]
     door, acl, reading = (
@@ -182,7 +185,17 @@ def _other_settings(prices: PriceList) -> str:
     short = replace(prices, assumptions={**prices.assumptions, "receive_wait_seconds": 0})
     idle = this_design(replace(quiet, prices=short)).dollars - this_design(quiet).dollars
     more = full.per_million(case.workload) - this_design(case).per_million(case.workload)
-    return OTHER_SETTINGS.format(full=more, idle=idle)
+    http = StageChoices(door="http_api")
+    loud, own = (
+        this_design(replace(case, choices=replace(http, system_log=kept))) for kept in (True, False)
+    )
+    checks = sum(line.dollars for line in loud.lines if line.part.startswith("receiver"))
+    return OTHER_SETTINGS.format(
+        full=more,
+        idle=idle,
+        quiet=loud.per_million(case.workload) - own.per_million(case.workload),
+        received=checks / case.workload.events * MILLION,
+    )
 
 
 def _doors(prices: PriceList) -> str:

@@ -58,9 +58,8 @@ READING = """
   stream, and as many as it has in table and queues.
 - The table's lines count one item for an event. A source whose signature covers no id (GitHub,
   Bitbucket) has two: {second:.2f} dollars a million more on demand, {second_provisioned:.2f}
-  provisioned. `same_body: ignore` in its
-  source.yaml writes one, and a request that somebody saw and sends again under another id is then
-  not told.
+  provisioned. `same_body: ignore` in its source.yaml writes one, and a request that somebody saw
+  and sends again under another id is then not told.
 - Where the stream's order proves a copy, within one batch of a shard, it is neither looked up a
   second time nor written. An event itself has to be written: its next copy comes in another
   batch.
@@ -81,6 +80,13 @@ OTHER_SETTINGS = """
   halve the line, and Firehose would too, but neither has metric filters, and the alarms on
   denied and throttled requests are made of them. API Gateway has no other count of 401 and 403,
   nor of 429.
+- The web ACL stands where a signed source is `direct` and takes every network. Without it one
+  address, or one delivery id, can fill a shard. API Gateway's own throttles cost nothing, and
+  count all addresses together. It is not there, and not missed, where each such source names its
+  `allowed_networks` or has `ingest: receiver`, which costs {received:.2f} dollars a million of
+  its requests.
+- `receiver.system_log: false` saves {quiet:.2f} dollars a million requests that the receiver
+  takes: none with the defaults, all of them behind an HTTP API.
 - `table.target_percent: 90` makes the provisioned units a quarter fewer, and leaves a ninth of
   room until the scaling has followed.
 - `queues.<name>.receive_wait_seconds` is 20, so a receive waits for a message. With 0, five idle
