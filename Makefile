@@ -20,7 +20,7 @@ TIMES ?= 5
 unexport PYTHONDONTWRITEBYTECODE
 PYTHON_CODE := catalog pipeline ingest_lambdas stream_processors settings toolbox local infra loadtests tests
 
-.PHONY: help setup demo soak million hostile attack audit senders smoke load bench bench-check simulate deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
+.PHONY: help setup demo soak million hostile attack audit senders smoke load latency bench bench-check simulate deploy-check test stress-test mutants golden lint format synth endpoints catalog-table lock up clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ smoke: setup ## Send each source's webhooks to what runs (make up), and look for
 load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, PROCESSES, STACK=name)
 	$(BIN)/python -m loadtests.load --rate $(RATE) --seconds $(LENGTH) $(if $(MIX),--mix $(MIX)) \
 	  $(if $(PROCESSES),--processes $(PROCESSES)) $(if $(STACK),--stack $(STACK))
+
+latency: setup ## The answer at the door to SQS: low latency beside the defaults, by turns (RATE, LENGTH)
+	$(BIN)/python -m loadtests.load.latency --rate $(RATE) --seconds $(LENGTH)
 
 test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=4)
 	@$(if $(KEEP_GOING),,set -e;) set -x; \

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +11,7 @@ from local.files import write_atomically
 from toolbox.terminal.output import console, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from loadtests.load.journal import Accepted
@@ -33,6 +33,8 @@ class Result:
         What became of each event.
     exceeded : Sequence[str]
         Which thresholds do not hold.
+    fan_out : Mapping[str, float]
+        Its invocations, where this test started it.
     """
 
     target: str
@@ -44,6 +46,7 @@ class Result:
     drained_seconds: float | None
     proof: LoadProof
     exceeded: Sequence[str]
+    fan_out: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -66,6 +69,7 @@ class Result:
             "errors": int(self.answers.get("errors", 0)),
             "backlog_max": watched.backlog_max,
             "drained_seconds": self.drained_seconds,
+            **self.fan_out,
             "outcomes": dict(sorted(proof.outcomes.items())),
             "lost": proof.lost,
             "unknown": proof.unknown,

@@ -25,7 +25,7 @@ from pipeline.errors import PipelineError
 from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from loadtests.load.sending import Folder, LoadPlan, SendingWatched
     from loadtests.target import TargetUnderTest
@@ -91,6 +91,7 @@ def load_own(
     drain: float = STANDSTILL_SECONDS,
     mix: str = OWN_MIX,
     hooks: LoadHooks = _NO_HOOKS,
+    changes: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Result:
     """Test a pipeline that is started for it.
 
@@ -106,6 +107,8 @@ def load_own(
         Seconds without progress until the backlog, or what the queues have, is given up.
     mix : str
         The mix where the plan has none.
+    changes : Mapping[str, Mapping[str, object]], optional
+        Settings of the stage in the place of the load test's, by part and name.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def load_own(
         When a part of the test cannot run.
     """
     with console.status("synthesizing the stack"):
-        assembly = write_stage(stage)
+        assembly = write_stage(stage, changes)
     plan = replace(plan, mix=plan.mix or mix)
     sources = private_sources(stage)
     try:
@@ -165,6 +168,7 @@ def _load_own(
         console.print("Sent; waiting until every event has its outcome.")
         drained = pipeline.wait_until_drained(Standstill(drain))
         ends = Ledger(target, watched.start, None).read()
+        invocations = pipeline.invocations()
         hooks.drained(running)
         consumer.drain(Standstill(drain))
     accepted, messages = list(read_journals(folder.journals)), list(read_messages(folder.messages))
@@ -186,6 +190,7 @@ def _load_own(
         drained_seconds=None if drained is None else round(drained, 1),
         proof=proof,
         exceeded=exceeded,
+        fan_out=invocations,
     )
 
 

@@ -86,6 +86,16 @@ class OwnPipeline:
         fan_out = self._status_of_fan_out()
         return int(fan_out.get("records_settled", 0)) + int(fan_out.get("records_failed", 0))
 
+    def invocations(self) -> dict[str, float]:
+        """Return how many invocations of the fan-out there were, and what one took and held."""
+        fan_out = self._status_of_fan_out()
+        count = int(fan_out.get("invocations", 0))
+        return {
+            "invocations": count,
+            "invocation_ms": round(fan_out.get("invocation_ms", 0) / max(count, 1), 1),
+            "events_an_invocation": round(fan_out.get("records_settled", 0) / max(count, 1), 1),
+        }
+
     def wait_until_drained(self, still: Standstill) -> float | None:
         """Wait until the fan-out has done with all that is on the stream by now.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -11,14 +12,22 @@ from settings.reading import read_yaml
 from settings.source.loader import CATALOG
 from toolbox.synthesis import synthesize
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 NAME = "load"
 #: Zoom's settings and schemas; taken by API Gateway alone, as the way of most sources is.
 SMALL = "zoom-direct"
 _SETTINGS = Path(__file__).parent.parent / "config" / f"{NAME}.yaml"
 
 
-def write_stage(folder: Path) -> Path:
+def write_stage(folder: Path, changes: Mapping[str, Mapping[str, object]] | None = None) -> Path:
     """Write settings and sources of the stage into a folder, and its cloud assembly.
+
+    Parameters
+    ----------
+    changes : Mapping[str, Mapping[str, object]], optional
+        By part of the settings and name, what is in the place of the load test's own.
 
     Returns
     -------
@@ -31,7 +40,10 @@ def write_stage(folder: Path) -> Path:
         With what the stack's code said was wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_SETTINGS, folder / _SETTINGS.name)
+    settings = read_yaml(_SETTINGS)
+    for part, values in (changes or {}).items():
+        settings[part] = {**settings.get(part, {}), **values}
+    (folder / _SETTINGS.name).write_text(yaml.safe_dump(settings, sort_keys=False))
     write_small_source(private_sources(folder))
     assembly = folder / "cdk.out"
     synthesize(NAME, assembly, folder)

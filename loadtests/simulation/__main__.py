@@ -26,7 +26,7 @@ _COLUMNS = (
     "p99_s",
     "most_backlog",
     "most_age_s",
-    "last_backlog",
+    "late_s",
     "failed",
     "most_invocations",
     "throttled_percent",
@@ -46,11 +46,13 @@ def main() -> None:
     with console.status("synthesizing the stages"):
         stages = read_stages(BUILD / "simulation-cdk.out")
     chosen = [each for each in scenarios(stages) if arguments.only in each.name]
+    outcomes, figures = [], dict[str, Any]()
     with console.status("simulating"), ProcessPoolExecutor(os.cpu_count()) as processes:
-        outcomes = list(processes.map(simulate, chosen))
-    figures: dict[str, Any] = {each.name: each.figures() for each in outcomes}
-    text = orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode()
-    write_atomically(arguments.output, text + "\n")
+        for outcome in processes.map(simulate, chosen):
+            outcomes.append(outcome)
+            figures[outcome.name] = outcome.figures()
+            text = orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode()
+            write_atomically(arguments.output, text + "\n")
     rows = [(name, *(f"{each[column]:,}" for column in _COLUMNS)) for name, each in figures.items()]
     print_table("Simulated", ("events a second", *_COLUMNS), rows)
     console.print(f"figures: {arguments.output}, after {time.monotonic() - started:.0f} s")

@@ -15,6 +15,7 @@ from loadtests.simulation.aws_limits import (
     POLL_SECONDS,
     PUSH_SECONDS,
     RECORD_FRAME_BYTES,
+    SHARD_READS,
 )
 from loadtests.simulation.meters import outage_end
 
@@ -37,10 +38,17 @@ CALLED = {"fan_out": ("ssm", "dynamodb", "sqs", "s3"), "archiver": ("s3",)}
 
 @dataclass(frozen=True)
 class SimulatedPace:
-    """When records of the stream are seen: Lambda's polls, or its subscription to a shard."""
+    """When records of the stream are seen: Lambda's polls, or its subscription to a shard.
+
+    Parameters
+    ----------
+    reads : float
+        How many times a second a shard can be read by all who poll it.
+    """
 
     poll_seconds: float = POLL_SECONDS
     push_seconds: float = PUSH_SECONDS
+    reads: float = SHARD_READS
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Scenario:
         The events a second that the stack has had before: stream and table have grown to that.
     step : float
         Seconds between two looks.
+    times : int
+        So many such stacks side by side make the one that is meant: its figures are that much.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Scenario:
     seen: float = 0.0
     seconds: int = 3_600
     step: float = 5.0
+    times: int = 1
     seed: int = 1
     pace: SimulatedPace = field(default_factory=SimulatedPace)
     measured: MeasuredTimes = field(default_factory=read_measured)
@@ -97,7 +100,9 @@ class Simulation:
         queue = in_queue(
             [each.settled for each in moments],
             self.scenario.step,
-            aws_limits.IN_FLIGHT / self.scenario.measured.mozdef_holds_seconds,
+            aws_limits.IN_FLIGHT
+            / self.scenario.measured.mozdef_holds_seconds
+            / self.scenario.times,
         )
         return Simulated(
             self.scenario.name,
@@ -106,6 +111,7 @@ class Simulation:
             [replace(each, queue=held) for each, held in zip(moments, queue, strict=True)],
             self.concurrency.most,
             self.concurrency.throttles,
+            self.scenario.times,
         )
 
     def _add_lanes(self) -> None:
@@ -113,9 +119,9 @@ class Simulation:
         needs = {each.name: self._needs(each) for each in self.scenario.stack.consumers}
         for shard, opened in enumerate(self.flow.opened):
             phase = chance.random() * self.scenario.pace.poll_seconds
-            shared = self._shard_meters()
+            shared = self._shard_meters(self.scenario.pace.reads)
             for consumer in self.scenario.stack.consumers:
-                meters = self._shard_meters() if consumer.pushed else shared
+                meters = self._shard_meters(math.inf) if consumer.pushed else shared
                 for arrivals in self.flow.arrivals(shard, consumer.lanes):
                     lane = SimulatedLane(self.env, needs[consumer.name], arrivals, *meters, phase)
                     self.lanes[consumer.name].append(lane)
@@ -125,9 +131,9 @@ class Simulation:
         yield self.env.timeout(opened)
         yield from lane.run()
 
-    def _shard_meters(self) -> tuple[Meter, Meter]:
+    def _shard_meters(self, reads: float) -> tuple[Meter, Meter]:
         size = Meter(SteadyRate(aws_limits.SHARD_BYTES_OUT), aws_limits.READ_BURST_SECONDS)
-        calls = Meter(SteadyRate(aws_limits.SHARD_READS))
+        calls = Meter(SteadyRate(reads))
         if self._watched:
             size.granted, calls.granted = [], []
         self.shard_reads += [size, calls]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 #: Percentiles are right to one part in so many.
 _FINE = 100
+_LATE_SECONDS = 60.0
 #: A batch's events, which came one after the other, count as so many equal parts.
 _PARTS = 5
 
@@ -88,6 +90,8 @@ class Simulated:
         By consumer.
     most_running, throttles : int
         Invocations at once, and those that Lambda refused.
+    times : int
+        By how much counts are multiplied.
     """
 
     name: str
@@ -96,29 +100,41 @@ class Simulated:
     moments: Sequence[Moment]
     most_running: int
     throttles: int
+    times: int = 1
 
     def figures(self) -> dict[str, Any]:
         """Return the figures, as the file has them."""
-        flow, fan_out = self.flow, self.tallies["fan_out"]
+        flow, fan_out, moments = self.flow, self.tallies["fan_out"], self.moments
         sent = sum(flow.sent)
-        last = self.moments[-1]
+        counts = {
+            "sent": sent,
+            "settled": fan_out.events,
+            "failed": fan_out.failed,
+            "shards": flow.shards[-1],
+            "most_backlog": max(each.backlog for each in moments),
+            "last_backlog": moments[-1].backlog,
+            "most_archive_backlog": max(each.archive_backlog for each in moments),
+            "most_invocations": self.most_running,
+            "throttled_invocations": self.throttles,
+            "most_in_queue": max(each.queue for each in moments),
+        }
         return {
-            "sent": round(sent),
+            **{name: round(count * self.times) for name, count in counts.items()},
             "throttled_percent": _percent(sum(flow.throttled), sent),
             "refused_percent": _percent(sum(flow.refused), sent),
-            "shards": flow.shards[-1],
-            "settled": round(fan_out.events),
-            "failed": round(fan_out.failed),
             "p50_s": round(fan_out.spread.percentile(0.5), 3),
             "p99_s": round(fan_out.spread.percentile(0.99), 3),
-            "most_backlog": round(max(each.backlog for each in self.moments)),
-            "most_age_s": round(max(each.age for each in self.moments), 1),
-            "last_backlog": round(last.backlog),
-            "most_archive_backlog": round(max(each.archive_backlog for each in self.moments)),
-            "most_invocations": self.most_running,
+            "most_age_s": round(max(each.age for each in moments), 1),
+            "last_age_s": round(moments[-1].age, 1),
+            # How long the oldest event was more than a minute old.
+            "late_s": round(
+                sum(
+                    later.second - each.second
+                    for each, later in pairwise(moments)
+                    if each.age > _LATE_SECONDS
+                )
+            ),
             "events_an_invocation": round(fan_out.events / max(1, fan_out.invocations), 1),
-            "throttled_invocations": self.throttles,
-            "most_in_queue": round(max(each.queue for each in self.moments)),
         }
 
 

@@ -25,10 +25,14 @@ RAISED = AccountQuotas(
     requests=150_000, invocations=1_500, table_units=150_000, stream_shards=1_000
 )
 RATES = {"standard": 1_000, "tenthousand": 10_000, "hundredthousand": 100_000}
+#: Its shards are alike: so many equal parts, of which one is simulated, but for the hot key.
+_PARTS = 10
 _QUOTAS = {"standard": DEFAULT_ACCOUNT, "tenthousand": DEFAULT_ACCOUNT, "hundredthousand": RAISED}
-_HOUR, _BEGINS, _TEN_MINUTES = 3_600, 300, 600
+_BEGINS, _TEN_MINUTES = 300, 600
 #: Enough for what a batch of an outage has of retries, and for catching up.
 _SECONDS = 1_800
+#: Five steps of an on-demand stream.
+_NEW_SECONDS = 4_500
 
 
 def read_stages(folder: Path) -> dict[str, SimulatedStack]:
@@ -44,7 +48,7 @@ def read_stages(folder: Path) -> dict[str, SimulatedStack]:
 def scenarios(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
     """Return them, by the names that the page has."""
     for stage, rate in RATES.items():
-        steady = Scenario(
+        whole = Scenario(
             f"{rate}: steady",
             stages[stage],
             Demand(rate),
@@ -52,20 +56,51 @@ def scenarios(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
             seen=rate,
             seconds=_SECONDS,
         )
+        steady = one_of(whole, _PARTS if stage == "hundredthousand" else 1)
         yield steady
-        burst = Burst(3 * rate, _BEGINS, _BEGINS + 60)
-        yield _named(steady, "burst", demand=Demand(rate, (burst,)))
+        part = steady.demand.rate
+        burst = Burst(3 * part, _BEGINS, _BEGINS + 60)
+        yield _named(steady, "burst", demand=Demand(part, (burst,)))
         for service in SERVICES:
             out = Outage(service, _BEGINS, _BEGINS + _TEN_MINUTES)
             yield _named(steady, f"{service} away", outages=(out,))
         for percent in (2, 20):
-            yield _named(
-                steady, f"hot key {percent}%", demand=Demand(rate, hot_share=percent / 100)
-            )
-        tens = replace(_QUOTAS[stage], invocations=NEW_ACCOUNT.invocations)
+            yield _named(whole, f"hot key {percent}%", demand=Demand(rate, hot_share=percent / 100))
+        tens = replace(steady.quotas, invocations=NEW_ACCOUNT.invocations // steady.times)
         yield _named(steady, "ten invocations", quotas=tens)
     yield from _new_stacks(stages)
     yield from _settings(stages)
+
+
+def one_of(scenario: Scenario, times: int) -> Scenario:
+    """Return one of so many equal parts of a scenario whose shards are all alike.
+
+    What the shards share, the table's and the account's quotas and the door, is divided as they
+    are. It holds for stacks that have seen their rate: what a new stack begins with is not divided.
+    """
+    if times == 1:
+        return scenario
+    stack, quotas = scenario.stack, scenario.quotas
+    part = replace(
+        stack,
+        shards=stack.shards and stack.shards // times,
+        requests=stack.requests / times,
+        burst=stack.burst / times,
+    )
+    share = AccountQuotas(
+        quotas.requests / times,
+        quotas.invocations // times,
+        quotas.table_units / times,
+        quotas.stream_shards // times,
+    )
+    return replace(
+        scenario,
+        stack=part,
+        quotas=share,
+        demand=Demand(scenario.demand.rate / times),
+        seen=scenario.seen / times,
+        times=times,
+    )
 
 
 def _new_stacks(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
@@ -76,7 +111,7 @@ def _new_stacks(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
             stages["standard"],
             Demand(rate),
             _QUOTAS[stage],
-            seconds=2 * _HOUR,
+            seconds=_NEW_SECONDS,
         )
     for rate in (10_000, 100_000):
         open_door = replace(stages["standard"], requests=2.0 * rate, burst=rate)
@@ -85,7 +120,7 @@ def _new_stacks(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
             open_door,
             Demand(rate),
             RAISED,
-            seconds=2 * _HOUR,
+            seconds=_NEW_SECONDS,
         )
 
 
@@ -101,6 +136,7 @@ def _settings(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
         ("batch of 100", {"batch_size": 100}),
         ("two retries", {"retries": 2}),
         ("four lanes a shard", {"lanes": 4}),
+        ("enhanced fan-out", {"pushed": True}),
     ):
         yield replace(away, name=away.name + name, stack=_fan_out(away.stack, **changes))
     small = replace(ten, quotas=replace(ten.quotas, invocations=40), outages=(out,))

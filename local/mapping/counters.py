@@ -9,6 +9,7 @@ COUNTERS = (
     "records_read",
     "batches",
     "invocations",
+    "invocation_ms",
     "function_errors",
     "settled",
     "checkpointed",

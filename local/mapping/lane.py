@@ -165,13 +165,18 @@ class Lane:
     def _invoke(self, pending: Pending, request_id: str, unreached: int) -> Decision | None:
         tools = self._tools
         event = as_event(pending.records, self._shard_id, tools.settings)
+        began = time.monotonic()
         try:
             invocation = tools.invoke(event, request_id=request_id)
         except FunctionUnavailableError as error:
             if not unreached and not tools.stop.is_set():
                 _log.warning("%s: %s", self._shard_id, error)
             return None
-        tools.counters.add(invocations=1, function_errors=int(bool(invocation.function_error)))
+        tools.counters.add(
+            invocations=1,
+            invocation_ms=round((time.monotonic() - began) * 1_000),
+            function_errors=int(bool(invocation.function_error)),
+        )
         return decide(tools.settings, pending, invocation)
 
     def _carry_out(self, decision: Decision, request_id: str) -> bool:

@@ -78,6 +78,10 @@ def test_every_accepted_event_is_accounted_for(tmp_path: Path) -> None:
     assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= figures["p99_ms"]
     assert 0 < figures["delivery_p50_ms"] <= figures["delivery_p99_ms"]
     assert figures["events_per_second"] > 0
+    # Each request was one record, and the means are rounded to a tenth.
+    records = figures["invocations"] * figures["events_an_invocation"]
+    assert records == pytest.approx(figures["accepted"], abs=0.05 * figures["invocations"] + 1)
+    assert figures["invocation_ms"] > 0
     assert (folder / "report.html").stat().st_size > 0
     assert "/zoom-direct" in (folder / "report_stats.csv").read_text()
 

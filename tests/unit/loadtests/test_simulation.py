@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from simpy import Environment
 
+from loadtests.load.latency import invocation_line
 from loadtests.simulation.arrivals import FluidArrivals, TimedArrivals, flow
 from loadtests.simulation.aws_limits import DEFAULT_ACCOUNT, AccountQuotas
 from loadtests.simulation.concurrency import Concurrency
@@ -16,6 +17,7 @@ from loadtests.simulation.lane import LaneNeeds, SimulatedLane, SimulatedPace, b
 from loadtests.simulation.meters import DoublingRate, Meter, ScalingRate, SteadyRate
 from loadtests.simulation.model import Scenario, Simulation
 from loadtests.simulation.results import ConsumerTally, Spread, in_queue
+from loadtests.simulation.scenarios import one_of
 from loadtests.simulation.workload import SERVICES, Burst, Demand, Outage, ServiceTime
 from tests.support.simulation import ALONE, FAN_OUT, measured, one_shard, steady
 
@@ -250,3 +252,36 @@ def test_arrivals_and_their_times_are_each_other_s_inverse() -> None:
     for number in (0.5, 10.0, 12.5, 15.0):
         assert arrivals.count(arrivals.time_of(number)) == pytest.approx(number)
     assert (arrivals.time_of(15.1), arrivals.count(99)) == (math.inf, 15.0)
+
+
+def test_one_part_of_many_alike_has_the_ages_of_all_and_its_share_of_the_rest() -> None:
+    out = (Outage("sqs", 60, 120),)
+    quotas = AccountQuotas(invocations=6)
+    whole = replace(steady(shards=6, rate=3_000), seconds=300, outages=out, quotas=quotas)
+    whole = replace(whole, seen=30_000)
+    part = one_of(whole, 3)
+    assert (part.stack.shards, part.quotas.invocations) == (2, 2)
+    figures = [Simulation(each).run().figures() for each in (whole, part)]
+    for name in ("sent", "settled", "most_backlog", "most_age_s", "p50_s", "p99_s", "shards"):
+        assert figures[0][name] == pytest.approx(figures[1][name], rel=0.05)
+
+
+def test_what_a_batch_and_an_event_take_is_a_line_through_two_settings() -> None:
+    """20 ms a batch and half a millisecond an event."""
+    means = [(100, 70.0), (10, 25.0)]
+    measured = [{"events_an_invocation": count, "invocation_ms": ms} for count, ms in means]
+    assert invocation_line(measured) == pytest.approx((20.0, 0.5))
+    assert invocation_line([measured[0], measured[0]]) == (70.0, 0.0)
+
+
+def test_subscription_is_not_held_to_five_reads_a_second() -> None:
+    """Fifty single events a second, each a batch of ten milliseconds."""
+    scenario = one_shard(
+        rate=50, ms_per_batch=10, pushed=True, window_seconds=0.0, batch_size=1, memory_mb=1_769
+    )
+    outcome = Simulation(replace(scenario, seconds=120)).run()
+    assert outcome.tallies["fan_out"].events / 120 == pytest.approx(50, rel=0.02)
+    polled = replace(scenario, seconds=120, stack=replace(
+        scenario.stack, consumers=(replace(scenario.stack.consumers[0], pushed=False),)
+    ))  # fmt: skip
+    assert Simulation(polled).run().tallies["fan_out"].events / 120 == pytest.approx(5, rel=0.1)
