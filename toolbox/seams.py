@@ -113,6 +113,14 @@ class Measurements(Protocol):
         ...
 
 
+class FilteredLogs(Protocol):
+    """Log events that are searched (Amazon CloudWatch Logs)."""
+
+    def get_paginator(self, operation: Literal["filter_log_events"], /) -> Paginator:
+        """Return what asks for all pages of a search."""
+        ...
+
+
 class DescribedFunctions(Protocol):
     """Functions that are described (AWS Lambda)."""
 
@@ -184,6 +192,8 @@ class ServiceClients(Protocol):
     def __call__(self, service: Literal["kinesis"], /) -> KinesisClient: ...
     @overload
     def __call__(self, service: Literal["lambda"], /) -> DescribedFunctions: ...
+    @overload
+    def __call__(self, service: Literal["logs"], /) -> FilteredLogs: ...
     @overload
     def __call__(self, service: Literal["s3"], /) -> S3Client: ...
     @overload

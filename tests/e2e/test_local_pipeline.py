@@ -231,6 +231,36 @@ def test_send_and_tail(running: Running, where: Endpoints) -> None:
     assert command("tail", "github", *state) == ""
 
 
+def test_each_answered_request_can_be_explained(running: Running, where: Endpoints) -> None:
+    state = ("--state", str(running.state), "--json")
+    headers = {"content-type": "application/json", "authorization": generic_token(where)}
+    good = post(where, "generic", b'{"explained":"heliotrope"}', headers)[1]["id"]
+    bad = post(where, "generic", b'["no object"]', headers)[1]["id"]
+    running.settle()
+    (told,) = json.loads(command("explain", good, *state))["found"]
+    assert (told["door"]["id"], told["door"]["source"]) == (good, "generic")
+    (passage,) = told["passages"]
+    (ending,) = passage["endings"]
+    assert [one["settled"] for one in passage["tries"]] == [True]
+    assert (ending["outcome"], ending["mozdef"]["rewritten_by"]) == ("delivered", "")
+    assert ending["queued"].endswith("-generic, received 0 times")
+    (line,) = (
+        one for one in command("tail", "generic", *state[:2]).split("\n") if "heliotrope" in one
+    )
+    by_message = run_here("explain", "-", *state, stdin=line)
+    assert json.loads(by_message.out)["found"][0]["door"]["id"] == good
+    (told,) = json.loads(command("explain", bad, *state))["found"]
+    (ending,) = told["passages"][0]["endings"]
+    assert ending["reason"] == "schema_violation"
+    assert (ending["schema"], ending["schema_place"]) == (
+        "catalog/generic/schemas/default.json",
+        "#/type",
+    )
+    shown = command("dead-letters", "show", ending["ticket"], *state[:2])
+    assert ending["explanation"] in shown
+    assert "looked" in command("explain", "nosuch", *state[:2], status=1)
+
+
 def test_send_with_spoilt_signatures(running: Running) -> None:
     before = settled(running)
     state = ("--state", str(running.state))

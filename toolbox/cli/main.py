@@ -13,6 +13,7 @@ from toolbox.cli import (
     config,
     cost,
     dead_letters,
+    explain,
     listen,
     local,
     replay,
@@ -116,6 +117,7 @@ app.command("synth")(synth.synth)
 app.command("listen")(listen.listen)
 app.command("send")(send.send)
 app.command("tail")(tail.tail)
+app.command("explain", cls=explain.IdentifierCommand)(explain.explain)
 app.command("audit")(audit.audit)
 app.command("cost")(cost.cost)
 app.command("status")(status.status)

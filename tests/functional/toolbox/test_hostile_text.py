@@ -69,13 +69,16 @@ class Deployment:
 @pytest.fixture
 def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     made = Deployment()
-    for command in ("dead_letters", "replay", "replay_jobs", "audit"):
+    for command in ("dead_letters", "replay", "replay_jobs", "audit", "explain"):
         monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
     monkeypatch.setattr("toolbox.cli.audit.compiled_catalog", lambda *_: Catalog({}))
     # They are read from every source's folder, and say nothing here.
     monkeypatch.setattr("toolbox.cli.replay_history.windows_of_settings", dict)
     where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
     monkeypatch.setattr("toolbox.cli.tail.endpoints.read", lambda _: where)
+    monkeypatch.setattr("toolbox.cli.explain.endpoints.read", lambda _: where)
+    monkeypatch.setattr("toolbox.cli.explain._messages", lambda _: [])
+    monkeypatch.setattr("toolbox.cli.explain._load", lambda _: None)
     monkeypatch.setattr("toolbox.cli.tail.look_at", lambda _, __, after: made.look(after))
     # A cell that is as long as these is not taken apart.
     monkeypatch.setattr("toolbox.terminal.output.console._width", 20_000)
@@ -222,6 +225,28 @@ def test_tail_shows_events_and_what_is_none(deployment: Deployment) -> None:
     assert all(one.startswith("no JSON, before") for one in lines[1::2])
     assert len(lines) == 2 * len(ALL)
     assert _shows_each("\n".join(lines[1::2]))
+
+
+def test_explain_shows_what_a_sender_wrote_as_text(deployment: Deployment) -> None:
+    _reject_all(deployment)
+    raw = [line(n + 1, key=said, ip=said, arrived=LONG_AGO) for n, said in enumerate(ALL)]
+    deployment.archive.add(RAW, raw)
+    kept = ("id", "source", "arrived", "sequence_number")
+    settled = [{name: one[name] for name in kept} for one in raw]
+    ledger = RAW.replace("raw/source=github/", "ledger/")
+    reason = {"outcome": "rejected", "reason": "schema_violation"}
+    deployment.archive.add(ledger, [{**one, **reason} for one in settled])
+    told = "".join(_sound(run_here("explain", said, *SPAN)) for said in ALL[::3])
+    for number in range(0, len(ALL), 3):
+        assert f"before{number}:" in told
+        assert f"answered request-{number + 1}\n" in told
+
+
+def test_an_id_that_begins_with_a_hyphen_is_no_option(deployment: Deployment) -> None:
+    deployment.archive.add(RAW, [line(1, name="-Th_-abcdefgh0=", arrived=LONG_AGO)])
+    for words in (("-Th_-abcdefgh0=", *SPAN), (*SPAN, "-Th_-abcdefgh0=")):
+        assert "the id that the door answered" in _sound(run_here("explain", *words))
+    assert run_here("explain", "-T").status == 2
 
 
 PATTERN = "^[/a-z]+$"

@@ -1,0 +1,201 @@
+"""`mozdef-ef explain`: what became of one event, from the door to MozDef's index."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from typer.core import TyperCommand
+
+from local import endpoints
+from local.queue_look import look_at
+from pipeline.archive.listing import ArchiveListing
+from pipeline.archive.objects import Objects
+from pipeline.errors import PipelineError
+from pipeline.replay.history import earlier_jobs
+from pipeline.replay.times import parse_time
+from settings.source.loader import SourceError, available_sources, load_source
+from settings.stack_outputs import StackOutput
+from toolbox.cli.explain_screen import tell
+from toolbox.cli.replay_run import store
+from toolbox.cli.source_options import PRIVATE_SOURCES
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment, local_clients
+from toolbox.explaining.archive_search import ArchiveSearch
+from toolbox.explaining.explainer import Asked, Explainer
+from toolbox.explaining.found import ReadingNotes
+from toolbox.explaining.passages import Sights
+from toolbox.explaining.sights import (
+    DeliveredTable,
+    LocalBatchLog,
+    SeenInQueues,
+    StackBatchLog,
+    UnseenQueues,
+)
+from toolbox.terminal.output import DOES_NOT_HOLD, errors, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from settings.source.loader import LoadedSource
+    from toolbox.deployments import RunningDeployment
+    from toolbox.explaining.sights import BatchLog, QueueSight
+
+STANDARD_INPUT = "-"
+#: API Gateway's ids have 16 characters of base64 for URLs, of which `-` is one.
+_SHORTEST_ID = 8
+_LONGEST_MESSAGE = 2 * 1024 * 1024
+_AHEAD = 8
+
+
+class IdentifierCommand(TyperCommand):
+    """A command whose argument can begin with a hyphen, as one of 64 ids does."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words, of which one that is no option is an id."""
+        if "--" in args:
+            return super().parse_args(ctx, args)
+        ids = [one for one in args if _is_identifier(one)]
+        return super().parse_args(ctx, [*(one for one in args if one not in ids), "--", *ids])
+
+
+def _is_identifier(word: str) -> bool:
+    return word.startswith("-") and not word.startswith("--") and len(word) >= _SHORTEST_ID
+
+
+class ExplainError(PipelineError):
+    """It cannot be told what is to be explained."""
+
+
+def explain(
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="What the door answered as the id, the sender's delivery id, or the id of a "
+            "message on a local queue; '-' reads a message of MozDef from standard input.",
+        ),
+    ],
+    *,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this source; may be repeated.")
+    ] = None,
+    start: Annotated[
+        str, typer.Option("--from", help="It came at or after: 24h ago, or an ISO 8601 time.")
+    ] = "24h",
+    end: Annotated[str, typer.Option("--to", help="It came before; 0s is now.")] = "0s",
+    most_mib: Annotated[
+        int, typer.Option("--most-mib", min=1, max=65_536, help="Read no more of the archive.")
+    ] = 256,
+    stack: Stack = None,
+    state: State = DEFAULT_STATE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell the way of one event: door, shard, tries, outcome and why, copies, replays, queue.
+
+    It reads the archive, the ledger, the deduplication table and the fan-out's log, and changes
+    nothing. What it says of schemas and of MozDef is by the sources of this machine.
+
+    Exit status: 0 it was found, 1 it was not.
+    """
+    message = _standard_input() if identifier == STANDARD_INPUT else None
+    now = datetime.now(UTC)
+    asked = Asked(
+        "" if message is not None else identifier,
+        message,
+        tuple(source or ()),
+        parse_time(start, now),
+        parse_time(end, now),
+    )
+    if asked.start >= asked.end:
+        raise typer.BadParameter("must lie before --to", param_hint="--from")
+    where = find_deployment(state, stack)
+    notes = ReadingNotes()
+    s3 = where.client("s3")
+    search = ArchiveSearch(
+        ArchiveListing(s3, where.archive_bucket),
+        Objects(s3, where.archive_bucket, objects_ahead=_AHEAD),
+        notes,
+        most_mib * 2**20,
+    )
+    sights = _sights(where, state, stack, notes)
+    with errors.status("reading the archive"), Explainer(search, sights, notes) as explainer:
+        found = explainer.explain(asked)
+    if as_json:
+        print_json(
+            {
+                "asked": identifier,
+                "found": [asdict(one) for one in found],
+                "read": list(notes.told()),
+                "not_known": notes.not_known,
+            }
+        )
+    else:
+        tell(found, identifier, asked, notes)
+    if not found:
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _standard_input() -> Any:
+    text = sys.stdin.read(_LONGEST_MESSAGE)
+    try:
+        # MozDef's own reader; the first line, as 'tail' prints one for each message.
+        message = json.loads(text.strip().split("\n")[0])
+    except (ValueError, RecursionError):
+        message = None
+    if not isinstance(message, dict):
+        raise ExplainError("standard input: a message of MozDef, one JSON object, is expected")
+    return message
+
+
+def _sights(
+    where: RunningDeployment, state: Path, stack: str | None, notes: ReadingNotes
+) -> Sights:
+    queues: QueueSight = UnseenQueues()
+    batches: BatchLog
+    if stack:
+        batches = StackBatchLog(where.client("logs"), _fan_out(where, stack), notes.lacks)
+    else:
+        found = endpoints.read(state)
+        queues = SeenInQueues(lambda: _messages(found))
+        batches = LocalBatchLog((state if state.is_dir() else state.parent) / "logs")
+    return Sights(
+        DeliveredTable(where.client("dynamodb"), where.dedupe_table, notes.lacks),
+        queues,
+        batches,
+        lambda: earlier_jobs(store(where), ""),
+        _load,
+    )
+
+
+def _fan_out(where: RunningDeployment, stack: str) -> str:
+    try:
+        (found,) = where.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise ExplainError(f"{stack}: cannot be described: {error}") from None
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+    return outputs.get(StackOutput.FAN_OUT_FUNCTION_NAME, "")
+
+
+def _messages(where: endpoints.Endpoints) -> Iterator[tuple[str, Any]]:
+    pages = local_clients(where)("sqs").get_paginator("list_queues").paginate()
+    for url in sorted(url for page in pages for url in page.get("QueueUrls", [])):
+        if url != where.dead_letter_queue:
+            for message in look_at(where, url):
+                yield url.rpartition("/")[2], message
+
+
+def _load(name: str) -> LoadedSource | None:
+    folder = available_sources(PRIVATE_SOURCES).get(name)
+    if folder is None:
+        return None
+    try:
+        return load_source(folder)
+    except SourceError as error:
+        errors.print(f"mozdef-ef: {error.lines[0]}", style="yellow")
+        return None
