@@ -32,7 +32,7 @@ def draw(outcomes: Mapping[str, Simulated], folder: Path) -> list[Path]:
             for rate in _RATES
         ],
         "new-stack": [
-            (f"{rate:,}/s, a stack that has seen nothing", f"{rate}: {{}}", (variant,))
+            (f"{rate:,}/s, new stack", f"{rate}: {{}}", (variant,))
             for rate, variant in (
                 (1_000, "new stack, defaults"),
                 (10_000, "new stack, throttle raised"),
