@@ -112,6 +112,8 @@ class FanOut:
         return former_key if self.table.clock() < self.former_keys_until else None
 
     def _already_sent(self, events: Sequence[Event]) -> list[Event]:
+        if not self.sent:
+            return []
         return [event for event in events if (event.place, event.id) in self.sent]
 
     def _unsent(self, events: Sequence[Event]) -> list[Event]:
@@ -120,7 +122,10 @@ class FanOut:
         return [event for event in events if (event.place, event.id) not in self.sent]
 
     def _remember(self, sent: Sequence[Event], deadline: Deadline) -> list[Outcome]:
-        outcomes = remembered_outcomes(sent, self.table.remember(sent, deadline))
+        unwritten = self.table.remember(sent, deadline)
+        outcomes = remembered_outcomes(sent, unwritten)
+        if not (unwritten or self.sent):
+            return outcomes
         for outcome in outcomes:
             known = (outcome.event.place, outcome.event.id)
             self.sent.pop(known, None)
@@ -167,7 +172,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def report(settlement: Settlement, records: Sequence[Mapping[str, Any]], request_id: str) -> None:
     """Count the outcomes, and log what became of the batch: no body, no header, no secret."""
     counts = metrics.count(settlement.settled)
-    received = Counter(outcome.event.source_name for outcome in settlement.settled)
+    received = Counter([outcome.event.source_name for outcome in settlement.settled])
     metrics.emit(counts, received)
     metrics.emit_batch("fan-out", settled=settlement.checkpoint is None)
     log_events(logger, settlement.settled)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import uuid
-from dataclasses import replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
@@ -153,4 +152,4 @@ def _duplicates(arena: Arena, github: Sequence[Webhook], percent: int) -> Conten
 
 def again(envelope: bytes) -> bytes:
     """Return a delivery as its sender would send it again: another request, the same delivery."""
-    return encode_envelope(replace(decode_envelope(envelope), id=f"{uuid.uuid4().hex[:14]}="))
+    return encode_envelope(decode_envelope(envelope)._replace(id=f"{uuid.uuid4().hex[:14]}="))

@@ -46,13 +46,12 @@ class PackedObject(Generic[T]):
     # In the header zlib writes no time: the same lines give the same bytes.
     _packer: Any = field(default_factory=lambda: zlib.compressobj(6, zlib.DEFLATED, _GZIP))
 
-    def add(self, item: T, lines: Iterable[bytes]) -> None:
-        """Take an item, by its lines."""
+    def add(self, item: T, lines: Iterable[bytes], size: int) -> None:
+        """Take an item, by its lines, which have so many bytes with their ends."""
         self.items.append(item)
-        for line in lines:
-            self._waiting += (line, b"\n")
-            self._waiting_bytes += len(line) + 1
-            self.size += len(line) + 1
+        self._waiting += lines
+        self._waiting_bytes += size
+        self.size += size
         if self._waiting_bytes >= _PIECE_BYTES:
             self._pack()
 
@@ -63,7 +62,9 @@ class PackedObject(Generic[T]):
         return b"".join(self._packed)
 
     def _pack(self) -> None:
-        self._packed.append(self._packer.compress(b"".join(self._waiting)))
+        if self._waiting:
+            text = b"\n".join([*self._waiting, b""])
+            self._packed.append(self._packer.compress(text))
         self._waiting.clear()
         self._waiting_bytes = 0
 
@@ -73,16 +74,18 @@ def pack(items: Iterable[T], lines_of: LinesOf[T]) -> Iterator[PackedObject[T]]:
     current: PackedObject[T] | None = None
     for item in items:
         lines = lines_of(item, begins=current is None)
-        if current is not None and current.size + _size(lines) > limits.LARGEST_OBJECT:
+        size = _size(lines)
+        if current is not None and current.size + size > limits.LARGEST_OBJECT:
             yield current
             current = None
             lines = lines_of(item, begins=True)
+            size = _size(lines)
         if current is None:
             current = PackedObject()
-        current.add(item, lines)
+        current.add(item, lines, size)
     if current is not None:
         yield current
 
 
-def _size(lines: Iterable[bytes]) -> int:
-    return sum(len(line) + 1 for line in lines)
+def _size(lines: list[bytes]) -> int:
+    return sum(map(len, lines)) + len(lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@lru_cache(maxsize=64)  # The same few sets, all the time.
+def _in_order(names: tuple[str, ...]) -> tuple[list[str], str]:
+    ordered = sorted(names)
+    return ordered, ";".join(ordered)
 
 
 class Signer:
@@ -38,6 +45,8 @@ class Signer:
         self._now = now
         # Day, scope and key change together, and threads share them: one tuple, swapped whole.
         self._daily: tuple[str, str, bytes] = ("", "", b"")
+        #: A second and its text, which the calls of a batch share.
+        self._second: tuple[datetime, str] = (datetime.min.replace(tzinfo=UTC), "")
 
     def headers(
         self,
@@ -60,15 +69,14 @@ class Signer:
         query : str
             The query as it is sent, in the form in which it is signed: URL-encoded, in order.
         """
-        date = self._now().strftime("%Y%m%dT%H%M%SZ")
+        date = self._date()
         scope, key = self._scope_and_key(date[:8])
         digest = hashlib.sha256(body).hexdigest()
         signed = {**headers, "host": host, "x-amz-content-sha256": digest, "x-amz-date": date}
         if self._account.session_token:
             signed["x-amz-security-token"] = self._account.session_token
-        names = sorted(signed)
-        listed = ";".join(names)
-        lines = "".join(f"{name}:{signed[name]}\n" for name in names)
+        names, listed = _in_order(tuple(signed))
+        lines = "".join([f"{name}:{signed[name]}\n" for name in names])
         request = f"{method}\n{path}\n{query}\n{lines}\n{listed}\n{digest}"
         hashed = hashlib.sha256(request.encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashed}"
@@ -78,6 +86,14 @@ class Signer:
             f"SignedHeaders={listed}, Signature={signature}"
         )
         return signed
+
+    def _date(self) -> str:
+        second = self._now().replace(microsecond=0)
+        known, text = self._second
+        if known != second:
+            text = second.strftime("%Y%m%dT%H%M%SZ")
+            self._second = second, text
+        return text
 
     def _scope_and_key(self, day: str) -> tuple[str, bytes]:
         known, scope, key = self._daily

@@ -37,7 +37,7 @@ def request_bytes(method: str, path: str, body: bytes, headers: Mapping[str, str
     headers : Mapping[str, str]
         All but the length of the body; none may hold a line break.
     """
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     head = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 

@@ -74,7 +74,7 @@ class BodyRules:
         names = self._open
         if names is None:
             return body
-        return {name: value if name in names else None for name, value in body.items()}
+        return dict.fromkeys(body) | {name: body[name] for name in names if name in body}
 
 
 def _touches(state: RuleState, value: Any, levels: int) -> bool:

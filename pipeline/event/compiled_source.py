@@ -162,6 +162,11 @@ class Signature:
         """The literals among the parts."""
         return tuple(literal.encode() for literal in self.parts[0::2])
 
+    @cached_property
+    def filled_in(self) -> tuple[tuple[str, bytes], ...]:
+        """The names among the parts, each with the literal behind it."""
+        return tuple(zip(self.parts[1::2], self.literals[1:], strict=True))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PluginForm:

@@ -41,7 +41,10 @@ class DetailFields:
 
     def __init__(self, plan: FieldPlan) -> None:
         self._plan = plan
-        self._work = tuple((name, _KINDS.get(name, text_of), places) for name, places in plan)
+        self._work = tuple(
+            (name, _KINDS.get(name, text_of), tuple((_first(place[0]), *place) for place in places))
+            for name, places in plan
+        )
 
     def __repr__(self) -> str:
         return f"DetailFields({self._plan!r})"
@@ -49,8 +52,11 @@ class DetailFields:
     def values(self, event_type: str, body: Any) -> dict[str, Scalar]:
         """Return the fields that an event fills; what is none of its kind is left out."""
         found: dict[str, Scalar] = {}
+        names = body if type(body) is dict else None
         for name, kind, places in self._work:
-            for path, meanings, otherwise in places:
+            for first, path, meanings, otherwise in places:
+                if first is not None and names is not None and first not in names:
+                    continue  # Of many places an event has the first part of a few.
                 value = event_type if path is None else find(body, path)
                 if value is None:
                     continue
@@ -64,6 +70,10 @@ class DetailFields:
                     found[name] = made
                     break
         return found
+
+
+def _first(path: FieldPath | None) -> str | None:
+    return path[0] if path else None
 
 
 def with_fields(

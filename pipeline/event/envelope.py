@@ -3,9 +3,9 @@ r"""The envelope: one line of URL-encoded metadata, a newline, and the body's by
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
@@ -40,8 +40,7 @@ class EnvelopeError(PipelineError):
     """A record on the stream is no envelope."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One request as it was accepted at the door.
 
     Parameters
@@ -72,7 +71,7 @@ class Envelope:
     ip: str
     body: bytes
     key: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     replay: str = ""
     force: bool = False
     replays: int = 0
@@ -159,22 +158,26 @@ def decode_envelope(data: bytes) -> Envelope:
         line = data[:end].decode("ascii").rstrip(" ")
     except UnicodeDecodeError:
         raise EnvelopeError("the metadata line is not ASCII") from None
-    fields, headers = dict[str, str](), dict[str, str]()
-    for pair in line.split("&"):
-        name, separator, value = pair.partition("=")
-        into = fields
-        if (kind := name[:2]) == _HEADER:
-            into, name = headers, name[2:]
-        elif kind == _PSEUDO:
-            into, name = headers, ":" + name[2:]
-        if not separator or name in into:
-            raise EnvelopeError("the metadata line is no list of distinct fields")
-        into[name] = _unquote(value) if "%" in value or "+" in value else value
+    pairs = [pair.partition("=") for pair in line.split("&")]
+    fields = {
+        name: _unquote(value) if "%" in value or "+" in value else value for name, _, value in pairs
+    }
+    # No name of a field of ours begins so.
+    kept = [name for name in fields if name[:2] == _HEADER or name[:2] == _PSEUDO]
+    headers = {
+        name[2:] if name[:2] == _HEADER else f":{name[2:]}": fields.pop(name) for name in kept
+    }
+    if len(fields) + len(headers) != len(pairs) or "" in {between for _, between, _ in pairs}:
+        raise EnvelopeError("the metadata line is no list of distinct fields")
     return _from_fields(fields, headers, data[end + 1 :])
 
 
 def _unquote(value: str) -> str:
     # As urllib's unquote_plus for ASCII, which this line is; without its search for other text.
+    # Most values have no other escape than one of these two, and none is left then.
+    plain = value.replace("+", " ").replace("%3D", "=").replace("%2F", "/")
+    if "%" not in plain:
+        return plain
     first, *parts = value.replace("+", " ").split("%")
     try:
         return first + "".join([_UNESCAPED[part[:2]] + part[2:] for part in parts])
@@ -212,22 +215,22 @@ def _from_fields(fields: dict[str, str], headers: dict[str, str], body: bytes) -
     if fields.get("v") != VERSION:
         raise EnvelopeError(f"envelope version {fields.get('v', 'missing')!r:.20}, expected '1'")
     found = fields.get
-    if not (found("id") and found("ts") and found("source")):
+    event_id, arrived, source = found("id"), found("ts"), found("source")
+    if not (event_id and arrived and source):
         missing = [name for name in ("id", "ts", "source") if not found(name)]
         raise EnvelopeError(f"the metadata line lacks {', '.join(missing)}")
-    arrived = fields["ts"]
     if not (arrived.isascii() and arrived.isdigit() and len(arrived) <= 14):
         raise EnvelopeError("ts is no time in milliseconds")
     return Envelope(
-        id=fields["id"],
-        arrived_ms=int(arrived),
-        source=fields["source"],
-        ip=found("ip", ""),
-        body=body,
-        key=found("key", ""),
-        headers=headers,
-        replay=found("replay", ""),
-        force=found("force") == "1",
-        replays=_count(fields["replays"]) if "replays" in fields else 0,
-        only=_ranges(found("only", "")),
+        event_id,
+        int(arrived),
+        source,
+        found("ip", ""),
+        body,
+        found("key", ""),
+        headers,
+        found("replay", ""),
+        found("force") == "1",
+        _count(fields["replays"]) if "replays" in fields else 0,
+        _ranges(found("only", "")),
     )

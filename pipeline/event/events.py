@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.event.compiled_source import CompiledSource
     from pipeline.event.envelope import Envelope
     from pipeline.event.fields import FieldPath
+    from pipeline.event.identity import Identity
 
 
 #: In characters: of one event, of all events of a request together, and what each has in any case.
@@ -114,7 +115,7 @@ class Event:
     id: str
     place: str
     event_type: str = ""
-    delivery_id: str = ""
+    identity: Identity | None = None
     body_json: bytes = b""
     parsed: Any = None
     strict: bool = True
@@ -135,6 +136,11 @@ class Event:
     def body(self) -> Any:
         """Its JSON, parsed; where that takes far more memory than its text, anew each time."""
         return parse_json(self.body_json)[1] if self.parsed is _LATER else self.parsed
+
+    @property
+    def delivery_id(self) -> str:
+        """The sender's own id of it, as a person reads it; empty where there is none."""
+        return "" if self.identity is None else self.identity.text
 
     @property
     def list_path(self) -> FieldPath | None:

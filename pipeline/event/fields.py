@@ -115,21 +115,28 @@ class PathSet:
 
 def _visit(node: _Node, value: Any, found: dict[int, str | int | float | bool]) -> None:
     if isinstance(value, dict):
-        children = node.children
-        for key in children.keys() & value.keys():
-            child, inner = children[key], value[key]
-            # Most of what is there is a text at the end of a path: it takes no call.
-            if child.ends and inner != "" and isinstance(inner, _SCALARS):
-                for place in child.ends:
-                    found[place] = inner
-            elif child.children:
-                _visit(child, inner, found)
+        _visit_members(node.children, value, found)
     elif isinstance(value, list):
         for key, child in node.children.items():
             _visit(child, find(value, (key,)), found)
     elif node.ends and isinstance(value, _SCALARS) and value != "":
         for place in node.ends:
             found[place] = value
+
+
+def _visit_members(
+    children: dict[str, _Node], value: dict[str, Any], found: dict[int, str | int | float | bool]
+) -> None:
+    for key in value if len(value) < len(children) else children:
+        child = children.get(key)
+        if child is None or (inner := value.get(key, "")) == "":
+            continue
+        # Most of what is there is a text at the end of a path: it takes no call.
+        if child.ends and isinstance(inner, _SCALARS):
+            for place in child.ends:
+                found[place] = inner
+        elif child.children:
+            _visit(child, inner, found)
 
 
 def as_text(value: Any) -> str:

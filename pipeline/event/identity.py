@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import b2a_base64
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.event.exactly import ExactNumber, read_exactly, write_exactly
@@ -25,7 +24,7 @@ from pipeline.event.fields import as_text, find
 from pipeline.event.json_text import printable_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pipeline.event.compiled_source import CompiledSource
     from pipeline.event.events import Event
@@ -42,17 +41,24 @@ class Identity(NamedTuple):
 
     Parameters
     ----------
-    text : str
-        The delivery id as a person reads it; empty where there is none.
+    said : str | Sequence[str | int | float | bool]
+        The delivery id as a person reads it, or its parts; empty where there is none.
     key : str
         In the form that is described above; empty where the event has no id.
     complete : bool
         Whether each part that has to be there was. The body's hash completes what is not.
     """
 
-    text: str
+    said: str | Sequence[str | int | float | bool]
     key: str
     complete: bool
+
+    @property
+    def text(self) -> str:
+        """The delivery id as a person reads it; few ask for one of several parts."""
+        if isinstance(self.said, str):
+            return self.said
+        return printable_text("|".join(map(as_text, self.said)))
 
 
 _NONE = Identity("", "", complete=False)
@@ -83,19 +89,18 @@ def find_identity(
         return _NONE
     if len(paths) == 1:
         return _single(found[0], paths[0], body_json)
-    items = sorted(found.items())
-    parts = list(chain.from_iterable(items))
-    if float in map(type, parts):
-        items = sorted(_with_digits(found, paths, body_json).items())
-        parts = list(chain.from_iterable(items))
+    if float in map(type, found.values()):
+        found = _with_digits(found, paths, body_json)
+    places = sorted(found)
+    values = [found[place] for place in places]
     needed = source.delivery_id_needed
     # Those that are needed have the first places.
-    complete = not needed or (len(items) >= needed and items[needed - 1][0] == needed - 1)
-    complete = complete and (len(items) > needed or needed == len(paths))
+    complete = not needed or (len(places) >= needed and places[needed - 1] == needed - 1)
+    complete = complete and (len(places) > needed or needed == len(paths))
+    parts: list[Any] = [None] * (2 * len(places))
+    parts[::2], parts[1::2] = places, values
     written = write_exactly(parts) or json.dumps(_marked(parts)).encode()
-    texts = [one if type(one) is str else as_text(one) for _, one in items]
-    text = printable_text("|".join(texts))
-    return Identity(text, _bounded(_JSON, written.decode()), complete)
+    return Identity(values, _bounded(_JSON, written.decode()), complete)
 
 
 def _marked(parts: list[Any]) -> list[Any]:

@@ -38,6 +38,7 @@ MOST_EDITS = 5_000
 #: these are no more, and no longer, than that: some 4 MB, or 16 MB where they are no Latin.
 _FINE: set[str] = set()
 _MOST_FINE, _LONGEST_FINE = 20_000, 200
+_CONTAINERS = frozenset({dict, list})
 
 
 def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
@@ -168,10 +169,10 @@ def _is_odd(body: Any) -> bool:
         for one in level:
             values = one
             if type(one) is dict:
-                if not one.keys() <= _FINE and not all(map(_is_fine, one)):
+                if not _FINE.issuperset(one) and not all(map(_is_fine, one)):
                     return True
                 values = one.values()
-            below += [value for value in values if type(value) is dict or type(value) is list]
+            below += [value for value in values if type(value) in _CONTAINERS]
         level = below
     return False
 

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 from pipeline.event.fields import as_text, find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
     from pipeline.event.fields import FieldPath
 
     #: The values that fit, as texts; the types; the category; the severity.
     Rule = tuple[
         tuple[tuple[FieldPath, tuple[str, ...]], ...], tuple[str, ...], str | None, str | None
+    ]
+    #: The same, made ready.
+    _Work = tuple[
+        tuple[tuple[FieldPath, Set[str]], ...], "TypeTable | None", str | None, str | None
     ]
 
 
@@ -63,18 +67,32 @@ class ValueRules:
             for when, types, category, severity in rules
         )
 
+        #: Those that can fit a type: most types have none.
+        self._by_type: dict[str, tuple[_Work, ...]] = {}
+
     def __repr__(self) -> str:
         return f"ValueRules({self._rules!r})"
 
     def judge(self, event_type: str, body: Any) -> tuple[str | None, str | None]:
         """Return category and severity; None for what no rule says."""
         category = severity = None
-        for when, types, its_category, its_severity in self._work:
+        work = self._by_type.get(event_type)
+        if work is None:
+            work = self._of_type(event_type)
+        for when, _, its_category, its_severity in work:
             if (category or not its_category) and (severity or not its_severity):
                 continue  # It has nothing to say that is not said.
-            if types is not None and types.get(event_type) is None:
-                continue
             if all(as_text(find(body, path)) in values for path, values in when):
                 category = category or its_category
                 severity = severity or its_severity
         return category, severity
+
+    def _of_type(self, event_type: str) -> tuple[_Work, ...]:
+        work = tuple(
+            one for one in self._work if one[1] is None or one[1].get(event_type) is not None
+        )
+        if len(event_type) <= _LONGEST_KNOWN:
+            if len(self._by_type) >= _MOST_KNOWN:
+                self._by_type.clear()
+            self._by_type[event_type] = work
+        return work

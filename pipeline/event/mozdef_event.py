@@ -22,7 +22,7 @@ from pipeline.event.index_limits import fitting, with_short_texts
 from pipeline.event.json_text import read_json, write_json
 from pipeline.event.outcomes import Reason
 from pipeline.event.own_kinds import renamed
-from pipeline.event.times import iso_milliseconds, read_time
+from pipeline.event.times import iso_milliseconds, read_time, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,14 +53,18 @@ def write_message(event: Event) -> Outcome | None:
     fields = settings.fields.values(event.event_type, body) if settings.fields else _NO_FIELDS
     summary = settings.summary.render(event.source.name, event.event_type, body, fields)
     local, utc = _times(event, body, settings)
+    own = {
+        "severity": severity,
+        "timestamp": local,
+        "utctimestamp": utc,
+        "category": category,
+        "summary": summary,
+    }
     message = b"".join(
         (
             _head(event, settings, plugin),
-            f',"severity":"{severity}","timestamp":"{local}","utctimestamp":"{utc}"'.encode(),
-            b',"category":',
-            write_json(category),
-            b',"summary":',
-            write_json(summary),
+            b",",
+            write_json(own)[1:-1],
             b',"details":',
             *_details(event, body, fields, plugin),
             b"}",
@@ -149,8 +153,8 @@ def _of_headers(event: Event) -> dict[str, Any]:
     source, found = event.source, dict[str, Any]()
     if source.event_type_header and event.event_type:
         found["event"] = event.event_type
-    if source.delivery_id_header and event.delivery_id:
-        found["request_id"] = event.delivery_id
+    if source.delivery_id_header and (delivery_id := event.delivery_id):
+        found["request_id"] = delivery_id
     return found
 
 
@@ -195,6 +199,10 @@ def _times(event: Event, body: Any, settings: MozdefSettings) -> tuple[str, str]
     when = None
     for path in settings.timestamps:
         value = find(body, path)
+        if type(value) is int and (seconds := seconds_of(value)) is not None:
+            event.time_not_understood = False
+            utc = iso_milliseconds(seconds)
+            return utc, utc
         when = read_time(value, settings.zone)
         if when is not None:
             break

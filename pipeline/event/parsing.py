@@ -164,7 +164,7 @@ def _set_keys(event: Event) -> None:
     request = event.fingerprint
     event.fingerprint = fingerprint_of(event)
     found = find_identity(source, headers, event.body, event.body_json)
-    event.delivery_id = found.text
+    event.identity = found
     name, key = source.name, found.key
     if source.poll is not None:
         name = f"{name}/{headers.get(FEED_HEADER.lower(), '')}"

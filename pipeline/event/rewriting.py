@@ -15,6 +15,8 @@ from pipeline.event.index_limits import LONGEST_KEYWORD
 if TYPE_CHECKING:
     from pipeline.event.rule_states import RuleState
 
+_SPACE = b" \t\n\r"
+
 
 class _OtherwiseError(Exception):
     """The text has to be looked at."""
@@ -42,26 +44,38 @@ def rewritten(text: bytes, body: Any, state: RuleState, levels: int) -> bytes | 
     """
     if len(text) > LONGEST_KEYWORD or not isinstance(body, dict):
         return None
+    # An object that becomes a text is written once, for the comparison as for its text.
+    sent = dict(body)
     try:
-        if orjson.dumps(body) != text:
+        made = _object(body, state, levels, sent)
+        if orjson.dumps(sent) != text.strip(_SPACE):
             return None
-        return orjson.dumps(_object(body, state, levels))
+        written = orjson.dumps(made)
     except (TypeError, _OtherwiseError):
         return None
+    begin, end = text.index(b"{"), text.rindex(b"}") + 1
+    return written if end - begin == len(text) else text[:begin] + written + text[end:]
 
 
-def _object(value: dict[str, Any], state: RuleState, levels: int) -> dict[str, Any]:
+def _object(
+    value: dict[str, Any], state: RuleState, levels: int, sent: dict[str, Any] | None = None
+) -> dict[str, Any]:
     made = {}
     for name, one in value.items():
         after = state.after(name)
         if after is None:
             made[name] = one
             continue
-        kind = after.kind_for(one)
+        rule = after.rule_for(one)
+        kind = "" if rule is None else rule[1]
         if kind == "rename":
             raise _OtherwiseError
         if kind == "stringify":
-            made[name] = _as_texts(one, levels - 1)
+            if sent is not None and type(one) is dict:
+                written = orjson.dumps(one)
+                sent[name], made[name] = orjson.Fragment(written), written.decode()
+            else:
+                made[name] = _as_texts(one, levels - 1)
         elif kind != "drop":
             made[name] = _value(one, after, levels - 1) if after.goes_on else one
     return made

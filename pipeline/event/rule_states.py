@@ -26,12 +26,11 @@ class RuleState:
     What follows a name that no path spells is kept for so many short ones: a sender chooses them.
     """
 
-    __slots__ = ("_exact", "_globs", "_seen", "_states", "goes_on", "rules")
+    __slots__ = ("_exact", "_globs", "_known", "_states", "goes_on", "rules")
 
     def __init__(self, plan: RulePlan, places: frozenset[Place], states: RuleStates) -> None:
         self._states = states
         states.known[places] = self
-        self._seen: dict[str, RuleState | None] = {}
         self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
         ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
         self.goes_on = bool(ahead)
@@ -46,30 +45,36 @@ class RuleState:
             )
             for name in {part for _, _, part in ahead if "*" not in part}
         }
+        self._known = dict(self._exact)
 
     def after(self, name: str) -> RuleState | None:
         """Return where one is below a field of this name; None where no rule looks."""
-        found = self._exact.get(name, _NOTHING)
-        if found is _NOTHING:
-            if not self._globs:
-                return None
-            found = self._seen.get(name, _NOTHING)
-        if found is _NOTHING:
-            found = self._states.of(self._matching(name))
-            if len(self._seen) < _MOST_SEEN and len(name) <= _LONGEST_SEEN:
-                self._seen[name] = found
-        return found  # type: ignore[return-value]
+        found: Any = self._known.get(name, _NOTHING)
+        if found is not _NOTHING:
+            return found  # type: ignore[no-any-return]
+        if not self._globs:
+            return None
+        found = self._states.of(self._matching(name))
+        if len(self._known) < len(self._exact) + _MOST_SEEN and len(name) <= _LONGEST_SEEN:
+            self._known[name] = found
+        return found  # type: ignore[no-any-return]
 
     def spelled(self) -> Iterable[str] | None:
         """Return the names that matter here; None where any may."""
         return None if self._globs else self._exact
 
-    def kind_for(self, value: Any) -> str:
-        """Return the kind of the rule that counts for a value here, parsed; empty for none."""
-        for _, kind, _, only in self.rules:
+    def rule_for(self, value: Any) -> Rule | None:
+        """Return the rule that counts for a value here, parsed; None for none."""
+        for rule in self.rules:
+            only = rule[3]
             if not only or (only == "objects") == _has_object(value):
-                return kind
-        return ""
+                return rule
+        return None
+
+    def kind_for(self, value: Any) -> str:
+        """Return its kind; empty for none."""
+        rule = self.rule_for(value)
+        return "" if rule is None else rule[1]
 
     def _matching(self, name: str) -> set[Place]:
         return {place for glob, place in self._globs if glob is None or glob(name)}

@@ -286,9 +286,8 @@ def _matches(
 
 def string_to_sign(settings: Signature, body: bytes, headers: Mapping[str, str]) -> bytes:
     """Return what a request's signature is made over."""
-    literals = settings.literals
-    pieces = [literals[0]]
-    for name, literal in zip(settings.parts[1::2], literals[1:], strict=True):
+    pieces = [settings.literals[0]]
+    for name, literal in settings.filled_in:
         pieces += (_filled_in(settings, name, body, headers), literal)
     return b"".join(pieces)
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pipeline.event.fields import FieldPath
 
-    #: What kind of value, and where it is.
-    _Way = tuple[str, FieldPath]
+    #: What kind of value, and where it is: the first part of the path, and what follows it.
+    _Way = tuple[str, str, FieldPath]
     _Ways = tuple[_Way, ...]
     #: Placeholders, each after a literal, and the literal at the end.
     _Part = tuple[tuple[tuple[str, _Ways], ...], str]
@@ -144,7 +144,8 @@ class SummaryTemplate:
 def _fields_of(text: str) -> _Part:
     pieces = _PLACEHOLDER.split(text)
     fields = tuple(
-        (literal, tuple(map(_way, names.split("|"))))
+        # The body itself (`.`) is an object, and no text.
+        (literal, tuple(_way(name) for name in names.split("|") if name != "."))
         for literal, names in zip(pieces[0::2], pieces[1::2], strict=False)
     )
     return fields, pieces[-1]
@@ -153,8 +154,11 @@ def _fields_of(text: str) -> _Part:
 def _way(name: str) -> _Way:
     for kind in (_SOURCE, _TYPE, _KEYS):
         if name == kind:
-            return kind, ()  # the very constant, by which it is told from the others
-    return (_FIELD, (name[1:],)) if name.startswith(_FIELD) else (_PATH, path_of(name))
+            return kind, "", ()  # the very constant, by which it is told from the others
+    if name.startswith(_FIELD):
+        return _FIELD, name[1:], ()
+    first, *further = path_of(name)
+    return _PATH, first, tuple(further)
 
 
 def _joined(text: str, fixed: int, literal: str) -> str:
@@ -186,11 +190,14 @@ def _optional(part: _Part, event: _Event) -> str:
 def _first(ways: _Ways, event: _Event) -> str:
     """Return the first value that there is, as a text of one line."""
     source, event_type, body, fields = event
-    for kind, path in ways:
+    for kind, name, further in ways:
         if kind is _PATH:
-            value = _at(body, path)
+            # Of many ways an event has the first part of a few.
+            value = body.get(name) if type(body) is dict else _at(body, (name,))
+            if further and value is not None:
+                value = _at(value, further)
         elif kind is _FIELD:
-            value = fields.get(path[0])
+            value = fields.get(name)
         elif kind is _SOURCE:
             value = source
         elif kind is _TYPE:
@@ -210,9 +217,9 @@ def _first(ways: _Ways, event: _Event) -> str:
 
 def _at(value: Any, path: FieldPath) -> Any:
     for part in path:
-        if isinstance(value, dict):
+        if type(value) is dict:
             value = value.get(part)
-        elif isinstance(value, list):
+        elif type(value) is list:
             value = find(value, (part,))
         else:
             return None

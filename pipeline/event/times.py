@@ -30,7 +30,7 @@ def iso_milliseconds(seconds: float) -> str:
         Since the epoch. What is below a millisecond is cut off.
     """
     whole, micro = _split(seconds)
-    return f"{_to_the_second(whole)}.{micro // 1_000:03d}+00:00"
+    return f"{_to_the_second(whole)}.{micro // 1_000:03}+00:00"
 
 
 def hours_since_epoch(seconds: float) -> int:
@@ -76,12 +76,18 @@ def read_time(value: Any, zone: tzinfo = UTC) -> datetime | None:
     return when if _FROM <= when.timestamp() < _TO else None
 
 
-def _from_number(number: float) -> datetime | None:
+def seconds_of(number: float) -> float | None:
+    """Return the epoch seconds of a number in whatever unit; None for no time of this era."""
     for unit in _UNITS:
         seconds = number / unit
         if _FROM <= seconds < _TO:
-            return datetime.fromtimestamp(seconds, UTC)
+            return seconds
     return None
+
+
+def _from_number(number: float) -> datetime | None:
+    seconds = seconds_of(number)
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _from_text(text: str) -> datetime | None:

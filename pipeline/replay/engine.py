@@ -233,8 +233,7 @@ class Replayer:
     def _send(self, chosen: Sequence[_Chosen]) -> None:
         first = chosen[0]
         numbers = tuple(number for one in chosen for number in one.event.numbers)
-        marked = replace(
-            first.envelope,
+        marked = first.envelope._replace(
             replay=self.job.id,
             replays=first.envelope.replays + 1,
             force=self._force,

@@ -59,13 +59,20 @@ def count(outcomes: Iterable[Outcome]) -> dict[str, Counter[str]]:
         Source to how often each kind, and each `<kind>:<reason>`, occurred.
     """
     counts: dict[str, Counter[str]] = {}
-    for outcome in outcomes:
-        counter = counts.setdefault(outcome.event.source_name, Counter())
-        counter[outcome.kind] += 1
-        if outcome.event.time_not_understood:
-            counter[TIME_NOT_UNDERSTOOD] += 1
-        if outcome.reason is not None:
-            counter[f"{outcome.kind}:{outcome.reason}"] += 1
+    # Most outcomes of a batch are alike.
+    alike = Counter(
+        [
+            (one.event.source_name, one.kind, one.reason, one.event.time_not_understood)
+            for one in outcomes
+        ]
+    )
+    for (source, kind, reason, time_not_understood), number in alike.items():
+        counter = counts.setdefault(source, Counter())
+        counter[kind] += number
+        if time_not_understood:
+            counter[TIME_NOT_UNDERSTOOD] += number
+        if reason is not None:
+            counter[f"{kind}:{reason}"] += number
     return counts
 
 

@@ -28,22 +28,19 @@ def read_records(records: Iterable[Mapping[str, Any]]) -> Iterator[Record]:
         In the order of the stream. What is wrong with a record is in its `fault`.
     """
     for record in records:
-        sequence_number = str(record["kinesis"]["sequenceNumber"])
+        kinesis = record["kinesis"]
+        sequence_number = str(kinesis["sequenceNumber"])
         shard_id = str(record.get("eventID", "")).partition(":")[0] or "shardId-unknown"
-        arrived = float(record["kinesis"].get("approximateArrivalTimestamp", 0.0))
+        arrived = float(kinesis.get("approximateArrivalTimestamp", 0.0))
         place = sequence_number
-        for number, (data, fault) in enumerate(_user_records(record["kinesis"]["data"]), 1):
+        for number, (data, fault) in enumerate(_user_records(kinesis["data"]), 1):
             yield Record(sequence_number, shard_id, arrived, data, fault, place)
             place = f"{sequence_number}.{number}"
 
 
-def _user_records(encoded: str) -> Iterator[tuple[bytes, str]]:
+def _user_records(encoded: str) -> Iterable[tuple[bytes, str]]:
     try:
         data = pybase64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
-        yield encoded.encode(errors="replace"), "the record's data is not base64"
-        return
-    if not data.startswith(MAGIC):
-        yield data, ""
-        return
-    yield from deaggregate(data)
+        return ((encoded.encode(errors="replace"), "the record's data is not base64"),)
+    return deaggregate(data) if data.startswith(MAGIC) else ((data, ""),)

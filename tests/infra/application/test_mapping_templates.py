@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,8 +93,8 @@ def test_recorded_calls_are_envelopes_of_the_exact_body(vector: dict[str, Any]) 
 def test_a_replay_of_a_recorded_call_is_no_longer_than_the_call(vector: dict[str, Any]) -> None:
     data = base64.b64decode(vector["call"]["Data"])
     envelope = decode_envelope(data)
-    marked = replace(
-        envelope, replay=new_job_id(datetime.now(UTC)), replays=9_999, force=True, only="12-345"
+    marked = envelope._replace(
+        replay=new_job_id(datetime.now(UTC)), replays=9_999, force=True, only="12-345"
     )
     for one in (envelope, marked):
         assert len(encode_envelope(one)) <= len(data)

@@ -171,8 +171,11 @@ def test_a_glob_matches_what_a_regular_expression_would(glob: str, name: str) ->
 @example({"a": [[{"b": 1}]]}, ((("a",), "stringify", "", ""),), 2)
 @example({"a": [[{"b": 1}]], "c": 1}, ((("**", "b"), "drop", "", ""), (("c",), "drop", "", "")), 3)
 def test_what_is_written_whole_is_what_edits_make(body: Any, plan: Any, levels: int) -> None:
-    """The same JSON with a space before it is not as orjson writes it, and so it is edited."""
+    """White space around it stays in either way."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    text = b" " + text + b"\r\n"
     rules = BodyRules(plan)
     with mock.patch.object(body_rules, "MOST_LEVELS", levels):
-        assert rules.applied(text, body) == rules.applied(b" " + text, body).lstrip(b" ")
+        written = rules.applied(text, body)
+        with mock.patch.object(body_rules, "rewritten", return_value=None):
+            assert written == rules.applied(text, body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote_plus, unquote_plus
 
@@ -130,10 +129,10 @@ def test_what_a_record_held_it_holds_with_a_replays_mark(
     key = key.encode(errors="replace").decode()
     accepted = Envelope("JKJaXmPLvHcESHA=", 1_795_464_503_123, "github", "::1", b"", key, headers)
     least = len(encode_envelope(accepted)) + len(partition_key(accepted))
-    accepted = replace(accepted, body=b"x" * max(limit - least - short, 0))
+    accepted = accepted._replace(body=b"x" * max(limit - least - short, 0))
     only = str(first) if further is None else f"{first}-{further}"
     for one in ("", only):
-        marked = replace(accepted, replay=job, replays=replays, force=force, only=one)
+        marked = accepted._replace(replay=job, replays=replays, force=force, only=one)
         assert decode_envelope(encode_envelope(marked)) == marked
         assert len(encode_envelope(marked)) == len(encode_envelope(accepted))
         assert partition_key(marked) == partition_key(accepted)

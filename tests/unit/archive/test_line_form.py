@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -89,7 +88,7 @@ def test_the_line_of_an_earlier_release_is_read() -> None:
 
 def form_of(event: Event, body: bytes) -> str:
     """How a body is written; its line can be read, and gives it back."""
-    event.envelope = replace(ENVELOPE, body=body)
+    event.envelope = ENVELOPE._replace(body=body)
     text = orjson.dumps(describe(event))
     assert len(text) <= limits.LONGEST_LINE
     found = read_line(ArchiveKind.RAW, text).envelope
@@ -157,7 +156,7 @@ def test_an_item_that_is_more_than_an_object_has_one_of_its_own(
 def test_the_ledger_says_how_many_its_request_has_and_whether_a_replay_wanted_some(
     event: Event, only: str
 ) -> None:
-    event.envelope, event.elements, event.id = replace(ENVELOPE, only=only), 3, "r=1@job-1#2"
+    event.envelope, event.elements, event.id = ENVELOPE._replace(only=only), 3, "r=1@job-1#2"
     line = describe_outcome(delivered(event))
     shown = {name: line[name] for name in ("elements", "partial") if name in line}
     assert shown == {"elements": 3, **({"partial": True} if only else {})}

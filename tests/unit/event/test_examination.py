@@ -332,8 +332,6 @@ def test_what_copies_have_in_common_fits_a_partition_key(private: Catalog) -> No
     source = private.sources["batches"]
     for length, kept in ((LONGEST_KEY, True), (LONGEST_KEY + 1, False)):
         text = "x" * length
-        identity = Identity(text=text, key=text, complete=True)
+        identity = Identity(text, key=text, complete=True)
         assert (partition_text(identity, source, b"") == text) is kept
-    assert partition_text(Identity(text="x", key="x", complete=False), source, b"").startswith(
-        "sha256:"
-    )
+    assert partition_text(Identity("x", key="x", complete=False), source, b"").startswith("sha256:")

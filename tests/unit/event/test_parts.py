@@ -172,7 +172,7 @@ def envelope(**more: Any) -> Envelope:
         envelope(key="ü & = % + \n ~"),
         envelope(headers={"x-a": "1 2", "x-b": ""}, replay="job", force=True, replays=3),
         envelope(key="".join(map(chr, range(128)))),
-        replace(envelope(), ip=""),
+        envelope()._replace(ip=""),
     ],
 )
 def test_an_envelope_is_read_as_it_was_written(one: Envelope) -> None:
@@ -230,7 +230,7 @@ def test_the_metadata_line_has_a_bound() -> None:
 )
 def test_a_partition_key_is_what_the_front_door_makes_of_the_key(key: str, expected: str) -> None:
     assert partition_key(envelope(key=key)) == expected
-    long = replace(envelope(), id="i" * 300)
+    long = envelope()._replace(id="i" * 300)
     assert partition_key(long) == "i" * 256
 
 

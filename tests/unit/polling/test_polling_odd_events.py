@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,7 +159,7 @@ def test_a_replay_delivers_each_event_of_what_was_set_aside_as_a_list(
     for line in poll.s3.lines("rejected/"):
         kept = read_line(ArchiveKind.REJECTED, json.dumps(line).encode())
         assert kept.envelope is not None
-        again = replace(kept.envelope, replay="job", replays=1)
+        again = kept.envelope._replace(replay="job", replays=1)
         fan_out.run(record(encode_envelope(again)))
     delivered = [one["details"]["okta-system-log"]["uuid"] for one in fan_out.sqs.bodies()]
     assert sorted(delivered) == sorted(event["uuid"] for event in events[2:])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -216,7 +215,7 @@ def test_what_was_accepted_can_be_replayed_up_to_the_last_byte(short: int, force
     )  # fmt: skip
     overhead = len(encode_envelope(accepted)) + len(partition_key(accepted))
     size = RECORD_BYTES - overhead - short
-    assert len(encode_envelope(replace(accepted, body=b"x" * size))) <= RECORD_BYTES
+    assert len(encode_envelope(accepted._replace(body=b"x" * size))) <= RECORD_BYTES
     bench.s3.add(f"{RAW}0.jsonl.gz", [line(1, body="x" * size, replays=2)])
     assert bench.run()
     assert bench.job.counts == {"read": 1, "matched": 1, "sent": 1}
