@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from local.clients import Clients
+    from local.endpoints import Endpoints
 
 TABLES = {"stream": ("stream", "expected"), "queues": ("messages", "tickets")}
 _PAUSE_SECONDS = 0.5
@@ -54,11 +55,25 @@ class Collected:
     dead_letters: str
 
 
-def start(collected: Collected, log: Path) -> Child:
-    """Start the process."""
-    child = Child(f"the reader of the {collected.what}", "loadtests.million.collector", log=log)
-    child.tell(json.dumps(asdict(collected)))
-    return child
+def start_readers(where: Endpoints, state: Path) -> dict[str, Child]:
+    """Start a process for each part; its books are in the state directory, by the part's name."""
+    readers = {}
+    for what in TABLES:
+        collected = Collected(
+            what,
+            str(state / f"{what}.sqlite"),
+            where.aws_endpoint_url,
+            where.region,
+            where.credentials.access_key_id,
+            where.credentials.secret_access_key,
+            where.stream,
+            sorted(set(where.queues.values())),
+            where.dead_letter_queue,
+        )
+        log = state / "logs" / f"reader-{what}.txt"
+        readers[what] = Child(f"the reader of the {what}", "loadtests.million.collector", log=log)
+        readers[what].tell(json.dumps(asdict(collected)))
+    return readers
 
 
 def collect(collected: Collected, stop: threading.Event) -> None:

@@ -20,7 +20,7 @@ from loadtests.million.traffic import EventCounts, MillionTraffic
 from loadtests.million.wire import WireSenders
 from loadtests.soak.evidence import find_fan_out_mapping, read_archive, read_calls
 from loadtests.soak.faults import FaultControl
-from loadtests.soak.oracle import judge
+from loadtests.soak.oracle import DOUBLES, judge
 from loadtests.soak.plan import Strike
 from loadtests.soak.report import Oracle, SentCounts, peak_memory_mib
 from loadtests.soak.requests import RequestKind, bad_requests
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 _TELL_SECONDS, _LOOK_SECONDS = 10.0, 5.0
 _AT_A_TIME = 10_000
+#: In the state directory.
+DUPLICATES = "duplicates.tsv"
 #: Of an average list that is replayed: 40 of Okta in 85 of 135, 60 of Logpush in the others.
 _EVENTS_OF_A_LIST = (85 * 40 + 50 * 60) / 135
 
@@ -79,7 +81,9 @@ class MillionCourse:
     def run(self, parts: ExitStack, assembly: Path) -> MillionRun:
         """Send and strike, wait for what is behind, and judge."""
         plan, books = self._plan, self._books
-        readers = self._start_readers(parts)
+        readers = collector.start_readers(self._arena.endpoints, self._state)
+        for reader in readers.values():
+            parts.callback(reader.stop)
         traffic = MillionTraffic(self._senders, plan.seed)
         wire = WireSenders(
             traffic,
@@ -109,6 +113,7 @@ class MillionCourse:
         sent = SentCounts.of(self._journal)
         faults += bad_requests(sent.accepted)
         verdict = judge(self._journal, books, faults)
+        self._name_duplicates()
         oracle = Oracle(read - begun, time.monotonic() - read, peak_memory_mib())
         return MillionRun(
             plan.seed,
@@ -185,28 +190,6 @@ class MillionCourse:
             return None
         return time.monotonic() - start
 
-    def _start_readers(self, parts: ExitStack) -> dict[str, Child]:
-        where = self._arena.endpoints
-        readers = {}
-        for what in collector.TABLES:
-            reader = collector.start(
-                collector.Collected(
-                    what,
-                    str(self._state / f"{what}.sqlite"),
-                    where.aws_endpoint_url,
-                    where.region,
-                    where.credentials.access_key_id,
-                    where.credentials.secret_access_key,
-                    where.stream,
-                    sorted(set(where.queues.values())),
-                    where.dead_letter_queue,
-                ),
-                self._state / "logs" / f"reader-{what}.txt",
-            )
-            parts.callback(reader.stop)
-            readers[what] = reader
-        return readers
-
     def _read(self, readers: dict[str, Child], assembly: Path) -> Counter[str]:
         where, books = self._arena.endpoints, self._books
         for what, reader in readers.items():
@@ -221,6 +204,13 @@ class MillionCourse:
         self._take_published()
         clocks = Counter({Strike.CLOCK: self._operator.clock_steps_seen()})
         return read_calls(books, self._state / CALLS) + clocks
+
+    def _name_duplicates(self) -> None:
+        """Write a line for each event of which there are messages too many, and why."""
+        with (self._state / DUPLICATES).open("w") as file:
+            for token, more, cut in self._books.rows(DOUBLES):
+                why = "a call with it was cut off" if cut else "the answer of SQS was lost"
+                file.write(f"{token}\t{more}\t{why}\n")
 
     def _take_published(self) -> None:
         """Count what the API gave out as accepted, by the id that it has on the stream."""

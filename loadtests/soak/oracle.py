@@ -114,8 +114,8 @@ _STRANGE_MESSAGES = """
 """
 #: How many messages too many there are of each event, and whether a call with it was cut off. A
 #: replay that is to deliver it once more does so.
-_DOUBLES = """
-    SELECT times - due, EXISTS (
+DOUBLES = """
+    SELECT d.token, times - due, EXISTS (
         SELECT 1 FROM expected e JOIN retried USING (place) WHERE e.token = d.token
     )
     FROM (
@@ -271,7 +271,7 @@ def _doubles(books: Books, faults: Mapping[str, int], verdict: SoakVerdict) -> I
     Either the call that sent it was cut off before it could remember, or SQS took a batch and its
     answer was lost on the way, so that the batch was sent again.
     """
-    for more, cut in books.rows(_DOUBLES):
+    for _, more, cut in books.rows(DOUBLES):
         verdict.figures["delivered_twice"] += more
         verdict.figures["twice_after_cut_call" if cut else "twice_after_lost_answer"] += more
     lost_answers = sum(faults.get(name, 0) for name in SENT_TWICE)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from loadtests.million.course import DUPLICATES
 from loadtests.million.figures import NEEDED
 from loadtests.soak.runtime import CALLS
 from tests.e2e.conftest import ROOT
@@ -48,6 +49,8 @@ def test_nothing_is_lost_under_every_kind_of_fault(tmp_path: Path) -> None:
     assert ways["batch"]["events"] > ways["batch"]["requests"]
     assert set(figures["memory"]) >= {"fan-out", "archiver", "gateway", "event source mappings"}
     assert (tmp_path / "million-memory.png").stat().st_size
+    named = (state / DUPLICATES).read_text().splitlines()
+    assert sum(int(line.split("\t")[1]) for line in named) == figures["delivered_twice"]
     calls = [json.loads(line) for line in (state / CALLS).read_text().splitlines()]
     runtimes = {call["call"].partition("-")[0] for call in calls if "call" in call}
     assert len(runtimes) == 3  # the log begins before the kill, and before the deployment
