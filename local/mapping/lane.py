@@ -95,7 +95,7 @@ class Lane:
         self._settled = settled
         self._buffer: deque[StreamRecord] = deque()
         self._since = 0.0
-        self.open = 0
+        self.open = self.open_bytes = 0
         self.position = ""
         self.error: Exception | None = None
         self.thread = threading.Thread(target=self._run, name=f"lane-{shard_id}", daemon=True)
@@ -106,6 +106,7 @@ class Lane:
             self._since = time.monotonic()
         self._buffer.extend(records)
         self.open += len(records)
+        self.open_bytes += sum(record.size for record in records)
         self._changed.notify_all()
 
     def _run(self) -> None:
@@ -196,6 +197,7 @@ class Lane:
     def _settle(self, records: Sequence[StreamRecord]) -> None:
         with self._changed:
             self.open -= len(records)
+            self.open_bytes -= sum(record.size for record in records)
             self.position = records[-1].sequence_number
             self._settled(self)
             self._changed.notify_all()

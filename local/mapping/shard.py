@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.functions import PAYLOAD_BYTES
 from local.mapping.checkpoints import NOTHING, Checkpoint, CheckpointFile
 from local.mapping.counters import MappingProgress
 from local.mapping.lane import Lane
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from local.mapping.records import StreamRecord
 
 _READ_LIMIT = 10_000  # of GetRecords
+# What is read ahead of a shard: an invocation's worth. The emulator has no limit of 10 MiB a call.
+_HELD_BYTES = PAYLOAD_BYTES
 _ERROR_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class ShardReader:
         self._lanes = [Lane(tools, shard_id, self._changed, self._keep) for _ in range(count)]
         self._on_end = ended
         self.ended = False
+        self._record_bytes = 1  # of an average one, as it was read last
         self._looked = 0.0
         self._found = True
         self._millis_behind = 0
@@ -114,7 +118,7 @@ class ShardReader:
                     self._client,
                     hold,
                     iterator=iterator,
-                    limit=self._limit,
+                    limit=max(1, min(self._limit, _HELD_BYTES // self._record_bytes)),
                     stream_arn=self._tools.settings.stream_arn,
                 )
             except (BotoCoreError, ClientError) as error:
@@ -157,10 +161,14 @@ class ShardReader:
     def _wait_for_room(self) -> bool:
         with self._changed:
             while not self._tools.stop.is_set():
-                if sum(lane.open for lane in self._lanes) < self._limit:
+                records = sum(lane.open for lane in self._lanes)
+                if records < self._limit and self._held_bytes() < _HELD_BYTES:
                     return True
                 self._changed.wait()
         return False
+
+    def _held_bytes(self) -> int:
+        return sum(lane.open_bytes for lane in self._lanes)
 
     def _iterator(self) -> str:
         settings = self._tools.settings
@@ -185,6 +193,7 @@ class ShardReader:
             self._found = bool(records) or not found.get("NextShardIterator")
             self._millis_behind = found["MillisBehindLatest"]
             if records:
+                self._record_bytes = sum(record.size for record in records) // len(records)
                 self._tools.counters.add(records_read=len(records))
                 self._deal(records)
                 self._last_read = records[-1].sequence_number
