@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from loadtests.soak.plan import Strike
+from local.endpoints import FILE_NAME
 from local.sandbox import WORKER
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _COMMAND = Path(sys.executable).parent / "mozdef-ef"
 _UNLIMITED = resource.RLIM_INFINITY
 _WRONG_SECONDS = (-120.0, -30.0, -5.0, 2.0, 8.0)
 _REPLAYED = ("okta", "cloudflare-logpush")
-_MOST_TRIES = 30
+_MOST_TRIES = 60
 _PAUSE_SECONDS = 1.0
 #: The archiver waits for some seconds, and writes objects then.
 _ARCHIVED = timedelta(seconds=15)
@@ -224,8 +225,11 @@ class Operator:
                 self.counts[Strike.REPLAY] += 1
 
     def _run(self, words: list[str]) -> Any:
-        """Run the command; a pipeline that is just being replaced is not there yet."""
+        """Run the command once there is a pipeline: one that is just being replaced is not."""
         for _ in range(_MOST_TRIES):
+            if not (self._arena.state / FILE_NAME).exists():
+                self.over.wait(_PAUSE_SECONDS)
+                continue
             done = subprocess.run([_COMMAND, *words], capture_output=True, text=True, check=False)
             try:
                 return json.loads(done.stdout)

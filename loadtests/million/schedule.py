@@ -8,7 +8,7 @@ from loadtests.soak.plan import Planned, PlanStyle, Strike, make_plan
 
 #: The weather of a bad day in production: most of the time there is none.
 _STYLE = PlanStyle(calm=(6, 25), poison=(60, 120), kill_every=200, hang_every=600)
-_TINY = PlanStyle(calm=(0, 2), poison=(4, 8), kill_every=60, hang_every=600)
+_TINY = PlanStyle(calm=(0, 2), poison=(60, 60), kill_every=60, hang_every=600)
 _TINY_SECONDS = 60.0
 #: From the new secret being there to its use: functions read a parameter again after 15 seconds.
 _ROTATION_SECONDS = 20.0

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from loadtests.soak.requests import RequestKind, SoakRequest
     from loadtests.soak.senders import SendersJournal
 
-_SENDERS = 32
+#: Connections: each may wait for a third of a second, and the rate is kept all the same.
+_LEAST_SENDERS, _MOST_SENDERS = 4, 32
 #: Senders of webhooks wait for some seconds, then they hang up.
 _TIMEOUT_SECONDS = 10.0
 _PAUSE_SECONDS = 0.1
@@ -131,7 +132,7 @@ class WireSenders:
             connection.close()
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(_SENDERS):
+            for _ in range(max(_LEAST_SENDERS, min(_MOST_SENDERS, round(self._rate / 3)))):
                 group.create_task(send())
         self.seconds = time.monotonic() - start
 

@@ -20,7 +20,7 @@ def test_nothing_is_lost_under_every_kind_of_fault(tmp_path: Path) -> None:
     output, state = tmp_path / "million.json", tmp_path / "state"
     # How long it takes is not judged here: a busy machine has all the minutes.
     options = ["--events", EVENTS, "--seconds", SECONDS, "--minutes", 100, "--seed", SEED]
-    options += ["--output", output, "--state", state, "--graphs", tmp_path]
+    options += ["--output", output, "--state", state]
     done = subprocess.run(
         [sys.executable, "-m", "loadtests.million", *map(str, options)],
         cwd=ROOT,
@@ -48,7 +48,6 @@ def test_nothing_is_lost_under_every_kind_of_fault(tmp_path: Path) -> None:
         assert ways[way]["events"] > 0
     assert ways["batch"]["events"] > ways["batch"]["requests"]
     assert set(figures["memory"]) >= {"fan-out", "archiver", "gateway", "event source mappings"}
-    assert (tmp_path / "million-memory.png").stat().st_size
     named = (state / DUPLICATES).read_text().splitlines()
     assert sum(int(line.split("\t")[1]) for line in named) == figures["delivered_twice"]
     calls = [json.loads(line) for line in (state / CALLS).read_text().splitlines()]

@@ -196,3 +196,16 @@ def test_graphs_are_drawn_of_what_there_is(tmp_path: Path) -> None:
     again = draw(figures, tmp_path / "again")
     assert [one.read_bytes() for one in again] == [one.read_bytes() for one in written]
     assert draw({"machine": {}}, tmp_path) == []
+
+
+def test_the_memory_of_a_million_is_drawn_as_it_is(tmp_path: Path) -> None:
+    from loadtests.million.graph import draw_memory
+    from loadtests.million.memory import STORE
+
+    samples = [(float(at), 40.0 + at) for at in range(4)]
+    held = {"mib_an_hour": 3.0, "most_mib": 43.0, "samples": samples}
+    memory = {"fan-out": held, STORE: held}
+    one, again = (draw_memory(memory, tmp_path / name) for name in ("one", "again"))
+    assert one.read_bytes() == again.read_bytes()
+    del memory["fan-out"]
+    assert draw_memory({**memory, "archiver": held}, tmp_path).read_bytes() != one.read_bytes()
