@@ -114,7 +114,9 @@ class _QueuePatches:
             raise self._sqs._Err("UnsupportedOperation", "Only standard queues can be looked at.")
         found: list[dict[str, Any]] = []
         size = 0
-        for number, message, where in store.look(int(data.get("After", -1)), MOST_MESSAGES):
+        for number, message, where in store.look(
+            int(data["After"]), min(int(data["Most"]), MOST_MESSAGES)
+        ):
             size += len(message["body"])
             if found and size > MOST_BYTES:
                 break

@@ -51,6 +51,17 @@ class SeenMessage:
     place: str
 
 
+def oldest_in(where: Endpoints, url: str) -> SeenMessage | None:
+    """Return the first message that was sent of those that a queue has; None where it has none.
+
+    Raises
+    ------
+    QueueLookError
+        When the emulator does not answer.
+    """
+    return next(iter(_ask(where, url, -1, most=1)), None)
+
+
 def look_at(where: Endpoints, url: str, after: int = -1) -> Iterator[SeenMessage]:
     """Return a queue's messages in the order in which they were sent, those in flight included.
 
@@ -74,7 +85,7 @@ def look_at(where: Endpoints, url: str, after: int = -1) -> Iterator[SeenMessage
         after = found[-1].number
 
 
-def _ask(where: Endpoints, url: str, after: int) -> list[SeenMessage]:
+def _ask(where: Endpoints, url: str, after: int, most: int = MOST_MESSAGES) -> list[SeenMessage]:
     # What signs is loaded where a queue is looked at, and not where the emulator starts.
     import urllib.request
 
@@ -82,7 +93,7 @@ def _ask(where: Endpoints, url: str, after: int) -> list[SeenMessage]:
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    body = json.dumps({"QueueUrl": url, "After": after}).encode()
+    body = json.dumps({"QueueUrl": url, "After": after, "Most": most}).encode()
     headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{LOOK}"}
     asked = AWSRequest("POST", f"{where.aws_endpoint_url}/", data=body, headers=headers)
     own = where.credentials

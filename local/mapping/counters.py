@@ -41,6 +41,29 @@ class Counters:
 
 
 @dataclass(frozen=True)
+class HeldUp:
+    """Records of a shard that were tried and not settled: those behind them wait.
+
+    Parameters
+    ----------
+    sequence_number : str
+        Of the first of them.
+    tries : int
+        How often that was tried in vain.
+    oldest : float
+        When it reached the stream, in epoch seconds.
+    error : str
+        What the last try came to, where the function said it to its caller; else empty.
+    """
+
+    shard: str
+    sequence_number: str
+    tries: int
+    oldest: float
+    error: str
+
+
+@dataclass(frozen=True)
 class MappingProgress:
     """How far a mapping is at one moment.
 
@@ -54,6 +77,8 @@ class MappingProgress:
         The greatest distance from the newest record of a shard.
     in_flight : int
         How many records are read and not settled.
+    held : tuple[HeldUp, ...]
+        What is tried again and again.
     """
 
     idle: bool
@@ -61,3 +86,4 @@ class MappingProgress:
     millis_behind: int
     in_flight: int
     counters: dict[str, int]
+    held: tuple[HeldUp, ...] = ()

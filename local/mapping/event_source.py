@@ -121,6 +121,7 @@ class EventSourceMapping:
             millis_behind=max((shard.millis_behind for shard in shards), default=0),
             in_flight=sum(shard.in_flight for shard in shards),
             counters=self._tools.counters.values(),
+            held=tuple(one for shard in shards for one in shard.held),
         )
 
     def idle(self, since: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Mappings:
                     "as_of": each.as_of,
                     "millis_behind": each.millis_behind,
                     "in_flight": each.in_flight,
+                    "held": [asdict(one) for one in each.held],
                     **each.counters,
                 }
                 for name, each in progress.items()

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from local.functions import PAYLOAD_BYTES, FunctionUnavailableError
+from local.mapping.counters import HeldUp
 from local.mapping.decision import Action, Pending, decide, expire, not_invoked
 from local.mapping.records import as_event
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from local.mapping.records import StreamRecord
     from local.mapping.settings import MappingSettings
 
+_LONGEST_ERROR = 300
 _log = logging.getLogger(__name__)
 
 
@@ -98,6 +100,7 @@ class Lane:
         self.open = self.open_bytes = 0
         self.position = ""
         self.error: Exception | None = None
+        self.held: HeldUp | None = None
         self.thread = threading.Thread(target=self._run, name=f"lane-{shard_id}", daemon=True)
 
     def offer(self, records: Sequence[StreamRecord]) -> None:
@@ -172,13 +175,24 @@ class Lane:
         except FunctionUnavailableError as error:
             if not unreached and not tools.stop.is_set():
                 _log.warning("%s: %s", self._shard_id, error)
+            self._note(pending.records[0], str(error))
             return None
         tools.counters.add(
             invocations=1,
             invocation_ms=round((time.monotonic() - began) * 1_000),
             function_errors=int(bool(invocation.function_error)),
         )
-        return decide(tools.settings, pending, invocation)
+        decision = decide(tools.settings, pending, invocation)
+        if decision.todo:
+            self._note(decision.todo[0].records[0], _said(invocation))
+        return decision
+
+    def _note(self, first: StreamRecord, error: str) -> None:
+        """Note that a record was tried in vain: once more, or for the first time."""
+        held, place = self.held, first.sequence_number
+        tries = held.tries + 1 if held is not None and held.sequence_number == place else 1
+        self.held = HeldUp(self._shard_id, place, tries, first.arrival, error)
+        self._tools.changes.notify()
 
     def _carry_out(self, decision: Decision, request_id: str) -> bool:
         tools = self._tools
@@ -198,7 +212,18 @@ class Lane:
         with self._changed:
             self.open -= len(records)
             self.open_bytes -= sum(record.size for record in records)
+            if self.held and int(self.held.sequence_number) <= int(records[-1].sequence_number):
+                self.held = None
             self.position = records[-1].sequence_number
             self._settled(self)
             self._changed.notify_all()
         self._tools.changes.notify()
+
+
+def _said(invocation: Invocation) -> str:
+    """Return a function's error in a line; nothing of one that answered which records failed."""
+    payload = invocation.payload
+    if invocation.function_error is None or not isinstance(payload, dict):
+        return ""
+    kind, text = (str(payload.get(name) or "") for name in ("errorType", "errorMessage"))
+    return ": ".join(filter(None, (kind, text)))[:_LONGEST_ERROR]

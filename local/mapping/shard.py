@@ -97,7 +97,8 @@ class ShardReader:
             idle = not self._found and not in_flight
             # On a closed shard nothing comes any more: what is settled is settled as of now.
             as_of = time.time() if self.ended else self._looked
-            return MappingProgress(idle, as_of, self._millis_behind, in_flight, {})
+            held = tuple(lane.held for lane in self._lanes if lane.held)
+            return MappingProgress(idle, as_of, self._millis_behind, in_flight, {}, held)
 
     def _run(self) -> None:
         try:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from local.hooks import Hooks
 from local.iam.mode import IamMode
 from local.supervisor import LocalRuntime
 from toolbox.cli.synth import Stage  # noqa: TC001 - typer reads it at run time
 from toolbox.synthesis import synthesize
 from toolbox.terminal.output import console
+from toolbox.watching.live import LiveEvents
 
 if TYPE_CHECKING:
     from local.endpoints import Endpoints
@@ -45,6 +48,13 @@ def up(
             "--record-calls", help="Write what AWS would ask its policies about to STATE."
         ),
     ] = False,
+    events: Annotated[
+        bool | None,
+        typer.Option(
+            "--events/--quiet",
+            help="Print a line for each event and each call that fails; default: on a terminal.",
+        ),
+    ] = None,
 ) -> None:
     """Run the synthesized stack on this machine until Ctrl-C.
 
@@ -56,8 +66,16 @@ def up(
         with console.status(f"synthesizing config/{stage}.yaml"):
             synthesize(stage, assembly.resolve())
     iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF
-    runtime = LocalRuntime(assembly.resolve(), state=state.resolve(), port=port, iam=iam)
+    shown = console.is_terminal if events is None else events
+    hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
+    runtime = LocalRuntime(
+        assembly.resolve(), state=state.resolve(), port=port, iam=iam, hooks=hooks
+    )
     runtime.run_until_stopped(lambda endpoints: _announce(endpoints, state))
+
+
+def _tell(line: str, style: str) -> None:
+    console.print(f"{time.strftime('%H:%M:%S')} {line}", style=style or None)
 
 
 def _announce(endpoints: Endpoints, state: Path) -> None:

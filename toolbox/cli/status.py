@@ -12,12 +12,21 @@ from settings.deployment_alarms import AlarmSettings
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.cli.status_screen import document, screen
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.terminal.output import DOES_NOT_HOLD, console, live_screen, print_json
+from toolbox.terminal.output import (
+    DOES_NOT_HOLD,
+    console,
+    live_screen,
+    print_json,
+    screen_of,
+)
+from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import stopping
 from toolbox.watching.stack import StackWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from rich.console import RenderableType
 
     from toolbox.terminal.stopping import StopRequest
     from toolbox.watching.status import Status
@@ -47,10 +56,13 @@ def status(
         bool, typer.Option("--json", help="Print JSON; with --watch, a line for each look.")
     ] = False,
 ) -> None:
-    """Show rates, iterator age, tickets, queues and feeds on one screen.
+    """Show what is at risk, why and what to type next; then rates, queues and feeds.
 
-    Exit status: 0 nothing is at risk, 1 something is: an alarm of the stack is on or, for the local
-    pipeline, the default threshold of one is reached. --watch ends with 0.
+    On a terminal, what does not fit is shown page by page; --watch turns the pages by itself.
+
+    Exit status: 0 nothing is at risk, 1 something is: a shard is held up, a secret is missing, a
+    feed stands still, messages were given up, quarantine grows, an alarm of the stack is on or,
+    where no alarm watches, the default threshold of one is reached. --watch ends with 0.
     """
     watcher = _watcher(state, stack)
     if watch:
@@ -62,7 +74,7 @@ def status(
     if as_json:
         print_json(document(found, risks))
     else:
-        console.print(screen(found, risks), soft_wrap=False)
+        _print(screen(found, risks))
     if risks:
         raise typer.Exit(DOES_NOT_HOLD)
 
@@ -74,7 +86,7 @@ def _watcher(state: Path, stack: str | None) -> Watcher:
 
 
 def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) -> None:
-    live = None
+    live, looks = None, 0
     if console.is_terminal and not as_json:
         live = live_screen()
     with live or nullcontext():
@@ -84,10 +96,15 @@ def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) 
             if as_json:
                 print_json(document(found, risks), indent=False)
             elif live:
-                live.update(screen(found, risks), refresh=True)
+                live.update(page_of(console, screen(found, risks), looks), refresh=True)
             else:
-                console.print(screen(found, risks), soft_wrap=False)
+                _print(screen(found, risks))
+            looks += 1
             _wait(stop)
+
+
+def _print(parts: list[RenderableType]) -> None:
+    console.print(screen_of(parts), soft_wrap=False)
 
 
 def _wait(stop: StopRequest) -> None:

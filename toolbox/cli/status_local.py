@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import emulator, endpoints
+from local import endpoints
+from local.queue_look import oldest_in
+from toolbox.deployments import DEFAULT_STATE, local_clients
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
     ConsumerState,
     FeedState,
+    HeldShard,
     QueueState,
     Status,
     WatchError,
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_sqs import SQSClient
+
+    from toolbox.seams import ServiceClients
 
 #: The logical id of a mapping, as the CDK makes it: consumer, construct, hash.
 POLLED_WITH = "api_credential"
@@ -55,22 +61,22 @@ class LocalWatcher:
         """
         where = endpoints.read(self._state)
         self._logs.read()
-        sqs = emulator.client(
-            "sqs",
-            endpoint_url=where.aws_endpoint_url,
-            region=where.region,
-            credentials=where.credentials,
-        )
+        client = local_clients(where)
+        sqs = client("sqs")
         return Status(
             deployment=f"the local pipeline in {self._state}",
             as_of=now,
             minutes=minutes,
             sources=self._logs.sources(now, minutes),
-            consumers=self._consumers(),
-            tickets=read_queue(sqs, where.dead_letter_queue, "tickets"),
-            queues=_queues(sqs, where.dead_letter_queue),
+            consumers=self._consumers(now),
+            tickets=_queue(sqs, where, where.dead_letter_queue, "tickets", now),
+            queues=_queues(sqs, where, now),
             feeds=self._feeds(where, now),
             accounts=self._logs.accounts(now),
+            missing_secrets=_missing(where, client),
+            refusals=self._logs.refusals(now, minutes),
+            local=True,
+            options="" if self._state == DEFAULT_STATE else f" --state {self._state}",
         )
 
     def _feeds(self, where: endpoints.Endpoints, now: float) -> tuple[FeedState, ...]:
@@ -79,30 +85,40 @@ class LocalWatcher:
         }
         rows: dict[tuple[str, str], Mapping[str, Any]] = {}
         if polled:
-            client = emulator.client(
-                "dynamodb",
-                endpoint_url=where.aws_endpoint_url,
-                region=where.region,
-                credentials=where.credentials,
-            )
+            dynamodb = local_clients(where)("dynamodb")
             # A stack has two tables.
-            names = set(client.list_tables()["TableNames"]) - {where.dedupe_table}
+            names = set(dynamodb.list_tables()["TableNames"]) - {where.dedupe_table}
             for name in names:
-                rows |= read_rows(client, name)
+                rows |= read_rows(dynamodb, name)
         return feed_states(self._logs.feeds(), rows, polled, now)
 
-    def _consumers(self) -> tuple[ConsumerState, ...]:
+    def _consumers(self, now: float) -> tuple[ConsumerState, ...]:
         try:
             document = json.loads((self._state / "status.json").read_text())
-            mappings = dict(document["mappings"])
+            return tuple(
+                self._consumer(_consumer(name), name, each, now)
+                for name, each in document["mappings"].items()
+            )
         except FileNotFoundError:
             return ()
         except (ValueError, KeyError, TypeError) as error:
             raise WatchError(f"{self._state}/status.json: broken: {error}") from None
-        return tuple(
-            ConsumerState(_consumer(name), each["millis_behind"] / 1000)
-            for name, each in mappings.items()
+
+    def _consumer(
+        self, name: str, mapping: str, read: Mapping[str, Any], now: float
+    ) -> ConsumerState:
+        function = mapping.partition("StreamMapping")[0]
+        held = tuple(
+            HeldShard(
+                name,
+                one["shard"],
+                int(one["tries"]),
+                max(now - one["oldest"], 0.0),
+                one["error"] or self._logs.why_unsettled(function, one["shard"]),
+            )
+            for one in read["held"]
         )
+        return ConsumerState(name, read["millis_behind"] / 1000, held)
 
 
 def _consumer(mapping: str) -> str:
@@ -111,11 +127,32 @@ def _consumer(mapping: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
-def _queues(sqs: SQSClient, tickets: str) -> tuple[QueueState, ...]:
+def _queues(sqs: SQSClient, where: endpoints.Endpoints, now: float) -> tuple[QueueState, ...]:
     try:
         pages = sqs.get_paginator("list_queues").paginate()
         urls = [url for page in pages for url in page.get("QueueUrls", [])]
     except (BotoCoreError, ClientError) as error:
         raise WatchError(f"the queues cannot be listed: {error}") from None
-    names = {queue_name(url): url for url in urls if queue_name(url) != queue_name(tickets)}
-    return tuple(read_queue(sqs, url, name) for name, url in sorted(names.items()))
+    names = {queue_name(url): url for url in urls}
+    names.pop(queue_name(where.dead_letter_queue), None)
+    return tuple(_queue(sqs, where, url, name, now) for name, url in sorted(names.items()))
+
+
+def _queue(
+    sqs: SQSClient, where: endpoints.Endpoints, url: str, name: str, now: float
+) -> QueueState:
+    state = read_queue(sqs, url, name)
+    oldest = oldest_in(where, url) if state.messages else None
+    return state if oldest is None else replace(state, oldest_seconds=max(now - oldest.sent, 0.0))
+
+
+def _missing(where: endpoints.Endpoints, client: ServiceClients) -> tuple[str, ...]:
+    """Return `<source>/<kind>` of the parameters `/<project>/<source>/<stage>/<kind>` that lack."""
+    try:
+        pages = client("ssm").get_paginator("describe_parameters").paginate()
+        parts = [str(one["Name"]).split("/") for page in pages for one in page["Parameters"]]
+    except (BotoCoreError, ClientError) as error:
+        raise WatchError(f"the secrets cannot be listed: {error}") from None
+    there = {(one[2], one[4]) for one in parts if len(one) == 5}
+    needed = {(source, kind) for source, kinds in where.parameters.items() for kind in kinds}
+    return tuple(f"{source}/{kind}" for source, kind in sorted(needed - there))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
-from toolbox.terminal.output import screen_of, styled, table
+from toolbox.terminal.output import styled, table
 from toolbox.watching.feeds import UP_TO_DATE
 from toolbox.watching.status import COUNTERS
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-    from toolbox.watching.status import AccountState, Status
+    from toolbox.watching.status import AccountState, Risk, Status
 
 NOTHING = "-"
 #: What is shown only where there is some.
@@ -26,13 +27,14 @@ _RARE = {
 }
 
 
-def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
+def document(status: Status, risks: Sequence[Risk]) -> dict[str, Any]:
     """Return a status for programs."""
     return {
         "deployment": status.deployment,
         "as_of": _iso(status.as_of),
         "minutes": status.minutes,
-        "at_risk": list(risks),
+        "at_risk": [str(one) for one in risks],
+        "risks": [asdict(one) for one in risks],
         "sources": {
             each.name: {
                 **{f"{name.lower()}_per_minute": rate for name, rate in each.per_minute.items()},
@@ -41,6 +43,12 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
             for each in status.sources
         },
         "iterator_age_seconds": {each.name: each.age_seconds for each in status.consumers},
+        "held_up": [asdict(one) for each in status.consumers for one in each.held],
+        "missing_secrets": list(status.missing_secrets),
+        "quarantined": [
+            {"source": source, "reason": reason, "events": number}
+            for (source, reason), number in sorted(status.refusals.quarantined.items())
+        ],
         "tickets": _queue(status.tickets),
         "queues": {each.name: _queue(each) for each in status.queues},
         "feeds": [
@@ -57,59 +65,85 @@ def document(status: Status, risks: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def screen(status: Status, risks: Sequence[str]) -> RenderableType:
-    """Return a status for people."""
-    parts: list[RenderableType] = [
-        styled(f"{status.deployment}, {_iso(status.as_of)}", "bold"),
-        _sources(status),
-        _consumers(status),
-        _queues(status),
-    ]
+def screen(status: Status, risks: Sequence[Risk]) -> list[RenderableType]:
+    """Return a status for people, in parts: what needs someone comes first."""
+    parts: list[RenderableType] = [styled(f"{status.deployment}, {_iso(status.as_of)}", "bold")]
+    for risk in risks:
+        parts.append(styled(f"at risk: {risk.what}", "red"))
+        parts += [styled(f"  why:  {risk.why}")] if risk.why else []
+        parts += [styled(f"  next: {risk.next}")] if risk.next else []
+    if not risks:
+        parts.append(styled("nothing is at risk", "green"))
+    parts += [styled(line) for line in (_stream(status), _accounts(status)) if line]
+    parts += [*_sources(status), *_queues(status)]
     if status.feeds:
         parts.append(_feeds(status))
         parts += [
             styled(f"{each.source} {each.feed}: {each.why}")
             for each in status.feeds
-            if each.why not in {"", UP_TO_DATE}
+            if each.why not in {"", UP_TO_DATE} and not each.stands_still
         ]
-    if status.accounts:
-        parts.append(_accounts(status.accounts, status.as_of))
-    if risks:
-        parts += [styled(f"at risk: {risk}", "red") for risk in risks]
+    return parts
+
+
+def _stream(status: Status) -> str:
+    told = []
+    for each in status.consumers:
+        text = f"{each.name} {_span(each.age_seconds)} behind"
+        if each.age_seconds is None:
+            text = f"{each.name} idle"
+        if each.held:
+            tries = sum(one.tries for one in each.held)
+            oldest = _span(each.oldest_unsettled)
+            text += f" (oldest unsettled {oldest}, {tries} retries)"
+        told.append(text)
+    return f"stream: {', '.join(told)}" if told else ""
+
+
+def _sources(status: Status) -> list[RenderableType]:
+    busy = [each for each in status.sources if any(each.per_minute.values())]
+    quiet = [each for each in status.sources if each not in busy]
+    parts: list[RenderableType] = []
+    if busy:
+        shown = [name for name in COUNTERS if name not in _RARE or _counts(status, name)]
+        rows = [
+            (
+                each.name,
+                *(f"{each.per_minute.get(name, 0.0):,.1f}" for name in shown),
+                _ago(each.last_event, status.as_of),
+            )
+            for each in busy
+        ]
+        columns = ("source", *(_RARE.get(name, name.lower()) for name in shown), "last event")
+        parts.append(_table(f"events a minute, over {status.minutes} minutes", columns, rows))
     else:
-        parts.append(styled("nothing is at risk", "green"))
-    return screen_of(parts)
-
-
-def _sources(status: Status) -> Table:
-    shown = [name for name in COUNTERS if name not in _RARE or _counts(status, name)]
-    rows = [
-        (
-            each.name,
-            *(f"{each.per_minute[name]:,.1f}" for name in shown),
-            _ago(each.last_event, status.as_of),
-        )
-        for each in status.sources
+        parts.append(styled(f"no event within {status.minutes} minutes"))
+    known = [
+        f"{each.name} {_ago(each.last_event, status.as_of)}" for each in quiet if each.last_event
     ]
-    columns = ("source", *(_RARE.get(name, name.lower()) for name in shown), "last event")
-    return _table(f"events a minute, over {status.minutes} minutes", columns, rows)
+    if known:
+        parts.append(styled(f"quiet, and their last event: {', '.join(known)}"))
+    if never := len(quiet) - len(known):
+        parts.append(styled(f"without an event within a day: {never:,} sources"))
+    return parts
 
 
 def _counts(status: Status, name: str) -> bool:
-    return any(each.per_minute[name] for each in status.sources)
+    return any(each.per_minute.get(name) for each in status.sources)
 
 
-def _consumers(status: Status) -> Table:
-    rows = [(each.name, _span(each.age_seconds)) for each in status.consumers]
-    return _table("stream", ("consumer", "iterator age"), rows)
-
-
-def _queues(status: Status) -> Table:
+def _queues(status: Status) -> list[RenderableType]:
+    every = (status.tickets, *status.queues)
     rows = [
         (each.name, f"{each.waiting:,}", f"{each.taken:,}", _span(each.oldest_seconds))
-        for each in (status.tickets, *status.queues)
+        for each in every
+        if each.messages
     ]
-    return _table("queues", ("queue", "waiting", "taken", "oldest"), rows)
+    empty = len(every) - len(rows)
+    if not rows:
+        return [styled("queues: all are empty, that of tickets included")]
+    title = f"queues; {empty:,} further ones are empty" if empty else "queues"
+    return [_table(title, ("queue", "waiting", "taken", "oldest"), rows)]
 
 
 def _feeds(status: Status) -> Table:
@@ -125,14 +159,18 @@ def _feeds(status: Status) -> Table:
     return _table("feeds", ("source", "feed", "lag", "last poll"), rows)
 
 
-def _accounts(accounts: AccountState, now: float) -> Table:
-    rows = [
-        ("records compared", f"{accounts.records:,}"),
-        *((f"the {name} lacks", f"{number:,}") for name, number in accounts.unmatched.items()),
-        ("shards or lines left out", f"{accounts.left_out:,}"),
-        ("last comparison", _ago(accounts.compared, now)),
-    ]
-    return _table("accounts of the stream's consumers, over a day", ("what", "number"), rows)
+def _accounts(status: Status) -> str:
+    accounts = status.accounts
+    if accounts is None:
+        return ""
+    lacking = ", ".join(
+        f"the {name} lacks {number:,}" for name, number in accounts.unmatched.items() if number
+    )
+    left_out = f", {accounts.left_out:,} shards or lines left out" if accounts.left_out else ""
+    return (
+        f"accounts of a day: {accounts.records:,} records compared, {lacking or 'all match'}"
+        f"{left_out}; last {_ago(accounts.compared, status.as_of)}"
+    )
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from pipeline.event.outcomes import QUARANTINED
 from pipeline.runtime.metrics import (
     POLL_LAG,
     RECORDS_COMPARED,
+    REJECTED_BY_REASON,
     SHARDS_NOT_COMPARED,
     UNMATCHED_RECORDS,
     UNREADABLE_LINES,
 )
-from toolbox.watching.status import COUNTERS, AccountState, FeedState, SourceState
+from toolbox.watching.status import COUNTERS, AccountState, FeedState, Refusals, SourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 3_600
 DAY = 86_400
 CONSUMERS = ("fan-out", "archiver")
-_MARK = b'"_aws"'
+_MARK, _BATCH = b'"_aws"', b'"message":"batch"'
 
 
 class CounterLogs:
@@ -42,12 +44,17 @@ class CounterLogs:
         self._last: dict[str, float] = {}
         self._feeds: dict[tuple[str, str], tuple[float, float]] = {}
         self._accounts: deque[tuple[float, Counter[str]]] = deque()
+        self._rejected: deque[tuple[float, str, str, int]] = deque()
+        self._unsettled: dict[tuple[str, str], str] = {}
 
     def read(self) -> None:
         """Read what was written since the last call."""
         for path in sorted(self._folder.glob("*.log")):
             for line in self._new_lines(path):
-                self._take(line)
+                if _MARK in line:
+                    self._take(line)
+                else:
+                    self._take_batch(path.name, line)
 
     def sources(self, now: float, minutes: int) -> tuple[SourceState, ...]:
         """Return every source that had an event.
@@ -82,6 +89,34 @@ class CounterLogs:
             left_out=total[SHARDS_NOT_COMPARED] + total[UNREADABLE_LINES],
         )
 
+    def refusals(self, now: float, minutes: int) -> Refusals:
+        """Return what was rejected of late, and why."""
+        while self._rejected and self._rejected[0][0] < now - DAY:
+            self._rejected.popleft()
+        apart: Counter[tuple[str, str]] = Counter()
+        last = None
+        for when, source, reason, number in self._rejected:
+            if reason not in QUARANTINED:
+                last = source, reason
+            elif when >= now - minutes * 60:
+                apart[source, reason] += number
+        return Refusals(apart, last)
+
+    def why_unsettled(self, function: str, shard: str) -> str:
+        """Return what the last batch of a shard was not settled for, by a function's log.
+
+        Parameters
+        ----------
+        function : str
+            What the name of its log begins with.
+        """
+        found = (
+            why
+            for (log, of), why in self._unsettled.items()
+            if of == shard and log.startswith(function)
+        )
+        return next(found, "")
+
     def _source(self, name: str, now: float, minutes: int) -> SourceState:
         recent = self._recent[name]
         while recent and recent[0][0] < now - KEPT_SECONDS:
@@ -102,7 +137,7 @@ class CounterLogs:
                     if not line.endswith(b"\n"):
                         break
                     start += len(line)
-                    if _MARK in line:
+                    if _MARK in line or _BATCH in line:
                         yield line
                 self._offsets[path] = start
         except FileNotFoundError:
@@ -112,7 +147,7 @@ class CounterLogs:
         try:
             document = orjson.loads(line)
             when = float(document["_aws"]["Timestamp"]) / 1000
-            if self._take_account(when, document):
+            if self._take_account(when, document) or self._take_reason(when, document):
                 return
             source = document["source"]
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
@@ -126,6 +161,26 @@ class CounterLogs:
             self._recent[source].append((when, counts))
             if counts["Received"]:
                 self._last[source] = max(when, self._last.get(source, 0.0))
+
+    def _take_batch(self, log: str, line: bytes) -> None:
+        try:
+            document = orjson.loads(line)
+            place = log, str(document["shard"])
+            why = "; ".join(map(str, document["unsettled"]))
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return
+        # The logger leaves out what is None: then all of it was settled.
+        if document.get("checkpoint") is None:
+            self._unsettled.pop(place, None)
+        else:
+            self._unsettled[place] = why
+
+    def _take_reason(self, when: float, document: dict[str, Any]) -> bool:
+        if REJECTED_BY_REASON not in document:
+            return False
+        number = int(_value(document, REJECTED_BY_REASON))
+        self._rejected.append((when, str(document["source"]), str(document["reason"]), number))
+        return True
 
     def _take_account(self, when: float, document: dict[str, Any]) -> bool:
         if RECORDS_COMPARED in document:

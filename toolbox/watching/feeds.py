@@ -23,6 +23,7 @@ NEVER = (
 )
 CUT_OFF = "its last poll was cut off, out of time or of memory: see the poller's log"
 FAULT = "its last poll ended with a fault of this program: see the poller's log"
+_FAILED, _NOT_POLLED = "its last poll failed:", "not polled since"
 #: Feeds are polled once a day at least.
 _SILENT_MS = 25 * 3_600_000
 
@@ -75,8 +76,17 @@ def feed_states(
         if row is not None and _number(row, "updated"):
             when = _number(row, "updated") / 1000
         why = (NEVER if known is None else "") if row is None else _why(row, now * 1000)
-        states.append(FeedState(source, feed, known.lag_seconds if known else None, when, why))
+        lag = known.lag_seconds if known else None
+        states.append(FeedState(source, feed, lag, when, why, stands_still(why)))
     return tuple(states)
+
+
+def stands_still(why: str) -> bool:
+    """Tell whether a feed goes on by itself no more, by what is said of it.
+
+    A pause ends, and one that was never polled is new.
+    """
+    return why.startswith((CUT_OFF, FAULT, _FAILED, _NOT_POLLED))
 
 
 def _declared(polled: Mapping[str, Iterable[str]], seen: set[str]) -> Iterator[FeedKey]:
@@ -103,9 +113,9 @@ def _last_poll(row: Mapping[str, Any], now_ms: float) -> str:
         often = f", {state.refusals} times in a row" if state.refusals else ""
         return f"paused until {_clock(pause)}: the sender asks for it{often}"
     if now_ms - _number(row, "updated") > _SILENT_MS:
-        return f"not polled since {_clock(_number(row, 'updated'))}: is its schedule enabled?"
+        return f"{_NOT_POLLED} {_clock(_number(row, 'updated'))}: is its schedule enabled?"
     if state.outcome == "failed":
-        return f"its last poll failed: {state.why}"
+        return f"{_FAILED} {state.why}"
     if state.outcome == "out of time":
         return "behind: the time of a poll does not suffice for what is new; the next one goes on"
     if state.outcome in {"drained", "paused"}:

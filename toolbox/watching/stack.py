@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.event.events import UNKNOWN_SOURCE
+from pipeline.event.outcomes import QUARANTINED
 from pipeline.runtime.metrics import (
     POLL_LAG,
     RECORDS_COMPARED,
+    REJECTED_BY_REASON,
     SHARDS_NOT_COMPARED,
     UNMATCHED_RECORDS,
     UNREADABLE_LINES,
+    UNSETTLED_BATCHES,
 )
 from settings.stack_outputs import StackOutput
 from toolbox.watching.cloudwatch import CloudWatch, Points, Series
@@ -23,11 +26,14 @@ from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
     COUNTERS,
+    HELD_UP_TRIES,
     REDRIVE,
     AccountState,
     ConsumerState,
     FeedState,
+    HeldShard,
     QueueState,
+    Refusals,
     SourceState,
     Status,
     WatchError,
@@ -45,6 +51,9 @@ CONSUMERS = {
     "archiver": StackOutput.ARCHIVER_FUNCTION_NAME,
 }
 DAY, HOUR, FIVE_MINUTES, MINUTE = 86_400, 3_600, 300, 60
+#: AWS Systems Manager API reference, ParameterStringFilter: values of one filter.
+_NAMES_IN_A_FILTER = 50
+_MOST_BATCHES = 1_000
 _SOME_MINUTES = 15
 """For what is looked at now: CloudWatch is some minutes behind."""
 
@@ -99,6 +108,9 @@ class StackWatcher:
             feeds=self._feeds(now),
             accounts=self._accounts(now),
             alarms=self._cloudwatch.alarms(f"{self._stack}-"),
+            missing_secrets=self._missing_secrets(),
+            refusals=self._refusals(now, minutes),
+            options=f" --stack {self._stack}",
         )
 
     @cached_property
@@ -172,10 +184,82 @@ class StackWatcher:
             )
             for name, output in CONSUMERS.items()
         }
-        found = self._now(list(series.values()), now)
+        unsettled = {name: self._own(UNSETTLED_BATCHES, consumer=name) for name in CONSUMERS}
+        found = self._now([*series.values(), *unsettled.values()], now)
+        states = []
+        for name, one in series.items():
+            age = None if found[one] is None else (found[one] or 0.0) / 1000
+            late = age is not None and age >= MINUTE and bool(found[unsettled[name]])
+            held = self._held(name, age or 0.0, now) if late else ()
+            states.append(ConsumerState(name, age, held))
+        return tuple(states)
+
+    def _held(self, consumer: str, age: float, now: float) -> tuple[HeldShard, ...]:
+        """Read in a consumer's log which shards it tries again and again, and why."""
+        function = self._outputs[CONSUMERS[consumer]]
+        request = {
+            "logGroupName": f"/aws/lambda/{function}",
+            "filterPattern": '{ $.message = "batch" && $.checkpoint = "*" }',
+            "startTime": int((now - FIVE_MINUTES) * 1000),
+            "endTime": int(now * 1000),
+            "PaginationConfig": {"MaxItems": _MOST_BATCHES},
+        }
+        tries: dict[str, list[str]] = {}
+        try:
+            pages = self._client("logs").get_paginator("filter_log_events").paginate(**request)
+            for line in (one["message"] for page in pages for one in page["events"]):
+                read = json.loads(line)
+                why = "; ".join(map(str, read.get("unsettled", ())))
+                tries.setdefault(str(read["shard"]), []).append(why)
+        except (BotoCoreError, ClientError) as error:
+            return (
+                HeldShard(
+                    consumer, "a shard", HELD_UP_TRIES, age, f"its log cannot be read: {error}"
+                ),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return (
+                HeldShard(consumer, "a shard", HELD_UP_TRIES, age, f"its log is broken: {error!r}"),
+            )
         return tuple(
-            ConsumerState(name, None if (age := found[one]) is None else age / 1000)
-            for name, one in series.items()
+            HeldShard(consumer, shard, len(found), age, found[-1])
+            for shard, found in sorted(tries.items())
+        )
+
+    def _missing_secrets(self) -> tuple[str, ...]:
+        names = {
+            name: source
+            for source, one in self._described.items()
+            for name in (one.get("parameter"), *one.get("further_parameters", ()))
+            if name
+        }
+        there: set[str] = set()
+        wanted = sorted(names)
+        try:
+            for first in range(0, len(wanted), _NAMES_IN_A_FILTER):
+                some = wanted[first : first + _NAMES_IN_A_FILTER]
+                filters = [{"Key": "Name", "Option": "Equals", "Values": some}]
+                pages = self._client("ssm").get_paginator("describe_parameters")
+                for page in pages.paginate(ParameterFilters=filters):  # type: ignore[arg-type]
+                    there.update(str(one["Name"]) for one in page["Parameters"])
+        except (BotoCoreError, ClientError) as error:
+            raise WatchError(f"{self._stack}: its secrets cannot be listed: {error}") from None
+        return tuple(
+            f"{names[name]}/{name.rpartition('/')[2]}" for name in wanted if name not in there
+        )
+
+    def _refusals(self, now: float, minutes: int) -> Refusals:
+        series = {
+            (source, reason): self._own(REJECTED_BY_REASON, source=source, reason=reason)
+            for source in self._described
+            for reason in QUARANTINED
+        }
+        found = self._cloudwatch.read(
+            list(series.values()), start=now - minutes * MINUTE, end=now, period=MINUTE
+        )
+        sums = {which: sum(value for _, value in found[one]) for which, one in series.items()}
+        return Refusals(
+            {(source, str(reason)): round(n) for (source, reason), n in sums.items() if n}
         )
 
     def _queues(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RARE = (*REMARKS.values(), TIME_NOT_UNDERSTOOD)
 COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored", *RARE)
 REDRIVE = "-redrive"
+#: A throttle, or a process that ended, costs one.
+HELD_UP_TRIES = 2
 
 
 class WatchError(PipelineError):
@@ -41,11 +43,58 @@ class SourceState:
 
 
 @dataclass(frozen=True)
+class Risk:
+    """Something that needs someone.
+
+    Parameters
+    ----------
+    why : str
+        The last reason that is known.
+    next : str
+        What to type to see more, or to mend it.
+    """
+
+    what: str
+    why: str = ""
+    next: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.why}" if self.why else self.what
+
+
+@dataclass(frozen=True)
+class HeldShard:
+    """A shard of a consumer whose oldest records are tried again and again.
+
+    Parameters
+    ----------
+    tries : int
+        How often they were tried in vain, as far as that is known.
+    age_seconds : float
+        Since the oldest of them reached the stream.
+    why : str
+        What the last try came to.
+    """
+
+    consumer: str
+    shard: str
+    tries: int
+    age_seconds: float
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class ConsumerState:
     """How far a consumer of the stream is behind; None when it was not called of late."""
 
     name: str
     age_seconds: float | None
+    held: tuple[HeldShard, ...] = ()
+
+    @property
+    def oldest_unsettled(self) -> float | None:
+        """The age in seconds of the oldest record that was tried in vain."""
+        return max((one.age_seconds for one in self.held), default=None)
 
 
 @dataclass(frozen=True)
@@ -72,6 +121,23 @@ class FeedState:
     lag_seconds: float | None
     polled: float | None
     why: str = ""
+    stands_still: bool = False
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """What was rejected of late.
+
+    Parameters
+    ----------
+    quarantined : Mapping[tuple[str, str], int]
+        Source and reason to how many events went to quarantine within the last minutes.
+    last : tuple[str, str] | None
+        Source and reason of the last rejection that makes a ticket; None for none within a day.
+    """
+
+    quarantined: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    last: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +176,8 @@ class Status:
         None where they were not compared within a day.
     alarms : tuple[str, ...] | None
         The alarms that are on; None where no alarm watches.
+    missing_secrets : tuple[str, ...]
+        `<source>/<kind>` of each parameter that is not there.
     """
 
     deployment: str
@@ -122,23 +190,71 @@ class Status:
     feeds: tuple[FeedState, ...]
     accounts: AccountState | None = None
     alarms: tuple[str, ...] | None = None
+    missing_secrets: tuple[str, ...] = ()
+    refusals: Refusals = field(default_factory=Refusals)
+    #: Nobody reads the queues of a laptop.
+    local: bool = False
+    #: Which deployment it is, as options of a command; with a space before it.
+    options: str = ""
 
-    def risks(self, thresholds: AlarmSettings) -> list[str]:
-        """Say what needs someone.
+    def risks(self, thresholds: AlarmSettings) -> list[Risk]:
+        """Say what needs someone, what holds events up first.
 
-        Where alarms watch, they are right: they know the stage's own thresholds. Elsewhere it is
-        judged by these.
+        Where alarms watch, they are right about thresholds: they know the stage's own. Elsewhere it
+        is judged by these.
 
         Parameters
         ----------
         thresholds : AlarmSettings
             For a deployment without alarms.
         """
+        found = [*self._held(), *self._secrets(), *self._feeds_standing(), *self._redrives()]
         if self.alarms is not None:
-            return [f"alarm {name}" for name in self.alarms]
-        return list(self._judged(thresholds))
+            named = [Risk(f"alarm {name}", next=_ALARM) for name in self.alarms]
+        else:
+            named = [*self._ages(thresholds), *self._accounts_judged(), *self._waiting(thresholds)]
+        return [*found, *named, *self._quarantine()]
 
-    def _judged(self, thresholds: AlarmSettings) -> Iterator[str]:
+    def _command(self, words: str) -> str:
+        return f"mozdef-ef {words}{self.options}"
+
+    def _held(self) -> Iterator[Risk]:
+        for consumer in self.consumers:
+            for one in consumer.held:
+                if one.tries < HELD_UP_TRIES:
+                    continue
+                yield Risk(
+                    f"{one.shard} is held up at the {one.consumer}: tried {one.tries} times, the "
+                    f"oldest record came {one.age_seconds:,.0f} s ago",
+                    one.why,
+                    f"look into its log; then {self._command('status --watch')}",
+                )
+
+    def _secrets(self) -> Iterator[Risk]:
+        for name in self.missing_secrets:
+            source = name.partition("/")[0]
+            yield Risk(
+                f"the secret of {source} is missing ({name.partition('/')[2]})",
+                "its requests are turned away or rejected",
+                self._command(f"secret set {source}"),
+            )
+
+    def _feeds_standing(self) -> Iterator[Risk]:
+        for feed in self.feeds:
+            if feed.stands_still:
+                name = f"feed {feed.feed} of {feed.source}" if feed.feed else f"feed {feed.source}"
+                yield Risk(f"{name} stands still", feed.why, "see docs/polling.md and its log")
+
+    def _redrives(self) -> Iterator[Risk]:
+        for queue in self.queues:
+            if queue.name.endswith(REDRIVE) and queue.messages:
+                yield Risk(
+                    f"{queue.messages} messages in {queue.name}",
+                    "MozDef took them ten times and never deleted them",
+                    self._command(f"redrive show {queue.name}"),
+                )
+
+    def _ages(self, thresholds: AlarmSettings) -> Iterator[Risk]:
         minutes = {
             "fan-out": thresholds.fan_out_age_minutes,
             "archiver": thresholds.archiver_age_minutes,
@@ -146,27 +262,53 @@ class Status:
         for consumer in self.consumers:
             limit = minutes.get(consumer.name, thresholds.archiver_age_minutes) * 60
             if consumer.age_seconds is not None and consumer.age_seconds >= limit:
-                yield f"the {consumer.name} is {consumer.age_seconds:.0f} s behind"
-        yield from self._accounts_judged()
+                yield Risk(f"the {consumer.name} is {consumer.age_seconds:.0f} s behind")
+
+    def _waiting(self, thresholds: AlarmSettings) -> Iterator[Risk]:
         if self.tickets.messages >= thresholds.tickets:
-            yield f"{self.tickets.messages} tickets wait"
+            last = self.refusals.last
+            why = f"the last: {last[0]}, {last[1]}" if last else ""
+            waiting = _counted(self.tickets.messages, "ticket waits", "tickets wait")
+            yield Risk(waiting, why, self._command("dead-letters list"))
         for queue in self.queues:
-            if queue.name.endswith(REDRIVE) and queue.messages:
-                yield f"{queue.messages} messages in {queue.name}"
             age = queue.oldest_seconds
-            if age is not None and age >= thresholds.delivery_age_minutes * 60:
-                yield f"{queue.name} has waited for {age:.0f} s"
+            old = age is not None and age >= thresholds.delivery_age_minutes * 60
+            if old and not self.local and not queue.name.endswith(REDRIVE):
+                yield Risk(f"{queue.name} has waited for {age:.0f} s", "is its reader up?")
         for feed in self.feeds:
             lag = feed.lag_seconds
+            if feed.stands_still:
+                continue
             if lag is not None and lag >= thresholds.poll_lag_minutes * 60:
-                why = f"; {feed.why}" if feed.why else ""
-                yield f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind{why}"
+                yield Risk(f"feed {feed.feed} of {feed.source} is {lag:.0f} s behind", feed.why)
 
-    def _accounts_judged(self) -> Iterator[str]:
+    def _quarantine(self) -> Iterator[Risk]:
+        for (source, reason), number in sorted(self.refusals.quarantined.items()):
+            yield Risk(
+                f"quarantine grows: {_counted(number, 'event', 'events')} of {source} within "
+                f"{self.minutes} minutes",
+                reason,
+                self._command("dead-letters list --quarantine"),
+            )
+
+    def _accounts_judged(self) -> Iterator[Risk]:
         if self.accounts is None:
             return
         for consumer, number in self.accounts.unmatched.items():
             if number:
-                yield f"the {consumer} does not account for {number} records"
+                yield Risk(
+                    f"the {consumer} does not account for {number} records",
+                    next=self._command("audit"),
+                )
         if self.accounts.left_out:
-            yield f"{self.accounts.left_out} shards or lines of the archive were not compared"
+            yield Risk(
+                f"{self.accounts.left_out} shards or lines of the archive were not compared",
+                next=self._command("audit"),
+            )
+
+
+_ALARM = "docs/operating.md, alarms"
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -161,6 +161,30 @@ def test_the_shard_waits_for_a_destination_that_fails(
     assert len(objects_in(shared_emulator, bucket)) == 1
 
 
+def test_a_record_that_is_tried_in_vain_is_named_with_its_tries_until_it_is_settled(
+    shared_emulator: Emulator, tmp_path: Path
+) -> None:
+    settings = mapping_settings(shared_emulator, retries=-1)
+    put(shared_emulator, settings, ["a"])
+    fails, tried = threading.Event(), threading.Semaphore(0)
+    fails.set()
+    said = Invocation({"errorType": "Odd", "errorMessage": "no queue"}, "Unhandled")
+
+    def answer(_: list[str]) -> Invocation:
+        tried.release()
+        return said if fails.is_set() else Invocation({"batchItemFailures": []})
+
+    with mapping_of(shared_emulator, settings, Handler(answer), tmp_path) as mapping:
+        for _ in range(3):
+            assert tried.acquire(timeout=60)
+        (held,) = mapping.progress().held
+        assert (held.error, held.shard) == ("Odd: no queue", "shardId-000000000000")
+        assert held.tries >= 2
+        fails.clear()
+        assert mapping.wait_until_idle(60)
+        assert mapping.progress().held == ()
+
+
 def test_a_function_that_cannot_be_reached_uses_up_no_retry(
     shared_emulator: Emulator, tmp_path: Path
 ) -> None:

@@ -8,8 +8,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions, Group
+from rich.text import Text
 
 from pipeline.event.envelope import Envelope
 from pipeline.event.events import Event, Outcome, delivered, duplicate, rejected
@@ -22,6 +24,8 @@ from tests.support.bench import Bench, github, record
 from toolbox.cli import status as command
 from toolbox.cli.status_local import LocalWatcher
 from toolbox.cli.status_screen import document, screen
+from toolbox.terminal.console import TextConsole
+from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import StopRequest
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.status import (
@@ -29,7 +33,10 @@ from toolbox.watching.status import (
     RARE,
     ConsumerState,
     FeedState,
+    HeldShard,
     QueueState,
+    Refusals,
+    Risk,
     SourceState,
     Status,
 )
@@ -79,7 +86,116 @@ def test_nothing_is_at_risk_while_all_is_below_the_thresholds() -> None:
     ],
 )
 def test_each_thing_that_is_at_risk_is_said(change: dict[str, Any], said: str) -> None:
-    assert replace(QUIET, **change).risks(AlarmSettings()) == [said]
+    assert [one.what for one in replace(QUIET, **change).risks(AlarmSettings())] == [said]
+
+
+HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
+
+
+@pytest.mark.parametrize(
+    ("change", "risk"),
+    [
+        (
+            {"consumers": (ConsumerState("fan-out", 95.0, (HELD,)),)},
+            Risk(
+                "shardId-1 is held up at the fan-out: tried 4 times, the oldest record came 95 s "
+                "ago",
+                "SQS is throttled",
+                "look into its log; then mozdef-ef status --watch --stack S",
+            ),
+        ),
+        (
+            {"missing_secrets": ("zoom/signing_secret",)},
+            Risk(
+                "the secret of zoom is missing (signing_secret)",
+                "its requests are turned away or rejected",
+                "mozdef-ef secret set zoom --stack S",
+            ),
+        ),
+        (
+            {"feeds": (FeedState("a", "b", 9_000.0, NOW, "its last poll failed: x", True),)},
+            Risk(
+                "feed b of a stands still",
+                "its last poll failed: x",
+                "see docs/polling.md and its log",
+            ),
+        ),
+        (
+            {"queues": (QueueState("q-redrive", 4, 0, 9_000.0),)},
+            Risk(
+                "4 messages in q-redrive",
+                "MozDef took them ten times and never deleted them",
+                "mozdef-ef redrive show q-redrive --stack S",
+            ),
+        ),
+        (
+            {"refusals": Refusals({("github", "bad_signature"): 1})},
+            Risk(
+                "quarantine grows: 1 event of github within 5 minutes",
+                "bad_signature",
+                "mozdef-ef dead-letters list --quarantine --stack S",
+            ),
+        ),
+        (
+            {
+                "tickets": QueueState("tickets", 1, 0, None),
+                "refusals": Refusals({}, ("github", "schema_violation")),
+            },
+            Risk(
+                "1 ticket waits",
+                "the last: github, schema_violation",
+                "mozdef-ef dead-letters list --stack S",
+            ),
+        ),
+    ],
+)
+def test_a_risk_has_its_last_reason_and_the_command_to_type(
+    change: dict[str, Any], risk: Risk
+) -> None:
+    status = replace(QUIET, **change, options=" --stack S")
+    assert status.risks(AlarmSettings()) == [risk]
+    watched = replace(status, alarms=()).risks(AlarmSettings())
+    assert watched == ([] if "tickets" in change else [risk]), "no alarm is needed to know it"
+
+
+def test_one_try_in_vain_and_a_queue_that_nobody_reads_here_are_no_risks() -> None:
+    once = ConsumerState("fan-out", 0.0, (replace(HELD, tries=1),))
+    unread = replace(QUIET, local=True, queues=(QueueState("q", 4, 0, 9_000.0),), consumers=(once,))
+    assert unread.risks(AlarmSettings()) == []
+    assert "oldest unsettled 1.6 min, 1 retries" in shown_on_screen(unread, [])
+
+
+def test_a_pipeline_with_risks_and_five_sources_fits_24_rows_of_80_columns() -> None:
+    rates = dict.fromkeys(COUNTERS, 1.5) | dict.fromkeys(RARE, 0.0)
+    sources = tuple(SourceState(f"source-{number}", rates, NOW - 3) for number in range(3))
+    status = replace(
+        QUIET,
+        sources=(*sources, SourceState("quiet", {}, NOW - 9_000)),
+        consumers=(ConsumerState("fan-out", 95.0, (HELD,)), ConsumerState("archiver", None)),
+        feeds=(),
+    )
+    console = Console(width=80, height=24, file=io.StringIO())
+    parts = screen(status, status.risks(AlarmSettings()))
+    lines = console.render_lines(Group(*parts), pad=False)
+    assert len(lines) <= 23
+    text = ["".join(one.text for one in line).rstrip() for line in lines]
+    assert text[1].startswith("at risk: shardId-1 is held up at the fan-out")
+    assert any(line.startswith("quiet, and their last event: quiet 2.5 h ago") for line in text)
+
+
+def test_what_is_higher_than_the_terminal_is_shown_in_pages_and_none_of_it_is_lost() -> None:
+    console = TextConsole(width=80)
+    console.size = ConsoleDimensions(80, 24)
+    parts = [Text(f"line {number}") for number in range(50)]
+    seen = set()
+    for look in range(3):
+        lines = console.render_lines(page_of(console, parts, look), pad=False)
+        assert len(lines) <= 24
+        seen |= {"".join(one.text for one in line).strip() for line in lines}
+    assert {f"line {number}" for number in range(50)} <= seen
+    assert "page 3 of 3" in seen
+    (few,) = console.render_lines(page_of(console, parts[:1], 5), pad=False)[:1]
+    assert "".join(one.text for one in few).strip() == "line 0"
 
 
 def test_just_below_a_threshold_is_no_risk() -> None:
@@ -95,7 +211,8 @@ def test_alarms_of_a_stack_go_before_default_thresholds() -> None:
     waiting = replace(QUIET, tickets=QueueState("tickets", 9, 0, None))
     assert replace(waiting, alarms=()).risks(AlarmSettings()) == []
     on = replace(waiting, alarms=("events-at-risk", "tickets"))
-    assert on.risks(AlarmSettings()) == ["alarm events-at-risk", "alarm tickets"]
+    said = [one.what for one in on.risks(AlarmSettings())]
+    assert said == ["alarm events-at-risk", "alarm tickets"]
 
 
 def test_rates_and_last_events_are_those_that_the_functions_wrote(
@@ -155,6 +272,30 @@ def test_a_growing_log_is_read_on_and_a_new_one_from_its_start(tmp_path: Path) -
     assert logs.sources(NOW, 1)[0].per_minute["Received"] == 15
 
 
+def test_the_logs_tell_what_was_refused_and_why_a_batch_was_not_settled(tmp_path: Path) -> None:
+    log = tmp_path / "FanOutFunction1.log"
+    refused = (("bad_signature", 400.0), ("bad_signature", 9.0), ("schema_violation", 3_700.0))
+    lines = [
+        line("github", NOW - age, RejectedByReason=[2.0], reason=reason)
+        for reason, age in sorted(refused, key=lambda one: -one[1])
+    ]
+    batch = {"message": "batch", "shard": "shardId-1", "checkpoint": "7"}
+    lines.append(orjson.dumps(batch | {"unsettled": ["SQS is throttled"]}) + b"\n")
+    log.write_bytes(b"".join(lines))
+    logs = CounterLogs(tmp_path)
+    logs.read()
+    found = logs.refusals(NOW, 5)
+    assert found.quarantined == {("github", "bad_signature"): 2}
+    assert found.last == ("github", "schema_violation")
+    assert logs.why_unsettled("FanOut", "shardId-1") == "SQS is throttled"
+    assert logs.why_unsettled("Archiver", "shardId-1") == ""
+    # As the logger writes it where all was settled: what is None is left out.
+    with log.open("ab") as file:
+        file.write(orjson.dumps({**batch, "unsettled": [], "checkpoint": None}) + b"\n")
+    logs.read()
+    assert logs.why_unsettled("FanOut", "shardId-1") == ""
+
+
 def test_old_counters_are_no_rate_and_still_tell_the_last_event(tmp_path: Path) -> None:
     (tmp_path / "f.log").write_bytes(
         line("github", NOW - 7_200, Received=[5.0]) + line("github", NOW - 20, Received=[0.0])
@@ -190,10 +331,10 @@ def test_the_screen_says_everything_and_obeys_no_escape_sequence() -> None:
     rates = dict.fromkeys(COUNTERS, 1.5) | dict.fromkeys(RARE, 0.0)
     for name, shown in {"github": "github", "[red]\x1b[2J": "[red]\\x1b[2J"}.items():
         status = replace(QUIET, sources=(SourceState(name, rates, NOW - 3),))
-        text = shown_on_screen(status, ["2 tickets wait"])
+        text = shown_on_screen(status, [Risk("2 tickets wait")])
         assert "\x1b" not in text
         assert shown in text
-        for said in ("at risk: 2 tickets wait", "github-redrive", "1,200", "40.0 s", "3.0 s ago"):
+        for said in ("at risk: 2 tickets wait", "1,200", "40.0 s", "3.0 s ago", "2 further"):
             assert said in text
     assert "nothing is at risk" in shown_on_screen(replace(QUIET, sources=()), [])
 
@@ -207,16 +348,17 @@ def test_what_has_the_id_or_body_of_another_is_shown_where_there_is_some() -> No
     assert document(quiet, [])["sources"]["github"]["idreused_per_minute"] == 0.0
 
 
-def shown_on_screen(status: Status, risks: list[str]) -> str:
+def shown_on_screen(status: Status, risks: list[Risk]) -> str:
     console = Console(width=160, file=io.StringIO(), record=True)
-    console.print(screen(status, risks))
+    console.print(Group(*screen(status, risks)))
     return console.export_text()
 
 
 def test_json_says_the_same() -> None:
-    found = document(QUIET, ["2 tickets wait"])
+    found = document(QUIET, [Risk("2 tickets wait", "why", "next")])
     assert json.loads(json.dumps(found)) == found
-    assert found["at_risk"] == ["2 tickets wait"]
+    assert found["at_risk"] == ["2 tickets wait; why"]
+    assert found["risks"] == [{"what": "2 tickets wait", "why": "why", "next": "next"}]
     assert found["iterator_age_seconds"] == {"fan-out": 0.0, "archiver": None}
     assert found["sources"]["github"]["delivered_per_minute"] == 12
     assert found["sources"]["generic"]["last_event"] is None
