@@ -16,6 +16,7 @@ from toolbox.cli import (
     explain,
     listen,
     local,
+    redrive,
     replay,
     replay_jobs,
     secret,
@@ -83,6 +84,15 @@ dead_letters_app.command("show")(dead_letters.show_ticket)
 dead_letters_app.command("replay")(dead_letters.replay_some)
 dead_letters_app.command("dismiss")(dead_letters.dismiss)
 app.add_typer(dead_letters_app, name="dead-letters")
+redrive_app = typer.Typer(
+    help="Messages that MozDef took ten times and never deleted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+redrive_app.command("list")(redrive.list_queues)
+redrive_app.command("show")(redrive.show)
+redrive_app.command("back")(redrive.back)
+app.add_typer(redrive_app, name="redrive")
 config_app = typer.Typer(
     help="The settings of stages and of the delivery pipeline.",
     no_args_is_help=True,
