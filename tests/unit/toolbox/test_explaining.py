@@ -147,6 +147,9 @@ def test_a_delivery_id_finds_each_request_that_has_it_and_a_copy_its_original(
     assert first.passages[0].endings[0].copy_of == ""
     assert copy.meant == "the sender's delivery id"
     assert copy.passages[0].endings[0].copy_of == "request-1"
+    deployment.archive.add(LEDGER, [entry(1, "delivered", "body_reused"), entry(2, "duplicate")])
+    first, copy = deployment.explain("delivery-1")
+    assert [one.passages[0].endings[0].copy_of for one in (first, copy)] == ["", "request-1"]
 
 
 def test_a_rejection_names_schema_rule_object_and_ticket(deployment: Deployment) -> None:

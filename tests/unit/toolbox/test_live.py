@@ -22,9 +22,7 @@ class Run:
 
     def __init__(self, logs: Path) -> None:
         self.log = logs / "FanOutFunction1.log"
-        self.log.write_text(
-            json.dumps({"message": "events", "outcome": "old", "ids": ["x"]}) + "\n"
-        )
+        self.log.write_text('{"message":"events","outcome":"of a former run","ids":["x"]}\n')
         self.printed: list[str] = []
         self.live = LiveEvents(logs, lambda line, _: self.printed.append(line))
 
