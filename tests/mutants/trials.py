@@ -180,9 +180,7 @@ class Children:
                 yield from self._ended()
         finally:
             for child in self._running:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)
-                os.kill(child, signal.SIGKILL)  # one that has no group of its own yet
+                _kill(child)
                 os.waitpid(child, 0)
 
     def _ended(self) -> Iterator[tuple[int, Result]]:
@@ -190,7 +188,7 @@ class Children:
         for child, (number, since) in list(self._running.items()):
             found, status = os.waitpid(child, os.WNOHANG)
             if not found and time.monotonic() - since > self.hang_seconds:
-                os.killpg(child, signal.SIGKILL)
+                _kill(child)
                 found, status = os.waitpid(child, 0)
             if found:
                 del self._running[child]
@@ -225,6 +223,13 @@ class Children:
         finally:
             # Whatever the tests have registered for the end of a process is not for this one.
             os._exit(status)
+
+
+def _kill(child: int) -> None:
+    """Kill a child that nobody has waited for, and its group, which it may not have made yet."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
 
 
 def try_mutant(

@@ -129,7 +129,7 @@ LEVERS = (
         "archiver.batching_window_seconds",
         "archiver_window",
         (60, 300),
-        "raw/ is up to five minutes behind, in audits and replays too",
+        "the archive is up to five minutes behind, in audits and replays too",
     ),
     Lever(
         "archive.cold_after_days",
