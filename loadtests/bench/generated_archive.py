@@ -19,6 +19,7 @@ from pipeline.archive.keys import (
     RAW_PREFIX,
     REJECTED_PREFIX,
     hour_folder,
+    name_of,
     object_name,
     partition_of,
     source_folder,
@@ -143,8 +144,8 @@ class GeneratedBucket:
         begun = time.thread_time()
         try:
             if Delimiter:
-                kind = Prefix.partition("source=")[0]
-                found = [f"{kind}{source_folder(source)}" for source in SOURCES]
+                top = Prefix.partition("/")[0]
+                found = [f"{top}/{source_folder(source)}" for source in SOURCES]
                 return {"CommonPrefixes": [{"Prefix": one} for one in found]}
             return self._page(Prefix, max(StartAfter, ContinuationToken))
         finally:
@@ -216,11 +217,12 @@ class GeneratedBucket:
         return kind[place.source]
 
     def _content(self, key: str) -> bytes:
-        folder, _, name = key.rpartition("/")
+        folder = key.rpartition("/")[0]
         hour = folder[-(len(hour_folder(0.0)) - 1) :] + "/"
-        shard, sequence = name.removesuffix(".jsonl.gz").rsplit("-", 1)
-        top = folder.partition("/")[0]
-        text = self._lines(top, int(sequence[-7:]))
+        name = name_of(key)
+        assert name is not None, key  # noqa: S101 - `_page` made it
+        shard = name.shard
+        text = self._lines(folder.partition("/")[0], name.sequence % 10_000_000)
         number = self._numbers[hour] * SHARDS + int(shard.rpartition("-")[2])
         begin = _beginning(self._numbers[hour]).encode()
         at = f"{hour[3:13]}T{hour[17:19]}".encode()

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 KEYS = ROOT / "pipeline" / "archive" / "keys.py"
-#: The soak's oracle shares nothing with what it judges, nor does an attacker with what he attacks.
+#: The oracles share nothing with what they judge, nor does an attacker with what he attacks.
 #: The laptop runtime, which imitates Lambda's own keys, is left out too.
-OTHERS = {ROOT / "loadtests" / "soak", ROOT / "loadtests" / "attack"}
+OTHERS = {ROOT / "loadtests" / name for name in ("soak", "million", "attack")}
+#: `/aws/lambda/`, with a slash before it, is where Lambda's log groups are.
 FORM = re.compile(
-    r"^(raw|rejected|quarantine|ledger|jobs)/|aws/lambda/$|(^|/)(source|dt|hr)=|\.jsonl\.gz"
+    r"^(raw|rejected|quarantine|ledger|jobs)/|(?<!^/)aws/lambda/$|(^|/)(source|dt|hr)=|\.jsonl\.gz"
 )
 
 
