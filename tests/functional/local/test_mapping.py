@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.changes import Changes
+from local.functions import PAYLOAD_BYTES
 from local.invocation import Invocation
 from tests.functional.local.support import (
     Handler,
@@ -130,3 +132,30 @@ def test_lanes_run_side_by_side_and_keep_the_order_of_each_key(
     assert most == 3
     assert sum(map(len, order.values())) == 400
     assert all(numbers == sorted(numbers) for numbers in order.values())
+
+
+def test_what_is_read_ahead_of_a_shard_is_an_invocations_worth(
+    shared_emulator: Emulator, tmp_path: Path
+) -> None:
+    settings, goes_on = mapping_settings(shared_emulator, batch_size=1), threading.Event()
+    kinesis, changes = shared_emulator.client("kinesis"), Changes()
+    data, seen = b"x" * 200_000, [0]
+
+    def answer(_: list[str]) -> Invocation:
+        goes_on.wait(60)
+        seen.append(mapping.progress().in_flight)
+        return Invocation(None)
+
+    handler = Handler(answer)
+    mapping = mapping_of(shared_emulator, settings, handler, tmp_path, changes=changes)
+    with mapping:
+        kinesis.put_record(StreamName=settings.stream, Data=data, PartitionKey="first")
+        assert changes.wait_for(lambda: _read(mapping) == 1, 60)
+        for start in range(0, 105, 15):
+            records = [{"Data": data, "PartitionKey": str(start + n)} for n in range(15)]
+            kinesis.put_records(StreamName=settings.stream, Records=records)
+        assert changes.wait_for(lambda: mapping.progress().in_flight > 20, 60)
+        goes_on.set()
+        assert mapping.wait_until_idle(60)
+    assert len(handler.seen) == 106
+    assert max(seen) <= 2 * PAYLOAD_BYTES // len(base64.b64encode(data)) + 1
