@@ -77,7 +77,7 @@ def read(path: Path) -> Endpoints:
         raise NotRunningError(
             f"{file}: not there, so nothing runs; start it with 'mozdef-ef local up'"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise NotRunningError(
             f"{file}: broken ({error}); start 'mozdef-ef local up' again"
         ) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import signal
 import time
 from typing import TYPE_CHECKING, Any, Self
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 _START_SECONDS = 60.0
 _CHECK_SECONDS = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_log = logging.getLogger(__name__)
 
 
 class LocalRuntime:
@@ -164,22 +162,31 @@ class LocalRuntime:
         functions = self._functions.pids() if self._functions else []
         return [self._emulator.pid, *gateway, *functions]
 
-    def run_until_stopped(self, on_ready: Callable[[Endpoints], None]) -> None:
+    def run_until_stopped(
+        self, on_ready: Callable[[Endpoints], None], on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         """Run until this process is interrupted or terminated. Only in the main thread.
+
+        Parameters
+        ----------
+        on_stop : Callable[[], None]
+            Called when it begins to end: what is in flight is finished, which can take seconds.
 
         Raises
         ------
         PipelineError
             When something cannot start, or ends by itself.
+        SystemExit
+            When it is stopped before it runs, with the status that a shell gives the signal.
         """
         # Plain flags: what a handler locks, as an event does, the main thread may hold.
         ready = stopped = False
 
-        def on_signal(*_: object) -> None:
+        def on_signal(number: int, _: object) -> None:
             nonlocal stopped
             stopped = True
             if not ready:
-                raise KeyboardInterrupt
+                raise SystemExit(128 + number)
 
         before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
         try:
@@ -189,8 +196,7 @@ class LocalRuntime:
                 while not stopped:
                     self._monitor.raise_failure()
                     time.sleep(_CHECK_SECONDS)
-        except KeyboardInterrupt:
-            _log.info("interrupted while starting")
+                on_stop()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

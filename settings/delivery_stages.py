@@ -97,6 +97,7 @@ def plan_stages(delivery: DeliverySettings, path: Path) -> tuple[StagePlan, ...]
             except WrongSettingsError as error:
                 faults += error.faults
                 continue
+            faults += _other_project(path.parent / name, deployments[-1], delivery)
             region = stage.region or deployments[-1].region or delivery.region
             place = (delivery.account_of(stage), region)
             places[place][str(path.parent / name)] = deployments[-1]
@@ -121,10 +122,17 @@ def _misfits(
             yield Fault(str(path), f"{key}.region", expected)
     names = [deployment.stack_name for deployment in deployments]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        expected = (
-            f"two files give the stack {name}; expected a 'service' or 'project' of its own in each"
-        )
+        expected = f"two files give the stack {name}; expected a 'service' of its own in each"
         yield Fault(str(path), f"{key}.settings", expected)
+
+
+def _other_project(
+    file: Path, deployment: Deployment, delivery: DeliverySettings
+) -> Iterator[Fault]:
+    """Say that a stage is of another project than the pipeline that deploys it."""
+    if deployment.project != delivery.project:
+        expected = f"{delivery.project}, as {FILE} beside it says or leaves out"
+        yield Fault(str(file), "project", expected, deployment.project)
 
 
 def _meeting(neighbours: Mapping[str, Deployment]) -> Iterator[Fault]:

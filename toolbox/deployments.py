@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from local import emulator, endpoints
+from local import endpoints
 from pipeline.errors import PipelineError
-from settings.stack_outputs import StackOutput
+from toolbox.project import at_home, next_step
 from toolbox.sessions import aws_session
 
 if TYPE_CHECKING:
@@ -25,17 +23,16 @@ if TYPE_CHECKING:
 
     from toolbox.seams import ServiceClients
 
-State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
+State = Annotated[
+    Path,
+    typer.Option(callback=at_home, help="State directory of the running local pipeline."),
+]
 Stack = Annotated[
     str | None, typer.Option(help="A deployed stack, in the place of the local pipeline.")
 ]
 DEFAULT_STATE = Path(".local")
-_CLIENT = Config(
-    connect_timeout=5,
-    read_timeout=60,
-    max_pool_connections=32,
-    retries={"mode": "standard", "total_max_attempts": 5},
-)
+# boto3, the emulator and the settings' models take a second to import: whoever only asks for help
+# needs none of them.
 
 
 class RunningDeploymentError(PipelineError):
@@ -82,6 +79,8 @@ class RunningDeployment:
         except (KeyError, OSError):
             who = {"user": "unknown", "host": socket.gethostname()}
         if not self.local:
+            from botocore.exceptions import BotoCoreError, ClientError
+
             try:
                 who["identity"] = str(self.client("sts").get_caller_identity()["Arn"])
             except (BotoCoreError, ClientError):
@@ -105,8 +104,24 @@ def find_deployment(state: Path, stack: str | None) -> RunningDeployment:
     return _deployed(stack) if stack else _local(state)
 
 
+def running(state: Path) -> endpoints.Endpoints:
+    """Return where the local pipeline of a state directory can be reached.
+
+    Raises
+    ------
+    NotRunningError
+        When none runs; it says how to start it, with the options that were given.
+    """
+    try:
+        return endpoints.read(state)
+    except endpoints.NotRunningError as error:
+        told = str(error).replace("mozdef-ef local up", next_step("local up"))
+        raise endpoints.NotRunningError(told) from None
+
+
 def local_clients(where: endpoints.Endpoints) -> ServiceClients:
     """Return what makes clients of the local pipeline that runs."""
+    from local import emulator
 
     def client(service: Any) -> Any:
         return emulator.client(
@@ -120,7 +135,7 @@ def local_clients(where: endpoints.Endpoints) -> ServiceClients:
 
 
 def _local(state: Path) -> RunningDeployment:
-    where = endpoints.read(state)
+    where = running(state)
     client = local_clients(where)
     return RunningDeployment(
         name=f"the local pipeline in {state}",
@@ -140,6 +155,8 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
 
     Of a source with two, the first is its own.
     """
+    from botocore.exceptions import BotoCoreError, ClientError
+
     kinds = {source: next(iter(values), "") for source, values in where.parameters.items()}
     found = {}
     try:
@@ -157,10 +174,21 @@ def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, s
 
 
 def _deployed(stack: str) -> RunningDeployment:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from settings.stack_outputs import StackOutput
+
     session = aws_session()
+    settings = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=32,
+        retries={"mode": "standard", "total_max_attempts": 5},
+    )
 
     def client(service: Any) -> Any:
-        return session.client(service, config=_CLIENT)
+        return session.client(service, config=settings)
 
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]

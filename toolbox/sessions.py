@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-
-import boto3
-from botocore.exceptions import BotoCoreError
+from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import boto3
 
 
 class NoSessionError(PipelineError):
     """The profile is not there, or cannot be read."""
 
 
-def aws_session(region: str = "") -> boto3.Session:
+def aws_session(region: str = "", profile: str = "") -> boto3.Session:
     """Return a session for a region, or for that of the environment or the profile.
 
     AWS's command line, version 2, and the SDKs of other languages take `AWS_REGION` before
@@ -26,7 +27,13 @@ def aws_session(region: str = "") -> boto3.Session:
     NoSessionError
         When boto3 cannot make one.
     """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
     try:
-        return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
+        return boto3.Session(
+            region_name=region or os.environ.get("AWS_REGION") or None,
+            profile_name=profile or None,
+        )
     except BotoCoreError as error:
         raise NoSessionError(f"{error}; see AWS_PROFILE and the files that boto3 reads") from None

@@ -41,9 +41,19 @@ class Running:
     def __init__(self, state: Path, *options: str) -> None:
         self.state = state
         self.output = state.parent / "output.txt"
+        words = [
+            str(COMMAND),
+            "local",
+            "up",
+            "--port",
+            "0",
+            "--state",
+            str(state),
+            "--record-calls",
+        ]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                [COMMAND, "local", "up", "--state", str(state), "--record-calls", *options],
+                [*words, *options],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

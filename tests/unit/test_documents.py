@@ -137,7 +137,8 @@ def fault_of(words: Sequence[str]) -> str:
     command: Any = get_command(app)
     for number, word in enumerate(words):
         if isinstance(command, TyperGroup) and word in command.commands:
-            command = command.commands[word]
+            lazy: Any = command.commands[word]
+            command = lazy.loaded()
             if command.context_settings.get("ignore_unknown_options"):
                 break  # the CDK's own command line has the rest
         elif word.startswith("--"):

@@ -14,13 +14,14 @@ import typer
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from settings.source.compiler import check_validators, write_compiled_catalog
-from settings.source.loader import LoadedSource, available_sources, load_source
+from settings.source.loader import LoadedSource, load_source
 from toolbox.audit.distributed import whole_hours
 from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
 from toolbox.audit.run import AuditSpan
 from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
-from toolbox.cli.source_options import origin, say_broken
+from toolbox.cli.source_options import folders, origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.project import require_folder
 from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
@@ -33,7 +34,6 @@ from toolbox.terminal.output import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-PRIVATE_SOURCES = Path("config/sources")
 _SHOWN = 10
 
 
@@ -71,6 +71,9 @@ def audit(
     if distributed and not stack:
         fault = "name the stack with --stack; the local pipeline has no Athena, and needs none"
         raise typer.BadParameter(fault, param_hint="--distributed")
+    if missing_to is not None:
+        # An audit can take hours; that its end has nowhere to go is said before it.
+        require_folder(missing_to.absolute().parent, "--missing-to")
     deployed = find_deployment(state, stack)
     span = whole_hours(span) if distributed else span
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
@@ -97,7 +100,7 @@ def compiled_catalog(folder: Path, needed: Collection[str]) -> Catalog:
     SourceError
         When one of the deployment's is broken.
     """
-    sources, broken = read_sound(available_sources(PRIVATE_SOURCES), _fit_to_compile, needed)
+    sources, broken = read_sound(folders(), _fit_to_compile, needed)
     say_broken(broken)
     package = f"compiled_catalog_{folder.name.replace('-', '_').replace('.', '_')}"
     write_compiled_catalog(sources, folder, package, check=False)  # each was, where it has to be

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,11 +11,14 @@ from botocore.config import Config
 from settings.config_check import Checked, check_config
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
+from toolbox.project import find_project
 from toolbox.sessions import aws_session
 from toolbox.sources.index_checking import crowded_stages, private_faults
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from settings.faults import Fault
     from toolbox.preflight.finding import Finding
 
@@ -27,13 +29,13 @@ _CLIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"
 
 
 def check(
-    config: Annotated[Path, typer.Option(help="The configuration folder.")] = Path("config"),
     *,
     aws: Annotated[
         bool, typer.Option("--aws", help="Ask the account, too: it reads, and changes nothing.")
     ] = False,
     stage: Annotated[
-        list[str] | None, typer.Option(help="With --aws: this stage alone; may be repeated.")
+        list[str] | None,
+        typer.Option("--stage", help="With --aws: this stage alone; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -48,10 +50,13 @@ def check(
     Exit status: 0 all is well, 1 something is wrong, 2 there is no configuration to check, or
     nobody to ask, 3 something is not known.
     """
+    project = find_project()
+    project.say()
+    config = project.config
     checked = check_config(config)
     checked.add(private_faults(checked.source_directories))
     checked.warnings += crowded_stages(checked.stages)
-    found = list(_asked(config, stage)) if aws and not checked.faults else []
+    found = list(ask_account(config, stage)) if aws and not checked.faults else []
     if as_json:
         _print_json(checked, found if aws else None)
     else:
@@ -65,7 +70,8 @@ def check(
         raise typer.Exit(NOT_KNOWN)
 
 
-def _asked(config: Path, stages: list[str] | None) -> list[Finding]:
+def ask_account(config: Path, stages: list[str] | None) -> list[Finding]:
+    """Ask AWS what stands in the way of a deployment; it reads, and changes nothing."""
     session = _session()
 
     def client(service: str, region: str) -> Any:

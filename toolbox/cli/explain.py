@@ -19,11 +19,11 @@ from pipeline.archive.objects import Objects
 from pipeline.errors import PipelineError
 from pipeline.replay.history import earlier_jobs
 from pipeline.replay.times import parse_time
-from settings.source.loader import SourceError, available_sources, load_source
+from settings.source.loader import SourceError, load_source
 from settings.stack_outputs import StackOutput
 from toolbox.cli.explain_screen import tell
 from toolbox.cli.replay_run import store
-from toolbox.cli.source_options import PRIVATE_SOURCES
+from toolbox.cli.source_options import folders
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment, local_clients
 from toolbox.explaining.archive_search import ArchiveSearch
 from toolbox.explaining.explainer import Asked, Explainer
@@ -66,6 +66,10 @@ class IdentifierCommand(TyperCommand):
 
 def _is_identifier(word: str) -> bool:
     return word.startswith("-") and not word.startswith("--") and len(word) >= _SHORTEST_ID
+
+
+#: What reads the words of this module's command (`toolbox/cli/lazily.py`).
+COMMAND_CLASS = IdentifierCommand
 
 
 class ExplainError(PipelineError):
@@ -191,7 +195,7 @@ def _messages(where: endpoints.Endpoints) -> Iterator[tuple[str, Any]]:
 
 
 def _load(name: str) -> LoadedSource | None:
-    folder = available_sources(PRIVATE_SOURCES).get(name)
+    folder = folders().get(name)
     if folder is None:
         return None
     try:

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from settings.source.base import SourceName
 from settings.source.loader import load_source
 from toolbox.cli.captured_options import secrets_given
-from toolbox.cli.source_options import PRIVATE_SOURCES, AskSecret, SourcesOption, folders
+from toolbox.cli.source_options import AskSecret, SourcesOption, folders
 from toolbox.sources.captured.answering import Answering
 from toolbox.sources.captured.keeping import CaptureFolder, Keeper, KeptRequest
 from toolbox.sources.captured.listening import ListenError, RequestServer
@@ -50,7 +50,7 @@ def listen(
         typer.Option(help="The sender's secret, where its handshake takes one; a line each."),
     ] = None,
     ask_secret: AskSecret = False,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Catch a sender's requests as they are sent, and answer what it asks before it sends events.
 

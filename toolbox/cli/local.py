@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from contextlib import ExitStack
+from pathlib import Path  # noqa: TC003 - typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,27 +12,29 @@ import typer
 from local.hooks import Hooks
 from local.iam.mode import IamMode
 from local.supervisor import LocalRuntime
-from toolbox.cli.synth import Stage  # noqa: TC001 - typer reads it at run time
+from toolbox.deployments import DEFAULT_STATE
+from toolbox.project import DEFAULT_ASSEMBLY, Assembly, at_home, find_project, require_folder
 from toolbox.synthesis import synthesize
-from toolbox.terminal.output import console
+from toolbox.terminal.output import console, errors
 from toolbox.watching.live import LiveEvents
 
 if TYPE_CHECKING:
     from local.endpoints import Endpoints
 
+#: Of the front door: a sender, a tunnel or a bookmark finds it again after each start.
+DEFAULT_PORT = 8787
+
 
 def up(
     *,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the front door; default: a free one.")
-    ] = None,
+        int, typer.Option(min=0, max=65535, help="Of the front door; 0: a free one.")
+    ] = DEFAULT_PORT,
     state: Annotated[
-        Path, typer.Option(help="Where endpoints.json, logs and checkpoints go.")
-    ] = Path(".local"),
-    stage: Stage = "dev",
-    assembly: Annotated[
-        Path, typer.Option(help="Where the cloud assembly goes, or lies already.")
-    ] = Path("cdk.out"),
+        Path,
+        typer.Option(callback=at_home, help="Where endpoints.json, logs and checkpoints go."),
+    ] = DEFAULT_STATE,
+    assembly: Assembly = DEFAULT_ASSEMBLY,
     synth: Annotated[
         bool, typer.Option(help="Synthesize first; --no-synth runs the assembly as it is.")
     ] = True,
@@ -62,16 +65,28 @@ def up(
     services, the queues and the secrets. Send webhooks with 'mozdef-ef send', see what comes out
     with 'mozdef-ef tail'.
     """
+    require_folder(state, "--state")
+    require_folder(assembly, "--assembly")
     if synth:
-        with console.status(f"synthesizing config/{stage}.yaml"):
-            synthesize(stage, assembly.resolve())
+        project = find_project()
+        project.say()
+        project.require_stage()
+        with errors.status(f"synthesizing {project.stage_file}"):
+            synthesize(project.stage, assembly.resolve(), project.config.resolve())
     iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF
     shown = console.is_terminal if events is None else events
     hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
     runtime = LocalRuntime(
-        assembly.resolve(), state=state.resolve(), port=port, iam=iam, hooks=hooks
+        assembly.resolve(), state=state.resolve(), port=port or None, iam=iam, hooks=hooks
     )
-    runtime.run_until_stopped(lambda endpoints: _announce(endpoints, state))
+    with ExitStack() as words:
+        words.enter_context(errors.status("starting"))
+
+        def ready(endpoints: Endpoints) -> None:
+            words.close()
+            _announce(endpoints, state)
+
+        runtime.run_until_stopped(ready, lambda: errors.print("stopping"))
 
 
 def _tell(line: str, style: str) -> None:

@@ -15,11 +15,13 @@ from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.filters import filter_from_json
 from pipeline.replay.job import DISTRIBUTED, DONE, RUNNING, Job, JobError, new_job_id
 from pipeline.replay.selection import measure, select
+from toolbox.cli.lazily import add, new_app
 from toolbox.cli.replay_distributed import start_distributed
 from toolbox.cli.replay_dry import dry_run
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
 from toolbox.cli.replay_run import ReplayPlan, report, sending, store
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.project import next_step, with_project
 from toolbox.terminal.output import WRONG_USAGE, errors
 from toolbox.terminal.stopping import stopping
 
@@ -145,7 +147,8 @@ def _go_on(
     if job.status in {DONE, DISTRIBUTED}:
         raise JobError(f"{job.id}: is {job.status}; there is nothing to go on with")
     if job.options.get("tickets"):
-        raise JobError(f"{job.id}: replayed tickets; run 'mozdef-ef dead-letters replay' again")
+        again = next_step("dead-letters replay")
+        raise JobError(f"{job.id}: replayed tickets; run '{again}' again")
     updated = datetime.fromisoformat(job.updated) if job.updated else now - timedelta(days=1)
     if job.status == RUNNING and now - updated < timedelta(seconds=ALIVE_SECONDS):
         raise JobError(
@@ -161,8 +164,7 @@ def _go_on(
 
 def _run(plan: ReplayPlan, *, as_json: bool) -> None:
     job = plan.job
-    option = f" --stack {plan.where.name.removeprefix('stack ')}" if not plan.where.local else ""
-    resume = f"mozdef-ef replay --resume {job.id}{option}"
+    resume = next_step(f"replay --resume {job.id}")
     if not as_json:
         errors.print(f"{job.id}: {job.objects:,} objects, {job.size / 1e6:,.1f} MB")
     try:
@@ -181,3 +183,19 @@ def _refs(plan: ReplayPlan) -> Iterator[ObjectRef]:
         yield ObjectRef(place.key, place.size)
     listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
     yield from select(listing, plan.wanted, place.key)
+
+
+app = new_app(invoke_without_command=True)
+app.callback(invoke_without_command=True)(with_project(replay))
+add(
+    app,
+    "list",
+    "toolbox.cli.replay_jobs:list_jobs",
+    "List the replay jobs of a deployment, the oldest first.",
+)
+add(
+    app,
+    "show",
+    "toolbox.cli.replay_jobs:show_job",
+    "Show what a replay job did, who wanted it, and what it left out.",
+)

@@ -15,6 +15,7 @@ from pipeline.replay.job import DISTRIBUTED
 from pipeline.replay.selection import measure
 from toolbox.cli.replay_run import default_rate, store
 from toolbox.deployments import RunningDeploymentError
+from toolbox.project import next_step
 from toolbox.terminal.output import console, errors, print_json
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
         f"{job.objects:,} objects, {job.size / 1e6:,.1f} MB, by {concurrency} workers with "
         f"{document['rate']:,g} events a second each"
     )
-    console.print(f"See how it does with: mozdef-ef replay show {job.id} --stack …")
+    console.print(f"See how it does with: {next_step(f'replay show {job.id}')}")
 
 
 def _input(plan: ReplayPlan, prefix: str, concurrency: int) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,14 +15,14 @@ from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
 from settings.source.compiler import body_form_of
-from settings.source.loader import available_sources, read_source_settings
-from toolbox.cli.source_options import say_broken
+from settings.source.loader import read_source_settings
+from toolbox.cli.source_options import folders, say_broken
 from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
 
-PRIVATE_SOURCES = Path("config/sources")
 #: The audit's times are cut to milliseconds.
 _MARGIN_SECONDS = 1.0
 
@@ -168,9 +167,7 @@ def event_types(wanted: Filter, deployed: Collection[str] = ()) -> EventTypes:
     if not wanted.event_types:
         return EventTypes()
     rules = {}
-    found, broken = read_sound(
-        available_sources(PRIVATE_SOURCES), read_source_settings, wanted.sources or deployed
-    )
+    found, broken = read_sound(folders(), read_source_settings, wanted.sources or deployed)
     # Of a folder that is left out, no event has a type.
     say_broken(broken)
     for name, settings in found.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.archive.listing import ArchiveListing
@@ -11,8 +10,8 @@ from pipeline.event.fields import path_of
 from pipeline.replay.history import DeliveryHistory, earlier_jobs, replayed_since
 from pipeline.replay.job import JobStore
 from pipeline.replay.windows import DeduplicationWindow
-from settings.source.loader import available_sources, read_source_settings
-from toolbox.cli.source_options import say_broken
+from settings.source.loader import read_source_settings
+from toolbox.cli.source_options import folders, say_broken
 from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import errors
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.replay.job import Job
     from toolbox.deployments import RunningDeployment
 
-PRIVATE_SOURCES = Path("config/sources")
 #: As many as boto3 has connections (`toolbox/deployments.py`).
 OBJECTS_AHEAD = 32
 #: Digests of what was delivered; 16 bytes each.
@@ -54,7 +52,7 @@ def windows_of_settings() -> dict[str, DeduplicationWindow]:
     so the table is trusted with nothing of it.
     """
     windows = {}
-    found, broken = read_sound(available_sources(PRIVATE_SOURCES), read_source_settings)
+    found, broken = read_sound(folders(), read_source_settings)
     say_broken(broken)
     for name, settings in found.items():
         identity = settings.delivery_id

@@ -15,8 +15,10 @@ from toolbox.cli.secret_forms import SecretFormError
 from toolbox.cli.secret_parameter import Held, Parameter, ParameterError
 from toolbox.cli.secret_times import AUTHORIZER_SECONDS, NeededSpan, in_words, spans_of, total
 from toolbox.cli.secret_value import obtain
-from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
+from toolbox.cli.source_options import SourceName, SourcesOption, load_one
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.project import next_step
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
     from toolbox.terminal.console import TextConsole
 
-Name = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the deployment.")]
 Stdin = Annotated[bool, typer.Option("--stdin", help="Read the value from standard input.")]
 Generate = Annotated[bool, typer.Option("--generate", help="Make a strong value here.")]
 Print = Annotated[
@@ -43,7 +44,7 @@ _RETENTION_HOURS = 168
 
 
 def set_secret(
-    source: Name,
+    source: SourceName,
     *,
     stdin: Stdin = False,
     generated: Generate = False,
@@ -55,7 +56,7 @@ def set_secret(
     kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Write the first secret of a source: its token, signing secret or API credential.
 
@@ -94,7 +95,7 @@ def _refuse_second(parameter: Parameter) -> None:
 
 
 def rotate(
-    source: Name,
+    source: SourceName,
     *,
     stdin: Stdin = False,
     generated: Generate = False,
@@ -102,7 +103,7 @@ def rotate(
     kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Put a new secret before those that are there, which stay: all of them are accepted.
 
@@ -127,7 +128,7 @@ def rotate(
 
 
 def retire(
-    source: Name,
+    source: SourceName,
     *,
     now: Annotated[
         bool, typer.Option("--now", help="Before the time has passed: the old value is known.")
@@ -141,7 +142,7 @@ def retire(
     kind: Kind = None,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Drop a former secret of a source, once nothing can be signed with it any more.
 
@@ -191,14 +192,13 @@ def _chosen(parameter: Parameter, held: Held, number: int | None) -> int:
 
 
 def _find(
-    source: str, sources: Path, state: Path, stack: str | None, kind: str | None
+    source: str, sources: Path | None, state: Path, stack: str | None, kind: str | None
 ) -> tuple[LoadedSource, RunningDeployment, Parameter]:
     loaded = load_one(source, sources)
     where = find_deployment(state, stack)
     name = where.parameters.get(source)
     if name is None:
-        known = ", ".join(sorted(where.parameters)) or "none"
-        raise ParameterError(f"{source}: not a source of {where.name}; it has {known}")
+        raise unknown(f"source of {where.name}", source, where.parameters)
     if kind is not None and kind not in loaded.settings.parameters:
         known = ", ".join(loaded.settings.parameters) or "none"
         raise ParameterError(f"{source}: has no parameter {kind}; it has {known}")
@@ -258,11 +258,12 @@ def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> N
             f"The old credential may be deleted at the API after {in_words(total(spans))}:",
         )
     _print_spans(spans, console)
+    then = next_step(f"secret retire {source}")
     console.print(
-        f"Then: mozdef-ef secret retire {source}. First replay what waits in the archive: a replay "
+        f"Then: {then}. First replay what waits in the archive: a replay "
         "checks signatures again, and refuses those of a value that is gone."
         if loaded.settings.parameter == "signing_secret"
-        else f"Then: mozdef-ef secret retire {source}",
+        else f"Then: {then}",
     )
 
 

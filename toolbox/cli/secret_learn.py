@@ -11,8 +11,9 @@ import typer
 
 from settings.source.loader import SourceError
 from toolbox.cli.secret_parameter import Parameter, ParameterError
-from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
+from toolbox.cli.source_options import SourcesOption, load_one
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import console
 
 _SPAN = re.compile(r"([1-9][0-9]?)(m|min|h)?")
@@ -26,7 +27,7 @@ def learn(
     stop: Annotated[bool, typer.Option("--stop", help="Learn nothing from now on.")] = False,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Let a sender say its secret, for a few minutes; enter the address at the sender then.
 
@@ -40,7 +41,7 @@ def learn(
     where = find_deployment(state, stack)
     name = where.parameters.get(source)
     if name is None:
-        raise ParameterError(f"{source}: not a source of {where.name}")
+        raise unknown(f"source of {where.name}", source, where.parameters)
     parameter = Parameter(where.client("ssm"), f"{name.rpartition('/')[0]}/learn_until")
     until = int(time.time()) + (0 if stop else 60 * minutes_of(span))
     held = parameter.read()

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from pathlib import Path
-from typing import Annotated
+from pathlib import Path  # noqa: TC003 - typer reads it at run time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from local import endpoints
-from settings.source.loader import LoadedSource, load_sources
+from toolbox.cli.source_options import SourceName, load_one
+from toolbox.deployments import DEFAULT_STATE, State, running
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
-    WRONG_USAGE,
-    errors,
     print_json,
     print_table,
     progress_bar,
@@ -23,12 +22,12 @@ from toolbox.terminal.output import (
 from toolbox.traffic.requests import make_requests, payloads
 from toolbox.traffic.sender import FrontDoorAnswer, send_all
 
-State = Annotated[Path, typer.Option(help="State directory of the running local pipeline.")]
-PRIVATE_SOURCES = Path("config/sources")
+if TYPE_CHECKING:
+    from settings.source.loader import LoadedSource
 
 
 def send(
-    source: Annotated[str, typer.Argument(help="The source to play, such as github.")],
+    source: SourceName,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Payloads; none: the source's own samples.")
     ] = None,
@@ -49,7 +48,7 @@ def send(
         list[str] | None,
         typer.Option(help="A further header, such as 'X-GitHub-Event: push'; may be repeated."),
     ] = None,
-    state: State = Path(".local"),
+    state: State = DEFAULT_STATE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Sign payloads and send them to the local pipeline; each is an event of its own.
@@ -59,11 +58,10 @@ def send(
 
     Exit status: 0 each request without a spoilt signature was accepted, 1 some were not.
     """
-    where = endpoints.read(state)
-    loaded = load_sources([source], PRIVATE_SOURCES)[source]
+    where = running(state)
+    loaded = load_one(source)
     if source not in where.queues:
-        errors.print(f"mozdef-ef: {source}: the running pipeline has no such source")
-        raise typer.Exit(WRONG_USAGE)
+        raise unknown("source in the running pipeline", source, where.queues)
     secret = next(iter(where.parameters.get(source, {}).values()), "\n").splitlines()[0]
     headers = _parse_headers(header or [])
     total = count or len(payloads(loaded, files or [], headers))

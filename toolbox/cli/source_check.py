@@ -9,7 +9,7 @@ import typer
 
 from settings.source.admission import UNPROVEN
 from settings.source.loader import SourceError, load_source
-from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, folders
+from toolbox.cli.source_options import Json, SourcesOption, folder_of, folders
 from toolbox.sources.checking import CheckedSample, check_sources
 from toolbox.sources.checking_paths import PathWarning, unseen_paths
 from toolbox.sources.index_checking import conflict_rows, conflicts
@@ -29,7 +29,7 @@ def check(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every source.")
     ] = None,
     *,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
     update: Annotated[
         bool,
         typer.Option(
@@ -55,7 +55,7 @@ def check(
     Two things are warnings, and change the exit status with --strict alone: a path of source.yaml
     that no sample has, and a source that signs of which no sample was signed by somebody else.
 
-    Exit status: 0 every sample fits, 1 some do not, 2 there is no such source.
+    Exit status: 0 every sample fits, 1 some do not, or there is no such source.
     """
     found = folders(sources)
     chosen = _chosen(names or [], found)
@@ -73,11 +73,7 @@ def check(
 
 
 def _chosen(names: Sequence[str], found: dict[str, Path]) -> dict[str, Path]:
-    for name in names:
-        if name not in found:
-            known = ", ".join(sorted(found)) or "none"
-            raise SourceError(f"{name}: no such source; there are {known}")
-    return {name: found[name] for name in names} if names else found
+    return {name: folder_of(name, found) for name in names} if names else found
 
 
 def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[CheckedSample]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from settings.source.loader import load_source
 from toolbox.cli.source_options import (
-    PRIVATE_SOURCES,
     Json,
     SourcesOption,
     folders,
@@ -27,7 +26,7 @@ _COLUMNS = 80
 _NO_KIND = "other"
 
 
-def list_sources(*, sources: SourcesOption = PRIVATE_SOURCES, as_json: Json = False) -> None:
+def list_sources(*, sources: SourcesOption = None, as_json: Json = False) -> None:
     """List every source by the kind of its sender: the catalogue's, and private ones (*).
 
     'verified': a request that the sender's own library, documentation or service signed is among

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from settings.source.loader import available_sources, load_source
 from toolbox.cli.captured_options import comments_of, secrets_given
 from toolbox.cli.source_check import (
     check_folders,
@@ -17,13 +18,14 @@ from toolbox.cli.source_check import (
     warnings_document,
 )
 from toolbox.cli.source_options import (
-    PRIVATE_SOURCES,
     AskSecret,
     HostOption,
     Json,
-    load_one,
+    folder_of,
     parse_headers,
+    private_sources,
 )
+from toolbox.project import find_project, next_step
 from toolbox.sources.captured.proposal import CapturedProposal, propose
 from toolbox.sources.captured.reading import read_captures
 from toolbox.sources.scaffolding import Choices, Scaffold, ScaffoldError, read_given, scaffold
@@ -88,7 +90,10 @@ def new(
         list[str] | None,
         typer.Option(help="A header of each sample, such as 'X-Event: push'; may be repeated."),
     ] = None,
-    directory: Annotated[Path, typer.Option(help="Where the folder goes.")] = PRIVATE_SOURCES,
+    directory: Annotated[
+        Path | None,
+        typer.Option(help="Where the folder goes; default: the configuration's private sources."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write the folder of a new source: settings with comments, schemas and samples.
@@ -118,7 +123,8 @@ def new(
         captured=caught.settings if caught else {},
         evidence=comments_of(caught) if caught else {},
     )
-    template = load_one(like, directory) if like else None
+    directory = directory or private_sources()
+    template = load_source(folder_of(like, available_sources(directory))) if like else None
     given = caught.given if caught else read_given(sample or [])
     made = scaffold(name, given, directory, choices, template)
     checked, warnings = check_folders({name: made.folder}), warn_folders({name: made.folder})
@@ -203,10 +209,10 @@ def _print_next(name: str, made: Scaffold) -> None:
         f"Read {made.folder}/source.yaml: what is marked CHECK is a guess.",
         "Look for secrets and for people's data in the samples before you commit them.",
         "Then:",
-        f"  mozdef-ef source check {name}",
-        f"  mozdef-ef source show {name}",
-        f"  add {name} to 'sources' in config/dev.yaml",
-        "  mozdef-ef local up",
+        f"  {next_step(f'source check {name}')}",
+        f"  {next_step(f'source show {name}')}",
+        f"  add {name} to 'sources' in {find_project().stage_file}",
+        f"  {next_step('local up')}",
     ]
     for line in lines:
         console.print(line)

@@ -9,16 +9,29 @@ import typer
 
 from settings.faults import Fault
 from settings.source.loader import CATALOG, SourceError, available_sources, load_source
+from toolbox.project import completed, find_project
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from settings.source.loader import LoadedSource
 
-PRIVATE_SOURCES = Path("config/sources")
 SourcesOption = Annotated[
-    Path, typer.Option("--sources", help="Directory of private sources; they win by name.")
+    Path | None,
+    typer.Option(
+        "--sources",
+        help="Directory of private sources, in the place of the configuration's; they win by name.",
+    ),
+]
+SourceName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="A source, such as github.",
+        autocompletion=completed(lambda: sorted(available_sources(find_project().sources))),
+    ),
 ]
 HostOption = Annotated[str, typer.Option(help="Of a capture with several hosts, the receiver's.")]
 AskSecret = Annotated[
@@ -27,32 +40,44 @@ AskSecret = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def folders(directory: Path) -> dict[str, Path]:
-    """Return the folder of every source there is.
+def private_sources(directory: Path | None = None) -> Path:
+    """Return where private sources are: what was named, else the directory of the configuration.
 
     Raises
     ------
     SourceError
-        When a directory other than the usual one was named, and is none.
+        When the directory that was named is none.
     """
-    if directory != PRIVATE_SOURCES and not directory.is_dir():
+    if directory is None:
+        project = find_project()
+        project.say()
+        return project.sources
+    if not directory.is_dir():
         raise SourceError(Fault(str(directory), "", "there is no such directory"))
-    return available_sources(directory)
+    return directory
 
 
-def load_one(name: str, directory: Path) -> LoadedSource:
-    """Load one source by its name.
+def folders(directory: Path | None = None) -> dict[str, Path]:
+    """Return the folder of every source there is."""
+    return available_sources(private_sources(directory))
+
+
+def folder_of(name: str, found: Mapping[str, Path]) -> Path:
+    """Return the folder of a source.
 
     Raises
     ------
-    SourceError
-        When there is no such source, or its folder is wrong.
+    NotFoundError
+        When there is no such source.
     """
-    found = folders(directory)
     if name not in found:
-        known = ", ".join(sorted(found)) or "none"
-        raise SourceError(Fault("", name, f"no such source; there are {known}"))
-    return load_source(found[name])
+        raise unknown("source", name, found, "mozdef-ef source list")
+    return found[name]
+
+
+def load_one(name: str, directory: Path | None = None) -> LoadedSource:
+    """Load one source by its name."""
+    return load_source(folder_of(name, folders(directory)))
 
 
 def say_broken(lines: Iterable[str]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from settings.deployment import load_deployment
 from settings.source.detail_fields import places_of, values_of
 from settings.source.model import HmacAuthentication, TokenAuthentication
 from toolbox.cli.source_handshakes import handshakes
 from toolbox.cli.source_list import listed_source
-from toolbox.cli.source_options import PRIVATE_SOURCES, Json, SourcesOption, load_one
+from toolbox.cli.source_options import Json, SourceName, SourcesOption, load_one
+from toolbox.project import find_project
 from toolbox.sources.fate import fates
 from toolbox.sources.samples_as_sent import signs
 from toolbox.sources.verification import signers
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
     from settings.source.model import Source
 
-CONFIG = Path("config")
 _PLAIN_PROOFS = {
     "basic": "user and password (HTTP Basic)",
     "network": "the sender's address alone",
@@ -34,15 +30,14 @@ _PLAIN_PROOFS = {
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A source, such as github.")],
+    name: SourceName,
     *,
-    stage: Annotated[str, typer.Option(help="Settings: config/<stage>.yaml.")] = "dev",
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
     as_json: Json = False,
 ) -> None:
     """Explain a source's settings: route, proof, identity, schemas, mapping, secret, sender."""
     source = load_one(name, sources)
-    document = {**listed_source(source), **_explained(source, _parameter(source, stage))}
+    document = {**listed_source(source), **_explained(source, _parameter(source))}
     types = fates(source)
     if as_json:
         print_json(document | {"types": [one.document() for one in types]})
@@ -58,13 +53,13 @@ def show(
     print_table("types", ("type", "schema", "what MozDef does with it"), rows)
 
 
-def _parameter(source: LoadedSource, stage: str) -> str:
+def _parameter(source: LoadedSource) -> str:
     if not source.settings.parameter:
         return "none"
-    path = CONFIG / f"{stage}.yaml"
-    if not path.is_file():
-        return f"/<project>/{source.name}/{stage}/{source.settings.parameter}"
-    return load_deployment(path).parameter(source.name, source.settings.parameter)
+    project = find_project()
+    if not project.stage_file.is_file():
+        return f"/<project>/{source.name}/{project.stage}/{source.settings.parameter}"
+    return project.deployment().parameter(source.name, source.settings.parameter)
 
 
 def _explained(source: LoadedSource, parameter: str) -> dict[str, Any]:

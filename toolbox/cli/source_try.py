@@ -20,7 +20,6 @@ from pipeline.event.outcomes import QUARANTINED, OutcomeKind
 from settings.source.loader import SourceError
 from toolbox.cli.captured_options import secrets_given
 from toolbox.cli.source_options import (
-    PRIVATE_SOURCES,
     AskSecret,
     HostOption,
     Json,
@@ -72,7 +71,7 @@ def try_file(
             help="Sign it here, with the secret that was given or with one that is made up.",
         ),
     ] = False,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
     as_json: Json = False,
 ) -> None:
     """Take a request through the pipeline's own steps, and say at each what comes of it.

@@ -10,17 +10,17 @@ from settings.bounded import OUTSIDE, leads_out, parse_yaml
 from settings.faults import Fault
 from settings.source.loader import SourceError, read_source_settings
 from settings.source.upgrading import NEWEST, upgraded, upgraded_text
-from toolbox.cli.source_options import PRIVATE_SOURCES, SourcesOption, load_one
+from toolbox.cli.source_options import SourceName, SourcesOption, load_one
 from toolbox.terminal.output import console
 
 
 def upgrade(
-    name: Annotated[str, typer.Argument(help="A source, such as okta.")],
+    name: SourceName,
     *,
     write: Annotated[
         bool, typer.Option("--write", help="Write it in the place of the old one.")
     ] = False,
-    sources: SourcesOption = PRIVATE_SOURCES,
+    sources: SourcesOption = None,
 ) -> None:
     """Print a source's settings in the newest version; what they mean stays.
 

@@ -17,7 +17,7 @@ from toolbox.terminal.output import (
     console,
     live_screen,
     print_json,
-    screen_of,
+    print_screen,
 )
 from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import stopping
@@ -104,7 +104,7 @@ def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) 
 
 
 def _print(parts: list[RenderableType]) -> None:
-    console.print(screen_of(parts), soft_wrap=False)
+    print_screen(parts, paged=True)
 
 
 def _wait(stop: StopRequest) -> None:

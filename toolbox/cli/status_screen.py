@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
-from toolbox.terminal.output import styled, table
+from toolbox.terminal.tables import FittingTable, styled
 from toolbox.watching.feeds import UP_TO_DATE
 from toolbox.watching.status import COUNTERS
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import RenderableType
-    from rich.table import Table
 
     from toolbox.watching.status import AccountState, Risk, Status
 
@@ -146,7 +145,7 @@ def _queues(status: Status) -> list[RenderableType]:
     return [_table(title, ("queue", "waiting", "taken", "oldest"), rows)]
 
 
-def _feeds(status: Status) -> Table:
+def _feeds(status: Status) -> FittingTable:
     rows = [
         (
             each.source,
@@ -173,8 +172,8 @@ def _accounts(status: Status) -> str:
     )
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    return table(title, columns, rows, [number > 0 for number in range(len(columns))])
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> FittingTable:
+    return FittingTable(title, columns, rows, [number > 0 for number in range(len(columns))])
 
 
 def _account(accounts: AccountState | None) -> dict[str, Any] | None:

@@ -6,22 +6,23 @@ import json
 import sys
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import endpoints
 from local.queue_look import look_at
 from pipeline.errors import PipelineError
-from toolbox.deployments import local_clients
-from toolbox.terminal.output import WRONG_USAGE, console, errors, print_json_text
+from toolbox.deployments import DEFAULT_STATE, State, local_clients, running
+from toolbox.terminal.nearest import unknown
+from toolbox.terminal.output import console, print_json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mypy_boto3_sqs import SQSClient
+
+    from local import endpoints
 
     #: A body, and what to call once it is printed.
     Message = tuple[str, Callable[[], object]]
@@ -44,20 +45,16 @@ def tail(
     consume: Annotated[
         bool, typer.Option(help="Delete what is printed, as MozDef does; default: leave it.")
     ] = False,
-    state: Annotated[
-        Path, typer.Option(help="State directory of the running local pipeline.")
-    ] = Path(".local"),
+    state: State = DEFAULT_STATE,
 ) -> None:
     """Print the MozDef events that wait on the queues, one JSON object a line.
 
     They stay where they are, and to look at one does not count as a receive. With --consume they
     are received and deleted.
     """
-    where = endpoints.read(state)
+    where = running(state)
     if source is not None and source not in where.queues:
-        known = ", ".join(sorted(where.queues))
-        errors.print(f"mozdef-ef: {source}: no such source; there are {known}")
-        raise typer.Exit(WRONG_USAGE)
+        raise unknown("source in the running pipeline", source, where.queues)
     urls = sorted({where.queues[source]} if source else set(where.queues.values()))
     look = partial(_received, local_clients(where)("sqs")) if consume else _Looker(where)
     left = sys.maxsize if most is None else most

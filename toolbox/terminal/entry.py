@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 from local.leaving import end_in_order
 from pipeline.errors import PipelineError
 from toolbox.terminal.console import tell_uncaught
+from toolbox.terminal.nearest import NotFoundError
 from toolbox.terminal.output import DOES_NOT_HOLD, DONE, WRONG_USAGE, errors, say_error
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def run(app: typer.Typer) -> None:
         status = app(standalone_mode=False)
     except PipelineError as error:
         say_error(error, "mozdef-ef")
-        sys.exit(WRONG_USAGE)
+        sys.exit(DOES_NOT_HOLD if isinstance(error, NotFoundError) else WRONG_USAGE)
     except TyperException as error:
         _say_usage(error)
         sys.exit(error.exit_code)
@@ -34,6 +35,13 @@ def run(app: typer.Typer) -> None:
         sys.exit(DOES_NOT_HOLD)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        # A file that was named: what is wrong with it, the system says.
+        if error.filename is None or error.strerror is None:
+            tell_uncaught(type(error), error, error.__traceback__)
+            sys.exit(DOES_NOT_HOLD)
+        errors.print(f"mozdef-ef: {error.filename}: {error.strerror}", style="red")
+        sys.exit(WRONG_USAGE)
     except Exception as error:  # noqa: BLE001 - Typer puts its own hook before `sys.excepthook`
         tell_uncaught(type(error), error, error.__traceback__)
         sys.exit(DOES_NOT_HOLD)

@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Group
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
 from toolbox.terminal.console import TextConsole, tell_uncaught
-from toolbox.terminal.printable import printable, printable_json, printable_lines
+from toolbox.terminal.printable import printable_json, printable_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import RenderableType
-    from rich.progress import Task
+    from rich.live import Live
+    from rich.progress import Progress
 
     from pipeline.errors import PipelineError
 
 #: Done; the thing asked about does not hold; wrong usage or settings.
 DONE, DOES_NOT_HOLD, WRONG_USAGE = 0, 1, 2
 
-#: Without a terminal there is no width to keep to; a table must not be cut into pieces.
-_WIDTH = None if sys.stdout.isatty() else 140
-
-console = TextConsole(width=_WIDTH)
+console = TextConsole()
 errors = TextConsole(stderr=True)
 # Whoever can print can fail, also where nothing catches it.
 sys.excepthook = tell_uncaught
@@ -90,65 +78,57 @@ def _write(text: str) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; numbers stand to the right."""
-    rows = [tuple(row) for row in rows]
-    right = [
-        bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        for number in range(len(columns))
-    ]
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    console.print(table(title, columns, cells, right))
+    from toolbox.terminal.tables import FittingTable
+
+    print_screen([FittingTable(title, columns, rows)])
 
 
-def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[bool]
-) -> Table:
-    """Return a table, each cell one line of text.
+def print_screen(parts: Iterable[RenderableType], *, paged: bool = False) -> None:
+    """Print what stands below one another on a screen.
+
+    Without a terminal a table is tab-separated values, and its title goes to standard error: what
+    is left for a program are rows.
 
     Parameters
     ----------
-    right : Sequence[bool]
-        For each column, whether its cells stand to the right.
+    paged : bool
+        Show what is higher than the terminal page by page. `PAGER` and `LESS` are honoured.
     """
-    made = Table(title=styled(title, "bold"), title_justify="left")
-    for column, to_the_right in zip(columns, right, strict=True):
-        justify: Any = "right" if to_the_right else "left"
-        made.add_column(styled(column), justify=justify, overflow="fold")
-    for row in rows:
-        made.add_row(*map(styled, row))
-    return made
+    parts = list(parts)
+    if not console.is_terminal:
+        _print_plain(parts)
+        return
+    shown = Group(*parts)
+    lines = console.render_lines(shown, pad=False) if paged and sys.stdin.isatty() else []
+    if len(lines) < console.height:
+        console.print(shown, soft_wrap=False)
+        return
+    # As git and gh have it: colours pass, one screen needs no key, and what was read stays.
+    os.environ.setdefault("LESS", "FRX")
+    with console.pager(styles=console.color_system is not None):
+        console.print(shown, soft_wrap=False)
 
 
-def styled(text: str, style: str = "") -> Text:
-    """Return one line of text in a style, as a part of a screen."""
-    return Text(printable(text), style=style)
+def _print_plain(parts: Sequence[RenderableType]) -> None:
+    from toolbox.terminal.tables import FittingTable
 
-
-def screen_of(parts: Iterable[RenderableType]) -> Group:
-    """Return what stands below one another on a screen."""
-    return Group(*parts)
+    for part in parts:
+        if isinstance(part, FittingTable):
+            errors.print(part.title)
+            _write(part.tab_separated())
+        else:
+            console.print(part)
 
 
 def live_screen() -> Live:
     """Return a screen that is shown again in its own place."""
-    return Live(console=console, auto_refresh=False, transient=False)
+    from toolbox.terminal import progress
 
-
-class _Words(TextColumn):
-    """What goes on, and at what rate: a field of a task as text."""
-
-    def render(self, task: Task) -> Text:
-        """Return the text of a task."""
-        return styled(self.text_format.format(task=task))
+    return progress.screen(console)
 
 
 def progress_bar(*, in_bytes: bool = False) -> Progress:
     """Return a progress bar with rate and remaining time; it stays silent without a terminal."""
-    return Progress(
-        _Words("{task.description}"),
-        BarColumn(),
-        DownloadColumn() if in_bytes else MofNCompleteColumn(),
-        _Words("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-        console=errors,
-        disable=not errors.is_terminal,
-    )
+    from toolbox.terminal import progress
+
+    return progress.bar(errors, in_bytes=in_bytes)

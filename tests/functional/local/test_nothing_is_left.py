@@ -27,7 +27,10 @@ EMULATOR, GATEWAY, HANDLER = "emulator_process", "gateway_process", "worker.py"
 MARK = "STARTED_BY_THE_TEST_IN"
 LIMIT_SECONDS = 120
 
-UP = [MOZDEF_EF, "local", "up", "--no-synth", "--assembly", "{assembly}", "--state", "{state}"]
+UP = [
+    *(MOZDEF_EF, "local", "up", "--port", "0", "--no-synth"),
+    *("--assembly", "{assembly}", "--state", "{state}"),
+]
 # What a soak run has beside: a process in between, and the fault proxy.
 ARENA = """
     import signal

@@ -21,6 +21,7 @@ from settings.source.loader import load_source
 from tests.support.command import run_here
 from tests.support.tutorial import Block, read_blocks
 from toolbox.cli.main import app
+from toolbox.terminal.output import console
 
 PAGE = Path("docs/adding-a-source.md")
 SOURCE = Path("config/sources/uptime-watch/source.yaml")
@@ -32,9 +33,13 @@ def as_typed(command: str, directory: Path) -> str:
     program, *words = shlex.split(command, comments=True) if "|" not in command else [""]
     if program != "mozdef-ef":
         return in_shell(command, directory)
-    with contextlib.chdir(directory):
+    with contextlib.chdir(directory), pytest.MonkeyPatch.context() as patch:
+        # The page shows what a person sees.
+        patch.setattr(console, "_force_terminal", True)
+        patch.setattr(console, "_color_system", None)
+        patch.setattr(console, "_width", 140)
         done = run_here(*words)
-    return done.out + done.err
+    return "".join(f"{line.rstrip()}\n" for line in (done.out + done.err).splitlines())
 
 
 def in_shell(command: str, directory: Path) -> str:
@@ -128,6 +133,6 @@ def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
     _, *words = shlex.split(command)
     found: Any = typer.main.get_command(app)
     while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)]
+        found = found.commands[words.pop(0)].loaded()
     context = found.make_context(found.name, words)
     assert not context.args

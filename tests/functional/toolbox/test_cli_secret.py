@@ -359,9 +359,9 @@ def test_the_local_pipeline(
 
 def test_a_source_that_the_deployment_lacks(run: Callable[..., Done], ssm: Any) -> None:
     done = run("secret", "set", "gitlab", "--stack", STACK, "--stdin", stdin=GOOD)
-    assert done.status == 2
-    assert "gitlab: not a source of stack P-ingest-dev" in done.err
-    assert run("secret", "set", "none", "--stack", STACK, "--stdin", stdin=GOOD).status == 2
+    assert done.status == 1
+    assert "gitlab: no such source of stack P-ingest-dev" in done.err
+    assert run("secret", "set", "none", "--stack", STACK, "--stdin", stdin=GOOD).status == 1
     assert run("secret", "set", "github", "--stack", "other", "--stdin", stdin=GOOD).status == 2
 
 

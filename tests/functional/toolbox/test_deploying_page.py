@@ -63,7 +63,7 @@ def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
     _, *words = shlex.split(command.replace("…", "stack"))
     found: Any = typer.main.get_command(app)
     while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)]
+        found = found.commands[words.pop(0)].loaded()
     context = found.make_context(found.name, words)
     if found.name == "cdk":
         assert context.args[0] in {"bootstrap", "deploy", "destroy", "import", "ls"}

@@ -40,8 +40,8 @@ from toolbox.terminal.output import (
     print_text,
     progress_bar,
     say_error,
-    styled,
 )
+from toolbox.terminal.tables import FittingTable, styled
 from toolbox.watching.status import (
     AccountState,
     ConsumerState,
@@ -207,9 +207,17 @@ def test_a_terminal_gets_characters_that_show_and_the_whole_text(
 ) -> None:
     render = {**RENDERERS, **OF_SEVERAL_LINES}[name]
     raw = shown(render, text)
-    told = uncoloured(raw) if coloured else raw
+    # In a file, tabs part the cells of a table.
+    told = uncoloured(raw) if coloured else raw.replace("\t", " ")
     assert offending(told) == []
     assert _has_words(told)
+
+
+@settings(max_examples=30, deadline=None)
+@given(text=hostile())
+def test_no_cell_parts_into_two(text: str) -> None:
+    lines = FittingTable(text, (text, "b"), [(text, text)] * 2).tab_separated().split("\n")
+    assert [line.count("\t") for line in lines] == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("name", LIVE)

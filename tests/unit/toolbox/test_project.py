@@ -1,0 +1,129 @@
+"""One rule for the settings of a command: options, variables, and the nearest above."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Done, run_here
+from toolbox.project import find_project, next_step
+
+ROOT = Path(__file__).parents[3]
+STAGE = "service: ingest\nsources: [github, own]\n"
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of its own that is a configuration folder: as the delivery pipeline has it."""
+    monkeypatch.delenv("CONFIG", raising=False)
+    monkeypatch.delenv("STAGE", raising=False)
+    folder = tmp_path / "private"
+    shutil.copytree(ROOT / "catalog" / "generic", folder / "sources" / "own")
+    (folder / "prod.yaml").write_text(STAGE)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return folder
+
+
+def _listed(done: Done) -> bool:
+    return "own*" in done.out
+
+
+def test_nothing_is_found_where_there_is_nothing(private: Path) -> None:
+    assert private.is_dir()
+    assert find_project().config == Path("config")
+    assert not _listed(run_here("source", "list"))
+
+
+@pytest.mark.parametrize("below", ["", "sources", "sources/own/samples"])
+def test_a_private_repository_is_found_from_any_folder_of_it(
+    private: Path, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(private / below)
+    assert find_project().config.resolve() == private
+    assert _listed(run_here("source", "list"))
+
+
+def test_the_frameworks_folder_is_found_from_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONFIG", raising=False)
+    for below in (".", "docs", "toolbox/cli"):
+        monkeypatch.chdir(ROOT / below)
+        assert find_project().config.resolve() == ROOT / "config"
+        assert find_project().home.resolve() == ROOT
+
+
+def test_a_folder_that_anybody_can_write_to_is_not_searched(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(private, private.parent / "open" / "config")
+    (private.parent / "open" / "work").mkdir()
+    monkeypatch.chdir(private.parent / "open" / "work")
+    assert find_project().config.resolve() == private.parent / "open" / "config"
+    (private.parent / "open").chmod(0o1777)
+    assert find_project().config == Path("config")
+
+
+def test_the_option_goes_before_the_variable_and_both_before_what_is_near(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONFIG", str(ROOT / "config"))
+    done = run_here("source", "list")
+    assert not _listed(done)
+    assert f"settings: {ROOT / 'config'} (CONFIG), stage dev\n" in done.err
+    monkeypatch.setenv("STAGE", "prod")
+    done = run_here("source", "list", "--config", private)
+    assert _listed(done)
+    assert done.err.splitlines()[0] == f"settings: {private}, stage prod (STAGE)"
+    assert run_here("source", "list", "--config", private, "--stage", "x").err.endswith("x\n")
+
+
+def test_what_one_command_was_given_is_not_the_next_ones(private: Path) -> None:
+    assert _listed(run_here("source", "list", "--config", private))
+    assert not _listed(run_here("source", "list"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("source", "show", "own"),
+        ("source", "check", "own"),
+        ("source", "list"),
+        ("config", "check"),
+        ("tail", "own"),
+        ("status",),
+        ("dead-letters", "list"),
+        ("send", "own"),
+        ("secret", "set", "own"),
+        ("audit",),
+        ("replay", "list"),
+    ],
+)
+def test_every_command_takes_the_options(private: Path, words: tuple[str, ...]) -> None:
+    done = run_here(*words, "--config", private, "--stage", "prod")
+    assert "No such option" not in done.err
+    assert "no such source" not in done.err
+    if done.status == 2:
+        assert f"{private}/.local: not there" in done.err, done.err
+
+
+def test_an_unknown_stage_or_source_has_the_nearest_name(private: Path) -> None:
+    done = run_here("synth", "--config", private, "--stage", "prd")
+    assert done.status == 1
+    assert f"mozdef-ef: prd: no such stage in {private}; did you mean prod?" in done.err
+    done = run_here("source", "show", "gihub", "--config", private)
+    assert (done.status, "did you mean github?" in done.err) == (1, True)
+
+
+def test_a_folder_that_is_not_there_is_said(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run_here("source", "list", "--config", private / "no")
+    assert done.err.startswith(f"mozdef-ef: --config: {private / 'no'}: there is no such folder")
+    monkeypatch.setenv("CONFIG", "no")
+    assert "CONFIG: no: there is no such folder" in run_here("source", "list").err
+
+
+def test_a_next_step_repeats_what_was_given(private: Path) -> None:
+    assert next_step("send github") == "mozdef-ef send github"
+    done = run_here("tail", "--config", private, "--state", "a b")
+    assert f"start it with 'mozdef-ef local up --config {private} --state 'a b''" in done.err
