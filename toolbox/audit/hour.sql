@@ -2,10 +2,11 @@
 -- where one side lacks them. Each line is read once, because Trino reads a part of a WITH clause
 -- again for each place that names it: nothing is joined, the lines of both sides are grouped by
 -- request, and what a request has is told by windows over it. Text that a sender can choose is
--- URL-encoded, so the answer's CSV needs no rules for quotes and line ends.
+-- URL-encoded, so the answer's CSV needs no rules for quotes and line ends. What numbers may be is
+-- what `pipeline.archive.line_fields` and `ledger` take.
 WITH lines AS (
   SELECT
-    CASE WHEN id IS NOT NULL AND regexp_like(sequence_number, '^[0-9]+$')
+    CASE WHEN id IS NOT NULL AND regexp_like(sequence_number, '^[0-9]{1,128}$')
         AND try(from_iso8601_timestamp(arrived)) IS NOT NULL
       THEN 'raw' ELSE 'unreadable' END AS kind,
     source, shard_id, sequence_number, id, id AS request, '' AS outcome, '' AS reason,
@@ -14,9 +15,10 @@ WITH lines AS (
   WHERE {hour}
   UNION ALL
   SELECT
-    CASE WHEN id IS NOT NULL AND regexp_like(sequence_number, '^[0-9]+$')
+    CASE WHEN id IS NOT NULL AND regexp_like(sequence_number, '^[0-9]{1,128}$')
         AND try(from_iso8601_timestamp(arrived)) IS NOT NULL AND source IS NOT NULL
         AND outcome IN ('delivered', 'duplicate', 'rejected', 'ignored')
+        AND coalesce(elements, 0) BETWEEN 0 AND 99999999
       THEN 'ledger' ELSE 'unreadable' END,
     source, shard_id, sequence_number, id, split_part(id, '#', 1), outcome, coalesce(reason, ''),
     coalesce(elements, 0), arrived, "$path"

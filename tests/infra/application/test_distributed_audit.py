@@ -232,13 +232,19 @@ def test_one_source_is_audited_alone(stack: Synthesized, folder: Path) -> None:
 def test_lines_that_are_none_are_counted(stack: Synthesized, folder: Path) -> None:
     world = World(3)
     broken = [{**line(1), "sequence_number": "x"}, {**line(2), "arrived": "soon"}, line(3)]
+    # Python reads no number of 5,000 digits; and two thousand million events would be counted one
+    # by one.
+    broken += [{**line(4), "sequence_number": "9" * 5_000}]
     world.s3.add(f"raw/source=github/dt=2026-11-23/hr=23/{SHARDS[0]}-9.jsonl.gz", broken)
-    entry = {"id": "r", "source": "github", "outcome": "lost", "reason": None}
     place = {"shard_id": SHARDS[0], "sequence_number": "9", "arrived": line(1)["arrived"]}
-    world.s3.add(f"ledger/dt=2026-11-23/hr=23/{SHARDS[0]}-9.jsonl.gz", [{**entry, **place}])
+    entry: dict[str, Any] = {"id": "r", "source": "github", "outcome": "lost", "reason": None}
+    entry |= place
+    many = {**entry, "id": "request-3#0", "outcome": "ignored", "elements": 2 * 10**9,
+            "sequence_number": "3"}  # fmt: skip
+    world.s3.add(f"ledger/dt=2026-11-23/hr=23/{SHARDS[0]}-9.jsonl.gz", [entry, many])
     athena = FakeAthena(tables(stack), world.s3, folder)
     one, other = here(world), there(world, athena)
-    assert one.faults == other.faults == 3
+    assert one.faults == other.faults == 5
     # Lines of another hour are left out where they lie in the wrong folder, and counted by Athena.
     assert other.received == one.received + 1
 
