@@ -127,3 +127,44 @@ def test_a_next_step_repeats_what_was_given(private: Path) -> None:
     assert next_step("send github") == "mozdef-ef send github"
     done = run_here("tail", "--config", private, "--state", "a b")
     assert f"start it with 'mozdef-ef local up --config {private} --state 'a b''" in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("local", "up", "--state", "file"),
+        ("local", "up", "--assembly", "file/below"),
+        ("synth", "--output", "file"),
+        ("audit", "--missing-to", "file/missing.jsonl"),
+    ],
+)
+def test_where_nothing_can_be_kept_is_said_before_any_work(
+    private: Path, words: tuple[str, ...]
+) -> None:
+    Path("file").write_text("")
+    done = run_here(*words, "--config", private, "--stage", "prod")
+    assert done.status == 2
+    assert done.err.startswith(f"mozdef-ef: {words[-2]}: ")
+    assert done.err.endswith("file is no folder\n")
+
+
+def test_the_cdk_is_not_started_without_credentials(
+    private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Session:
+        def get_credentials(self) -> None:
+            return None
+
+    monkeypatch.setattr("toolbox.sessions.aws_session", lambda **_: Session())
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("started"))
+    monkeypatch.setattr("toolbox.cli.cdk.node", lambda: "node")
+    done = run_here("cdk", "--config", private, "deploy")
+    assert (done.status, "there are no credentials" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1999-12-31", "999999w", "9999-12-31"])
+def test_a_span_is_bounded(private: Path, text: str) -> None:
+    done = run_here("audit", "--from", text)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert "lies outside" in done.err or "is no time" in done.err
