@@ -275,7 +275,7 @@ def test_send_with_spoilt_signatures(running: Running) -> None:
     ("words", "message", "status"),
     [
         (("send", "nosuch"), "no such source", 1),
-        (("send", "github", "no-such-file.json"), "no-such-file.json: cannot be read", 2),
+        (("send", "github", "no-such-file.json"), "no such sample, type or file of github", 1),
         (("send", "github", "--state", "nowhere"), "it with 'mozdef-ef local up --state now", 2),
         (("tail", "nosuch"), "no such source", 1),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import shlex
 import signal
 from contextlib import suppress
@@ -17,6 +18,7 @@ from settings.source.base import SourceName
 from settings.source.loader import load_source
 from toolbox.cli.captured_options import secrets_given
 from toolbox.cli.source_options import AskSecret, SourcesOption, folders
+from toolbox.project import find_project, next_step
 from toolbox.sources.captured.answering import Answering
 from toolbox.sources.captured.keeping import CaptureFolder, Keeper, KeptRequest
 from toolbox.sources.captured.listening import ListenError, RequestServer
@@ -67,7 +69,7 @@ def listen(
     known = folders(sources).get(name)
     secrets = secrets_given(secret_file, ask=ask_secret)
     loaded = load_source(known) if known else None
-    folder = CaptureFolder(directory or Path("captured") / name, count)
+    folder = CaptureFolder(directory or _captures(name), count)
     answering = Answering(name, loaded, secrets, folder.folder)
     screen = _Screen()
     with suppress(KeyboardInterrupt):
@@ -78,6 +80,11 @@ def listen(
         errors.print("mozdef-ef: nothing was caught", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
     _print_next(name, folder.folder, exists=known is not None)
+
+
+def _captures(name: str) -> Path:
+    """Return where captures of a source go: beside the configuration, as all that commands make."""
+    return Path(os.path.normpath(find_project().home / "captured" / name))
 
 
 def _check_name(name: str) -> None:
@@ -156,4 +163,5 @@ def _print_next(name: str, folder: Path, *, exists: bool) -> None:
     console.print("Captures hold what was sent, secrets too: delete them when they have served.")
     console.print("Then:")
     verb = "try" if exists else "new"
-    console.print(f"  mozdef-ef source {verb} {name} --captured {where} --secret-file FILE")
+    step = next_step(f"source {verb} {name}")
+    console.print(f"  {step} --captured {where} --secret-file FILE")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from pathlib import Path  # noqa: TC003 - typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,7 +18,7 @@ from toolbox.terminal.output import (
     print_table,
     progress_bar,
 )
-from toolbox.traffic.requests import make_requests, payloads
+from toolbox.traffic.requests import COPY, SPOILT, make_requests, payloads
 from toolbox.traffic.sender import FrontDoorAnswer, send_all
 
 if TYPE_CHECKING:
@@ -28,8 +27,13 @@ if TYPE_CHECKING:
 
 def send(
     source: SourceName,
-    files: Annotated[
-        list[Path] | None, typer.Argument(help="Payloads; none: the source's own samples.")
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TYPE|SAMPLE|FILE]...",
+            help="What to send, such as push: all samples of a type, one sample, or a file with a "
+            "body. None: every sample that is delivered.",
+        ),
     ] = None,
     *,
     count: Annotated[
@@ -54,7 +58,8 @@ def send(
     """Sign payloads and send them to the local pipeline; each is an event of its own.
 
     A source that tells events apart by a header gets a new delivery id each time; one that goes
-    by the body's hash gets a field 'sent' in the body.
+    by the body's hash gets a field 'sent' in the body. A sample that is to be refused for its
+    proof is not sent; --corrupt-every makes such requests.
 
     Exit status: 0 each request without a spoilt signature was accepted, 1 some were not.
     """
@@ -64,10 +69,10 @@ def send(
         raise unknown("source in the running pipeline", source, where.queues)
     secret = next(iter(where.parameters.get(source, {}).values()), "\n").splitlines()[0]
     headers = _parse_headers(header or [])
-    total = count or len(payloads(loaded, files or [], headers))
+    total = count or len(payloads(loaded, what or [], headers))
     requests = make_requests(
         loaded,
-        files or [],
+        what or [],
         secret=secret,
         count=total,
         headers=headers,
@@ -86,7 +91,7 @@ def send(
 
         asyncio.run(send_all(where.api, requests, rate=rate, on_answer=on_answer))
     _report(loaded, answers, time.monotonic() - start, as_json=as_json)
-    if any(not answer.accepted for answer in answers if answer.outgoing.label != "corrupt"):
+    if any(not answer.accepted for answer in answers if answer.outgoing.label != SPOILT):
         raise typer.Exit(DOES_NOT_HOLD)
 
 
@@ -100,10 +105,22 @@ def _parse_headers(lines: list[str]) -> dict[str, str]:
     return headers
 
 
+_KINDS = {COPY: "copy", SPOILT: "spoilt"}
+_ODD = {"copy": "copies", "spoilt": "spoilt"}
+
+
+def _without_word(status: int) -> str:
+    return "accepted" if 200 <= status < 300 else "refused without a word"
+
+
 def _report(
     source: LoadedSource, answers: list[FrontDoorAnswer], seconds: float, *, as_json: bool
 ) -> None:
-    counts = Counter((answer.status, answer.error) for answer in answers)
+    counts = Counter(
+        (answer.status, answer.error, answer.message, _KINDS.get(answer.outgoing.label, "event"))
+        for answer in answers
+    )
+    kinds = Counter(_KINDS.get(answer.outgoing.label, "event") for answer in answers)
     times = sorted(answer.seconds for answer in answers)
     median = times[len(times) // 2] * 1000 if times else 0.0
     if as_json:
@@ -111,16 +128,25 @@ def _report(
             {
                 "source": source.name,
                 "sent": len(answers),
+                "copies": kinds["copy"],
+                "spoilt": kinds["spoilt"],
                 "accepted": sum(answer.accepted for answer in answers),
                 "seconds": round(seconds, 3),
                 "median_ms": round(median, 1),
                 "answers": [
-                    {"status": status, "error": error, "count": number}
-                    for (status, error), number in sorted(counts.items())
+                    {"status": status, "error": error, "message": message, "kind": kind,
+                     "count": number}
+                    for (status, error, message, kind), number in sorted(counts.items())
                 ],
             }
-        )
+        )  # fmt: skip
         return
-    rows = [(status, error or "accepted", n) for (status, error), n in sorted(counts.items())]
-    title = f"{len(answers):,} requests in {seconds:.1f} s, median answer {median:.0f} ms"
-    print_table(title, ("status", "answer", "requests"), rows)
+    odd = [f"{name} {kinds[kind]:,}" for kind, name in _ODD.items() if kinds[kind]]
+    number = f"{len(answers):,} request{'' if len(answers) == 1 else 's'}"
+    among = f" ({', '.join(odd)})" if odd else ""
+    title = f"{number}{among} in {seconds:.1f} s, median answer {median:.0f} ms"
+    rows = [
+        (status, message or error or _without_word(status), *([kind] if odd else []), number)
+        for (status, error, message, kind), number in sorted(counts.items())
+    ]
+    print_table(title, ("status", "answer", *(["sent as"] if odd else []), "requests"), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from toolbox.sources.checking import CheckedSample, check_sources
 from toolbox.sources.checking_paths import PathWarning, unseen_paths
 from toolbox.sources.index_checking import conflict_rows, conflicts
 from toolbox.sources.verification import unverified
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: With title, borders and the prompt they fit on 24 rows.
+_MOST_LISTED = 16
+_COLUMNS = ("source", "sample", "expected", "actual", "what differs")
 _OLD = "is in the words of version 1, which count as before; 'source upgrade' prints the new ones"
 
 
@@ -29,6 +34,12 @@ def check(
         list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every source.")
     ] = None,
     *,
+    type_: Annotated[
+        str, typer.Option("--type", help="Only samples with events of this type, such as push.")
+    ] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="List every sample, also where there are many.")
+    ] = False,
     sources: SourcesOption = None,
     update: Annotated[
         bool,
@@ -55,18 +66,22 @@ def check(
     Two things are warnings, and change the exit status with --strict alone: a path of source.yaml
     that no sample has, and a source that signs of which no sample was signed by somebody else.
 
-    Exit status: 0 every sample fits, 1 some do not, or there is no such source.
+    What does not fit is listed first. Where there are many samples, those that fit are counted.
+
+    Exit status: 0 every sample fits, 1 some do not, or there is no such source or type.
     """
     found = folders(sources)
     chosen = _chosen(names or [], found)
     checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
     others = {name: folder for name, folder in found.items() if name not in chosen}
     checked += conflict_rows(conflicts(checked, others))
+    if type_:
+        checked = of_type(checked, type_)
     wrong = [one for one in checked if not one.fits]
     if as_json:
         print_json(_document(checked) | warnings_document(warnings))
     else:
-        print_checked(checked)
+        print_checked(checked, every=every)
         print_warnings(warnings)
     if wrong or (strict and warnings):
         raise typer.Exit(DOES_NOT_HOLD)
@@ -120,27 +135,55 @@ def warnings_document(warnings: Sequence[PathWarning]) -> dict[str, Any]:
     return {"warnings": found} if found else {}
 
 
-def print_checked(checked: Sequence[CheckedSample]) -> None:
-    """Print a table of samples, and the differences of their MozDef events below it."""
-    rows = [
-        (
-            one.source,
-            one.sample,
-            one.expected,
-            one.actual,
-            "; ".join(one.faults) or ("the MozDef event differs" if one.diff else ""),
-        )
-        for one in checked
-    ]
-    wrong = sum(not one.fits for one in checked)
-    found = f"{wrong} do not fit" if wrong else "all fit"
-    columns = ("source", "sample", "expected", "actual", "what differs")
-    print_table(f"{len(checked)} samples, {found}", columns, rows)
+def of_type(checked: Sequence[CheckedSample], wanted: str) -> list[CheckedSample]:
+    """Return the samples that have events of a type.
+
+    Raises
+    ------
+    NotFoundError
+        When none has.
+    """
+    found = [one for one in checked if wanted in one.types]
+    if not found:
+        raise unknown("type of a sample", wanted, {kind for one in checked for kind in one.types})
+    return found
+
+
+def print_checked(checked: Sequence[CheckedSample], *, every: bool = False) -> None:
+    """Print what does not fit, and then what fits; the differences of MozDef events below it.
+
+    Parameters
+    ----------
+    every : bool
+        List what fits also where it would fill more than a screen.
+    """
+    wrong = [one for one in checked if not one.fits]
+    found = f"{len(wrong)} do not fit" if wrong else "all fit"
+    title = f"{len(checked)} sample{'' if len(checked) == 1 else 's'}, {found}"
+    fit = [one for one in checked if one.fits]
+    listed = [*wrong, *(fit if every or len(checked) <= _MOST_LISTED else ())]
+    if listed:
+        table = {column: [_cell(one, column) for one in listed] for column in _COLUMNS}
+        # What says nothing takes room from what does.
+        idle = {"source"} if len({one.source for one in checked}) == 1 else set[str]()
+        idle |= set() if any(table["what differs"]) else {"what differs"}
+        shown = [name for name in _COLUMNS if name not in idle]
+        print_table(title, shown, zip(*(table[name] for name in shown), strict=True))
+    if len(listed) < len(checked):
+        counts = Counter(one.actual for one in fit).most_common()
+        ended = ", ".join(f"{how} {number}" for how, number in counts)
+        console.print(f"{'others' if listed else title}: {ended} (--all lists them)")
     for one in checked:
         if one.diff:
             console.print()
             console.print(f"{one.source}, {one.sample}:")
             console.lines(one.diff)
+
+
+def _cell(one: CheckedSample, column: str) -> str:
+    if column == "what differs":
+        return "; ".join(one.faults) or ("the MozDef event differs" if one.diff else "")
+    return str(getattr(one, column))
 
 
 def _document(checked: Sequence[CheckedSample]) -> dict[str, Any]:

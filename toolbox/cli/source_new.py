@@ -28,8 +28,9 @@ from toolbox.cli.source_options import (
 from toolbox.project import find_project, next_step
 from toolbox.sources.captured.proposal import CapturedProposal, propose
 from toolbox.sources.captured.reading import read_captures
+from toolbox.sources.enabling import enable
 from toolbox.sources.scaffolding import Choices, Scaffold, ScaffoldError, read_given, scaffold
-from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
+from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, say_error
 
 if TYPE_CHECKING:
     from toolbox.sources.inference import Found
@@ -94,6 +95,10 @@ def new(
         Path | None,
         typer.Option(help="Where the folder goes; default: the configuration's private sources."),
     ] = None,
+    enabled: Annotated[
+        bool,
+        typer.Option("--enable", help="Add it to 'sources' in the file of the stage as well."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write the folder of a new source: settings with comments, schemas and samples.
@@ -128,6 +133,7 @@ def new(
     given = caught.given if caught else read_given(sample or [])
     made = scaffold(name, given, directory, choices, template)
     checked, warnings = check_folders({name: made.folder}), warn_folders({name: made.folder})
+    enabled = enabled and _enable(name)
     if as_json:
         mismatches = {"mismatches": sum(not one.fits for one in checked)}
         seen = {"evidence": [list(one) for one in caught.evidence]} if caught else {}
@@ -136,9 +142,18 @@ def new(
         _print(made, caught)
         print_checked(checked)
         print_warnings(warnings)
-        _print_next(name, made)
+        _print_next(name, made, enabled=enabled)
     if any(not one.fits for one in checked):
         raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _enable(name: str) -> bool:
+    try:
+        enable(find_project().stage_file, name)
+    except ScaffoldError as error:
+        say_error(error, "mozdef-ef")
+        return False
+    return True
 
 
 def _document(made: Scaffold, caught: CapturedProposal | None) -> dict[str, object]:
@@ -167,7 +182,10 @@ def _print(made: Scaffold, caught: CapturedProposal | None) -> None:
     found = made.proposal
     console.print(f"{made.folder}: {len(_files(made.folder))} files")
     in_header = set()
+    by_body = "path" in made.settings.get("delivery_id", {})
     for label, text in caught.evidence if caught else ():
+        if label == "delivery id" and by_body:
+            continue  # the bodies prove a better one
         console.print(f"  {label:<12} {text}")
         in_header.add(label)
     none = {
@@ -204,14 +222,16 @@ def _shown(found: Found | None, none: str) -> str:
     return f"{found.path}, such as {found.values[0][:60]}{others}"
 
 
-def _print_next(name: str, made: Scaffold) -> None:
+def _print_next(name: str, made: Scaffold, *, enabled: bool) -> None:
+    stage = find_project().stage_file
     lines = [
         f"Read {made.folder}/source.yaml: what is marked CHECK is a guess.",
         "Look for secrets and for people's data in the samples before you commit them.",
+        *([f"{stage} has {name} among its sources now."] if enabled else []),
         "Then:",
         f"  {next_step(f'source check {name}')}",
         f"  {next_step(f'source show {name}')}",
-        f"  add {name} to 'sources' in {find_project().stage_file}",
+        *([] if enabled else [f"  add {name} to 'sources' in {stage}"]),
         f"  {next_step('local up')}",
     ]
     for line in lines:

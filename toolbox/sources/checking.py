@@ -51,6 +51,8 @@ class CheckedSample:
         How the MozDef events differ from those that are kept beside the sample.
     messages : tuple[Any, ...]
         The MozDef events.
+    types : tuple[str, ...]
+        The types of its events, as far as the pipeline came to them.
     """
 
     source: str
@@ -61,6 +63,7 @@ class CheckedSample:
     explanation: str = ""
     diff: str = ""
     messages: tuple[Any, ...] = ()
+    types: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -143,6 +146,7 @@ def _check(
         explanation,
         _diff(sample, messages),
         tuple(messages),
+        tuple(dict.fromkeys(one.event.event_type for one in ending.outcomes)),
     )
 
 

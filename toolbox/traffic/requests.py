@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from itertools import cycle, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from pipeline.event.fields import find, path_of
+from settings.bounded import UnfitFileError, read_bounded
 from settings.source.loader import LoadedSource, SourceError
+from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
 from toolbox.sources.samples import (
+    LoadedSample,
     SampleRequest,
     addressed,
     authenticate,
@@ -19,53 +24,97 @@ from toolbox.sources.samples import (
     load_samples,
     make_distinct,
 )
+from toolbox.terminal.nearest import unknown
 from toolbox.traffic.sender import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from settings.source.event_parts import DeliveryId
 
 
+#: What requests are called that are no events of their own.
+COPY, SPOILT = "duplicate", "corrupt"
+Payload = tuple[str, bytes, dict[str, str]]
+
+
 def payloads(
-    source: LoadedSource, files: Sequence[Path], headers: dict[str, str]
-) -> list[tuple[str, bytes, dict[str, str]]]:
-    """Return name, body and headers of each payload: the files, else the source's good samples.
+    source: LoadedSource, words: Sequence[str], headers: Mapping[str, str]
+) -> list[Payload]:
+    """Return name, body and headers of each payload.
+
+    Parameters
+    ----------
+    words : Sequence[str]
+        Each a sample, a type of which there are samples, or a file; none: the source's good
+        samples.
 
     Raises
     ------
+    NotFoundError
+        When a word is none of them.
     SourceError
         When a file cannot be read, or the source has no sample that can be delivered.
     """
     if source.settings.ingest == "poll":
         raise SourceError(f"{source.name}: its events are fetched, so there is nothing to send")
-    if not files:
-        found = [
-            (
-                sample.name,
-                sample.content,
-                {**sample.headers, **headers},
-            )
-            for sample in load_samples(source)
-            if sample.settings.expect.outcome == "delivered"
-        ]
+    samples = list(load_samples(source))
+    if not words:
+        found = [one for one in samples if one.settings.expect.outcome == "delivered"]
         if not found:
             raise SourceError(f"{source.folder}: no sample that can be delivered; name a file")
-        return found
-    result = []
-    for file in files:
-        try:
-            body = file.read_bytes()
-        except OSError as error:
-            raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
-        result.append((file.name, body, {"Content-Type": "application/json", **headers}))
+        return [_of_sample(one, headers) for one in found]
+    # What a wrong proof is to show cannot be sent: each request is signed rightly.
+    sendable = {one.name: one for one in samples if one.settings.expect.proof_fits}
+    result: list[Payload] = []
+    for word in words:
+        if word in sendable:
+            result.append(_of_sample(sendable[word], headers))
+        elif typed := _of_type(source, list(sendable.values()), word):
+            result += [_of_sample(one, headers) for one in typed]
+        elif Path(word).is_file():
+            result.append((Path(word).name, _read(Path(word)), {**_JSON, **headers}))
+        else:
+            known = {*sendable, *_types(source, list(sendable.values())).values()}
+            raise unknown(f"sample, type or file of {source.name}", word, known - {""})
     return result
+
+
+_JSON = {"Content-Type": "application/json"}
+_LARGEST = 20_000_000
+
+
+def _of_sample(sample: LoadedSample, headers: Mapping[str, str]) -> Payload:
+    return sample.name, sample.content, {**sample.headers, **headers}
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return read_bounded(file, _LARGEST)
+    except UnfitFileError as error:
+        raise SourceError(f"{file}: {error}") from None
+
+
+def _of_type(
+    source: LoadedSource, samples: Sequence[LoadedSample], wanted: str
+) -> list[LoadedSample]:
+    types = _types(source, samples)
+    good = [one for one in samples if one.settings.expect.outcome == "delivered"]
+    return [one for one in good if types[one.name] == wanted]
+
+
+def _types(source: LoadedSource, samples: Sequence[LoadedSample]) -> dict[str, str]:
+    """Return the type of each sample's first event, as the pipeline finds it."""
+    plain = {source.name: replace(source, compiled={})}
+    with compiled(plain) as catalog:
+        rehearsal = Rehearsal(plain, catalog, (make_secret(), make_secret()))
+        endings = {one.name: rehearsal.play(one).outcomes for one in samples}
+    return {name: found[0].event.event_type if found else "" for name, found in endings.items()}
 
 
 def make_requests(
     source: LoadedSource,
-    files: Sequence[Path],
+    words: Sequence[str],
     *,
     secret: str,
     count: int | None = None,
@@ -77,8 +126,8 @@ def make_requests(
 
     Parameters
     ----------
-    files : Sequence[Path]
-        Payloads; none means the source's samples.
+    words : Sequence[str]
+        Which payloads; none means the source's samples.
     count : int | None
         How many; once through the payloads when None.
     duplicate_every : int
@@ -86,13 +135,13 @@ def make_requests(
     corrupt_every : int
         Spoil the proof of each K-th.
     """
-    available = payloads(source, files, headers or {})
+    available = payloads(source, words, headers or {})
     last: Outgoing | None = None
     for number, (name, body, base) in enumerate(
         islice(cycle(available), count if count is not None else len(available)), start=1
     ):
         if duplicate_every and last is not None and number % duplicate_every == 0:
-            yield Outgoing(source.name, "duplicate", last.request)
+            yield Outgoing(source.name, COPY, last.request)
             continue
         corrupt = bool(corrupt_every) and number % corrupt_every == 0
         fresh = _make_fresh(source, dated(source, body, now=time.time()), base, number)
@@ -107,7 +156,7 @@ def make_requests(
         shown = f"not {secret}" if corrupt else secret
         outgoing = Outgoing(
             source.name,
-            "corrupt" if corrupt else name,
+            SPOILT if corrupt else name,
             addressed(source, shown, request),
         )
         if not corrupt:

@@ -34,13 +34,22 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class FrontDoorAnswer:
-    """What the front door answered."""
+    """What the front door answered.
+
+    Parameters
+    ----------
+    error : str
+        The word for a refusal.
+    message : str
+        What it says beside that.
+    """
 
     outgoing: Outgoing
     status: int
     id: str
     error: str
     seconds: float
+    message: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -118,7 +127,12 @@ async def _send(session: aiohttp.ClientSession, api: str, one: Outgoing) -> Fron
         document = {}
     if not isinstance(document, dict):
         document = {}
-    error = document.get("error") or document.get("message") or ""
+    message = str(document.get("message") or "")
     return FrontDoorAnswer(
-        one, answer.status, str(document.get("id", "")), str(error), time.monotonic() - start
+        one,
+        answer.status,
+        str(document.get("id", "")),
+        str(document.get("error") or message),
+        time.monotonic() - start,
+        message,
     )

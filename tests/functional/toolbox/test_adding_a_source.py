@@ -18,10 +18,11 @@ import pytest
 import typer.main
 
 from settings.source.loader import load_source
-from tests.support.command import run_here
+from tests.support.command import Done, run_here
+from tests.support.terminal import shown
 from tests.support.tutorial import Block, read_blocks
+from toolbox.cli.lazily import LazyCommand
 from toolbox.cli.main import app
-from toolbox.terminal.output import console
 
 PAGE = Path("docs/adding-a-source.md")
 SOURCE = Path("config/sources/uptime-watch/source.yaml")
@@ -33,13 +34,10 @@ def as_typed(command: str, directory: Path) -> str:
     program, *words = shlex.split(command, comments=True) if "|" not in command else [""]
     if program != "mozdef-ef":
         return in_shell(command, directory)
-    with contextlib.chdir(directory), pytest.MonkeyPatch.context() as patch:
-        # The page shows what a person sees.
-        patch.setattr(console, "_force_terminal", True)
-        patch.setattr(console, "_color_system", None)
-        patch.setattr(console, "_width", 140)
-        done = run_here(*words)
-    return "".join(f"{line.rstrip()}\n" for line in (done.out + done.err).splitlines())
+    with contextlib.chdir(directory):
+        done: list[Done] = []
+        shown(lambda: done.append(run_here(*words)))
+    return "".join(f"{line.rstrip()}\n" for line in (done[0].err + done[0].out).splitlines())
 
 
 def in_shell(command: str, directory: Path) -> str:
@@ -54,7 +52,7 @@ def in_shell(command: str, directory: Path) -> str:
         check=False,
     )
     assert "Traceback" not in done.stderr
-    return done.stdout + done.stderr
+    return done.stderr + done.stdout
 
 
 def replace_keys(file: Path, block: Block) -> None:
@@ -91,7 +89,9 @@ def caught(listen: Block, sender: Block, directory: Path) -> None:
     assert said == [""]
 
 
-def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+def test_the_page_does_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("CONFIG", "STAGE"):
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "dev.yaml").write_bytes(Path("config/dev.yaml").read_bytes())
     ran = 0
@@ -133,6 +133,7 @@ def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
     _, *words = shlex.split(command)
     found: Any = typer.main.get_command(app)
     while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)].loaded()
+        found = found.commands[words.pop(0)]
+        found = found.loaded() if isinstance(found, LazyCommand) else found
     context = found.make_context(found.name, words)
     assert not context.args

@@ -117,6 +117,9 @@ def test_a_sample_that_does_not_fit(run: Callable[..., Done]) -> None:
     done = run("source", "check")
     assert done.status == 1
     assert "2 do not fit" in done.err
+    # They come before those that fit, which are only counted where they are many.
+    assert done.out.splitlines()[1].startswith("watch\te0\tdelivered\tdelivered\tthe MozDef event")
+    assert "\nothers: delivered " in done.out
     assert '+  "severity": "ALERT"' in done.out
     body = Path("config/sources/watch/samples/e0.json")
     body.write_text('{"id":"[/red]\\u001b[2J"')
