@@ -65,6 +65,7 @@ class DistributedAudit:
         PipelineError
             When Athena or the archive is out of reach.
         """
+        report.knows_each = False
         hours = list(hours_of(span))
         queries = [(f"{hour:%Y-%m-%dT%HZ}", sql.hour_query(hour, span.source)) for hour in hours]
         self._run(queries, report, partial(self._take, report), progress)

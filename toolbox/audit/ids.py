@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _WAITING = 1_000
 _CACHE_KIB = 16_384
+#: It sorts after every text.
+_LAST = "\U0010ffff"
 
 
 class IdsOnDisk:
@@ -39,14 +46,34 @@ class IdsOnDisk:
         asked = "SELECT 1 FROM ids WHERE kind = ? AND id = ?"
         return self._sorted().execute(asked, (kind, digest)).fetchone() is not None
 
-    def in_both(self, one: str, other: str) -> int:
-        """Return how many ids are of both kinds."""
+    def count(
+        self, prefix: str, *, also: str | None = None, without: Iterable[str] = ()
+    ) -> Counter[str]:
+        """Return how many ids there are of the kinds that begin so.
+
+        Parameters
+        ----------
+        also : str | None
+            Only those that are of this kind too.
+        without : Iterable[str]
+            None that is of one of these kinds.
+
+        Returns
+        -------
+        Counter[str]
+            By what comes after the prefix. An id of several kinds counts once, as the last of them.
+        """
+        known = "EXISTS (SELECT 1 FROM ids WHERE kind = ? AND id = mine.id)"
+        others = tuple(without)
+        told = [known] * (also is not None) + [f"NOT {known}"] * len(others)
+        where = "".join(f" AND {one}" for one in told)
         asked = (
-            "SELECT count(DISTINCT id) FROM ids AS mine WHERE kind = ? AND EXISTS "
-            "(SELECT 1 FROM ids WHERE kind = ? AND id = mine.id)"
+            "SELECT substr(kind, ?), count(*) FROM (SELECT max(kind) AS kind FROM ids AS mine "  # noqa: S608
+            f"WHERE kind >= ? AND kind < ?{where} GROUP BY id) GROUP BY kind"
         )
-        (number,) = self._sorted().execute(asked, (one, other)).fetchone()
-        return int(number)
+        bounds = (len(prefix) + 1, prefix, prefix + _LAST)
+        values = (*bounds, *([] if also is None else [also]), *others)
+        return Counter(dict(self._sorted().execute(asked, values)))
 
     def _sorted(self) -> sqlite3.Connection:
         database = self._write()

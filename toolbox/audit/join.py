@@ -25,7 +25,10 @@ PENDING, MISSING = "pending", "missing"
 OUTCOMES = (DELIVERED, DUPLICATE, REJECTED, IGNORED, FAILED, PENDING, MISSING)
 #: Events, and faults, that are kept by themselves, not only counted.
 MOST_KEPT, MOST_FAULTS = 100_000, 1_000
-_UNRESOLVED, _REDELIVERED = "unresolved", "redelivered"
+#: Kinds of ids; the first is followed by the cause.
+_UNRESOLVED, _REDELIVERED, _DISMISSED = "unresolved:", "redelivered", "dismissed"
+#: Outcomes after which somebody has to do something.
+BAD_ENDS = frozenset({REJECTED, FAILED, MISSING})
 
 
 @dataclass
@@ -50,6 +53,10 @@ class AuditReport:
         How much that was.
     unaudited : list[str]
         Hours that could not be audited, and why.
+    ended_badly : Counter[str]
+        Events that are no replays, by cause: the reason of a rejection, `failed` or `missing`.
+    knows_each : bool
+        Whether each event that ended badly was told apart; Athena only counts them.
     """
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -60,7 +67,9 @@ class AuditReport:
     unreadable: list[str] = field(default_factory=list)
     faults: int = 0
     unaudited: list[str] = field(default_factory=list)
-    #: Envelope ids that ended badly, and those whose replay was delivered.
+    ended_badly: Counter[str] = field(default_factory=Counter)
+    knows_each: bool = True
+    #: Envelope ids that ended badly, those whose replay was delivered, and those dismissed.
     _envelopes: IdsOnDisk = field(default_factory=IdsOnDisk, repr=False)
 
     def add(self, source: str, outcome: str, event_id: str, reason: str | None = None) -> None:
@@ -69,8 +78,8 @@ class AuditReport:
         self.add_events(source, outcome, reason, 1, replayed=bool(made_of.job))
         if made_of.job and outcome in {DELIVERED, DUPLICATE}:
             self.add_redelivered(made_of.envelope)
-        if outcome in {REJECTED, FAILED, MISSING}:
-            self.add_unresolved(made_of.envelope)
+        if outcome in BAD_ENDS:
+            self.add_unresolved(made_of.envelope, reason or outcome)
 
     def add_events(
         self, source: str, outcome: str, reason: str | None, number: int, *, replayed: bool
@@ -82,14 +91,20 @@ class AuditReport:
             counter[f"{outcome}:{reason}"] += number
         if replayed:
             counter["replays"] += number
+        elif outcome in BAD_ENDS:
+            self.ended_badly[reason or outcome] += number
 
     def add_redelivered(self, envelope: str) -> None:
         """Keep that a replay of an envelope was delivered."""
         self._envelopes.add(_REDELIVERED, envelope)
 
-    def add_unresolved(self, envelope: str) -> None:
+    def add_unresolved(self, envelope: str, cause: str = REJECTED) -> None:
         """Keep that something of an envelope ended badly."""
-        self._envelopes.add(_UNRESOLVED, envelope)
+        self._envelopes.add(_UNRESOLVED + cause, envelope)
+
+    def add_dismissed(self, envelope: str) -> None:
+        """Keep that the ticket of an envelope was dismissed."""
+        self._envelopes.add(_DISMISSED, envelope)
 
     def add_unaccounted(self, event: Received, outcome: str) -> None:
         """Count an event that the ledger lacks, or a part of it."""
@@ -137,8 +152,19 @@ class AuditReport:
 
     @property
     def recovered(self) -> int:
-        """How many that ended badly were delivered by a replay."""
-        return self._envelopes.in_both(_UNRESOLVED, _REDELIVERED)
+        """How many requests that ended badly were delivered by a replay."""
+        return self._envelopes.count(_UNRESOLVED, also=_REDELIVERED).total()
+
+    @property
+    def dismissed(self) -> int:
+        """How many requests that ended badly have a ticket that somebody dismissed."""
+        dismissed = self._envelopes.count(_UNRESOLVED, also=_DISMISSED, without=[_REDELIVERED])
+        return dismissed.total()
+
+    @property
+    def left_open(self) -> Counter[str]:
+        """How many requests that ended badly are neither, by cause; each has one of its causes."""
+        return self._envelopes.count(_UNRESOLVED, without=[_REDELIVERED, _DISMISSED])
 
 
 def join_shard(

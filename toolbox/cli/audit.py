@@ -6,7 +6,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -16,25 +16,20 @@ from pipeline.replay.times import parse_time
 from settings.source.compiler import check_validators, write_compiled_catalog
 from settings.source.loader import LoadedSource, load_source
 from toolbox.audit.distributed import whole_hours
-from toolbox.audit.join import MISSING, OUTCOMES, AuditReport
+from toolbox.audit.join import MISSING
 from toolbox.audit.run import AuditSpan
 from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
+from toolbox.cli.audit_screen import print_audit
 from toolbox.cli.source_options import folders, origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import require_folder
 from toolbox.sources.sound import read_sound
-from toolbox.terminal.output import (
-    DOES_NOT_HOLD,
-    console,
-    errors,
-    print_json,
-    print_table,
-)
+from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
-_SHOWN = 10
+    from toolbox.audit.join import AuditReport
 
 
 def audit(
@@ -82,7 +77,7 @@ def audit(
         report = audit_with_athena(wanted) if distributed else audit_here(wanted)
     if missing_to is not None:
         _write_missing(report, missing_to)
-    _print(report, span, as_json=as_json)
+    print_audit(report, span, as_json=as_json)
     if not report.holds:
         raise typer.Exit(DOES_NOT_HOLD)
 
@@ -139,74 +134,3 @@ def _write_missing(report: AuditReport, path: Path) -> None:
             "audit again",
             style="yellow",
         )
-
-
-def _document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
-    totals = report.totals
-    return {
-        "from": span.start.isoformat(),
-        "to": span.end.isoformat(),
-        "received": report.received,
-        **{outcome: totals[outcome] for outcome in OUTCOMES},
-        "rejected_by_reason": {
-            name.removeprefix("rejected:"): number
-            for name, number in sorted(totals.items())
-            if name.startswith("rejected:")
-        },
-        **report.reused,
-        "replays": totals["replays"],
-        "recovered": report.recovered,
-        "unarchived": report.unarchived,
-        "lost_by_archiver": report.lost_by_archiver,
-        "unreadable": report.unreadable,
-        "faults": report.faults,
-        "unaudited": report.unaudited,
-        "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
-    }
-
-
-def _print_reasons(rejected: dict[str, int], report: AuditReport) -> None:
-    for reason, number in rejected.items():
-        console.print(f"  rejected, {reason}: {number:,}")
-    for what, number in report.reused.items():
-        if number:
-            console.print(f"  with the {what.partition('_')[0]} of another event: {number:,}")
-
-
-def _print(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
-    document = _document(report, span)
-    if as_json:
-        print_json(document)
-        return
-    columns = ("source", "received", *OUTCOMES)
-
-    def row(name: str, number: Callable[[str], int]) -> tuple[object, ...]:
-        values = [number(outcome) for outcome in OUTCOMES]
-        return (name, sum(values), *values)
-
-    rows = [row(name, lambda o, c=c: c[o]) for name, c in sorted(report.counts.items())]  # type: ignore[misc]
-    totals = report.totals
-    print_table(
-        f"{span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC",
-        columns,
-        [*rows, row("all", lambda outcome: totals[outcome])],
-    )
-    _print_reasons(document["rejected_by_reason"], report)
-    if totals["replays"]:
-        console.print(
-            f"  {totals['replays']:,} of them are replays; {report.recovered:,} events that ended "
-            "badly were delivered by one"
-        )
-    if report.unarchived:
-        console.print(f"  {report.unarchived:,} are not in raw/: the archiver is behind, or failed")
-    for event in report.missing[:_SHOWN]:
-        console.print(f"  missing: {event.source} {event.id} in {event.key}")
-    for entry in report.unmatched[:_SHOWN]:
-        place = f"sequence number {entry.sequence}"
-        console.print(f"  not in raw/: {entry.source} {entry.id}, {place}")
-    for what in report.unreadable[:_SHOWN]:
-        console.print(f"  unreadable: {what}", style="yellow")
-    for what in report.unaudited:
-        console.print(f"  not audited: {what}", style="red")
-    if report.faults > _SHOWN:
-        console.print(f"  unreadable: {report.faults - _SHOWN:,} more", style="yellow")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
 from toolbox.audit.athena import AthenaWorkgroup
+from toolbox.audit.dismissed import add_dismissed
 from toolbox.audit.distributed import DistributedAudit, check_sources
 from toolbox.audit.forecast import duration, forecast
 from toolbox.audit.join import AuditReport
@@ -93,6 +94,7 @@ def audit_here(plan: AuditPlan) -> AuditReport:
             report,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
+    add_dismissed(plan.listing, plan.objects, plan.span, report)
     plan.say(f"took {duration(time.monotonic() - begun)}")
     return report
 
@@ -133,6 +135,7 @@ def audit_with_athena(plan: AuditPlan) -> AuditReport:
             report,
             lambda done, total: progress.update(task, completed=done, total=total),
         )
+    add_dismissed(plan.listing, plan.objects, plan.span, report)
     took = duration(time.monotonic() - begun)
     plan.say(f"took {took}; Athena read {audit.scanned / 1e9:,.2f} GB")
     return report

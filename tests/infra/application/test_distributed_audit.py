@@ -31,7 +31,7 @@ from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
 from toolbox.audit.verdicts import Verdicts, newest_entries
-from toolbox.cli.audit import _document
+from toolbox.cli.audit_screen import audit_document
 from toolbox.deployments import RunningDeployment
 from toolbox.terminal.output import DOES_NOT_HOLD, WRONG_USAGE
 
@@ -196,7 +196,7 @@ def there(world: World, athena: FakeAthena, span: AuditSpan = SPAN) -> AuditRepo
 
 
 def document(report: AuditReport) -> dict[str, Any]:
-    found = _document(report, SPAN)
+    found = audit_document(report, SPAN)
     found.pop("unreadable")  # One names each line, the other each object.
     return found | {
         "missing_events": sorted(report.missing),

@@ -25,7 +25,15 @@ from settings.faults import Fault, WrongSettingsError
 from tests.support.hostile_text import HOSTILE, MARKUP, offending, uncoloured
 from toolbox.audit.join import AuditReport
 from toolbox.audit.run import AuditSpan
-from toolbox.cli import audit, dead_letters, replay_dry, replay_run, source_check, source_try, tail
+from toolbox.cli import (
+    audit_screen,
+    dead_letters,
+    replay_dry,
+    replay_run,
+    source_check,
+    source_try,
+    tail,
+)
 from toolbox.cli.source_options import say_broken
 from toolbox.cli.status_screen import screen
 from toolbox.sources.checking import CheckedSample
@@ -148,7 +156,9 @@ RENDERERS: dict[str, Callable[[str], None]] = {
     "status": lambda text: console.print(screen(_status(text), [text]), soft_wrap=False),
     "dead-letters show": lambda text: dead_letters._print_field("explanation", text),
     "replay": lambda text: replay_run.print_job(_job(text)),
-    "audit": lambda text: audit._print(_report(text), AuditSpan(DAY, DAY, None), as_json=False),
+    "audit": lambda text: audit_screen.print_audit(
+        _report(text), AuditSpan(DAY, DAY, None), as_json=False
+    ),
     "tail": tail._print,
     "source check": _checked,
     "source try": _try,

@@ -34,7 +34,7 @@ def test_ids_are_kept_by_kind_and_counted_once() -> None:
     assert not ids.holds("good", "a")
     for name in ("b", "c", "\ud800", "b"):
         ids.add("good", name)
-    assert ids.in_both("bad", "good") == ids.in_both("good", "bad") == 2
+    assert ids.count("bad", also="good").total() == ids.count("good", also="bad").total() == 2
 
 
 def test_events_that_ended_badly_take_no_memory() -> None:
@@ -158,7 +158,7 @@ def test_a_length_of_time_is_said_in_its_unit() -> None:
 def test_the_database_of_ids_needs_no_place_that_is_left_behind() -> None:
     ids = IdsOnDisk()
     ids.add("bad", "a")
-    assert ids.in_both("bad", "good") == 0
+    assert ids.count("bad", also="good").total() == 0
     assert isinstance(ids._database, sqlite3.Connection)
     (row,) = ids._database.execute("PRAGMA database_list").fetchall()
     assert row[2] == "", "a file without a name goes with its connection"
