@@ -20,6 +20,7 @@ from toolbox.audit.join import MISSING
 from toolbox.audit.run import AuditSpan
 from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
 from toolbox.cli.audit_screen import print_audit
+from toolbox.cli.source_filter import check_sources
 from toolbox.cli.source_options import folders, origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import require_folder
@@ -57,7 +58,7 @@ def audit(
     """Join what came in with what became of it, and say what nothing accounts for.
 
     Exit status: 0 every event is accounted for or still on its way, 1 something is missing, or is
-    in the ledger and not in raw/, or an hour could not be audited.
+    in the ledger and not in raw/, or an hour could not be audited, or there is no such source.
     """
     now = datetime.now(UTC)
     span = AuditSpan(parse_time(start, now), parse_time(end, now), source)
@@ -70,6 +71,7 @@ def audit(
         # An audit can take hours; that its end has nowhere to go is said before it.
         require_folder(missing_to.absolute().parent, "--missing-to")
     deployed = find_deployment(state, stack)
+    check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
         catalog = compiled_catalog(Path(folder), deployed.parameters)

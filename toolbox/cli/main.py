@@ -49,10 +49,10 @@ COMMANDS: dict[str, tuple[str, str] | dict[str, tuple[str, str]]] = {
     "status": ("status:status", "Show on one screen how a deployment is."),
     "audit": ("audit:audit", "Say whether every event is accounted for."),
     "dead-letters": {
-        "list": ("dead_letters:list_tickets", "List the tickets, the oldest first."),
-        "show": ("dead_letters:show_ticket", "Show a ticket's events, with what each broke."),
+        "list": ("dead_letters_list:list_tickets", "List the tickets, the oldest first."),
+        "show": ("dead_letters:show_ticket", "Show the events of tickets, with what each broke."),
         "replay": ("dead_letters:replay_some", "Replay the objects of tickets."),
-        "dismiss": ("dead_letters:dismiss", "Delete a ticket without replaying it."),
+        "dismiss": ("dead_letters:dismiss", "Delete tickets without replaying them."),
     },
     "redrive": {
         "list": ("redrive:list_queues", "List the redrive queues, and what lies in each."),

@@ -19,7 +19,8 @@ from toolbox.cli.lazily import add, new_app
 from toolbox.cli.replay_distributed import start_distributed
 from toolbox.cli.replay_dry import dry_run
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
-from toolbox.cli.replay_run import ReplayPlan, report, sending, store
+from toolbox.cli.replay_run import ReplayPlan, known_job, report, sending, store
+from toolbox.cli.source_filter import check_sources
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.project import next_step, with_project
 from toolbox.terminal.output import WRONG_USAGE, errors
@@ -78,7 +79,8 @@ def replay(
 
     Options that may be repeated: --kind, --source, --event-type, --reason, --id.
 
-    Exit status: 0 all that was asked for is on the stream, 1 something was left out, 130 stopped.
+    Exit status: 0 all that was asked for is on the stream, 1 something was left out or nothing is
+    what was asked for, 130 stopped.
     """
     if context.invoked_subcommand is not None:
         return
@@ -101,6 +103,7 @@ def replay(
         return
     wanted = make_filter(wishes, now)
     where = find_deployment(state, stack)
+    check_sources(wishes.sources, where)
     options = {"rate": rate, "limit": limit, "force": force}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
     plan = ReplayPlan(where, job, wanted, event_types(wanted, where.parameters))
@@ -143,7 +146,7 @@ def _go_on(
     where: RunningDeployment, job_id: str, now: datetime, *, rate: float | None, as_json: bool
 ) -> None:
     jobs = store(where)
-    job = jobs.load(job_id)
+    job = known_job(jobs, job_id)
     if job.status in {DONE, DISTRIBUTED}:
         raise JobError(f"{job.id}: is {job.status}; there is nothing to go on with")
     if job.options.get("tickets"):

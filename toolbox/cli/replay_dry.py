@@ -11,7 +11,7 @@ from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
 from pipeline.replay.selection import measure, select
 from toolbox.cli.replay_history import OBJECTS_AHEAD
-from toolbox.cli.replay_run import default_rate
+from toolbox.cli.replay_run import default_rate, exit_if_nothing_fits
 from toolbox.replaying.counts import MEANINGS, known_before
 from toolbox.replaying.dry_run import DryRun
 from toolbox.terminal.archived import event_document
@@ -67,6 +67,7 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
         _print(document)
     if not ended:
         raise typer.Exit(STOPPED)
+    exit_if_nothing_fits(plan.job)
 
 
 def _document(plan: ReplayPlan, sink: DryRun) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import typer
 from pipeline.archive.keys import REPLAYS_PREFIX
 from pipeline.replay.job import JobError
 from toolbox.cli.replay_distributed import execution_status
-from toolbox.cli.replay_run import print_job, store
+from toolbox.cli.replay_run import known_job, print_job, store
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.replaying.counts import left_out
 from toolbox.terminal.output import console, errors, print_json, print_table
@@ -52,7 +52,7 @@ def show_job(
 ) -> None:
     """Show what a replay job did, who wanted it, and what it left out."""
     where = find_deployment(state, stack)
-    job = store(where).load(job_id)
+    job = known_job(store(where), job_id)
     execution = str(job.options.get("execution") or "")
     status = execution_status(where.client("stepfunctions"), execution) if execution else ""
     if as_json:

@@ -13,12 +13,14 @@ import typer
 from pipeline.archive.objects import Objects
 from pipeline.replay.engine import Replayer
 from pipeline.replay.history import UnaskedHistory
-from pipeline.replay.job import DONE, Job, JobStore
+from pipeline.replay.job import DONE, Job, JobError, JobStore
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import SHARE, ShardMap, capacity
 from toolbox.cli.replay_history import delivery_history
+from toolbox.project import next_step
 from toolbox.replaying.counts import MEANINGS, known_before, left_out
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
     console,
@@ -68,6 +70,25 @@ class ReplayPlan:
 def store(where: RunningDeployment) -> JobStore:
     """Return the jobs of a deployment."""
     return JobStore(where.client("s3"), where.archive_bucket)
+
+
+def known_job(jobs: JobStore, job_id: str) -> Job:
+    """Read a job's state.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such job.
+    JobError
+        When its state is broken or out of reach.
+    """
+    try:
+        return jobs.load(job_id)
+    except JobError:
+        known = list(jobs.ids())
+        if job_id not in known:
+            raise unknown("replay job", job_id, known, next_step("replay list")) from None
+        raise
 
 
 def default_rate(where: RunningDeployment) -> tuple[float, float]:
@@ -134,7 +155,7 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
     Raises
     ------
     typer.Exit
-        With 1 when something was left out, with 130 after Ctrl-C.
+        With 1 when something was left out, or nothing was asked for; with 130 after Ctrl-C.
     """
     if as_json:
         print_json(job.to_json())
@@ -143,7 +164,21 @@ def report(job: Job, *, as_json: bool, resume: str) -> None:
     if job.status != DONE:
         errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise typer.Exit(STOPPED)
+    exit_if_nothing_fits(job)
     if left_out(job.counts):
+        raise typer.Exit(DOES_NOT_HOLD)
+
+
+def exit_if_nothing_fits(job: Job) -> None:
+    """End with 1 where nothing of the archive was what a job was asked for.
+
+    Raises
+    ------
+    typer.Exit
+        Then; lines that cannot be read are told as such.
+    """
+    if not job.counts.get("matched") and not left_out(job.counts):
+        errors.print("mozdef-ef: nothing in the archive fits what was asked for", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from toolbox.dead_letters.queue import Ticket
+    from toolbox.dead_letters.summary import Summary
 
 PAGE = 100
 
@@ -63,3 +64,57 @@ def page_of(tickets: Sequence[Ticket], number: int, size: int = PAGE) -> TicketP
     pages = max(1, -(-len(tickets) // size))
     number = min(number, pages)
     return TicketPage(tickets[(number - 1) * size : number * size], number, pages, len(tickets))
+
+
+class Cause(NamedTuple):
+    """Why objects are there; one line for all that have the same."""
+
+    kind: str
+    sources: tuple[str, ...]
+    reasons: tuple[str, ...]
+    what: str
+
+
+class CauseGroup(NamedTuple):
+    """Tickets of one cause.
+
+    Parameters
+    ----------
+    events : int
+        In their objects.
+    first : str
+        The id of the oldest one.
+    explanation : str
+        The oldest one's.
+    """
+
+    cause: Cause
+    tickets: int
+    events: int
+    first: str
+    explanation: str
+
+
+#: Causes that are told apart; a group of all others comes last.
+MOST_CAUSES = 200
+_OTHERS = Cause("others", (), (), "")
+
+
+def group_causes(found: Iterable[tuple[Ticket, Summary, str]]) -> list[CauseGroup]:
+    """Group tickets, the oldest first, by what their objects say; the largest group first.
+
+    Parameters
+    ----------
+    found : Iterable[tuple[Ticket, Summary, str]]
+        Each ticket with its object's summary, and what is known of why beside it.
+    """
+    groups: dict[Cause, CauseGroup] = {}
+    for ticket, summary, why in found:
+        cause = Cause(
+            ticket.kind, tuple(sorted(summary.sources)), tuple(sorted(summary.reasons)), why
+        )
+        if cause not in groups and len(groups) >= MOST_CAUSES:
+            cause = _OTHERS
+        one = groups.get(cause, CauseGroup(cause, 0, 0, ticket.id, summary.explanation))
+        groups[cause] = one._replace(tickets=one.tickets + 1, events=one.events + summary.events)
+    return sorted(groups.values(), key=lambda one: (one.cause == _OTHERS, -one.tickets, one.cause))

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.keys import kind_of
 from pipeline.errors import PipelineError
+from toolbox.terminal.nearest import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -70,6 +71,22 @@ class Ticket:
 def ticket_id(key: str) -> str:
     """Return the id of an object's ticket."""
     return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+
+def find_ticket(tickets: Sequence[Ticket], prefix: str) -> Ticket:
+    """Return the ticket whose id begins so; DeadLetterError when there are several.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    """
+    found = [ticket for ticket in tickets if prefix and ticket.id.startswith(prefix)]
+    if not found:
+        raise unknown("ticket", prefix, (one.id for one in tickets), "mozdef-ef dead-letters list")
+    if len(found) > 1:
+        raise DeadLetterError(f"{prefix!r:.40}: {len(found)} tickets begin so; write more of it")
+    return found[0]
 
 
 class DeadLetters:
@@ -126,12 +143,14 @@ class DeadLetters:
         return sorted(self._tickets.values(), key=lambda ticket: (ticket.since, ticket.id))
 
     def find(self, prefix: str) -> Ticket:
-        """Return the ticket whose id begins so; DeadLetterError when it is not exactly one."""
-        found = [ticket for ticket in self.tickets if prefix and ticket.id.startswith(prefix)]
-        if len(found) == 1:
-            return found[0]
-        what = f"{len(found)} tickets begin so; write more of it" if found else "no such ticket"
-        raise DeadLetterError(f"{prefix!r:.40}: {what}; 'mozdef-ef dead-letters list' shows them")
+        """Return the ticket whose id begins so; DeadLetterError when there are several.
+
+        Raises
+        ------
+        NotFoundError
+            When there is none.
+        """
+        return find_ticket(self.tickets, prefix)
 
     def delete(self, ticket: Ticket) -> None:
         """Delete a ticket with all of its notifications.

@@ -19,6 +19,7 @@ from tests.support.replay import HOUR, FakeArchive, line
 from toolbox.dead_letters.listing import TicketGroup, group_tickets, page_of
 from toolbox.dead_letters.queue import DeadLetterError, DeadLetters, ticket_id
 from toolbox.dead_letters.summary import summarize, summarize_all
+from toolbox.terminal.nearest import NotFoundError
 
 KEY = f"rejected/source=github/{HOUR}/shardId-000000000000-1.jsonl.gz"
 
@@ -223,7 +224,7 @@ def test_finding_a_ticket(queue: FakeQueue) -> None:
         queue.notify(f"rejected/{number}")
     with letters(queue) as found:
         for prefix in ("", "zz", "\x1b"):
-            with pytest.raises(DeadLetterError, match="no such ticket"):
+            with pytest.raises(NotFoundError, match="no such ticket"):
                 found.find(prefix)
         first = {ticket.id[0] for ticket in found.tickets}
         several = next(
