@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastjsonschema
 
+from settings.source.schema_lean import lean_code
 from settings.source.schema_words import ONE_SCHEMA, RULES, SCHEMA_LIST, SCHEMA_MAP
 
 if TYPE_CHECKING:
@@ -50,8 +51,10 @@ def validator_code(places: SchemaPlaces, draft: int, *, formats: bool) -> str:
 @lru_cache(maxsize=1024)
 def _code(plain: str, *, formats: bool) -> str:
     """Compile a plain schema: once for all stages, and all stacks, that have it."""
-    return fastjsonschema.compile_to_code(
-        json.loads(plain), handlers=_NoDocuments(), use_default=False, use_formats=formats
+    return lean_code(
+        fastjsonschema.compile_to_code(
+            json.loads(plain), handlers=_NoDocuments(), use_default=False, use_formats=formats
+        )
     )
 
 
