@@ -94,8 +94,10 @@ def test_what_is_rejected_again_and_again_stops_at_the_limit(
         (event,) = ticket["events"]
         assert event["replays"] == replays
         assert event["headers"] == ["content-type"]
-        job = mozdef(running, "dead-letters", "replay", ticket["id"])
+        job = mozdef(running, "dead-letters", "replay", ticket["id"], "--wait", status=1)
         assert job["counts"]["sent"] == 1
+        assert job["became"]["rejected_by_reason"] == {"invalid_json": 1}
+        assert job["became"]["open"] == 0
         assert job["remaining"] == {}
         assert job["status"] == "done"
         counted = settled(running)

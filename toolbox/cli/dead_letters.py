@@ -25,8 +25,9 @@ from toolbox.cli.dead_letters_list import (
     open_queue,
     ticket_document,
 )
-from toolbox.cli.dead_letters_replay import replay_tickets
+from toolbox.cli.dead_letters_replay import replay_tickets, report_tickets
 from toolbox.cli.replay_run import store
+from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, Ticket, find_ticket
 from toolbox.dead_letters.summary import summarize
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
@@ -116,6 +117,8 @@ def replay_some(
         int, typer.Option(min=1, max=100, help="Leave out what was replayed so often.")
     ] = REPLAY_LIMIT,
     force: Annotated[bool, typer.Option(help="Deliver again what was delivered.")] = False,
+    wait: Wait = False,
+    wait_seconds: WaitSeconds = WAIT_SECONDS,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
     as_json: Json = False,
@@ -126,7 +129,8 @@ def replay_some(
 
     Options that may be repeated: --source, --reason, --kind.
 
-    Exit status: 0 every ticket is gone, 1 some remain or none is what was asked for, 130 stopped.
+    Exit status: 0 every ticket is gone, 1 some remain, none is what was asked for, or, with
+    --wait, something was not delivered, 130 stopped.
     """
     choice = choice_of(source, reason, kind, start, end)
     if [bool(identifiers), everything, choice.narrow].count(True) != 1:
@@ -138,7 +142,9 @@ def replay_some(
         else:
             chosen = list(choose(choice, queue.tickets, where))
         options: dict[str, Any] = {"rate": rate, "limit": limit, "force": force}
-        replay_tickets(where, queue, chosen, options, as_json=as_json)
+        job, results = replay_tickets(where, queue, chosen, options)
+    # The queue has its other tickets back meanwhile.
+    report_tickets(where, job, chosen, results, wait=wait_seconds if wait else 0, as_json=as_json)
 
 
 def dismiss(

@@ -15,6 +15,7 @@ from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import Filter
 from pipeline.replay.job import DONE, INTERRUPTED, Job, new_job_id
 from toolbox.cli.replay_run import ReplayPlan, print_job, sending, store
+from toolbox.cli.replay_wait import is_well, print_fate, wait_for
 from toolbox.dead_letters.queue import HIDDEN_SECONDS, UNREADABLE
 from toolbox.replaying.counts import LEFT_OUT, left_out
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
@@ -33,16 +34,8 @@ def replay_tickets(
     queue: DeadLetters,
     tickets: Sequence[Ticket],
     options: Mapping[str, Any],
-    *,
-    as_json: bool,
-) -> None:
-    """Replay tickets as one job.
-
-    Raises
-    ------
-    typer.Exit
-        With 1 when a ticket remains, with 130 after Ctrl-C.
-    """
+) -> tuple[Job, dict[str, str]]:
+    """Replay tickets as one job; return it, and by ticket why it remains, if it does."""
     now = datetime.now(UTC)
     wanted = Filter(frozenset(ArchiveKind))
     options = {**options, "tickets": [ticket.id for ticket in tickets]}
@@ -67,7 +60,7 @@ def replay_tickets(
             store(where).save(job)
         else:
             replayer.finish()
-    _report(job, tickets, results, as_json=as_json)
+    return job, results
 
 
 def earliest_arrival(tickets: Sequence[Ticket]) -> float | None:
@@ -129,22 +122,44 @@ def _replay_one(replayer: Replayer, queue: DeadLetters, ticket: Ticket) -> str:
     return ""
 
 
-def _report(
-    job: Job, tickets: Sequence[Ticket], results: Mapping[str, str], *, as_json: bool
+def report_tickets(
+    where: RunningDeployment,
+    job: Job,
+    tickets: Sequence[Ticket],
+    results: Mapping[str, str],
+    *,
+    wait: int,
+    as_json: bool,
 ) -> None:
+    """Say what became of tickets.
+
+    Parameters
+    ----------
+    wait : int
+        For how many seconds to wait for what becomes of their events.
+
+    Raises
+    ------
+    typer.Exit
+        With 1 when a ticket remains, or an event ended badly; with 130 after Ctrl-C.
+    """
     remaining = {
         ticket.id: results.get(ticket.id, "not begun")
         for ticket in tickets
         if results.get(ticket.id, "not begun")
     }
+    fate = wait_for(where, job, wait) if wait and job.status == DONE else None
     if as_json:
-        print_json({**job.to_json(), "tickets": len(tickets), "remaining": remaining})
+        became = {"became": fate.to_json()} if fate else {}
+        print_json({**job.to_json(), "tickets": len(tickets), "remaining": remaining, **became})
     else:
         print_job(job)
+        if fate:
+            print_fate(fate)
         console.print(f"{len(tickets) - len(remaining)} of {len(tickets)} tickets are done")
         for name, why in remaining.items():
             console.print(f"{name} remains: {why}", style="yellow")
     if job.status != DONE:
         raise typer.Exit(STOPPED)
-    if remaining:
+    if remaining or (fate and not is_well(fate)):
         raise typer.Exit(DOES_NOT_HOLD)

@@ -20,6 +20,7 @@ from toolbox.cli.replay_distributed import start_distributed
 from toolbox.cli.replay_dry import dry_run
 from toolbox.cli.replay_filter import Wishes, event_types, make_filter
 from toolbox.cli.replay_run import ReplayPlan, known_job, report, sending, store
+from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
 from toolbox.cli.source_filter import check_sources
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.project import next_step, with_project
@@ -70,6 +71,8 @@ def replay(
     distributed: Annotated[
         bool, typer.Option(help="With workers on AWS; needs --stack and one --kind.")
     ] = False,
+    wait: Wait = False,
+    wait_seconds: WaitSeconds = WAIT_SECONDS,
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="Workers side by side.")] = 4,
     stack: Stack = None,
     state: State = DEFAULT_STATE,
@@ -79,8 +82,8 @@ def replay(
 
     Options that may be repeated: --kind, --source, --event-type, --reason, --id.
 
-    Exit status: 0 all that was asked for is on the stream, 1 something was left out or nothing is
-    what was asked for, 130 stopped.
+    Exit status: 0 all that was asked for is on the stream, 1 something was left out, nothing is
+    what was asked for, or, with --wait, something was not delivered, 130 stopped.
     """
     if context.invoked_subcommand is not None:
         return
@@ -98,15 +101,20 @@ def replay(
         everything=everything,
     )
     _check(wishes, resume=resume, dry=dry, distributed=distributed, stack=stack)
+    if wait and (dry or distributed):
+        raise typer.BadParameter("nothing is sent from here", param_hint="--wait")
+    patience = wait_seconds if wait else 0
     if resume:
-        _go_on(find_deployment(state, stack), resume, now, rate=rate, as_json=as_json)
+        where = find_deployment(state, stack)
+        _go_on(where, resume, now, rate=rate, wait=patience, as_json=as_json)
         return
     wanted = make_filter(wishes, now)
     where = find_deployment(state, stack)
     check_sources(wishes.sources, where)
     options = {"rate": rate, "limit": limit, "force": force}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
-    plan = ReplayPlan(where, job, wanted, event_types(wanted, where.parameters))
+    types = event_types(wanted, where.parameters)
+    plan = ReplayPlan(where, job, wanted, types, wait=patience)
     if dry:
         dry_run(plan, as_json=as_json)
     elif distributed:
@@ -143,7 +151,13 @@ def _begin(plan: ReplayPlan, *, as_json: bool) -> None:
 
 
 def _go_on(
-    where: RunningDeployment, job_id: str, now: datetime, *, rate: float | None, as_json: bool
+    where: RunningDeployment,
+    job_id: str,
+    now: datetime,
+    *,
+    rate: float | None,
+    wait: int,
+    as_json: bool,
 ) -> None:
     jobs = store(where)
     job = known_job(jobs, job_id)
@@ -162,7 +176,8 @@ def _go_on(
     wanted = filter_from_json(dict(job.filter), jobs.load_ids(ids_key) if ids_key else None)
     job.status, job.error = RUNNING, ""
     job.options = {**job.options, "rate": rate or job.options.get("rate")}
-    _run(ReplayPlan(where, job, wanted, event_types(wanted, where.parameters)), as_json=as_json)
+    types = event_types(wanted, where.parameters)
+    _run(ReplayPlan(where, job, wanted, types, wait=wait), as_json=as_json)
 
 
 def _run(plan: ReplayPlan, *, as_json: bool) -> None:
@@ -177,7 +192,7 @@ def _run(plan: ReplayPlan, *, as_json: bool) -> None:
     except BaseException:
         errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise
-    report(job, as_json=as_json, resume=resume)
+    report(plan, as_json=as_json, resume=resume)
 
 
 def _refs(plan: ReplayPlan) -> Iterator[ObjectRef]:

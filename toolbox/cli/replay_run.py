@@ -18,6 +18,7 @@ from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import SHARE, ShardMap, capacity
 from toolbox.cli.replay_history import delivery_history
+from toolbox.cli.replay_wait import is_well, print_fate, wait_for
 from toolbox.project import next_step
 from toolbox.replaying.counts import MEANINGS, known_before, left_out
 from toolbox.terminal.nearest import unknown
@@ -53,6 +54,8 @@ class ReplayPlan:
     ----------
     since : float | None
         The earliest arrival of what is replayed, in epoch seconds, where the filter names none.
+    wait : int
+        For how many seconds to wait for what becomes of it.
     """
 
     where: RunningDeployment
@@ -60,6 +63,7 @@ class ReplayPlan:
     wanted: Filter
     types: EventTypes
     since: float | None = None
+    wait: int = 0
 
     def history(self) -> DeliveryHistory:
         """Return what was delivered before."""
@@ -149,23 +153,27 @@ class _Display:
         self._bar.update(self._task, completed=replayer.read_bytes, rate=text)
 
 
-def report(job: Job, *, as_json: bool, resume: str) -> None:
+def report(plan: ReplayPlan, *, as_json: bool, resume: str) -> None:
     """Say what became of a job, and end with its exit status.
 
     Raises
     ------
     typer.Exit
-        With 1 when something was left out, or nothing was asked for; with 130 after Ctrl-C.
+        With 1 when something was left out, ended badly or was not there; with 130 after Ctrl-C.
     """
+    job = plan.job
+    fate = wait_for(plan.where, job, plan.wait) if plan.wait and job.status == DONE else None
     if as_json:
-        print_json(job.to_json())
+        print_json({**job.to_json(), **({"became": fate.to_json()} if fate else {})})
     else:
         print_job(job)
+        if fate:
+            print_fate(fate)
     if job.status != DONE:
         errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise typer.Exit(STOPPED)
     exit_if_nothing_fits(job)
-    if left_out(job.counts):
+    if left_out(job.counts) or (fate and not is_well(fate)):
         raise typer.Exit(DOES_NOT_HOLD)
 
 
