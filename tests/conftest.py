@@ -141,6 +141,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     tests = Path(__file__).parent
     place = {tests / name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+    _refuse_clocks(items)
+
+
+def _refuse_clocks(items: list[pytest.Item]) -> None:
+    """What a test leaves out by itself takes the place of what its profile leaves out."""
+    for item in items:
+        own = getattr(getattr(item, "obj", None), "_hypothesis_internal_use_settings", None)
+        if own and (own.deadline or HealthCheck.too_slow not in own.suppress_health_check):
+            raise pytest.UsageError(f"{item.nodeid}: a clock judges it; name too_slow as well")
 
 
 def pytest_collection_finish() -> None:

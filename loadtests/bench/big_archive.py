@@ -43,7 +43,7 @@ from toolbox.dead_letters.listing import group_tickets, page_of
 from toolbox.dead_letters.queue import DeadLetters
 from toolbox.dead_letters.summary import summarize_all
 from toolbox.replaying.dry_run import DryRun
-from toolbox.terminal.output import console, errors, print_table
+from toolbox.terminal.output import console, errors, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=FILE)
     asked = parser.parse_args()
     if asked.here:
-        sys.stdout.write(json.dumps(measured(asked.only, asked.days, asked.events)))
+        print_json(measured(asked.only, asked.days, asked.events), indent=False)
         return
     figures: dict[str, Any] = {"machine": report.machine()}
     for part in [asked.only] if asked.only else _PARTS:

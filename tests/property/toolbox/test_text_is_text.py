@@ -55,6 +55,7 @@ from toolbox.watching.status import (
     ConsumerState,
     FeedState,
     QueueState,
+    Risk,
     SourceState,
     Status,
 )
@@ -145,6 +146,8 @@ def _spinner(text: str) -> None:
         pass
 
 
+#: What is asked for here takes the place of what the profile leaves out: clocks are named again.
+HEALTHY = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 #: What prints one line of it, or several that are the house's own.
 RENDERERS: dict[str, Callable[[str], None]] = {
     "print": console.print,
@@ -153,7 +156,9 @@ RENDERERS: dict[str, Callable[[str], None]] = {
     "print with markup asked for": lambda text: console.print(text, markup=True, emoji=True),
     "a part of a screen": lambda text: console.print(styled(text, "bold")),
     "a table": lambda text: print_table(text, (text, text), [(text, 1)]),
-    "status": lambda text: console.print(screen(_status(text), [text]), soft_wrap=False),
+    "status": lambda text: console.print(
+        screen(_status(text), [Risk(text, text, text)]), soft_wrap=False
+    ),
     "dead-letters show": lambda text: dead_letters._print_field("explanation", text),
     "replay": lambda text: replay_run.print_job(_job(text)),
     "audit": lambda text: audit_screen.print_audit(
@@ -208,9 +213,7 @@ def shown(render: Callable[[str], None], text: str) -> str:
 
 
 @pytest.mark.parametrize("name", [*RENDERERS, *OF_SEVERAL_LINES])
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=HEALTHY)
 @given(text=hostile())
 def test_a_terminal_gets_characters_that_show_and_the_whole_text(
     name: str, text: str, *, coloured: bool
@@ -231,9 +234,7 @@ def test_no_cell_parts_into_two(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIVE)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=HEALTHY)
 @given(text=hostile())
 def test_what_goes_on_is_shown_as_text(name: str, text: str, *, coloured: bool) -> None:
     told = shown(LIVE[name], text)
@@ -252,9 +253,7 @@ def _has_words(told: str) -> bool:
 
 
 @pytest.mark.parametrize("name", RENDERERS)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=HEALTHY)
 @given(text=hostile())
 def test_text_of_others_makes_no_line_of_its_own(name: str, text: str) -> None:
     render = RENDERERS[name]
@@ -272,9 +271,7 @@ def test_markup_is_shown_as_it_is(name: str) -> None:
     assert text in told or text.replace("\\", "\\\\") in told
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=HEALTHY)
 @given(text=hostile(), indent=st.booleans())
 def test_json_says_the_same_and_fits_a_terminal(text: str, indent: bool) -> None:
     told = shown(lambda one: print_json({one: [one]}, indent=indent), text)
@@ -283,9 +280,7 @@ def test_json_says_the_same_and_fits_a_terminal(text: str, indent: bool) -> None
     assert json.loads(told) == {text: [text]}
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=HEALTHY)
 @given(text=hostile(), plain=st.booleans(), indent=st.sampled_from([None, 1, "\t", "\r\n"]))
 def test_tail_prints_an_event_as_one_line_of_json(
     text: str, *, plain: bool, indent: int | str | None
@@ -299,9 +294,7 @@ def test_tail_prints_an_event_as_one_line_of_json(
     assert json.loads(told) == event
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=HEALTHY)
 @given(text=hostile())
 def test_what_was_made_past_the_renderer_is_written_as_text(text: str, *, coloured: bool) -> None:
     link = Style(bold=True, link="https://attacker.example")
