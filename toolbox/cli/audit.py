@@ -18,6 +18,7 @@ from settings.source.loader import LoadedSource, load_source
 from toolbox.audit.distributed import whole_hours
 from toolbox.audit.join import MISSING
 from toolbox.audit.run import AuditSpan
+from toolbox.cli.audit_html import audit_page
 from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
 from toolbox.cli.audit_screen import print_audit
 from toolbox.cli.source_filter import check_sources
@@ -51,6 +52,9 @@ def audit(
     missing_to: Annotated[
         Path | None, typer.Option(help="Write what is missing here, for 'replay --missing'.")
     ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="Write a page that stands by itself here.")
+    ] = None,
     state: State = DEFAULT_STATE,
     stack: Stack = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -70,6 +74,8 @@ def audit(
     if missing_to is not None:
         # An audit can take hours; that its end has nowhere to go is said before it.
         require_folder(missing_to.absolute().parent, "--missing-to")
+    if page is not None:
+        require_folder(page.absolute().parent, "--html")
     deployed = find_deployment(state, stack)
     check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span
@@ -79,6 +85,8 @@ def audit(
         report = audit_with_athena(wanted) if distributed else audit_here(wanted)
     if missing_to is not None:
         _write_missing(report, missing_to)
+    if page is not None:
+        page.write_text(audit_page(report, span), encoding="utf-8")
     print_audit(report, span, as_json=as_json)
     if not report.holds:
         raise typer.Exit(DOES_NOT_HOLD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from html.parser import HTMLParser
 
 import orjson
 import pytest
@@ -17,6 +18,7 @@ from toolbox.audit.conclusion import conclude
 from toolbox.audit.dismissed import add_dismissed
 from toolbox.audit.join import AuditReport
 from toolbox.audit.run import AuditSpan
+from toolbox.cli.audit_html import audit_page
 from toolbox.cli.audit_screen import print_audit
 
 SPAN = AuditSpan(START, START + timedelta(hours=1))
@@ -103,3 +105,33 @@ def test_the_events_of_a_dismissed_ticket_are_dismissed() -> None:
     span = AuditSpan(DAY.start, DAY.end, "okta")
     add_dismissed(ArchiveListing(archive, "a"), Objects(archive, "a"), span, other)
     assert other.dismissed == 0
+
+
+class Page(HTMLParser):
+    """What a browser finds in a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [name for name, _ in attrs if name in {"src", "href", "srcset"}]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_stands_by_itself_and_shows_hostile_text_as_text() -> None:
+    hostile = "<img src=//x onerror=y>\x1b</td><script>"
+    made = report()
+    made.add("github", "rejected", "h", hostile)
+    made.add_unreadable(hostile)
+    page = Page(audit_page(made, SPAN))
+    assert not page.addresses
+    assert not {"script", "img", "link"} & set(page.tags)
+    assert page.text.count(r"<img src=//x onerror=y>\x1b</td><script>") == 2
+    assert conclude(made).headline in page.text
