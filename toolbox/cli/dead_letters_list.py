@@ -147,7 +147,7 @@ def list_tickets(
         return
     shown = page_of(tickets, page, size)
     found = _summarized(where, shown.tickets)
-    documents = [ticket_document(ticket, summary, why) for ticket, summary, why in found]
+    documents = [ticket_document(ticket, summary) for ticket, summary in found]
     where_it_is = f"page {shown.number} of {shown.pages:,}, {shown.total:,} tickets in all"
     if as_json:
         print_json(documents)
@@ -180,7 +180,7 @@ def _all(where: RunningDeployment, *, quarantine: bool) -> list[Ticket]:
 
 def _summarized(
     where: RunningDeployment, tickets: Sequence[Ticket]
-) -> Iterator[tuple[Ticket, Summary, str]]:
+) -> Iterator[tuple[Ticket, Summary]]:
     """Return tickets with what their objects hold, one after the other."""
     keys = (ticket.key for ticket in tickets if ticket.kind != UNREADABLE)
     read = summarize_all(archived_objects(where), keys)
@@ -188,7 +188,7 @@ def _summarized(
         for ticket in tickets:
             # They are asked for in the same order.
             summary = Summary() if ticket.kind == UNREADABLE else next(read)[1]
-            yield ticket, summary, ""
+            yield ticket, summary
 
 
 def _print_groups(groups: Sequence[TicketGroup], *, as_json: bool) -> None:
@@ -224,7 +224,18 @@ def _print_tickets(title: str, documents: Sequence[dict[str, Any]]) -> None:
 def _print_causes(groups: Sequence[CauseGroup], *, as_json: bool) -> None:
     if as_json:
         print_json(
-            [{**one.cause._asdict(), **one._asdict(), "cause": one.cause.what} for one in groups]
+            [
+                {
+                    "kind": one.cause.kind,
+                    "sources": one.cause.sources,
+                    "reasons": one.cause.reasons,
+                    "tickets": one.tickets,
+                    "events": one.events,
+                    "first": one.first,
+                    "explanation": one.explanation,
+                }
+                for one in groups
+            ]
         )
         return
     rows = [
@@ -232,8 +243,7 @@ def _print_causes(groups: Sequence[CauseGroup], *, as_json: bool) -> None:
             one.tickets,
             " ".join(one.cause.sources) or "-",
             one.first,
-            " ".join(filter(None, (*one.cause.reasons, one.cause.what or one.explanation[:160])))
-            or one.cause.kind,
+            " ".join(filter(None, (*one.cause.reasons, one.explanation[:160]))) or one.cause.kind,
         )
         for one in groups
     ]
@@ -241,8 +251,8 @@ def _print_causes(groups: Sequence[CauseGroup], *, as_json: bool) -> None:
     print_table(f"{total:,} tickets by cause", ("tickets", "source", "first id", "cause"), rows)
 
 
-def ticket_document(ticket: Ticket, summary: Summary | None, why: str = "") -> dict[str, Any]:
-    """Return what an operator wants to know of a ticket; `why` comes from elsewhere."""
+def ticket_document(ticket: Ticket, summary: Summary | None) -> dict[str, Any]:
+    """Return what an operator wants to know of a ticket."""
     found = summary or Summary()
     explanation = found.explanation
     if ticket.kind == UNREADABLE:
@@ -259,7 +269,6 @@ def ticket_document(ticket: Ticket, summary: Summary | None, why: str = "") -> d
         "notifications": len(ticket.messages),
         "since": iso(ticket.since),
         "age_seconds": max(int(time.time() - ticket.since), 0),
-        "cause": why,
         "explanation": explanation,
     }
 

@@ -72,7 +72,6 @@ class Cause(NamedTuple):
     kind: str
     sources: tuple[str, ...]
     reasons: tuple[str, ...]
-    what: str
 
 
 class CauseGroup(NamedTuple):
@@ -97,22 +96,14 @@ class CauseGroup(NamedTuple):
 
 #: Causes that are told apart; a group of all others comes last.
 MOST_CAUSES = 200
-_OTHERS = Cause("others", (), (), "")
+_OTHERS = Cause("others", (), ())
 
 
-def group_causes(found: Iterable[tuple[Ticket, Summary, str]]) -> list[CauseGroup]:
-    """Group tickets, the oldest first, by what their objects say; the largest group first.
-
-    Parameters
-    ----------
-    found : Iterable[tuple[Ticket, Summary, str]]
-        Each ticket with its object's summary, and what is known of why beside it.
-    """
+def group_causes(found: Iterable[tuple[Ticket, Summary]]) -> list[CauseGroup]:
+    """Group tickets, the oldest first, by what their objects say; the largest group first."""
     groups: dict[Cause, CauseGroup] = {}
-    for ticket, summary, why in found:
-        cause = Cause(
-            ticket.kind, tuple(sorted(summary.sources)), tuple(sorted(summary.reasons)), why
-        )
+    for ticket, summary in found:
+        cause = Cause(ticket.kind, tuple(sorted(summary.sources)), tuple(sorted(summary.reasons)))
         if cause not in groups and len(groups) >= MOST_CAUSES:
             cause = _OTHERS
         one = groups.get(cause, CauseGroup(cause, 0, 0, ticket.id, summary.explanation))
