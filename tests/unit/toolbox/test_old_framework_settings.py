@@ -90,7 +90,7 @@ def test_a_request_is_made_by_the_sources_first_method(tmp_path: Path) -> None:
     (folder / "source.yaml").write_text(yaml.safe_dump(BASE | {"methods": ["PUT", "POST"]}))
     (folder / "x.json").write_text(BODY)
     source = load_source(folder)
-    (sent,) = make_requests(source, [folder / "x.json"], secret="t", count=1)
+    (sent,) = make_requests(source, [str(folder / "x.json")], secret="t", count=1)
     assert sent.request.method == "PUT"
     tried = CliRunner().invoke(
         app, ["source", "try", "putter", str(folder / "x.json"), "--sources", str(tmp_path)]
