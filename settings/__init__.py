@@ -12,7 +12,7 @@ from settings.bounded import (
     read_bounded,
     read_own,
 )
-from settings.config_check import Checked, check_config
+from settings.config_check import Checked, ConfigCheckError, check_config
 from settings.delivery_pipeline import (
     BothSource,
     CodeCommit,
@@ -53,6 +53,7 @@ __all__ = [
     "BothSource",
     "Checked",
     "CodeCommit",
+    "ConfigCheckError",
     "DeliverySettings",
     "DeliveryStage",
     "Deployment",

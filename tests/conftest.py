@@ -45,8 +45,12 @@ _MODELS = lru_cache(maxsize=64)(JSONFileLoader().load_file)
 
 
 def _load_file(self: JSONFileLoader, file_path: str) -> Any:
-    """Parse a service's model once for all of boto3's sessions: they are up to 2 MB each."""
-    return _MODELS(file_path)
+    """Parse a service's model once for all of boto3's sessions: they are up to 2 MB each.
+
+    A client of S3 takes the bucket out of the paths of the model that it was given.
+    """
+    load = _MODELS.__wrapped__ if f"{os.sep}s3{os.sep}" in file_path else _MODELS
+    return load(file_path)
 
 
 JSONFileLoader.load_file = _load_file  # type: ignore[method-assign]

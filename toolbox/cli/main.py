@@ -106,4 +106,4 @@ for _name, _what in COMMANDS.items():
 
 def run() -> None:
     """Run the command line."""
-    entry.run(app)
+    entry.run(app, prog_name="mozdef-ef")

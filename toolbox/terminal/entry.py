@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     import typer
 
 
-def run(app: typer.Typer) -> None:
-    """Run a program; a known error is one line, not a stack trace."""
+def run(app: typer.Typer, **called: str) -> None:
+    """Run a program; a known error is one line, not a stack trace.
+
+    Parameters
+    ----------
+    called : str
+        `prog_name`, where the program's name is not to depend on how it was started.
+    """
     end_in_order()
     try:
         # Typer would write errors by itself, with the arguments that they quote as they are.
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, **called)
     except PipelineError as error:
         say_error(error, "mozdef-ef")
         sys.exit(DOES_NOT_HOLD if isinstance(error, NotFoundError) else WRONG_USAGE)

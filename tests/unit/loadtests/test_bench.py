@@ -128,7 +128,7 @@ def test_the_split_delivers_what_the_fan_out_delivers(bench: Bench, catalog: Cat
 def test_the_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     figures = bench_figures()
     report.show(figures)
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())
     for kind in report.KINDS:
         for title in ("microseconds of CPU for an event", "by step"):
             assert f"{kind}: {title}" in shown
@@ -150,7 +150,7 @@ def test_the_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_part_that_was_not_run_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     figures = bench_figures()
     report.show({"growth": figures["growth"], "machine": figures["machine"]})
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())
     assert "percent of duplicates" in shown
     assert "archiver" not in shown
     assert "End to end" not in shown

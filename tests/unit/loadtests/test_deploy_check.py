@@ -29,7 +29,7 @@ def test_each_check_has_a_table_and_each_fault_a_line_with_its_name(
         DeployCheck("two", "The second", ("what",), fails),
     ]
     assert tell(checks, tmp_path / "new") == ["one: 4 is too many", "two: cannot be looked at"]
-    printed = capsys.readouterr().out
+    printed = "".join(capsys.readouterr())
     assert all(each in printed for each in ("The first", "The second", "count", "bad"))
     assert "one: 4 is too many" in printed
 
