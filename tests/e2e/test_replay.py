@@ -198,7 +198,8 @@ def test_ctrl_c_and_going_on(running: Running, where: Endpoints) -> None:
     assert process.returncode == 130, output
     assert "Traceback" not in output
     line = next(one for one in output.splitlines() if "mozdef-ef replay --resume" in one)
-    job_id = line.rpartition("--resume ")[2].strip()
+    job_id, *same = line.rpartition("--resume ")[2].split()
+    assert same == ["--state", str(running.state)]  # as it was given
     assert mozdef(running, "replay", "show", job_id)["status"] == "interrupted"
     job = mozdef(running, "replay", "--resume", job_id, "--rate", "1000")
     assert job["counts"]["sent"] == 24
@@ -211,7 +212,7 @@ def test_a_dry_run_sends_nothing(running: Running, where: Endpoints) -> None:
     identifier = send(where, b"not json")
     before = settled(running)
     words = ("replay", "--source", "generic", "--from", "10m", "--dry-run")
-    report = mozdef(running, *words, "--event-type", "none", "--kind", "rejected")
+    report = mozdef(running, *words, "--event-type", "none", "--kind", "rejected", status=1)
     assert report["would_send"] == 0
     report = mozdef(running, *words)
     assert report["would_send"] >= 1

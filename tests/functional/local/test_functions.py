@@ -232,9 +232,14 @@ def test_a_handler_that_is_stopped_at_its_first_moment_does_not_survive_its_pare
         from pathlib import Path
         from local import sandbox
         from tests.functional.local.support import function_config
-        sandbox._WORKER = Path({str(tmp_path / "stop.py")!r})
         config = function_config(Path({str(tmp_path)!r}), "handlers.echo")
-        sandbox = sandbox.Sandbox(config.handler, config.code, config.environment, config.log)
+        sandbox = sandbox.Sandbox(
+            config.handler,
+            config.code,
+            config.environment,
+            config.log,
+            worker=Path({str(tmp_path / "stop.py")!r}),
+        )
         print(sandbox.pid, flush=True)
         signal.pause()
     """
@@ -244,9 +249,11 @@ def test_a_handler_that_is_stopped_at_its_first_moment_does_not_survive_its_pare
     )
     assert parent.stdout is not None
     with parent, parent.stdout:
-        process = psutil.Process(int(parent.stdout.readline()))
-        _wait_for(lambda: process.status() == psutil.STATUS_STOPPED)
-        parent.send_signal(signal.SIGKILL)
+        try:
+            process = psutil.Process(int(parent.stdout.readline()))
+            _wait_for(lambda: process.status() == psutil.STATUS_STOPPED)
+        finally:
+            parent.send_signal(signal.SIGKILL)
 
     wait_until_gone([process.pid], 60)
 
