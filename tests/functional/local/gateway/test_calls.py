@@ -95,13 +95,18 @@ def test_connection_that_breaks_is_a_failure() -> None:
 def test_no_answer_in_time_is_a_time_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.gateway.services._READ_SECONDS", 0.01)
 
-    async def answer(_: web.BaseRequest) -> web.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
     async def call() -> BackendAnswer:
+        over = asyncio.Event()
+
+        async def answer(_: web.BaseRequest) -> web.Response:
+            await over.wait()  # a server that ends waits a minute for what it still answers
+            return web.Response()
+
         async with served(answer) as url:
-            return await put(url)
+            try:
+                return await put(url)
+            finally:
+                over.set()
 
     with pytest.raises(GatewayError) as caught:
         asyncio.run(call())
