@@ -52,9 +52,28 @@ def leave_with_parent() -> None:
     threading.Thread(target=_watch, name="parent", daemon=True).start()
 
 
-def _watch() -> None:
+def stopped_with_parent() -> threading.Event:
+    """Return what is set once the parent has closed, or lost, its end of standard input.
+
+    What was sent before is to be read with `sys.stdin.buffer`, and before this is called.
+    """
+    stop = threading.Event()
+
+    def watch() -> None:
+        _until_closed()
+        stop.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    return stop
+
+
+def _until_closed() -> None:
     while os.read(0, 4096):
         pass
+
+
+def _watch() -> None:
+    _until_closed()
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_LEAVE_SECONDS)
     leads = os.getpgrp() == os.getpid()

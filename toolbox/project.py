@@ -4,7 +4,7 @@ The configuration folder is what `--config` names, or `CONFIG`; else the nearest
 from here: a folder `config/`, or a repository that is one. The stage is what `--stage` names, or
 `STAGE`; else `dev`. What commands make (`.local`, `cdk.out`) lies beside the configuration.
 
-Every command takes both options: `toolbox/terminal/lazily.py` adds them, and they are read before
+Every command takes both options: `toolbox/cli/lazily.py` adds them, and they are read before
 the others, so that `find_project` can be called from anywhere.
 """
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from loadtests.fresh import TOKEN
 from loadtests.load.messages import END
+from local.leaving import stopped_with_parent
 from local.processes import Child, ProcessFailedError
 from pipeline.aws.account import Account
 from pipeline.aws.connections import ClientConfig
@@ -27,6 +27,7 @@ from pipeline.aws.json_service import JsonService
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from loadtests.load.standstill import Standstill
@@ -194,15 +195,7 @@ def consume(queues: Queues, stop: threading.Event) -> None:
 def main() -> None:
     """Read until standard input is closed."""
     queues = Queues(**json.loads(sys.stdin.buffer.readline()))
-    stop = threading.Event()
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=watch, daemon=True).start()
-    consume(queues, stop)
+    consume(queues, stopped_with_parent())
 
 
 if __name__ == "__main__":

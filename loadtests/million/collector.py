@@ -7,9 +7,7 @@ input. When that is closed it reads what is left, and leaves with status 0.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,9 +18,12 @@ from loadtests.soak.evidence import read_all_queues
 from loadtests.soak.stream_reader import SoakStreamReader
 from local import emulator
 from local.credentials import RunCredentials
+from local.leaving import stopped_with_parent
 from local.processes import Child
 
 if TYPE_CHECKING:
+    import threading
+
     from mypy_boto3_sqs import SQSClient
 
     from local.clients import Clients
@@ -100,15 +101,7 @@ def collect(collected: Collected, stop: threading.Event) -> None:
 def main() -> None:
     """Read until standard input is closed."""
     collected = Collected(**json.loads(sys.stdin.buffer.readline()))
-    stop = threading.Event()
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=watch, daemon=True).start()
-    collect(collected, stop)
+    collect(collected, stopped_with_parent())
 
 
 if __name__ == "__main__":

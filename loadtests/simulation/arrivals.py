@@ -7,7 +7,7 @@ Events are counted as a fluid: what comes within a second is spread evenly over 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
@@ -68,22 +68,6 @@ class FluidArrivals:
             return 0.0
         before, after = self._sums[second], self._sums[second + 1]
         return second + (min(number, after) - before) / (after - before)
-
-
-class TimedArrivals:
-    """Arrivals at times that are known one by one, in order."""
-
-    def __init__(self, times: Sequence[float]) -> None:
-        self._times = times
-
-    def count(self, time: float) -> float:
-        """Return how many came until then."""
-        return float(bisect_right(self._times, time))
-
-    def time_of(self, number: float) -> float:
-        """Return when so many had come; infinity where they never do."""
-        place = math.ceil(number - 1e-9) - 1
-        return self._times[max(0, place)] if place < len(self._times) else math.inf
 
 
 @dataclass(frozen=True)

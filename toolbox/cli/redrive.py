@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +17,7 @@ from toolbox.dead_letters.redrive import RedriveQueue
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.explaining.meaning import fate_in_mozdef
 from toolbox.terminal.archived import body_text
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 from toolbox.watching.queues import queue_name, read_queue
 
@@ -125,9 +125,7 @@ def _open(where: RunningDeployment, stack: str | None, queue: str) -> RedriveQue
         name for name in known if name.endswith(f"-{asked}")
     ]
     if len(found) != 1:
-        near = difflib.get_close_matches(asked, known) or sorted(known)[:5]
-        errors.print(f"mozdef-ef: {queue}: no such queue; did you mean {' or '.join(near)}?")
-        raise typer.Exit(DOES_NOT_HOLD)
+        raise unknown("queue", asked, found or known)
     url = known[found[0]]
     return RedriveQueue(where.client("sqs"), f"{url}{REDRIVE}", url)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
@@ -103,8 +102,3 @@ class FittingTable:
 def styled(text: str, style: str = "") -> Text:
     """Return one line of text in a style, as a part of a screen."""
     return Text(printable(text), style=style)
-
-
-def screen_of(parts: Iterable[RenderableType]) -> Group:
-    """Return what stands below one another on a screen."""
-    return Group(*parts)

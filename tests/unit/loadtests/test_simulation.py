@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import pytest
 from simpy import Environment
 
 from loadtests.load.latency import invocation_line
-from loadtests.simulation.arrivals import FluidArrivals, TimedArrivals, flow
+from loadtests.simulation.arrivals import FluidArrivals, flow
 from loadtests.simulation.aws_limits import DEFAULT_ACCOUNT, AccountQuotas
 from loadtests.simulation.concurrency import Concurrency
 from loadtests.simulation.lane import LaneNeeds, SimulatedLane, SimulatedPace, backoff
@@ -20,6 +22,25 @@ from loadtests.simulation.results import ConsumerTally, Spread, in_queue
 from loadtests.simulation.scenarios import one_of
 from loadtests.simulation.workload import SERVICES, Burst, Demand, Outage, ServiceTime
 from tests.support.simulation import ALONE, FAN_OUT, measured, one_shard, steady
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class TimedArrivals:
+    """Arrivals at times that are known one by one, in order."""
+
+    def __init__(self, times: Sequence[float]) -> None:
+        self._times = times
+
+    def count(self, time: float) -> float:
+        """Return how many came until then."""
+        return float(bisect_right(self._times, time))
+
+    def time_of(self, number: float) -> float:
+        """Return when so many had come; infinity where they never do."""
+        place = math.ceil(number - 1e-9) - 1
+        return self._times[max(0, place)] if place < len(self._times) else math.inf
 
 
 @dataclass
