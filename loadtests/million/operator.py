@@ -111,6 +111,7 @@ class Operator:
         self._replayed = timedelta(seconds=replayed_seconds)
         self._replayed_until = datetime.now(UTC)
         self._new_secret = ""
+        self._written = threading.Event()
         self.over = threading.Event()
         self.counts: Counter[str] = Counter()
         self.jobs: list[str] = []
@@ -172,11 +173,12 @@ class Operator:
             Type="SecureString",
             Overwrite=True,
         )
+        self._written.set()
         self.counts[Strike.ROTATE] += 1
 
     def use_new_secret(self) -> None:
-        """Have GitHub sign with the new secret from now on."""
-        if self._new_secret and not self._senders.rotated:
+        """Have GitHub sign with the new secret from now on, once it is written."""
+        if self._written.wait(_MOST_TRIES * _PAUSE_SECONDS) and not self._senders.rotated:
             self._senders.secrets["github"] = self._new_secret
             self._senders.rotated = True
             self.counts[Strike.USE_NEW_SECRET] += 1
@@ -209,7 +211,16 @@ class Operator:
         return self._clock.seen()
 
     def replay(self) -> None:
-        """Deliver again what has come in lists lately, and is in the archive by now."""
+        """Deliver again what has come in lists lately, and is in the archive by now.
+
+        Where nothing is there yet it is tried again: a busy archiver is some seconds behind.
+        """
+        for _ in range(_MOST_TRIES):
+            if self._replay_once() or self.over.wait(_PAUSE_SECONDS):
+                return
+
+    def _replay_once(self) -> bool:
+        """Return whether something was put on the stream again."""
         with self._one_replay:
             until = datetime.now(UTC) - min(self._replayed / 2, _ARCHIVED)
             start = max(self._replayed_until, until - self._replayed)
@@ -217,12 +228,16 @@ class Operator:
             words += [word for source in _REPLAYED for word in ("--source", source)]
             words += ["--from", start.isoformat(), "--to", until.isoformat()]
             words += ["--state", str(self._arena.state)]
-            self._replayed_until = until
             job = self._run(words)
-            if job:  # None where the run is over
-                self.jobs.append(job["id"])
-                self.replayed += int(job["counts"].get("sent", 0))
-                self.counts[Strike.REPLAY] += 1
+            if not job:  # the run is over
+                return False
+            self.jobs.append(job["id"])
+            if not (sent := int(job["counts"].get("sent", 0))):
+                return False
+            self._replayed_until = until
+            self.replayed += sent
+            self.counts[Strike.REPLAY] += 1
+            return True
 
     def _run(self, words: list[str]) -> Any:
         """Run the command once there is a pipeline: one that is just being replaced is not."""

@@ -10,6 +10,7 @@ import json
 import urllib.request
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import psutil  # type: ignore[import-untyped]
@@ -22,6 +23,7 @@ from loadtests.million import contents
 from loadtests.million.feed import PAGE, REPEATED, LogFeed
 from loadtests.million.figures import NEEDED, MillionRun
 from loadtests.million.memory import MemorySamples
+from loadtests.million.operator import Operator, SteppingClock
 from loadtests.million.plain_sqs import PlainSqs
 from loadtests.million.plan import MillionPlan
 from loadtests.million.schedule import make_schedule
@@ -44,6 +46,7 @@ from local.credentials import RunCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 SECRETS = dict.fromkeys(
     ("github", "generic", "okta", "cloudflare-logpush", "zoom-direct", INVENTORY), "s3cret"
@@ -314,3 +317,35 @@ def test_this_process_is_among_those_that_are_looked_at(monkeypatch: pytest.Monk
     memory.take()
     assert memory.roles["tests"][0][1] > 1
     assert memory.processor_seconds()["tests"] > 0
+
+
+class SlowArchive(Operator):
+    """A replay finds nothing twice: the archiver has not come to it yet."""
+
+    found = (0, 0, 3)
+
+    def _run(self, words: list[str]) -> Any:
+        self.starts = [*getattr(self, "starts", []), words[words.index("--from") + 1]]
+        return {"id": f"job-{len(self.starts)}", "counts": {"sent": self.found[len(self.jobs)]}}
+
+
+def test_a_replay_is_tried_again_until_the_archive_has_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtests.million.operator._PAUSE_SECONDS", 0.0)
+    senders = Senderside(dict(SECRETS))
+    operator = SlowArchive(
+        SimpleNamespace(state=tmp_path),  # type: ignore[arg-type]
+        senders,
+        SteppingClock(tmp_path / "clock"),
+        emulator_pid=0,
+        next_assembly=tmp_path,
+        lasts=0.0,
+        replayed_seconds=14.0,
+        seed=1,
+    )
+    operator.replay()
+    assert (operator.replayed, operator.counts[Strike.REPLAY]) == (3, 1)
+    assert operator.jobs == ["job-1", "job-2", "job-3"]
+    # What was not found the first time is in the windows after it.
+    assert len(set(operator.starts)) == 1
