@@ -52,6 +52,8 @@ class FakeAthena:
         self.room = 100
         self.broken = ""
         self.running: set[str] = set()
+        #: How often it does not say how a query is.
+        self.silent: dict[str, int] = {}
         self.results = f"s3://{BUCKET}/athena-results/"
         for key, data in s3.objects.items():
             file = folder / key
@@ -94,7 +96,18 @@ class FakeAthena:
 
     def batch_get_query_execution(self, *, QueryExecutionIds: Sequence[str]) -> dict[str, Any]:
         assert 0 < len(QueryExecutionIds) <= 50
-        return {"QueryExecutions": [self._asked(name) for name in QueryExecutionIds]}
+        silent = [name for name in QueryExecutionIds if self.silent.get(name)]
+        for name in silent:
+            self.silent[name] -= 1
+        return {
+            "QueryExecutions": [
+                self._asked(name) for name in QueryExecutionIds if name not in silent
+            ],
+            "UnprocessedQueryExecutionIds": [
+                {"QueryExecutionId": name, "ErrorCode": "INTERNAL", "ErrorMessage": "not now"}
+                for name in silent
+            ],
+        }
 
     def stop_query_execution(self, *, QueryExecutionId: str) -> dict[str, str]:
         self.stopped.append(QueryExecutionId)

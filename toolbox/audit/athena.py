@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,8 @@ _ASK_SECONDS = 2.0
 _OVER = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 _LONGEST_ROW = 64 * 1024
 _TOO_MANY = "TooManyRequestsException"
+#: Times in a row that Athena may not say how a query is.
+_MOST_UNANSWERED = 30
 
 
 class AuditQueryError(PipelineError):
@@ -85,6 +88,7 @@ class AthenaWorkgroup:
         """
         waiting = list(queries)[::-1]
         running: dict[str, str] = {}
+        unanswered: Counter[str] = Counter()
         try:
             while waiting or running:
                 while waiting and len(running) < QUERIES_AT_A_TIME:
@@ -92,7 +96,7 @@ class AthenaWorkgroup:
                     if started is None:
                         break
                     running[started] = waiting.pop()[0]
-                for found in self._over(running):
+                for found in self._over(running, unanswered):
                     yield self._ended(running.pop(str(found["QueryExecutionId"])), found)
                 if running:
                     self.wait(_ASK_SECONDS)
@@ -134,11 +138,24 @@ class AthenaWorkgroup:
             ) from None
         return str(answer["QueryExecutionId"])
 
-    def _over(self, running: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    def _over(
+        self, running: Mapping[str, str], unanswered: Counter[str]
+    ) -> list[Mapping[str, Any]]:
         try:
             answer = self.athena.batch_get_query_execution(QueryExecutionIds=list(running))
         except (BotoCoreError, ClientError) as error:
             raise AuditQueryError(f"{self.workgroup}: {error}") from None
+        silent = answer.get("UnprocessedQueryExecutionIds", [])
+        for query in set(unanswered) - {one["QueryExecutionId"] for one in silent}:
+            del unanswered[query]
+        for one in silent:
+            unanswered[one["QueryExecutionId"]] += 1
+            if unanswered[one["QueryExecutionId"]] >= _MOST_UNANSWERED:
+                why = f"{one.get('ErrorCode', '')}: {one.get('ErrorMessage', 'no reason')}"
+                raise AuditQueryError(
+                    f"{self.workgroup}: Athena does not say how its query "
+                    f"{one['QueryExecutionId']} is: {why[:500]}"
+                )
         return [one for one in answer["QueryExecutions"] if one["Status"]["State"] in _OVER]
 
     def _ended(self, name: str, found: Mapping[str, Any]) -> QueryEnd:

@@ -235,6 +235,8 @@ def test_lines_that_are_none_are_counted(stack: Synthesized, folder: Path) -> No
     # Python reads no number of 5,000 digits; and two thousand million events would be counted one
     # by one.
     broken += [{**line(4), "sequence_number": "9" * 5_000}]
+    # A time for SQL, and none for Python.
+    broken += [{**line(5), "arrived": "2026-11-23 23:30:00 UTC"}]
     world.s3.add(f"raw/source=github/dt=2026-11-23/hr=23/{SHARDS[0]}-9.jsonl.gz", broken)
     place = {"shard_id": SHARDS[0], "sequence_number": "9", "arrived": line(1)["arrived"]}
     entry: dict[str, Any] = {"id": "r", "source": "github", "outcome": "lost", "reason": None}
@@ -244,7 +246,7 @@ def test_lines_that_are_none_are_counted(stack: Synthesized, folder: Path) -> No
     world.s3.add(f"ledger/dt=2026-11-23/hr=23/{SHARDS[0]}-9.jsonl.gz", [entry, many])
     athena = FakeAthena(tables(stack), world.s3, folder)
     one, other = here(world), there(world, athena)
-    assert one.faults == other.faults == 5
+    assert one.faults == other.faults == 6
     # Lines of another hour are left out where they lie in the wrong folder, and counted by Athena.
     assert other.received == one.received + 1
 
@@ -296,6 +298,21 @@ def test_no_more_queries_run_than_athena_takes(stack: Synthesized, folder: Path)
     athena.room = 0
     with pytest.raises(AuditQueryError, match="TooManyRequests"):
         there(world, athena)
+
+
+def test_a_query_of_which_athena_says_nothing_is_asked_about_again_and_not_for_ever(
+    stack: Synthesized, folder: Path
+) -> None:
+    world = World(1)
+    athena = FakeAthena(tables(stack), world.s3, folder)
+    athena.silent["query-0"] = 29
+    assert there(world, athena).received == here(world).received
+    assert athena.silent["query-0"] == 0
+    athena = FakeAthena(tables(stack), world.s3, folder)
+    athena.silent["query-1"] = 10_000
+    with pytest.raises(AuditQueryError, match="how its query query-1 is: INTERNAL: not now"):
+        there(world, athena)
+    assert athena.silent["query-1"] == 10_000 - 30
 
 
 def test_queries_are_stopped_with_the_audit(stack: Synthesized, folder: Path) -> None:
