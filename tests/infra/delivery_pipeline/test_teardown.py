@@ -77,6 +77,7 @@ BESIDE: dict[str, Callable[[Document], bool]] = {
     "`CDKToolkit`": lambda document: "BootstrapVersion" in document.get("Parameters", {}),
     "certificate and DNS records": lambda document: bool(
         of_type(document, "AWS::ApiGateway::DomainName")
+        or of_type(document, "AWS::ApiGatewayV2::DomainName")
     ),
     "connection to GitHub": has_action("CodeStarSourceConnection"),
     "secret with GitHub's token": lambda document: "resolve:secretsmanager" in json.dumps(document),
@@ -89,12 +90,14 @@ def documents(
     stack: Synthesized,
     everything: Synthesized,
     received: Synthesized,
+    other: Synthesized,
     make_delivery: Callable[[str, bool], DeliveryAssembly],
 ) -> list[Document]:
     made = [make_delivery(mode, many) for mode, many in COMBINATIONS]
     paths = {path for each in made for path in each.folder.rglob("*.template.json")}
     found = [json.loads(path.read_text()) for path in sorted(paths)]
-    return [stack.document, everything.document, received.document, *found]
+    one = [each.document for each in (stack, everything, received, other)]
+    return [*one, *found]
 
 
 def in_the_page() -> Iterator[tuple[str, str]]:
@@ -140,6 +143,7 @@ def test_aws_makes_no_log_group_of_its_own(documents: list[Document]) -> None:
         "AWS::CodeBuild::Project": "LogsConfig",
         "AWS::StepFunctions::StateMachine": "LoggingConfiguration",
         "AWS::ApiGateway::Stage": "AccessLogSetting",
+        "AWS::ApiGatewayV2::Stage": "AccessLogSettings",
     }
     seen = set()
     for document in documents:
