@@ -116,16 +116,22 @@ def write(channel: socket.socket, head: dict[str, Any], body: bytes) -> None:
     channel.sendall(struct.pack(">I", len(text)) + text + struct.pack(">I", len(body)) + body)
 
 
-def describe(error: BaseException, kind: str | None = None, text: str | None = None) -> bytes:
-    """Describe an error as Lambda does, and log it."""
+def describe(
+    error: BaseException, request_id: str = "", kind: str | None = None, text: str | None = None
+) -> bytes:
+    """Describe an error as Lambda's Python runtime does, and log it as that does in JSON."""
     frames = traceback.extract_tb(error.__traceback__)
     mine = [frame for frame in frames if frame.filename != __file__]
-    name = kind or type(error).__name__
-    sys.stderr.write(f"[ERROR] {name}: {text or error}\n")
-    traceback.print_exception(error)
-    trace = traceback.format_list(mine)
-    error_text = {"errorMessage": text or str(error), "errorType": name, "stackTrace": trace}
-    return json.dumps(error_text).encode()
+    described = {
+        "errorMessage": text or str(error),
+        "errorType": kind or type(error).__name__,
+        "requestId": request_id,
+        "stackTrace": traceback.format_list(mine),
+    }
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    line = json.dumps({"timestamp": now, "log_level": "ERROR", **described})
+    sys.stderr.write(f"{line}\n")
+    return json.dumps(described).encode()
 
 
 def load(name: str) -> Any:
@@ -139,12 +145,12 @@ def answer(handler: Any, head: dict[str, Any], event: bytes) -> tuple[bool, byte
     try:
         result = handler(json.loads(event), InvocationContext(head))
     except Exception as error:  # noqa: BLE001 - whatever the handler raises is its error
-        return False, describe(error)
+        return False, describe(error, head["request_id"])
     try:
         return True, json.dumps(result, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         text = f"Unable to marshal response: {error}"
-        return False, describe(error, "Runtime.MarshalError", text)
+        return False, describe(error, head["request_id"], "Runtime.MarshalError", text)
 
 
 def main() -> None:
@@ -165,7 +171,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - importing runs the code of the function
         module = name.rpartition(".")[0]
         text = f"Unable to import module '{module}': {error}"
-        write(channel, {"ready": False}, describe(error, "Runtime.ImportModuleError", text))
+        write(channel, {"ready": False}, describe(error, "", "Runtime.ImportModuleError", text))
         return
     write(channel, {"ready": True}, b"null")
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
 #: An invocation's payload has 6 MB at most (AWS Lambda quotas); as escaped text it can double.
 LARGEST_RECORD = 32 * 1024 * 1024
 _REASONS = {"RetryAttemptsExhausted", "RecordAgeExceeded"}
+#: An id of Lambda's, as it stands in a log; it becomes a search there.
+_REQUEST = re.compile(r"[0-9a-f-]{8,64}")
 #: In an ARN, with or without a qualifier after it.
 _FUNCTION = re.compile(r":function:([^:]+)")
+#: AWS Lambda API reference, `FunctionName`.
+_FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class GivenUp(NamedTuple):
@@ -44,6 +49,41 @@ class GivenUp(NamedTuple):
     sequence: int
     id: str
     arrived: float
+
+
+class LastInvocation(NamedTuple):
+    """The last call of a function with a batch that was given up.
+
+    Parameters
+    ----------
+    at : float
+        When the record was written, in epoch seconds.
+    """
+
+    function: str
+    request_id: str
+    at: float
+
+
+def read_invocation(chunks: Iterable[bytes]) -> LastInvocation | None:
+    """Return which call a failure record is about; None where it names none that can be looked up.
+
+    Raises
+    ------
+    LineError
+        When the object is no failure record.
+    """
+    document = _load(_whole(chunks), "the object")
+    context = document.get("requestContext")
+    request = str(context.get("requestId", "")) if isinstance(context, dict) else ""
+    function = _function_of(document)
+    try:
+        at = datetime.fromisoformat(str(document.get("timestamp", ""))).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    if not _REQUEST.fullmatch(request) or not _FUNCTION_NAME.fullmatch(function):
+        return None
+    return LastInvocation(function, request, at)
 
 
 def read_failure(chunks: Iterable[bytes]) -> Iterator[tuple[int, ArchivedEvent | LineError]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -120,6 +121,20 @@ def test_a_failing_handler_is_a_function_error(
     assert kind in host.config.log.read_text()
     # The next call gets a process again.
     assert host.invoke({}).payload["errorType"] == kind
+
+
+def test_what_a_handler_raises_is_logged_as_by_lambdas_runtime_client(
+    tmp_path: Path, hosts: list[FunctionHost]
+) -> None:
+    """Its members, in this order: `make_error` and `log_error` of awslambdaric/bootstrap.py."""
+    host = _host(tmp_path, hosts, "handlers.fail")
+    host.invoke({}, request_id="r-1")
+    (line,) = host.config.log.read_text().splitlines()
+    logged = json.loads(line)
+    first = ["timestamp", "log_level"]
+    assert list(logged) == [*first, "errorMessage", "errorType", "requestId", "stackTrace"]
+    assert (logged["log_level"], logged["requestId"]) == ("ERROR", "r-1")
+    assert "handlers.py" in logged["stackTrace"][0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process")
