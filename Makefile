@@ -90,8 +90,9 @@ senders: setup ## Print the table of senders: who signed, what is let in and ref
 	$(if $(SIGN),PYTHONPATH=build/senders $(BIN)/python -m tests.senders.signing)
 	@$(BIN)/python -m tests.senders
 
-golden: setup ## Write the message of each sample anew (tests/golden)
+golden: setup ## Write the message of each sample, and the terminal's screens, anew (tests/golden)
 	$(BIN)/python -m tests.support.golden
+	GOLDEN=write $(BIN)/pytest -q -n auto $$(grep -rl is_golden --include='test_*.py' tests)
 
 lint: setup ## Check format, lint and types
 	$(BIN)/ruff format --check $(PYTHON_CODE)

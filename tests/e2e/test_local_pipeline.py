@@ -25,6 +25,7 @@ from tests.support.catalogue import ROUTED
 from tests.support.command import run_here
 from tests.support.mozdef import assert_contract
 from tests.support.taken_out import not_missed
+from tests.support.terminal import screen_of
 from toolbox.sources.samples import authenticate, load_samples
 
 if TYPE_CHECKING:
@@ -289,6 +290,22 @@ def test_a_wrong_use_is_one_clear_line(
     assert "Traceback" not in output
     lines = [line for line in output.splitlines() if not line.startswith("settings: ")]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "shows", "status"),
+    [
+        # What is at risk comes first, with what to do.
+        (("status",), "dead-letters", 1),
+        (("audit", "--from", "1h"), "rejected", 0),
+        (("dead-letters", "list", "--groups"), "rejected", 0),
+        (("dead-letters", "list", "--causes"), "cause", 0),
+    ],
+)
+def test_a_screen_of_what_runs_fits(
+    running: Running, words: tuple[str, ...], shows: str, status: int
+) -> None:
+    assert shows in screen_of(*words, "--state", str(running.state), status=status)
 
 
 def test_a_port_in_use_is_one_clear_line(routed: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import sys
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 FOLDER = Path(__file__).parents[1] / "golden" / "terminal"
+PROGRAM = str(Path(sys.executable).parent / "mozdef-ef")
 ROWS, COLUMNS = 24, 80
+#: What `less` writes when there is more.
+_PAGER_WAITS = r":\x1b\[K"
 #: Seconds. It catches what hangs, and judges nothing.
 HANGS = 120
 #: What differs from run to run; each is replaced by as many characters, so that nothing moves.
@@ -76,6 +80,14 @@ class Screen:
         self._child.expect(pattern)
         return self.text
 
+    def first_page(self) -> str:
+        """Return the screen once the program is over or its pager waits; the pager is left."""
+        if self._child.expect([_PAGER_WAITS, pexpect.EOF]) == 0:
+            text = self.text
+            self.type("q")
+            return text
+        return self.text
+
     def type(self, keys: str) -> None:
         """Type; what is echoed is what the program writes."""
         self._child.logfile = None
@@ -109,6 +121,17 @@ def in_terminal(
         yield screen
     finally:
         screen._child.close(force=True)
+
+
+def screen_of(*words: str, status: int = 0) -> str:
+    """Return the first screen of a command of the project's program, which fits."""
+    with in_terminal(PROGRAM, *words, cwd=FOLDER.parents[2]) as screen:
+        text = screen.first_page()
+        ended = screen.end()
+    assert ended == status, text
+    fits(text)
+    assert len(text.splitlines()) <= ROWS
+    return text
 
 
 def shown(
