@@ -57,6 +57,8 @@ class RunningDeployment:
         The stack's KMS key; empty where it uses those that AWS manages.
     workgroup, database : str
         Of Athena and Glue, over the archive; empty on this machine.
+    logs : Path | None
+        The folder of the functions' logs; None on AWS.
     """
 
     name: str
@@ -71,6 +73,7 @@ class RunningDeployment:
     key_arn: str = ""
     workgroup: str = ""
     database: str = ""
+    logs: Path | None = None
 
     def who(self) -> dict[str, str]:
         """Say who works on it: the user of this machine and, on AWS, the caller's identity."""
@@ -147,6 +150,7 @@ def _local(state: Path) -> RunningDeployment:
         replay_state_machine="",
         client=client,
         parameters=_local_parameters(client("ssm"), where),
+        logs=(state if state.is_dir() else state.parent) / "logs",
     )
 
 

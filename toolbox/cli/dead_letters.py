@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.archive.keys import DISMISSED_PREFIX
+from pipeline.archive.keys import DISMISSED_PREFIX, ArchiveKind
 from pipeline.archive.reading import Unreadable, read_object
 from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.times import iso
@@ -22,12 +22,14 @@ from toolbox.cli.dead_letters_list import (
     archived_objects,
     choice_of,
     choose,
+    function_log,
     open_queue,
     ticket_document,
 )
 from toolbox.cli.dead_letters_replay import replay_tickets, report_tickets
 from toolbox.cli.replay_run import store
 from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
+from toolbox.dead_letters.function_log import cause_of
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, Ticket, find_ticket
 from toolbox.dead_letters.summary import summarize
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
@@ -76,6 +78,8 @@ def show_ticket(
 
 def _print_ticket(where: RunningDeployment, ticket: Ticket, most: int | None) -> None:
     console.print(f"{ticket.id}: {ticket.kind}, {ticket.key}")
+    if cause := _cause(where, ticket):
+        _print_field("the function said", cause)
     for event in _event_documents(where, ticket, most):
         console.print()
         for name, value in event.items():
@@ -85,9 +89,17 @@ def _print_ticket(where: RunningDeployment, ticket: Ticket, most: int | None) ->
 
 
 def _document(where: RunningDeployment, ticket: Ticket) -> dict[str, Any]:
-    unreadable = ticket.kind == UNREADABLE
-    summary = None if unreadable else summarize(archived_objects(where), ticket.key)
+    if ticket.kind == UNREADABLE:
+        return ticket_document(ticket, None)
+    summary = summarize(archived_objects(where), ticket.key)
+    summary.cause = _cause(where, ticket)
     return ticket_document(ticket, summary)
+
+
+def _cause(where: RunningDeployment, ticket: Ticket) -> str:
+    if ticket.kind != ArchiveKind.FAILED:
+        return ""
+    return cause_of(archived_objects(where), ticket.key, function_log(where))
 
 
 def _distinct(tickets: Iterable[Ticket]) -> list[Ticket]:

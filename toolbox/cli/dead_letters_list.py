@@ -15,6 +15,7 @@ from pipeline.event.outcomes import Reason
 from pipeline.replay.times import iso, parse_time
 from toolbox.cli.source_filter import check_sources
 from toolbox.dead_letters.choice import TicketChoice
+from toolbox.dead_letters.function_log import LocalFunctionLog, StackFunctionLog, with_causes
 from toolbox.dead_letters.listing import PAGE, group_causes, group_tickets, page_of
 from toolbox.dead_letters.quarantine import quarantine_tickets
 from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, DeadLetters, Ticket
@@ -27,6 +28,7 @@ from toolbox.terminal.output import errors, print_json, print_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from toolbox.dead_letters.function_log import FunctionLog
     from toolbox.dead_letters.listing import CauseGroup, TicketGroup
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -53,6 +55,13 @@ def open_queue(
 def archived_objects(where: RunningDeployment) -> Objects:
     """Return the archive's objects."""
     return Objects(where.client("s3"), where.archive_bucket)
+
+
+def function_log(where: RunningDeployment) -> FunctionLog:
+    """Return the logs of a deployment's functions."""
+    if where.logs is not None:
+        return LocalFunctionLog(where.logs)
+    return StackFunctionLog(lambda: where.client("logs"), errors.print)
 
 
 def choice_of(
@@ -185,10 +194,12 @@ def _summarized(
     keys = (ticket.key for ticket in tickets if ticket.kind != UNREADABLE)
     read = summarize_all(archived_objects(where), keys)
     with errors.status("reading the objects"):
-        for ticket in tickets:
-            # They are asked for in the same order.
-            summary = Summary() if ticket.kind == UNREADABLE else next(read)[1]
-            yield ticket, summary
+        # They are asked for in the same order.
+        found = (
+            (ticket, Summary() if ticket.kind == UNREADABLE else next(read)[1])
+            for ticket in tickets
+        )
+        yield from with_causes(found, archived_objects(where), function_log(where))
 
 
 def _print_groups(groups: Sequence[TicketGroup], *, as_json: bool) -> None:
@@ -213,7 +224,7 @@ def _print_tickets(title: str, documents: Sequence[dict[str, Any]]) -> None:
             " ".join(one["reasons"]),
             one["count"],
             age(one["age_seconds"]),
-            one["explanation"][:160],
+            ": ".join(filter(None, (one["explanation"], one["cause"])))[:240],
         )
         for one in documents
     ]
@@ -270,6 +281,7 @@ def ticket_document(ticket: Ticket, summary: Summary | None) -> dict[str, Any]:
         "since": iso(ticket.since),
         "age_seconds": max(int(time.time() - ticket.since), 0),
         "explanation": explanation,
+        "cause": found.cause,
     }
 
 

@@ -13,6 +13,7 @@ import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.failures import read_invocation
+from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.line_fields import LineError
 from pipeline.archive.objects import ObjectUnreadableError
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.archive.failures import LastInvocation
     from pipeline.archive.objects import Objects
+    from toolbox.dead_letters.queue import Ticket
+    from toolbox.dead_letters.summary import Summary
     from toolbox.seams import FilteredLogs
 
 #: A function runs for 15 minutes at most (AWS Lambda quotas); a record is written soon after.
@@ -67,11 +70,13 @@ class StackFunctionLog:
 
     Parameters
     ----------
+    logs : Callable[[], FilteredLogs]
+        Makes the client, once it is needed.
     lacks : Callable[[str], None]
         Is told what cannot be read.
     """
 
-    def __init__(self, logs: FilteredLogs, lacks: Callable[[str], None]) -> None:
+    def __init__(self, logs: Callable[[], FilteredLogs], lacks: Callable[[str], None]) -> None:
         self._logs = logs
         self._lacks = lacks
 
@@ -85,10 +90,26 @@ class StackFunctionLog:
             "PaginationConfig": {"MaxItems": _MOST_LINES},
         }
         try:
-            for page in self._logs.get_paginator("filter_log_events").paginate(**request):
+            for page in self._logs().get_paginator("filter_log_events").paginate(**request):
                 yield from (str(one["message"]) for one in page["events"])
         except (BotoCoreError, ClientError) as error:
             self._lacks(f"the log of {last.function} cannot be read: {error}")
+
+
+#: One search of CloudWatch Logs each; it takes five a second (its quotas, `FilterLogEvents`).
+MOST_LOOKED_UP = 25
+
+
+def with_causes(
+    found: Iterable[tuple[Ticket, Summary]], objects: Objects, log: FunctionLog
+) -> Iterator[tuple[Ticket, Summary]]:
+    """Add to the first batches that were given up what their functions said."""
+    looked_up = 0
+    for ticket, summary in found:
+        if ticket.kind == ArchiveKind.FAILED and not summary.gone and looked_up < MOST_LOOKED_UP:
+            looked_up += 1
+            summary.cause = cause_of(objects, ticket.key, log)
+        yield ticket, summary
 
 
 class _Said(NamedTuple):

@@ -72,6 +72,7 @@ class Cause(NamedTuple):
     kind: str
     sources: tuple[str, ...]
     reasons: tuple[str, ...]
+    said: str = ""
 
 
 class CauseGroup(NamedTuple):
@@ -103,9 +104,10 @@ def group_causes(found: Iterable[tuple[Ticket, Summary]]) -> list[CauseGroup]:
     """Group tickets, the oldest first, by what their objects say; the largest group first."""
     groups: dict[Cause, CauseGroup] = {}
     for ticket, summary in found:
-        cause = Cause(ticket.kind, tuple(sorted(summary.sources)), tuple(sorted(summary.reasons)))
+        sources, reasons = tuple(sorted(summary.sources)), tuple(sorted(summary.reasons))
+        cause = Cause(ticket.kind, sources, reasons, summary.cause)
         if cause not in groups and len(groups) >= MOST_CAUSES:
             cause = _OTHERS
-        one = groups.get(cause, CauseGroup(cause, 0, 0, ticket.id, summary.explanation))
+        one = groups.get(cause, CauseGroup(cause, 0, 0, ticket.id, summary.why))
         groups[cause] = one._replace(tickets=one.tickets + 1, events=one.events + summary.events)
     return sorted(groups.values(), key=lambda one: (one.cause == _OTHERS, -one.tickets, one.cause))

@@ -34,6 +34,8 @@ class Summary:
         How often each occurs.
     explanation : str
         The first one: of an event, else of what is wrong with the object.
+    cause : str
+        What the function said that gave up a batch, where its log was read and says it.
     """
 
     events: int = 0
@@ -42,6 +44,12 @@ class Summary:
     sources: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     explanation: str = ""
+    cause: str = ""
+
+    @property
+    def why(self) -> str:
+        """The explanation, with the cause."""
+        return ": ".join(filter(None, (self.explanation, self.cause)))
 
 
 def summarize(objects: Objects, key: str) -> Summary:

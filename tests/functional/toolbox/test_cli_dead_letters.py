@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from toolbox.cli.dead_letters_list import list_tickets
 from toolbox.dead_letters.queue import ticket_id
 from toolbox.deployments import RunningDeployment
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 #: Milliseconds, as SQS tells when a message was sent: the start of 2026.
 SENT, DAY = 1_767_225_600_000, 86_400_000
 
@@ -27,6 +30,7 @@ def key(source: str, number: int, prefix: str = "rejected") -> str:
 class Deployment:
     def __init__(self) -> None:
         self.archive, self.queue = FakeArchive(), FakeQueue()
+        self.logs: Path | None = None
         for number, (source, reason) in enumerate(
             [("github", "schema_violation")] * 3 + [("github", "too_deep"), ("okta", "too_deep")]
         ):
@@ -38,13 +42,35 @@ class Deployment:
         self.archive.add(key(source, number), [found])
         self.queue.notify(key(source, number), sent=sent)
 
+    def give_up(self, number: int, function: str, logs: Path, **said: str) -> str:
+        """Have a mapping give up a batch after its function said something."""
+        request = f"0000000{number}-aaaa"
+        document = {
+            "requestContext": {
+                "requestId": request,
+                "functionArn": f"arn:aws:lambda:us-west-2:123456789012:function:{function}",
+                "condition": "RetryAttemptsExhausted",
+                "approximateInvokeCount": 4,
+            },
+            "timestamp": "2026-01-09T00:00:00.000Z",
+            "payload": json.dumps({"Records": []}),
+        }
+        name = f"aws/lambda/5c2e/shardId-000000000000/2026/01/09/2026-01-09T00.00.00-{number}"
+        self.archive.objects[name] = json.dumps(document).encode()
+        self.queue.notify(name, sent=SENT + number * DAY)
+        with (logs / f"{function}.log").open("a") as log:
+            log.write(json.dumps({"requestId": request, **said}) + "\n")
+        self.logs = logs
+        return ticket_id(name)
+
     def running(self) -> RunningDeployment:
         clients: dict[str, Any] = {
             "s3": self.archive, "sqs": self.queue, "dynamodb": FakeDynamoDb(),
         }  # fmt: skip
         return RunningDeployment(
-            "here", True, "stream", "archive", "table", "url", "", clients.__getitem__
-        )
+            "here", True, "stream", "archive", "table", "url", "", clients.__getitem__,
+            logs=self.logs,
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -138,6 +164,21 @@ def test_one_cause_is_one_line(deployment: Deployment) -> None:
     text = shown(lambda: list_tickets(causes=True)).rpartition("\x1b[?25h")[2]
     fits(text)
     is_golden("dead-letters-causes", text)
+
+
+def test_a_batch_that_was_given_up_says_why(deployment: Deployment, tmp_path: Path) -> None:
+    full = {"errorType": "QueueError", "errorMessage": "the queue is full"}
+    first = deployment.give_up(10, "fan-out", tmp_path, **full)
+    deployment.give_up(11, "fan-out", tmp_path, **full)
+    deployment.give_up(12, "archiver", tmp_path, errorType="BucketError", errorMessage="no bucket")
+    causes = [(one["cause"], one["id"]) for one in listed("--kind", "failed")]
+    assert causes[0] == ("QueueError: the queue is full", first)
+    groups = [one for one in listed("--causes") if one["kind"] == "failed"]
+    assert (groups[0]["tickets"], groups[0]["first"]) == (2, first)
+    assert "QueueError: the queue is full" in groups[0]["explanation"]
+    assert "BucketError: no bucket" in groups[1]["explanation"]
+    shown_one = run_here("dead-letters", "show", first)
+    assert "the function said: QueueError: the queue is full" in shown_one.out
 
 
 def test_what_is_in_quarantine_is_a_list_as_tickets_are(deployment: Deployment) -> None:

@@ -150,7 +150,7 @@ class FakeLogs:
 
 def test_the_log_group_is_searched_around_the_time_of_the_record() -> None:
     logs, lacks = FakeLogs(orjson.dumps(RAISED)), list[str]()
-    log = StackFunctionLog(logs, lacks.append)
+    log = StackFunctionLog(lambda: logs, lacks.append)
     assert cause_of(archive(RECORD), KEY, log).startswith("UnaccountedError")
     (asked,) = logs.asked
     assert asked["logGroupName"] == "/aws/lambda/fan-out"
@@ -162,7 +162,7 @@ def test_the_log_group_is_searched_around_the_time_of_the_record() -> None:
 def test_a_log_group_that_cannot_be_read_is_said() -> None:
     lacks: list[str] = []
     refused = FakeLogs(error=client_error("AccessDeniedException", "FilterLogEvents"))
-    assert cause_of(archive(RECORD), KEY, StackFunctionLog(refused, lacks.append)) == ""
+    assert cause_of(archive(RECORD), KEY, StackFunctionLog(lambda: refused, lacks.append)) == ""
     assert "the log of fan-out cannot be read" in lacks[0]
 
 
@@ -177,7 +177,7 @@ def test_a_log_group_that_cannot_be_read_is_said() -> None:
 )
 def test_a_record_that_names_no_call_is_not_looked_up(context: Any) -> None:
     logs = FakeLogs()
-    log = StackFunctionLog(logs, lambda _: None)
+    log = StackFunctionLog(lambda: logs, lambda _: None)
     assert cause_of(archive({**RECORD, "requestContext": context}), KEY, log) == ""
     assert cause_of(archive({**RECORD, "timestamp": "soon"}), KEY, log) == ""
     assert cause_of(archive([1]), KEY, log) == ""
