@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +33,15 @@ _LEFT_OUT = frozenset(
         "StreamEncryption",
     }
 )
-# SQS gives this to a queue that names none; the emulator gives a quarter of it.
-_QUEUE_MESSAGE_BYTES = 1_048_576
+#: What SQS gives to a queue that names none (CloudFormation's template reference, SQS::Queue); the
+#: emulator gives a quarter of the message size.
+QUEUE_ATTRIBUTES = {
+    "DelaySeconds": 0,
+    "MaximumMessageSize": 1_048_576,
+    "MessageRetentionPeriod": 345_600,
+    "ReceiveMessageWaitTimeSeconds": 0,
+    "VisibilityTimeout": 30,
+}
 _SUB_VARIABLE = re.compile(r"\$\{([^!}.]+)[^}]*\}")
 
 
@@ -57,18 +62,14 @@ def data_plane(template: Template) -> dict[str, Any]:
             if name not in _LEFT_OUT
         }
         if body["Type"] == "AWS::SQS::Queue":
-            properties.setdefault("MaximumMessageSize", _QUEUE_MESSAGE_BYTES)
+            key = "MaximumMessageSize"
+            properties.setdefault(key, QUEUE_ATTRIBUTES[key])
         resources[logical_id] = {
             "Type": body["Type"],
             "Properties": _localize(template, properties, kept),
             **_dependencies(body, kept),
         }
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources}
-
-
-def fingerprint(document: Mapping[str, Any]) -> str:
-    """Return a digest of a template, to tell whether it changed."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _dependencies(body: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:

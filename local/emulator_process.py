@@ -42,7 +42,12 @@ def _leave() -> None:
     """
     from ministack import app
     from ministack.core.persistence import STATE_DIR, save_all
+    from ministack.services.cloudformation import _stacks
 
+    if any(str(one.get("StackStatus")).endswith("IN_PROGRESS") for one in _stacks._data.values()):
+        # In the midst of an update, which could not be gone on with.
+        asyncio.get_running_loop().call_soon(_leave)
+        return
     services = app._build_persistence_save_dict()
     files = [Path(STATE_DIR, f"{name}.json") for name in services]
     for file in files:  # it only logs what it cannot write

@@ -1,4 +1,7 @@
-"""Creates the template's streams, queues, tables, buckets and parameters in the emulator."""
+"""Creates the template's streams, queues, tables, buckets and parameters in the emulator.
+
+What is there already is changed to what the template says, and keeps what is in it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,17 @@ import logging
 import secrets
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from botocore.exceptions import ClientError
 
-from local.dataplane import data_plane
+from local.data_changes import plan_update
+from local.dataplane import QUEUE_ATTRIBUTES, data_plane
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,23 +40,33 @@ class ProvisionError(PipelineError):
     """The emulator could not create what the template describes."""
 
 
-def provision(template: Template, emulator: Emulator) -> None:
-    """Create the template's data plane, unless it is there, and fill the template's physical ids.
+def provision(template: Template, emulator: Emulator) -> bool:
+    """Make the emulator's data plane the template's, and fill the template's physical ids.
+
+    Returns
+    -------
+    bool
+        Whether there was one of this stack before.
 
     Raises
     ------
+    DataWouldBeLostError
+        When what is there cannot be gone on with; nothing was changed then.
     ProvisionError
         When the emulator refuses it.
     """
     cloudformation = emulator.client("cloudformation")
     document = data_plane(template)
-    new = not _exists(cloudformation, template.stack_name)
-    if new and document["Resources"]:
-        _create(cloudformation, template.stack_name, document)
+    before = _template_of(cloudformation, template.stack_name)
+    if before is not None:
+        for step in plan_update(before, document):
+            _apply(cloudformation, template.stack_name, step, update=True)
+    elif document["Resources"]:
+        _apply(cloudformation, template.stack_name, document)
     if document["Resources"]:
         _fill(template, cloudformation, emulator.endpoint_url)
-    if new:
-        _complete(template, emulator, document["Resources"])
+    _complete(template, emulator, document["Resources"])
+    return before is not None
 
 
 def create_secrets(
@@ -91,25 +105,38 @@ def _random_secret(kind: str) -> str:
     return f"local:{value}" if kind == "api_credential" else value
 
 
-def _exists(cloudformation: CloudFormationClient, stack: str) -> bool:
+def _template_of(cloudformation: CloudFormationClient, stack: str) -> Any:
+    """Return the template that a stack has; None where there is none."""
     try:
-        cloudformation.describe_stacks(StackName=stack)
+        found = cloudformation.get_template(StackName=stack)["TemplateBody"]
     except ClientError:
-        return False
-    return True
+        return None
+    return json.loads(found) if isinstance(found, str) else found
 
 
-def _create(cloudformation: CloudFormationClient, stack: str, document: Mapping[str, Any]) -> None:
-    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(document))
+def _apply(
+    cloudformation: CloudFormationClient,
+    stack: str,
+    document: Mapping[str, Any],
+    *,
+    update: bool = False,
+) -> None:
+    body = json.dumps(document)
+    if update:
+        # Its rollback would delete what was there before, too.
+        cloudformation.update_stack(StackName=stack, TemplateBody=body, DisableRollback=True)
+    else:
+        cloudformation.create_stack(StackName=stack, TemplateBody=body)
     deadline = time.monotonic() + _CREATE_SECONDS
     while True:
         state = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
         status = state["StackStatus"]
-        if status == "CREATE_COMPLETE":
+        if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
             return
         if not status.endswith("IN_PROGRESS") or time.monotonic() > deadline:
             reason = state.get("StackStatusReason") or _first_failure(cloudformation, stack)
-            raise ProvisionError(f"the emulator cannot create the stack: {status}: {reason}")
+            what = "update" if update else "create"
+            raise ProvisionError(f"the emulator cannot {what} the stack: {status}: {reason}")
         time.sleep(0.02)
 
 
@@ -138,28 +165,35 @@ def _at(endpoint_url: str, queue_url: str) -> str:
     return urlunsplit(urlsplit(queue_url)._replace(netloc=urlsplit(endpoint_url).netloc))
 
 
-def _complete(template: Template, emulator: Emulator, created: Iterable[str]) -> None:
-    """Set by direct calls what the emulator's CloudFormation leaves out."""
-    for logical_id in created:
+def _complete(template: Template, emulator: Emulator, document: Mapping[str, Any]) -> None:
+    """Set by direct calls what the emulator's CloudFormation leaves out, or leaves as it was."""
+    for logical_id, body in document.items():
         resource = template.resource(logical_id)
         match resource.type:
             case "AWS::SQS::Queue":
-                _complete_queue(template, resource, emulator.client("sqs"))
+                _complete_queue(template, logical_id, body["Properties"], emulator.client("sqs"))
             case "AWS::DynamoDB::Table":
                 _complete_table(template, resource, emulator.client("dynamodb"))
             case "AWS::Kinesis::Stream":
                 _check_stream(template, resource)
 
 
-def _complete_queue(template: Template, resource: Resource, sqs: SQSClient) -> None:
-    policy = template.resolve(resource.properties.get("RedrivePolicy"))
-    if policy:
-        # The emulator, as SQS, keeps the policy as text; the count in it is a number.
-        policy = {**policy, "maxReceiveCount": int(policy["maxReceiveCount"])}
-        sqs.set_queue_attributes(
-            QueueUrl=template.physical_ids[resource.logical_id],
-            Attributes={"RedrivePolicy": json.dumps(policy)},
-        )
+def _complete_queue(
+    template: Template, logical_id: str, properties: Mapping[str, Any], sqs: SQSClient
+) -> None:
+    given = template.resolve(properties)
+    attributes = {name: str(given.get(name, usual)) for name, usual in QUEUE_ATTRIBUTES.items()}
+    if policy := given.get("RedrivePolicy"):
+        # The emulator, as SQS, keeps the policy as text; the count in it is a number. It takes no
+        # empty one, by which SQS removes it.
+        count = int(policy["maxReceiveCount"])
+        attributes["RedrivePolicy"] = json.dumps({**policy, "maxReceiveCount": count})
+    url = template.physical_ids[logical_id]
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    found: Mapping[str, str] = cast("Any", answer["Attributes"])
+    changed = {name: value for name, value in attributes.items() if found.get(name) != value}
+    if changed:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=cast("Any", changed))
 
 
 def _complete_table(template: Template, resource: Resource, dynamodb: DynamoDBClient) -> None:

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from local.files import write_atomically
 from local.state_permissions import close_what_is_in, make_for_owner, owner_alone
 from pipeline.errors import PipelineError
 
@@ -40,7 +39,6 @@ class StateDirectory:
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
         self.status = path / "status.json"
-        self._fingerprint = path / "template.sha256"
         self._lock = -1
         self._held = ExitStack()
 
@@ -91,15 +89,14 @@ class StateDirectory:
             logger.removeHandler(handler)
             handler.close()
 
-    def belongs_to(self, fingerprint: str) -> bool:
-        """Tell whether what is here was made from the template with this fingerprint."""
-        return self._fingerprint.exists() and self._fingerprint.read_text() == fingerprint
-
-    def start_anew(self, fingerprint: str, emulator: Path) -> None:
+    def start_anew(self, emulator: Path) -> None:
         """Remove what an earlier runtime left, its logs excepted."""
         for directory in (self.checkpoints, emulator):
             shutil.rmtree(directory, ignore_errors=True)
-        write_atomically(self._fingerprint, fingerprint)
+
+    def forget(self, stack: str) -> None:
+        """Remove how far the mappings of a stack have come, for its stream is a new one."""
+        shutil.rmtree(self.checkpoints / stack, ignore_errors=True)
 
     def _wait_for_lock(self) -> None:
         deadline = time.monotonic() + _LEAVE_SECONDS

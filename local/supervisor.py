@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from local.assembly import find_template
 from local.changes import Changes
-from local.dataplane import data_plane, fingerprint
+from local.data_changes import DataWouldBeLostError
 from local.emulator import Emulator, clients
 from local.endpoints import FILE_NAME
 from local.files import write_atomically
@@ -49,8 +49,7 @@ class LocalRuntime:
     """The pipeline of a cloud assembly, running here. A context manager; see `endpoints`.
 
     What the emulator holds and how far the mappings have come is kept in the state directory, also
-    when this process is killed. The next runtime goes on from there, unless the template's streams,
-    queues, tables or buckets have changed.
+    when this process is killed. The next runtime goes on from there, also with a changed template.
 
     Parameters
     ----------
@@ -64,6 +63,9 @@ class LocalRuntime:
         The stack's name; needed where several stacks of the assembly have an API.
     iam : IamMode
         Whether the calls of its parts are written down, and held to the template's policies.
+    may_discard : Callable[[DataWouldBeLostError], bool]
+        Asked at the start, where the template needs a stream, queue, table or bucket of another
+        form than the one that is kept: whether to begin with nothing. By default it is not begun.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class LocalRuntime:
         stack: str | None = None,
         hooks: Hooks | None = None,
         iam: IamMode = IamMode.OFF,
+        may_discard: Callable[[DataWouldBeLostError], bool] = lambda _: False,
     ) -> None:
         self._assembly = assembly.resolve()
         self._state = StateDirectory(state.resolve())
@@ -86,6 +89,7 @@ class LocalRuntime:
         self._services = ""  # where the parts find the emulator
         self._parts = contextlib.ExitStack()
         self._iam = iam
+        self._may_discard = may_discard
         self._refused: dict[str, str] = {}
         own = Emulator(self._state.path, region=region, iam=iam)
         self._emulator = self._hooks.emulator or own
@@ -232,15 +236,22 @@ class LocalRuntime:
         parts.enter_context(self._monitor)
 
     def _start_emulator(self, template: Template) -> None:
-        mark = fingerprint(data_plane(template))
-        complete = self._emulator.discard_incomplete_state()
-        self.resumed = complete and self._state.belongs_to(mark)
-        if not self.resumed:
-            self._state.start_anew(mark, self._emulator.directory)
-            (self._state.path / CALLS_FILE).unlink(missing_ok=True)
+        if not self._emulator.discard_incomplete_state():
+            self._state.start_anew(self._emulator.directory)
         self._emulator.keep_open(self._state.lock)
         self._parts.enter_context(self._emulator)
-        provision(template, self._emulator)
+        try:
+            self.resumed = provision(template, self._emulator)
+        except DataWouldBeLostError as error:
+            if not self._may_discard(error):
+                raise
+            self._emulator.stop()
+            self._state.start_anew(self._emulator.directory)
+            self._emulator.start()
+            provision(template, self._emulator)
+        if not self.resumed:
+            self._state.forget(template.stack_name)
+            (self._state.path / CALLS_FILE).unlink(missing_ok=True)
         self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
 
     def _read_policies(self, template: Template) -> None:
@@ -283,7 +294,7 @@ class LocalRuntime:
                 settings,
                 invoke=host.invoke,
                 clients=made,
-                checkpoints=self._state.checkpoints,
+                checkpoints=self._state.checkpoints / template.stack_name,
                 changes=self._changes,
             )
             self._mappings.start(mapping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path  # noqa: TC003 - typer reads it at run time
@@ -12,14 +13,28 @@ import typer
 from local.hooks import Hooks
 from local.iam.mode import IamMode
 from local.supervisor import LocalRuntime
+from pipeline.errors import PipelineError
 from toolbox.deployments import DEFAULT_STATE
-from toolbox.project import DEFAULT_ASSEMBLY, Assembly, at_home, find_project, require_folder
+from toolbox.project import (
+    DEFAULT_ASSEMBLY,
+    Assembly,
+    at_home,
+    find_project,
+    next_step,
+    require_folder,
+)
 from toolbox.synthesis import synthesize
 from toolbox.terminal.output import console, errors
 from toolbox.watching.live import LiveEvents
 
 if TYPE_CHECKING:
+    from local.data_changes import DataWouldBeLostError
     from local.endpoints import Endpoints
+
+
+class KeptDataError(PipelineError):
+    """What a former run left does not fit the settings, and nobody said that it may go."""
+
 
 #: Of the front door: a sender, a tunnel or a bookmark finds it again after each start.
 DEFAULT_PORT = 8787
@@ -51,6 +66,12 @@ def up(
             "--record-calls", help="Write what AWS would ask its policies about to STATE."
         ),
     ] = False,
+    discard: Annotated[
+        bool,
+        typer.Option(
+            "--discard", help="Begin with nothing where what is kept does not fit the settings."
+        ),
+    ] = False,
     events: Annotated[
         bool | None,
         typer.Option(
@@ -60,6 +81,9 @@ def up(
     ] = None,
 ) -> None:
     """Run the synthesized stack on this machine until Ctrl-C.
+
+    What a former run left is gone on with, also with other settings: queues, archive, tickets,
+    secrets and the place on the stream.
 
     Once everything answers, STATE/endpoints.json says where: the front door, the emulated AWS
     services, the queues and the secrets. Send webhooks with 'mozdef-ef send', see what comes out
@@ -76,10 +100,15 @@ def up(
     iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF
     shown = console.is_terminal if events is None else events
     hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
-    runtime = LocalRuntime(
-        assembly.resolve(), state=state.resolve(), port=port or None, iam=iam, hooks=hooks
-    )
     with ExitStack() as words:
+        runtime = LocalRuntime(
+            assembly.resolve(),
+            state=state.resolve(),
+            port=port or None,
+            iam=iam,
+            hooks=hooks,
+            may_discard=lambda error: discard or _is_agreed(error, words),
+        )
         words.enter_context(errors.status("starting"))
 
         def ready(endpoints: Endpoints) -> None:
@@ -87,6 +116,27 @@ def up(
             _announce(endpoints, state)
 
         runtime.run_until_stopped(ready, lambda: errors.print("stopping"))
+
+
+def _is_agreed(error: DataWouldBeLostError, words: ExitStack) -> bool:
+    """Ask whether to begin with nothing.
+
+    Raises
+    ------
+    KeptDataError
+        When there is nobody to ask, or the answer is no.
+    """
+    words.close()
+    lost = "queues, archive, tickets, secrets and what is on the stream"
+    if sys.stdin.isatty() and errors.is_terminal:
+        errors.print(str(error), markup=False)
+        if typer.confirm(f"Begin with nothing, and lose {lost}?", err=True):
+            return True
+    command = next_step("local up")
+    raise KeptDataError(
+        f"{error}\nto go on with it, take the change back, or run this with another --state;\n"
+        f"to begin with nothing, and lose {lost}: {command} --discard"
+    )
 
 
 def _tell(line: str, style: str) -> None:

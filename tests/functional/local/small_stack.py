@@ -196,7 +196,8 @@ def post(where: Endpoints, text: str, token: str = "yes") -> int:
     return status
 
 
-def messages(where: Endpoints) -> list[str]:
+def messages(where: Endpoints, *, delete: bool = True) -> list[str]:
+    """Receive what is in the queue; what is not deleted is seen again at once."""
     sqs = client(
         "sqs",
         endpoint_url=where.aws_endpoint_url,
@@ -204,9 +205,13 @@ def messages(where: Endpoints) -> list[str]:
         credentials=where.credentials,
     )
     found: list[str] = []
-    url = where.queues["hook"]
-    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+    url, hidden = where.queues["hook"], 30 if delete else 0
+    while batch := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=hidden
+    ).get("Messages"):
+        found += [message["Body"] for message in batch]
+        if not delete:
+            break
         for message in batch:
-            found.append(message["Body"])
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return sorted(found)

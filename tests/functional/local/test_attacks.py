@@ -129,7 +129,7 @@ def test_nothing_in_the_state_directory_is_for_others(assembly: Path, state: Pat
 def test_the_state_directory_of_an_older_version_is_closed(state: Path) -> None:
     inside = state / "emulator" / "s3" / "bucket"
     inside.mkdir(parents=True)
-    files = [state / "template.sha256", state / "emulator" / "ssm.json", inside / "object"]
+    files = [state / "emulator" / "ssm.json", inside / "object"]
     outside = state.parent / "others"
     for file in (*files, outside):
         file.write_text("x")

@@ -9,7 +9,7 @@ import pytest
 
 from local import endpoints
 from local.credentials import RunCredentials
-from local.dataplane import data_plane, fingerprint
+from local.dataplane import data_plane
 from local.endpoints import Endpoints, NotRunningError
 from local.state import StateDirectory
 from local.template import Template, TemplateError
@@ -114,14 +114,3 @@ def test_references_among_the_kept_stay_and_the_others_are_resolved() -> None:
         "Value": "arn:aws:kms:us-west-2:000000000000:key/Key",
         "Tags": [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Ref": "AWS::Region"}],
     }
-
-
-def test_the_fingerprint_tells_data_planes_apart() -> None:
-    queue: dict[str, Any] = {"Queue": {"Type": "AWS::SQS::Queue"}}
-    function = {"Function": {"Type": "AWS::Lambda::Function"}}
-
-    same = fingerprint(_data_plane(queue)) == fingerprint(_data_plane({**queue, **function}))
-    other = fingerprint(_data_plane({"More": queue["Queue"], **queue}))
-
-    assert same
-    assert other != fingerprint(_data_plane(queue))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from local.emulator import Emulator
 from local.provision import ProvisionError, create_secrets, provision
 from local.template import Template
-from tests.functional.local.data_plane_template import small_data_plane
+from tests.functional.local.data_plane_template import DOCUMENT, small_data_plane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,3 +111,75 @@ def test_a_template_that_the_emulator_refuses_says_why(emulator: Emulator) -> No
 
     with pytest.raises(ProvisionError, match="the emulator cannot create the stack"):
         provision(Template(document, "Stack", REGION), emulator)
+
+
+def _with(stack: str, **resources: dict[str, Any] | None) -> Template:
+    """Return the small data plane with other resources; None leaves one out."""
+    merged = {**DOCUMENT["Resources"], **resources}
+    kept = {name: body for name, body in merged.items() if body is not None}
+    return Template({"Resources": kept}, stack, REGION)
+
+
+def test_a_changed_template_keeps_what_is_there(emulator: Emulator) -> None:
+    stack = "MozDef-EF-changed"
+    template = small_data_plane(stack)
+    assert not provision(template, emulator)
+    sqs, queue = emulator.client("sqs"), template.physical_ids["Queue"]
+    stream = template.physical_ids["Stream"]
+    sqs.send_message(QueueUrl=queue, MessageBody="kept")
+    kinesis = emulator.client("kinesis")
+    put = kinesis.put_record(StreamName=stream, Data=b"kept", PartitionKey="k")
+    emulator.client("s3").put_object(
+        Bucket=template.physical_ids["Bucket"], Key="raw/1.gz", Body=b"kept"
+    )
+    before = DOCUMENT["Resources"]["Queue"]["Properties"]
+    policy = {**before["RedrivePolicy"], "maxReceiveCount": 3}
+    slower = {**before, "VisibilityTimeout": 77, "RedrivePolicy": policy}
+    changed = _with(
+        stack,
+        Queue={"Type": "AWS::SQS::Queue", "Properties": slower},
+        Paced=None,
+        More={"Type": "AWS::SQS::Queue"},
+    )
+
+    assert provision(changed, emulator)
+
+    assert changed.physical_ids["Queue"] == queue
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert attributes["VisibilityTimeout"] == "77"
+    assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] == 3
+    assert sqs.receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "kept"
+    sqs.send_message(QueueUrl=changed.physical_ids["More"], MessageBody="new")
+    iterator = kinesis.get_shard_iterator(
+        StreamName=stream, ShardId=put["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    assert [one["Data"] for one in kinesis.get_records(ShardIterator=iterator)["Records"]] == [
+        b"kept"
+    ]
+    # What the template has no more is there still, and is found again.
+    assert provision(small_data_plane(stack), emulator)
+    again = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert (again["VisibilityTimeout"], json.loads(again["RedrivePolicy"])["maxReceiveCount"]) == (
+        "30",
+        10,
+    )
+    found = emulator.client("s3").get_object(Bucket=template.physical_ids["Bucket"], Key="raw/1.gz")
+    assert found["Body"].read() == b"kept"
+
+
+def test_a_changed_subscription_takes_the_place_of_the_former(emulator: Emulator) -> None:
+    stack = "MozDef-EF-subscribed"
+    template = small_data_plane(stack)
+    provision(template, emulator)
+    before = DOCUMENT["Resources"]["Subscription"]
+    wrapped = {**before["Properties"], "RawMessageDelivery": False}
+
+    provision(_with(stack, Subscription={**before, "Properties": wrapped}), emulator)
+
+    emulator.client("s3").put_object(
+        Bucket=template.physical_ids["Bucket"], Key="rejected/1.gz", Body=b"x"
+    )
+    received = emulator.client("sqs").receive_message(
+        QueueUrl=template.physical_ids["Tickets"], MaxNumberOfMessages=10
+    )["Messages"]
+    assert ["TopicArn" in json.loads(message["Body"]) for message in received] == [True]

@@ -15,7 +15,7 @@ from local import endpoints
 from local.emulator import client
 from local.endpoints import Endpoints, NotRunningError
 from local.supervisor import LocalRuntime
-from tests.functional.local.small_stack import SCRIPT, messages, post
+from tests.functional.local.small_stack import SCRIPT, messages, post, write_assembly
 from tests.functional.local.support import wait_for, wait_for_status, wait_until_gone
 
 
@@ -134,3 +134,19 @@ def test_a_record_that_kills_its_handler_ends_in_the_archive(assembly: Path, sta
         )
         (kept,) = s3.list_objects_v2(Bucket=where.archive_bucket)["Contents"]
         assert kept["Key"].startswith("aws/lambda/")
+
+
+def test_a_restart_with_another_queue_goes_on_where_it_was(assembly: Path, state: Path) -> None:
+    with LocalRuntime(assembly, state=state, port=None) as runtime:
+        assert post(runtime.endpoints, "before") == 200
+        assert runtime.wait_until_idle(60)
+        secret = runtime.endpoints.parameters
+    write_assembly(assembly, More={"Type": "AWS::SQS::Queue"})
+
+    with LocalRuntime(assembly, state=state, port=None) as runtime:
+        assert runtime.resumed
+        assert runtime.endpoints.parameters == secret
+        assert post(runtime.endpoints, "after") == 200
+        assert runtime.wait_until_idle(60)
+        # One of each: the stream's position was kept, and nothing was read again.
+        assert messages(runtime.endpoints) == ["after", "before"]

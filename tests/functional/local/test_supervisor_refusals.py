@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.data_changes import DataWouldBeLostError
 from local.processes import PortInUseError
 from local.state import StateInUseError
 from local.supervisor import LocalRuntime
@@ -25,15 +26,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def test_another_data_plane_starts_anew(assembly: Path, state: Path) -> None:
+def test_another_stream_is_refused_before_anything_is_lost_and_made_where_that_is_wished(
+    assembly: Path, state: Path
+) -> None:
     with LocalRuntime(assembly, state=state, port=None) as runtime:
         assert post(runtime.endpoints, "event") == 200
         assert runtime.wait_until_idle(60)
-    write_assembly(assembly, More={"Type": "AWS::SQS::Queue"})
+    other = {"Type": "AWS::Kinesis::Stream", "Properties": {"ShardCount": 2}}
+    before = write_assembly(assembly.with_name("before"))
+    write_assembly(assembly, Stream=other)
 
-    with LocalRuntime(assembly, state=state, port=None) as runtime:
+    with pytest.raises(DataWouldBeLostError, match="ShardCount is 1, and would be 2"):
+        LocalRuntime(assembly, state=state, port=None).start()
+    with LocalRuntime(before, state=state, port=None) as runtime:
+        assert runtime.resumed
+        assert messages(runtime.endpoints, delete=False) == ["event"]
+
+    asked: list[DataWouldBeLostError] = []
+
+    def agree(error: DataWouldBeLostError) -> bool:
+        asked.append(error)
+        return True
+
+    with LocalRuntime(assembly, state=state, port=None, may_discard=agree) as runtime:
+        assert [error.changes for error in asked] == [
+            ("Stream (AWS::Kinesis::Stream): ShardCount is 1, and would be 2",)
+        ]
         assert not runtime.resumed
         assert messages(runtime.endpoints) == []
+        assert post(runtime.endpoints, "another") == 200
+        assert runtime.wait_until_idle(60)
+        assert messages(runtime.endpoints) == ["another"]
 
 
 def test_a_part_that_ends_by_itself_ends_the_runtime(assembly: Path, state: Path) -> None:
