@@ -172,7 +172,8 @@ def list_tickets(
 
 def all_quarantined(where: RunningDeployment) -> list[Ticket]:
     """Return what is in quarantine."""
-    return quarantine_tickets(ArchiveListing(where.client("s3"), where.archive_bucket))
+    listing = ArchiveListing(where.client("s3"), where.archive_bucket)
+    return quarantine_tickets(listing, errors.print)
 
 
 def _all(where: RunningDeployment, *, quarantine: bool) -> list[Ticket]:

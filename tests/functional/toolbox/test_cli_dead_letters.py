@@ -191,6 +191,18 @@ def test_what_is_in_quarantine_is_a_list_as_tickets_are(deployment: Deployment) 
     assert run_here("dead-letters", "show", found["id"]).status == 1, "it has no ticket"
 
 
+def test_more_in_quarantine_than_is_listed_is_said(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolbox.dead_letters.quarantine.MOST_LISTED", 2)
+    for number in range(3):
+        place = key("okta", number, "quarantine")
+        deployment.archive.add(place, [line(number, source="okta", reason="bad_signature")])
+        done = run_here("dead-letters", "list", "--quarantine", "--json")
+        assert len(json.loads(done.out)) == min(number + 1, 2)
+        assert ("more than 2 objects" in done.err) is (number == 2)
+
+
 def test_the_list_fits_the_terminal(deployment: Deployment) -> None:
     del deployment
     text = shown(lambda: list_tickets(size=2))
