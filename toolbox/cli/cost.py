@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from settings import load_deployment
+from settings.deployment import load_deployment
 from toolbox.costs.capacity import needs
 from toolbox.costs.choices import LEVERS, StageChoices
 from toolbox.costs.designs import all_bills
@@ -19,7 +19,7 @@ from toolbox.costs.workload import CostCase, Workload
 from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from settings import Deployment
+    from settings.deployment import Deployment
     from toolbox.costs.bills import Bill
     from toolbox.costs.suggesting import Suggestion
 

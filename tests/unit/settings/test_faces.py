@@ -1,9 +1,13 @@
-"""What other rooms use of the settings is what their packages' faces export."""
+"""What other rooms use of the settings is what their packages name as public."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,15 +32,22 @@ def _used() -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("face", [settings, settings.source])
-def test_a_face_exports_what_others_use_and_nothing_else(face: object) -> None:
-    name = getattr(face, "__name__", "")
+def test_a_face_names_what_others_use_and_nothing_else(face: Any) -> None:
     below = {
-        used
-        for module, used in _used()
-        if module.startswith("settings.source") == (name == "settings.source")
+        (module, name)
+        for module, name in _used()
+        if module.startswith("settings.source") == (face is settings.source)
     }
-    exported = set(getattr(face, "__all__", ()))
-    assert below <= exported
+    public = {(module, name) for module, names in face.PUBLIC.items() for name in names}
+    assert {name for _, name in below} <= {name for _, name in public}
     # Errors are for those who catch them, and nobody must.
-    assert {one for one in exported - below if not one.endswith("Error")} == set()
-    assert all(hasattr(face, one) for one in exported)
+    assert {n for _, n in public if not n.endswith("Error")} <= {name for _, name in below}
+    assert all(hasattr(import_module(module), name) for module, name in public)
+
+
+def test_the_faces_load_nothing() -> None:
+    script = "import sys, settings.source; print([m for m in sys.modules if m[:9] == 'settings.'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['settings.source']\n"
