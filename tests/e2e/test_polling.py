@@ -15,9 +15,9 @@ from tests.e2e.conftest import Running, synthesized
 from tests.e2e.test_local_pipeline import drain, settled
 from tests.support.mozdef import assert_contract
 from tests.support.taken_out import not_missed
-from toolbox.cli.status_local import LocalWatcher
 from toolbox.demo.api import COPIES, EVENTS, PAGE, SystemLog
 from toolbox.demo.source import POLLED as SOURCE
+from toolbox.watching.local_watcher import LocalWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

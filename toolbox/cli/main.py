@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str] | dict[str, tuple[str, str]]] = {
     "tail": ("tail:tail", "Print what MozDef would read, one JSON object a line."),
     "explain": ("explain:explain", "Say the way of one event, by any id of it."),
     "status": ("status:status", "Show on one screen how a deployment is."),
+    "console": ("console:console", "Show the pipeline in a browser, event by event."),
     "audit": ("audit:audit", "Say whether every event is accounted for."),
     "dead-letters": {
         "list": ("dead_letters_list:list_tickets", "List the tickets, the oldest first."),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from settings.deployment_alarms import AlarmSettings
-from toolbox.cli.status_local import LocalWatcher
-from toolbox.cli.status_screen import document, screen
+from toolbox.cli.status_screen import screen
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
@@ -21,6 +20,8 @@ from toolbox.terminal.output import (
 )
 from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import stopping
+from toolbox.watching.document import status_document
+from toolbox.watching.local_watcher import LocalWatcher
 from toolbox.watching.stack import StackWatcher
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def status(
     found = watcher.look(time.time(), minutes)
     risks = found.risks(AlarmSettings())
     if as_json:
-        print_json(document(found, risks))
+        print_json(status_document(found, risks))
     else:
         _print(screen(found, risks))
     if risks:
@@ -94,7 +95,7 @@ def _watch(watcher: Watcher, minutes: int, stop: StopRequest, *, as_json: bool) 
             found = watcher.look(time.time(), minutes)
             risks = found.risks(AlarmSettings())
             if as_json:
-                print_json(document(found, risks), indent=False)
+                print_json(status_document(found, risks), indent=False)
             elif live:
                 live.update(page_of(console, screen(found, risks), looks), refresh=True)
             else:

@@ -1,13 +1,12 @@
-"""A status as one screen of a terminal, and as JSON."""
+"""A status as one screen of a terminal."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
 from toolbox.terminal.tables import FittingTable, styled
+from toolbox.watching.document import NOTHING, iso_seconds, span_text
 from toolbox.watching.feeds import UP_TO_DATE
 from toolbox.watching.status import COUNTERS
 
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from toolbox.watching.status import AccountState, Risk, Status
+    from toolbox.watching.status import Risk, Status
 
-NOTHING = "-"
 #: What is shown only where there is some.
 _RARE = {
     **{name: reason.replace("_", " ") for reason, name in REMARKS.items()},
@@ -26,47 +24,11 @@ _RARE = {
 }
 
 
-def document(status: Status, risks: Sequence[Risk]) -> dict[str, Any]:
-    """Return a status for programs."""
-    return {
-        "deployment": status.deployment,
-        "as_of": _iso(status.as_of),
-        "minutes": status.minutes,
-        "at_risk": [str(one) for one in risks],
-        "risks": [asdict(one) for one in risks],
-        "sources": {
-            each.name: {
-                **{f"{name.lower()}_per_minute": rate for name, rate in each.per_minute.items()},
-                "last_event": _iso(each.last_event),
-            }
-            for each in status.sources
-        },
-        "iterator_age_seconds": {each.name: each.age_seconds for each in status.consumers},
-        "held_up": [asdict(one) for each in status.consumers for one in each.held],
-        "missing_secrets": list(status.missing_secrets),
-        "quarantined": [
-            {"source": source, "reason": reason, "events": number}
-            for (source, reason), number in sorted(status.refusals.quarantined.items())
-        ],
-        "tickets": _queue(status.tickets),
-        "queues": {each.name: _queue(each) for each in status.queues},
-        "feeds": [
-            {
-                "source": each.source,
-                "feed": each.feed,
-                "lag_seconds": each.lag_seconds,
-                "polled": _iso(each.polled),
-                "why": each.why,
-            }
-            for each in status.feeds
-        ],
-        "accounts": _account(status.accounts),
-    }
-
-
 def screen(status: Status, risks: Sequence[Risk]) -> list[RenderableType]:
     """Return a status for people, in parts: what needs someone comes first."""
-    parts: list[RenderableType] = [styled(f"{status.deployment}, {_iso(status.as_of)}", "bold")]
+    parts: list[RenderableType] = [
+        styled(f"{status.deployment}, {iso_seconds(status.as_of)}", "bold")
+    ]
     for risk in risks:
         parts.append(styled(f"at risk: {risk.what}", "red"))
         parts += [styled(f"  why:  {risk.why}")] if risk.why else []
@@ -88,12 +50,12 @@ def screen(status: Status, risks: Sequence[Risk]) -> list[RenderableType]:
 def _stream(status: Status) -> str:
     told = []
     for each in status.consumers:
-        text = f"{each.name} {_span(each.age_seconds)} behind"
+        text = f"{each.name} {span_text(each.age_seconds)} behind"
         if each.age_seconds is None:
             text = f"{each.name} idle"
         if each.held:
             tries = sum(one.tries for one in each.held)
-            oldest = _span(each.oldest_unsettled)
+            oldest = span_text(each.oldest_unsettled)
             text += f" (oldest unsettled {oldest}, {tries} retries)"
         told.append(text)
     return f"stream: {', '.join(told)}" if told else ""
@@ -134,7 +96,7 @@ def _counts(status: Status, name: str) -> bool:
 def _queues(status: Status) -> list[RenderableType]:
     every = (status.tickets, *status.queues)
     rows = [
-        (each.name, f"{each.waiting:,}", f"{each.taken:,}", _span(each.oldest_seconds))
+        (each.name, f"{each.waiting:,}", f"{each.taken:,}", span_text(each.oldest_seconds))
         for each in every
         if each.messages
     ]
@@ -150,7 +112,7 @@ def _feeds(status: Status) -> FittingTable:
         (
             each.source,
             each.feed or NOTHING,
-            _span(each.lag_seconds),
+            span_text(each.lag_seconds),
             _ago(each.polled, status.as_of),
         )
         for each in status.feeds
@@ -176,37 +138,5 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     return FittingTable(title, columns, rows, [number > 0 for number in range(len(columns))])
 
 
-def _account(accounts: AccountState | None) -> dict[str, Any] | None:
-    if accounts is None:
-        return None
-    return {
-        "compared": _iso(accounts.compared),
-        "records": accounts.records,
-        "unmatched": dict(accounts.unmatched),
-        "left_out": accounts.left_out,
-    }
-
-
-def _queue(queue: Any) -> dict[str, Any]:
-    return {
-        "waiting": queue.waiting,
-        "taken": queue.taken,
-        "oldest_seconds": queue.oldest_seconds,
-    }
-
-
-def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
 def _ago(seconds: float | None, now: float) -> str:
-    return NOTHING if seconds is None else f"{_span(max(now - seconds, 0.0))} ago"
-
-
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return NOTHING
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:,.1f} {unit}"
-    return f"{seconds:,.1f} s"
+    return NOTHING if seconds is None else f"{span_text(max(now - seconds, 0.0))} ago"

@@ -16,8 +16,8 @@ from local.emulator import Emulator
 from local.emulator_access import SERVICES
 from local.endpoints import Endpoints
 from pipeline.polling.standing import FeedStanding
-from toolbox.cli.status_local import LocalWatcher
 from toolbox.watching.cloudwatch import CloudWatch, Series
+from toolbox.watching.local_watcher import LocalWatcher
 from toolbox.watching.stack import StackWatcher
 from toolbox.watching.status import WatchError
 

@@ -22,12 +22,13 @@ from pipeline.runtime.event_log import IDS_IN_A_LINE, MOST_REJECTED, log_events,
 from settings.deployment_alarms import AlarmSettings
 from tests.support.bench import Bench, github, record
 from toolbox.cli import status as command
-from toolbox.cli.status_local import LocalWatcher
-from toolbox.cli.status_screen import document, screen
+from toolbox.cli.status_screen import screen
 from toolbox.terminal.console import TextConsole
 from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import StopRequest
+from toolbox.watching.document import status_document
 from toolbox.watching.emf import CounterLogs
+from toolbox.watching.local_watcher import LocalWatcher
 from toolbox.watching.status import (
     COUNTERS,
     RARE,
@@ -345,7 +346,7 @@ def test_what_has_the_id_or_body_of_another_is_shown_where_there_is_some() -> No
     text = shown_on_screen(quiet, [])
     assert "body reused" in text
     assert "id reused" not in text
-    assert document(quiet, [])["sources"]["github"]["idreused_per_minute"] == 0.0
+    assert status_document(quiet, [])["sources"]["github"]["idreused_per_minute"] == 0.0
 
 
 def shown_on_screen(status: Status, risks: list[Risk]) -> str:
@@ -355,7 +356,7 @@ def shown_on_screen(status: Status, risks: list[Risk]) -> str:
 
 
 def test_json_says_the_same() -> None:
-    found = document(QUIET, [Risk("2 tickets wait", "why", "next")])
+    found = status_document(QUIET, [Risk("2 tickets wait", "why", "next")])
     assert json.loads(json.dumps(found)) == found
     assert found["at_risk"] == ["2 tickets wait; why"]
     assert found["risks"] == [{"what": "2 tickets wait", "why": "why", "next": "next"}]

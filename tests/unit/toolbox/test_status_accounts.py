@@ -13,7 +13,8 @@ from rich.console import Console, Group
 
 from pipeline.runtime import metrics
 from settings.deployment_alarms import AlarmSettings
-from toolbox.cli.status_screen import document, screen
+from toolbox.cli.status_screen import screen
+from toolbox.watching.document import status_document
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.status import AccountState, QueueState, Status
 
@@ -45,7 +46,7 @@ def test_accounts_that_match_are_no_risk_and_are_shown() -> None:
     assert QUIET.risks(AlarmSettings()) == []
     said = "accounts of a day: 86,400 records compared, all match; last 10.0 min ago\n"
     assert said in shown(QUIET)
-    assert document(QUIET, [])["accounts"] == {
+    assert status_document(QUIET, [])["accounts"] == {
         "compared": "2026-11-23T20:00:00Z",
         "records": 86_400,
         "unmatched": {"fan-out": 0, "archiver": 0},
@@ -77,7 +78,7 @@ def test_accounts_that_do_not_match_are_a_risk(change: dict[str, object], said: 
 def test_accounts_that_were_not_compared_yet_are_left_out() -> None:
     status = replace(QUIET, accounts=None)
     assert "accounts" not in shown(status)
-    assert document(status, [])["accounts"] is None
+    assert status_document(status, [])["accounts"] is None
 
 
 def test_the_comparisons_of_a_day_are_read_from_the_log(

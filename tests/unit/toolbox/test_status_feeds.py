@@ -16,7 +16,8 @@ from tests.support.fakes import client_error
 from tests.support.polling import PollBench, okta_event
 from tests.support.replay import Killed
 from tests.unit.toolbox.test_status import QUIET
-from toolbox.cli.status_screen import document, screen
+from toolbox.cli.status_screen import screen
+from toolbox.watching.document import status_document
 from toolbox.watching.feeds import feed_states
 from toolbox.watching.status import FeedState
 
@@ -173,4 +174,4 @@ def test_screen_risk_and_json_say_it(bench: PollBench, okta: OktaPlayer) -> None
     assert "[red]no" in text
     assert "\x1b" not in text
     assert list(map(str, risks)) == [f"feed logs of {OKTA} stands still; {feeds[0].why}"]
-    assert json.loads(json.dumps(document(status, risks)))["feeds"][0]["why"] == feeds[0].why
+    assert json.loads(json.dumps(status_document(status, risks)))["feeds"][0]["why"] == feeds[0].why

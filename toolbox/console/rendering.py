@@ -1,0 +1,126 @@
+"""Pages of templates and data, and the JSON twin of each: the same data at the address + `.json`.
+
+What senders wrote is text. Templates escape every expression, and every expression goes through
+`printable_lines`, so that no character is invisible or turns the line around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from toolbox.terminal.printable import printable_json, printable_lines
+from toolbox.watching.document import iso_seconds, span_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from toolbox.console.access import ConsoleAccess
+    from toolbox.console.assets import Assets
+
+JSON = ".json"
+#: The pages of the navigation: address and name.
+NAVIGATION = (
+    ("/now", "Now"),
+    ("/events", "Events"),
+    ("/tickets", "Tickets"),
+    ("/sources", "Sources"),
+    ("/audit", "Audit"),
+    ("/replays", "Replay"),
+)
+
+
+def environment(assets: Assets, access: ConsoleAccess) -> Environment:
+    """Return what makes pages of the templates; each lies beside its handler."""
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals.update(
+        asset=assets.address, csrf=access.csrf, navigation=NAVIGATION, path=path_text
+    )
+    made.filters.update(iso=iso_seconds, span=span_text)
+    return made
+
+
+def _shown(value: object) -> object:
+    if value is None:
+        return ""
+    return printable_lines(value) if type(value) is str else value
+
+
+def path_text(*parts: str) -> str:
+    """Return an address of the console of parts, of which each can have any character."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+def pages(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> list[Route]:
+    """Return the routes of a page and of its JSON twin."""
+    return [Route(path + JSON, endpoint), Route(path, endpoint)]
+
+
+def wants_json(request: Request) -> bool:
+    """Tell whether the JSON twin was asked for."""
+    route: Route | None = request.scope.get("route")
+    return route is not None and route.path.endswith(JSON)
+
+
+def render(request: Request, template: str, data: Any, status: int = 200) -> Response:
+    """Return a page, or its JSON twin, whichever was asked for.
+
+    Parameters
+    ----------
+    template : str
+        Its place within `toolbox/console`.
+    data : Any
+        A dataclass, which the template knows as `page`. A method `document` returns what the twin
+        has, where that is not all of its fields.
+    """
+    if wants_json(request):
+        return json_answer(_document(data), status)
+    return HTMLResponse(html(request, template, data), status)
+
+
+def html(request: Request, template: str, data: Any) -> str:
+    """Return the text of a template with data."""
+    made: Environment = request.app.state.templates
+    return made.get_template(template).render(
+        page=data,
+        scene=request.app.state.scene,
+        here=request.url.path,
+        twin=_twin(request),
+        calls=getattr(request.state, "calls", None),
+    )
+
+
+def json_answer(document: Any, status: int = 200) -> Response:
+    """Return a document as JSON; what does not show is written as an escape."""
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    return Response(printable_json(text) + "\n", status, media_type="application/json")
+
+
+def _document(data: Any) -> Any:
+    if hasattr(data, "document"):
+        return data.document()
+    return asdict(data) if is_dataclass(data) and not isinstance(data, type) else data
+
+
+def _twin(request: Request) -> str:
+    query = request.url.query
+    # A path that begins with two slashes would be an address elsewhere.
+    path = quote("/" + request.url.path.lstrip("/"))
+    return f"{path}{JSON}{'?' + query if query else ''}"

@@ -1,0 +1,111 @@
+"""What the pages read: one deployment, and the sources of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from pipeline.errors import PipelineError
+from toolbox.console.counted import CountedClients, PageCalls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from starlette.requests import Request
+
+    from toolbox.deployments import RunningDeployment
+    from toolbox.watching.status import Status
+
+T = TypeVar("T")
+#: No page waits longer; what it asked for ends by its own bounds.
+PAGE_SECONDS = 60
+
+
+class ConsoleTimeoutError(PipelineError):
+    """A page would have taken too long."""
+
+
+class ReadOnlyError(PipelineError):
+    """The console was not started to write."""
+
+
+class StatusWatcher(Protocol):
+    """What says how a deployment is (`toolbox.watching`)."""
+
+    def look(self, now: float, minutes: int) -> Status:
+        """Say how it is."""
+        ...
+
+
+@dataclass(frozen=True)
+class ConsoleScene:
+    """What pages read, and whether they may write.
+
+    Parameters
+    ----------
+    where : RunningDeployment
+        Names and clients; `where.local` tells the laptop's.
+    stack : str
+        The name of a deployed stack; empty for the local pipeline.
+    state : Path
+        The state directory of the local pipeline; of no meaning with a stack.
+    writable : bool
+        Whether replays, dismissals, changes of schemas and sending are allowed.
+    folders : Callable[[], Mapping[str, Path]]
+        Returns the folder of each source of this machine, private ones included.
+    private : Path
+        Where private sources are.
+    """
+
+    where: RunningDeployment
+    stack: str
+    state: Path
+    writable: bool
+    watcher: StatusWatcher
+    folders: Callable[[], Mapping[str, Path]]
+    private: Path
+
+    def require_writable(self) -> None:
+        """See that a page may write.
+
+        Raises
+        ------
+        ReadOnlyError
+            When it may not.
+        """
+        if not self.writable:
+            raise ReadOnlyError(
+                f"{self.where.name}: this console only reads; start it with --write to let it "
+                "replay, dismiss, save and send"
+            )
+
+
+def scene_of(request: Request) -> ConsoleScene:
+    """Return the scene for one request: its calls to AWS are counted, and their number is bounded.
+
+    The page's footer says how many there were.
+    """
+    scene: ConsoleScene = request.app.state.scene
+    calls: PageCalls = getattr(request.state, "calls", None) or PageCalls()
+    request.state.calls = calls
+    counted = CountedClients(scene.where.client, calls)
+    return replace(scene, where=replace(scene.where, client=counted))
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do in a thread what takes longer than a page may hold up the others.
+
+    Raises
+    ------
+    ConsoleTimeoutError
+        When it takes too long. The work goes on to its own bounds; nobody waits for it.
+    """
+    with anyio.move_on_after(PAGE_SECONDS):
+        return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+    raise ConsoleTimeoutError(
+        f"not done within {PAGE_SECONDS} s; ask for less, such as a narrower time"
+    )
