@@ -1,21 +1,20 @@
-"""Reads source folders: settings, schemas and samples (build and command line only)."""
+"""Reads source folders: settings, schemas and samples (build and command line only).
+
+The models are loaded with the first source: a command's help names this module, and needs none.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from catalog import FOLDER
 from settings.bounded import OUTSIDE, leads_out
 from settings.faults import Fault
 from settings.reading import checked
-from settings.source.detail_fields import DOCUMENTED
 from settings.source.errors import SourceError
 from settings.source.extending import read_extended
-from settings.source.model import Source, SourceName
-from settings.source.schemas import CompiledSchema, read_schema
 
 __all__ = [
     "CATALOG",
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from settings.source.model import Source
     from settings.source.mozdef_mapping import MozdefMapping
+    from settings.source.schemas import CompiledSchema
 
 CATALOG = FOLDER
-
-_NAME = TypeAdapter(SourceName)
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,8 @@ def read_source_settings(folder: Path) -> Source:
     SourceError
         With all that is wrong with them.
     """
+    from settings.source.model import Source
+
     document = read_extended(folder, CATALOG)
     return checked(Source, document, folder / "source.yaml", SourceError)
 
@@ -109,10 +110,10 @@ def load_source(folder: Path) -> LoadedSource:
     SourceError
         With all that is wrong with its name and its settings, or else with its schemas.
     """
+    from settings.source.schemas import read_schema
+
     name, faults = folder.name, list[Fault]()
-    try:
-        _NAME.validate_python(name)
-    except ValidationError:
+    if not _is_name(name):
         expected = "the folder's name is the route; use a-z, 0-9 and '-', a letter first"
         faults.append(Fault(str(folder), "", expected))
         if not (folder / "source.yaml").exists():
@@ -140,8 +141,23 @@ def load_source(folder: Path) -> LoadedSource:
     return LoadedSource(name, folder, settings, compiled)
 
 
+@cache
+def _is_name(name: str) -> bool:
+    from pydantic import TypeAdapter, ValidationError
+
+    from settings.source.base import SourceName
+
+    try:
+        TypeAdapter(SourceName).validate_python(name)
+    except ValidationError:
+        return False
+    return True
+
+
 def _taken(folder: Path, settings: Source) -> Iterator[Fault]:
     """Find a body and a field of `details` that would have one name, which is the folder's."""
+    from settings.source.detail_fields import DOCUMENTED
+
     mozdef = settings.mozdef
     own = mozdef.body == "own_name" and mozdef.details == "body"
     if own and folder.name in DOCUMENTED | mozdef.fields.keys():

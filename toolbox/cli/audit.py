@@ -13,8 +13,6 @@ import typer
 
 from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
-from settings.source.compiler import check_validators, write_compiled_catalog
-from settings.source.loader import LoadedSource, load_source
 from toolbox.audit.distributed import whole_hours
 from toolbox.audit.join import MISSING
 from toolbox.audit.run import AuditSpan
@@ -25,12 +23,12 @@ from toolbox.cli.source_filter import check_sources
 from toolbox.cli.source_options import folders, origin, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import require_folder
-from toolbox.sources.sound import read_sound
 from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from settings.source.loader import LoadedSource
     from toolbox.audit.join import AuditReport
 
 
@@ -105,6 +103,9 @@ def compiled_catalog(folder: Path, needed: Collection[str]) -> Catalog:
     SourceError
         When one of the deployment's is broken.
     """
+    from settings.source.compiler import write_compiled_catalog
+    from toolbox.sources.sound import read_sound
+
     sources, broken = read_sound(folders(), _fit_to_compile, needed)
     say_broken(broken)
     package = f"compiled_catalog_{folder.name.replace('-', '_').replace('.', '_')}"
@@ -117,6 +118,9 @@ def compiled_catalog(folder: Path, needed: Collection[str]) -> Catalog:
 
 
 def _fit_to_compile(folder: Path) -> LoadedSource:
+    from settings.source.compiler import check_validators
+    from settings.source.loader import load_source
+
     source = load_source(folder)
     # Those of the catalogue are checked by its tests.
     if origin(folder) == "private":

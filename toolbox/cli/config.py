@@ -6,26 +6,22 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.config import Config
 
-from settings.config_check import Checked, check_config
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
 from toolbox.project import find_project
 from toolbox.sessions import aws_session
-from toolbox.sources.index_checking import crowded_stages, private_faults
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from settings.config_check import Checked
     from settings.faults import Fault
     from toolbox.preflight.finding import Finding
 
 NOT_KNOWN = 3
 """The exit status where nothing is known to be wrong, and not all is known."""
-
-_CLIENT = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
 
 
 def check(
@@ -50,6 +46,9 @@ def check(
     Exit status: 0 all is well, 1 something is wrong, 2 there is no configuration to check, or
     nobody to ask, 3 something is not known.
     """
+    from settings.config_check import check_config
+    from toolbox.sources.index_checking import crowded_stages, private_faults
+
     project = find_project()
     project.say()
     config = project.config
@@ -72,10 +71,13 @@ def check(
 
 def ask_account(config: Path, stages: list[str] | None) -> list[Finding]:
     """Ask AWS what stands in the way of a deployment; it reads, and changes nothing."""
+    from botocore.config import Config
+
+    patience = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard"})
     session = _session()
 
     def client(service: str, region: str) -> Any:
-        return session.client(service, region_name=region, config=_CLIENT)
+        return session.client(service, region_name=region, config=patience)
 
     return list(preflight(config, tuple(stages or ()), session.region_name, client))
 

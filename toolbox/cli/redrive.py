@@ -15,7 +15,6 @@ from settings.stack_outputs import StackOutput
 from toolbox.dead_letters.queue import DeadLetterError
 from toolbox.dead_letters.redrive import RedriveQueue
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.explaining.meaning import fate_in_mozdef
 from toolbox.terminal.archived import body_text
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
@@ -153,6 +152,8 @@ def _of_stack(where: RunningDeployment, stack: str) -> set[str]:
 
 
 def _document(message: GivenUpMessage, *, full: bool) -> dict[str, Any]:
+    from toolbox.explaining.meaning import fate_in_mozdef
+
     body = message.body.encode(errors="surrogatepass")
     return {
         "id": message.id,

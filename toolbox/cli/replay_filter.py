@@ -14,7 +14,6 @@ from pipeline.event.outcomes import QUARANTINED, UNVERIFIED, Reason
 from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
-from settings.source.compiler import body_form_of
 from settings.source.loader import read_source_settings
 from toolbox.cli.source_options import folders, say_broken
 from toolbox.sources.sound import read_sound
@@ -166,6 +165,8 @@ def event_types(wanted: Filter, deployed: Collection[str] = ()) -> EventTypes:
     """
     if not wanted.event_types:
         return EventTypes()
+    from settings.source.compiler import body_form_of
+
     rules = {}
     found, broken = read_sound(folders(), read_source_settings, wanted.sources or deployed)
     # Of a folder that is left out, no event has a type.

@@ -18,8 +18,7 @@ from toolbox.terminal.output import (
     print_table,
     progress_bar,
 )
-from toolbox.traffic.requests import COPY, SPOILT, make_requests, payloads
-from toolbox.traffic.sender import FrontDoorAnswer, send_all
+from toolbox.traffic.sender import COPY, SPOILT, FrontDoorAnswer, send_all
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -69,6 +68,8 @@ def send(
         raise unknown("source in the running pipeline", source, where.queues)
     secret = next(iter(where.parameters.get(source, {}).values()), "\n").splitlines()[0]
     headers = _parse_headers(header or [])
+    from toolbox.traffic.requests import make_requests, payloads
+
     total = count or len(payloads(loaded, what or [], headers))
     requests = make_requests(
         loaded,

@@ -22,7 +22,6 @@ from toolbox.explaining.found import MozdefFate
 from toolbox.mozdef.alerts import alerts
 from toolbox.mozdef.index import Index
 from toolbox.mozdef.worker import handled
-from toolbox.sources.rehearsal import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -118,6 +117,8 @@ class SourceMeaning:
 @contextmanager
 def meaning_of(source: LoadedSource) -> Iterator[SourceMeaning]:
     """Compile a source as the build does; what judges it serves as long as the context lasts."""
+    from toolbox.sources.rehearsal import compiled
+
     with compiled({source.name: source}) as catalog:
         yield SourceMeaning(source, catalog)
 

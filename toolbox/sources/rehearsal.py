@@ -26,7 +26,6 @@ from pipeline.event.outcomes import OutcomeKind, Verdict
 from pipeline.event.steps import examine
 from pipeline.receiving.answers import Answer, denied
 from pipeline.runtime.secret_store import SecretStore
-from settings.source.compiler import write_compiled_catalog
 from toolbox.sources.checking_door import Decision, Door
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ SENDER = "192.0.2.1"
 @contextmanager
 def compiled(sources: Mapping[str, LoadedSource]) -> Iterator[Catalog]:
     """Compile sources as the build does; the catalogue serves as long as the context lasts."""
+    from settings.source.compiler import write_compiled_catalog
+
     package = f"compiled_for_check_{secrets.token_hex(8)}"
     with TemporaryDirectory() as directory:
         write_compiled_catalog(sources, Path(directory), package)

@@ -25,7 +25,7 @@ from toolbox.sources.samples import (
     make_distinct,
 )
 from toolbox.terminal.nearest import unknown
-from toolbox.traffic.sender import Outgoing
+from toolbox.traffic.sender import COPY, SPOILT, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from settings.source.event_parts import DeliveryId
 
 
-#: What requests are called that are no events of their own.
-COPY, SPOILT = "duplicate", "corrupt"
 Payload = tuple[str, bytes, dict[str, str]]
 
 

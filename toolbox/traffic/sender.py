@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import aiohttp
 import orjson
 
 from pipeline.errors import PipelineError
@@ -16,7 +15,13 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    import aiohttp
+
     from toolbox.sources.samples import SampleRequest
+
+
+#: What requests are called that are no events of their own.
+COPY, SPOILT = "duplicate", "corrupt"
 
 
 class SendError(PipelineError):
@@ -81,6 +86,8 @@ async def send_all(
     SendError
         When the front door cannot be reached.
     """
+    import aiohttp  # a third of a second, which no help needs
+
     requests = _paced(iter(outgoing), rate)
     connector = aiohttp.TCPConnector(limit=concurrency)
     timeout = aiohttp.ClientTimeout(total=60)

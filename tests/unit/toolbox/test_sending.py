@@ -16,8 +16,8 @@ from toolbox.cli.send import _report
 from toolbox.sources.captured.listening import RequestServer, WireAnswer
 from toolbox.sources.samples import SampleRequest
 from toolbox.terminal.nearest import NotFoundError
-from toolbox.traffic.requests import COPY, SPOILT, payloads
-from toolbox.traffic.sender import FrontDoorAnswer, Outgoing, send_all
+from toolbox.traffic.requests import payloads
+from toolbox.traffic.sender import COPY, SPOILT, FrontDoorAnswer, Outgoing, send_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
