@@ -2,201 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
 import threading
-import uuid
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from local.invocation import Invocation
-from local.lambdas import FunctionConfig, configure
-from local.sandbox import (
-    WORKER,
-    Sandbox,
-    SandboxExitedError,
-    SandboxMemoryError,
-    SandboxStartError,
-    SandboxTimeoutError,
-)
-from pipeline.errors import PipelineError
+from local.function_host import FunctionHost
+from local.lambdas import configure
+from local.sandbox import WORKER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from local.credentials import RunCredentials
     from local.hooks import CallWatcher
+    from local.invocation import Invocation
+    from local.lambdas import FunctionConfig
     from local.template import Template
-
-# What Lambda takes and gives in a synchronous invocation.
-PAYLOAD_BYTES = 6 * 1024 * 1024
-_log = logging.getLogger(__name__)
-
-
-class FunctionUnavailableError(PipelineError):
-    """The function could not be called: no handler ran."""
-
-
-def refusing(why: str) -> Callable[[Any], Invocation]:
-    """Return what stands for a function that may not be called, and says so at each call."""
-
-    def invoke(_: Any) -> Invocation:
-        raise FunctionUnavailableError(why)
-
-    return invoke
-
-
-class FunctionHost:
-    """Keeps processes of one function and calls them. Threads may share it.
-
-    Parameters
-    ----------
-    limit : int
-        How many processes may run at once; another caller waits. They are started when needed.
-    """
-
-    def __init__(
-        self,
-        config: FunctionConfig,
-        *,
-        limit: int = 8,
-        watch: CallWatcher | None = None,
-        worker: Path = WORKER,
-    ) -> None:
-        self.config = config
-        self._worker = worker
-        self._watch = watch
-        self._free = threading.Semaphore(limit)
-        self._lock = threading.Lock()
-        self._idle: list[Sandbox] = []
-        self._all: set[Sandbox] = set()
-        self._closed = False
-
-    def warm(self, count: int = 1) -> None:
-        """Start processes ahead of the first call, without waiting for them."""
-        for _ in range(count):
-            sandbox = self._start()
-            with self._lock:
-                self._idle.append(sandbox)
-
-    def invoke(self, event: Any, *, request_id: str | None = None) -> Invocation:
-        """Call the function and wait for its answer.
-
-        Raises
-        ------
-        FunctionUnavailableError
-            When the handler was not called: the event is too large, or the host is closed.
-        """
-        body = orjson.dumps(event)
-        if len(body) > PAYLOAD_BYTES:
-            message = f"{len(body)} bytes of event; Lambda takes {PAYLOAD_BYTES}"
-            raise FunctionUnavailableError(f"{self.config.name}: {message}")
-        with self._free:
-            sandbox = self._take()
-            head = {"request_id": request_id or str(uuid.uuid4()), "arn": self.config.arn}
-            ready = partial(self._watch.before, self.config.handler, event) if self._watch else None
-            outcome = self._call(sandbox, head, body, ready)
-            if self._watch:
-                self._watch.after(self.config.handler, event, outcome)
-            self._give_back(sandbox)
-        return outcome
-
-    async def invoke_async(self, event: Any, *, request_id: str | None = None) -> Invocation:
-        """Call the function without holding the event loop."""
-        return await asyncio.to_thread(self.invoke, event, request_id=request_id)
-
-    def pids(self) -> list[int]:
-        """Return the ids of the function's processes."""
-        with self._lock:
-            return [sandbox.pid for sandbox in self._all if sandbox.alive]
-
-    def close(self) -> None:
-        """End every process; a call in progress fails."""
-        with self._lock:
-            self._closed = True
-            running, self._all, self._idle = self._all, set(), []
-        for sandbox in running:
-            sandbox.kill()
-
-    def _take(self) -> Sandbox:
-        with self._lock:
-            while self._idle:
-                sandbox = self._idle.pop()
-                if sandbox.alive:
-                    return sandbox
-                self._all.discard(sandbox)
-        return self._start()
-
-    def _start(self) -> Sandbox:
-        with self._lock:
-            self._refuse_if_closed()
-            config = self.config
-            try:
-                sandbox = Sandbox(
-                    config.handler,
-                    config.code,
-                    config.environment,
-                    config.log,
-                    config.memory_mib,
-                    worker=self._worker,
-                )
-            except OSError as error:
-                raise FunctionUnavailableError(f"{config.name}: cannot start: {error}") from error
-            self._all.add(sandbox)
-        return sandbox
-
-    def _give_back(self, sandbox: Sandbox) -> None:
-        with self._lock:
-            if sandbox.alive and not self._closed:
-                self._idle.append(sandbox)
-            else:
-                self._all.discard(sandbox)
-
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise FunctionUnavailableError(f"{self.config.name}: the runtime is stopping")
-
-    def _call(
-        self,
-        sandbox: Sandbox,
-        head: dict[str, Any],
-        body: bytes,
-        on_ready: Callable[[int], None] | None = None,
-    ) -> Invocation:
-        prefix = f"RequestId: {head['request_id']} Error:"
-        try:
-            sandbox.wait_until_ready()
-            if on_ready:
-                on_ready(sandbox.pid)
-            good, payload = sandbox.invoke(head, body, self.config.timeout)
-        except SandboxStartError as error:
-            return Invocation(error.payload, "Unhandled")
-        except SandboxTimeoutError:
-            seconds = f"{self.config.timeout:.2f}"
-            return self._failed(
-                "Sandbox.Timedout", f"{prefix} Task timed out after {seconds} seconds"
-            )
-        except SandboxMemoryError as error:
-            memory = f"{prefix} Runtime exited with error: {error}"
-            return self._failed("Runtime.OutOfMemory", memory)
-        except SandboxExitedError as error:
-            with self._lock:
-                self._refuse_if_closed()
-            return self._failed("Runtime.ExitError", f"{prefix} Runtime exited with error: {error}")
-        if len(payload) > PAYLOAD_BYTES:
-            message = f"Response payload size ({len(payload)} bytes) exceeded {PAYLOAD_BYTES} bytes"
-            return self._failed("Function.ResponseSizeTooLarge", message)
-        return Invocation(json.loads(payload), None if good else "Unhandled")
-
-    def _failed(self, kind: str, message: str) -> Invocation:
-        _log.warning("%s: %s: %s", self.config.name, kind, message)
-        with self.config.log.open("a") as log:
-            log.write(f"[ERROR] {kind}: {message}\n")
-        return Invocation({"errorType": kind, "errorMessage": message}, "Unhandled")
 
 
 class Functions:
@@ -232,6 +53,8 @@ class Functions:
         self._logs = logs
         self._lock = threading.Lock()
         self._hosts: dict[str, FunctionHost] = {}
+        #: Of former templates, with calls in progress.
+        self._left: list[FunctionHost] = []
 
     def host(self, logical_id: str) -> FunctionHost:
         """Return the host of one function.
@@ -243,19 +66,67 @@ class Functions:
         """
         with self._lock:
             if logical_id not in self._hosts:
-                self._logs.mkdir(parents=True, exist_ok=True)
-                config = configure(
-                    self._template,
-                    logical_id,
-                    assembly=self._assembly,
-                    endpoint_url=self._endpoint_url,
-                    credentials=self._credentials,
-                    logs=self._logs,
-                )
-                self._hosts[logical_id] = FunctionHost(
-                    config, watch=self._watch, worker=self._worker
-                )
+                self._hosts[logical_id] = self._new_host(self._config(self._template, logical_id))
             return self._hosts[logical_id]
+
+    def prepare(self, template: Template, needed: Iterable[str] = ()) -> dict[str, FunctionHost]:
+        """Start what another template changes, beside what runs; nothing is called yet.
+
+        Parameters
+        ----------
+        needed : Iterable[str]
+            Functions that must be in it.
+
+        Returns
+        -------
+        dict[str, FunctionHost]
+            The hosts of the functions that are another then, for `take`.
+
+        Raises
+        ------
+        TemplateError, FunctionUnavailableError
+            When one of them cannot run; all goes on as it was.
+        """
+        for logical_id in needed:
+            self._config(template, logical_id)
+        changed = {}
+        for logical_id, host in list(self._hosts.items()):
+            if logical_id not in template.document["Resources"]:
+                continue
+            config = self._config(template, logical_id)
+            if config != host.config:
+                changed[logical_id] = self._new_host(config)
+        try:
+            for logical_id, host in changed.items():
+                if self._hosts[logical_id].pids():
+                    host.wait_until_ready()
+        except BaseException:
+            for host in changed.values():
+                host.close()
+            raise
+        return changed
+
+    def take(self, template: Template, changed: Mapping[str, FunctionHost]) -> None:
+        """Go over to another template; calls in progress end in the processes that have them."""
+        with self._lock:
+            before, self._template = self._hosts, template
+            self._hosts = {
+                logical_id: changed.get(logical_id, host)
+                for logical_id, host in before.items()
+                if logical_id in changed or self._is_same(host)
+            }
+            left = [host for host in before.values() if host not in self._hosts.values()]
+            self._left = [*(host for host in self._left if host.pids()), *left]
+        for host in left:
+            host.retire()
+
+    def caller(self, logical_id: str) -> Callable[..., Invocation]:
+        """Return what calls a function as it is at the time of the call."""
+
+        def invoke(event: Any, *, request_id: str | None = None) -> Invocation:
+            return self.host(logical_id).invoke(event, request_id=request_id)
+
+        return invoke
 
     async def invoke(self, logical_id: str, event: Mapping[str, Any]) -> Invocation:
         """Call a function by its logical id: what the gateway does."""
@@ -263,9 +134,32 @@ class Functions:
 
     def pids(self) -> list[int]:
         """Return the ids of all processes."""
-        return [pid for host in self._hosts.values() for pid in host.pids()]
+        return [pid for host in self._every() for pid in host.pids()]
 
     def close(self) -> None:
         """End every process of every function."""
-        for host in self._hosts.values():
+        for host in self._every():
             host.close()
+
+    def _every(self) -> list[FunctionHost]:
+        with self._lock:
+            return [*self._hosts.values(), *self._left]
+
+    def _is_same(self, host: FunctionHost) -> bool:
+        if host.config.logical_id not in self._template.document["Resources"]:
+            return False
+        return self._config(self._template, host.config.logical_id) == host.config
+
+    def _new_host(self, config: FunctionConfig) -> FunctionHost:
+        return FunctionHost(config, watch=self._watch, worker=self._worker)
+
+    def _config(self, template: Template, logical_id: str) -> FunctionConfig:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        return configure(
+            template,
+            logical_id,
+            assembly=self._assembly,
+            endpoint_url=self._endpoint_url,
+            credentials=self._credentials,
+            logs=self._logs,
+        )

@@ -1,13 +1,16 @@
 """The gateway's process: serves the template's API, and runs its authorizers.
 
 A process of its own, because rendering templates and reading the stream would otherwise wait for
-each other. Run as `python -m local.gateway_process <fd of the listening socket>`, with a
-`GatewayConfig` as the first line of standard input. It leaves when standard input is closed.
+each other. Run as `python -m local.gateway_process <fd of the listening socket> <fd for answers>`.
+A line of standard input is a `GatewayConfig` to prepare; an empty line has what was prepared
+served from then on. Each is answered by a line of JSON: empty, or why not. It leaves when standard
+input is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -25,20 +28,23 @@ from local.emulator_access import host_is_own
 from local.files import OWNER_ALONE
 from local.functions import Functions
 from local.gateway.app import Gateway
+from local.gateway.bodies import MAX_PAYLOAD_BYTES
 from local.gateway.reader import read_api
 from local.gateway.services import KinesisCaller
 from local.gateway_control import GatewayConfig
 from local.iam.actions import IamPlace
 from local.lambdas import find_function, role_of
 from local.template import TemplateError
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
+    from local.credentials import RunCredentials
+    from local.function_host import FunctionHost
     from local.invocation import InvokeFunction
     from local.template import Template
 
-_READ_SIZE = 4096
 _FUNCTION = re.compile(r"function:([^:/]+)")
 
 
@@ -76,22 +82,6 @@ def integration_role(template: Template) -> str:
     return next(iter(roles), "")
 
 
-def _first_line() -> bytes:
-    line = bytearray()
-    while not line.endswith(b"\n"):
-        part = os.read(0, 1)
-        if not part:
-            raise SystemExit(1)
-        line += part
-    return bytes(line)
-
-
-def _watch(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while os.read(0, _READ_SIZE):
-        pass
-    loop.call_soon_threadsafe(stop.set)
-
-
 @web.middleware
 async def own_host_alone(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer requests to this machine's name; others as API Gateway does for a foreign name.
@@ -103,45 +93,113 @@ async def own_host_alone(request: web.Request, handler: Handler) -> web.StreamRe
     return web.json_response({"message": "Forbidden"}, status=403)
 
 
-async def _serve(descriptor: int, config: GatewayConfig) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    threading.Thread(target=_watch, args=(loop, stop), daemon=True).start()
-    template = read_template(config)
-    functions = Functions(
-        template,
-        Path(config.assembly),
-        endpoint_url=config.endpoint_url,
-        credentials=config.credentials,
-        logs=Path(config.logs),
-    )
+class ServedApi:
+    """Serves an API, and then another; connections, and requests in progress, outlast both."""
 
-    role = config.credentials.of_role(integration_role(template))
-    kinesis = KinesisCaller(config.endpoint_url, config.region, role)
-    invoke: InvokeFunction = functions.invoke
-    if config.refused:
-        from local.iam.enforcement import allowed_only
+    def __init__(self) -> None:
+        self._functions: Functions | None = None
+        self._callers: dict[RunCredentials, KinesisCaller] = {}
+        self._gateway: Gateway | None = None
+        self._next: tuple[Gateway, Template, dict[str, FunctionHost]] | None = None
 
-        place = IamPlace(template.region, template.account)
-        invoke = allowed_only(invoke, read_api(template), place, config.refused)
-    gateway = Gateway(template, invoke=invoke, put_record=kinesis)
-    for logical_id in authorizer_functions(template):
-        functions.host(logical_id).warm()
+    def prepare(self, config: GatewayConfig) -> None:
+        """Read an API, and start what it needs.
+
+        Raises
+        ------
+        PipelineError
+            When it cannot be served.
+        """
+        template = read_template(config)
+        functions = self._functions = self._functions or Functions(
+            template,
+            Path(config.assembly),
+            endpoint_url=config.endpoint_url,
+            credentials=config.credentials,
+            logs=Path(config.logs),
+        )
+        role = config.credentials.of_role(integration_role(template))
+        kinesis = self._callers.setdefault(
+            role, KinesisCaller(config.endpoint_url, config.region, role)
+        )
+        invoke: InvokeFunction = functions.invoke
+        if config.refused:
+            from local.iam.enforcement import allowed_only
+
+            place = IamPlace(template.region, template.account)
+            invoke = allowed_only(invoke, read_api(template), place, config.refused)
+        gateway = Gateway(template, invoke=invoke, put_record=kinesis)
+        changed = functions.prepare(template, authorizer_functions(template))
+        self._next = gateway, template, changed
+
+    def commit(self) -> None:
+        """Serve what was prepared."""
+        if self._functions and self._next:
+            self._gateway, template, changed = self._next
+            self._functions.take(template, changed)
+            for logical_id in authorizer_functions(template):
+                host = self._functions.host(logical_id)
+                if not host.pids():
+                    host.warm()
+            self._next = None
+
+    def application(self) -> web.Application:
+        """Make the web application."""
+        application = web.Application(
+            client_max_size=MAX_PAYLOAD_BYTES, middlewares=[own_host_alone]
+        )
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        return application
+
+    async def close(self) -> None:
+        """Close its connections to services, and end its functions."""
+        for caller in self._callers.values():
+            await caller.close()
+        if self._functions:
+            self._functions.close()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._gateway is None:
+            raise web.HTTPServiceUnavailable
+        return await self._gateway.handle(request)
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[bytes | None]) -> None:
+    with os.fdopen(0, "rb", closefd=False) as orders:
+        for line in orders:
+            loop.call_soon_threadsafe(lines.put_nowait, line.strip())
+    loop.call_soon_threadsafe(lines.put_nowait, None)
+
+
+async def _serve(descriptor: int, answers: int) -> None:
+    loop, lines = asyncio.get_running_loop(), asyncio.Queue[bytes | None]()
+    loop.add_signal_handler(signal.SIGTERM, lines.put_nowait, None)
+    threading.Thread(target=_read_lines, args=(loop, lines), daemon=True).start()
+    door = ServedApi()
     # The options of the gateway's own runner, and a shorter timeout at the end.
-    application = gateway.application()
-    application.middlewares.append(own_host_alone)
     runner = web.AppRunner(
-        application, auto_decompress=False, access_log=None, shutdown_timeout=0.5
+        door.application(), auto_decompress=False, access_log=None, shutdown_timeout=0.5
     )
     await runner.setup()
+    listener = socket.socket(fileno=descriptor)
+    site = web.SockSite(runner, listener)
     try:
-        listener = socket.socket(fileno=descriptor)
-        await web.SockSite(runner, listener).start()
-        await stop.wait()
+        while (line := await lines.get()) is not None:
+            fault = ""
+            try:
+                if line:
+                    # Requests do not wait for it.
+                    await asyncio.to_thread(door.prepare, GatewayConfig.from_json(line))
+                else:
+                    door.commit()
+                    if site not in runner.sites:
+                        await site.start()
+            except PipelineError as error:
+                fault = str(error)
+            os.write(answers, json.dumps(fault).encode() + b"\n")
     finally:
         await runner.cleanup()
-        await kinesis.close()
-        functions.close()
+        await door.close()
 
 
 def main() -> None:
@@ -149,8 +207,7 @@ def main() -> None:
     os.umask(OWNER_ALONE)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("local.gateway.access").setLevel(logging.WARNING)
-    config = GatewayConfig.from_json(_first_line())
-    asyncio.run(_serve(int(sys.argv[1]), config))
+    asyncio.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from local.changes import Changes
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from local.invocation import Invocation
     from local.schedule_settings import ScheduleSettings
@@ -168,8 +168,22 @@ class Schedules:
 
     def start(self, schedule: Schedule) -> None:
         """Start one more."""
-        self._running.append(schedule)
+        self._running = [*self._running, schedule]
         schedule.start()
+
+    def update(
+        self, wanted: Collection[ScheduleSettings], make: Callable[[ScheduleSettings], Schedule]
+    ) -> None:
+        """Leave what is not wanted, with a run in progress, and start what is new."""
+        goes_on = [each for each in self._running if each.settings in wanted]
+        for schedule in self._running:
+            if schedule not in goes_on:
+                schedule.signal_stop()
+        self._running = goes_on
+        settings = [each.settings for each in goes_on]
+        for each in wanted:
+            if each not in settings:
+                self.start(make(each))
 
     def stop(self) -> None:
         """Stop all of them, giving a run in progress a moment to end."""

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 from local.assembly import find_template
 from local.changes import Changes
 from local.data_changes import DataWouldBeLostError
-from local.emulator import Emulator, clients
+from local.emulator import Emulator
 from local.endpoints import FILE_NAME
 from local.files import write_atomically
-from local.functions import Functions, refusing
-from local.gateway_control import GatewayConfig, answers, start_gateway
+from local.gateway_control import GatewayProcess
 from local.hooks import Hooks
 from local.iam.calls import CALLS_FILE, MODEL_FILE
 from local.iam.mode import IamMode
-from local.lambdas import role_of
-from local.mapping.event_source import EventSourceMapping
 from local.mapping.group import Mappings
-from local.mapping.settings import read_mappings
 from local.monitor import Monitor
 from local.outputs import describe, sources
 from local.processes import HOST, listen
 from local.progress import Progress
 from local.provision import create_secrets, provision
-from local.schedule_settings import read_schedules
-from local.schedules import Schedule, Schedules
+from local.running_stack import RunningParts, RunningStack, StackPlace
+from local.schedules import Schedules
 from local.state import StateDirectory
 from pipeline.errors import PipelineError
 
@@ -37,10 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from local.endpoints import Endpoints
-    from local.processes import Child
     from local.template import Template
 
-_START_SECONDS = 60.0
 _CHECK_SECONDS = 0.2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -84,17 +79,20 @@ class LocalRuntime:
         self._state = StateDirectory(state.resolve())
         self._port = port
         self._region = region
-        self._stack = stack
+        self._stack_name = stack
         self._hooks = hooks or Hooks()
         self._services = ""  # where the parts find the emulator
         self._parts = contextlib.ExitStack()
         self._iam = iam
         self._may_discard = may_discard
-        self._refused: dict[str, str] = {}
         own = Emulator(self._state.path, region=region, iam=iam)
         self._emulator = self._hooks.emulator or own
-        self._functions: Functions | None = None
-        self._gateway: Child | None = None
+        self._api = ""
+        self._stack: RunningStack | None = None
+        self._gateway: GatewayProcess | None = None
+        self._stopping = threading.Event()
+        #: One at a time: a reload, or the end.
+        self._going = threading.RLock()
         self._mappings = Mappings()
         self._schedules = Schedules()
         self._changes = Changes()
@@ -131,10 +129,34 @@ class LocalRuntime:
             self.stop()
             raise
 
+    def reload(self) -> Endpoints:
+        """Go over to what the assembly has now, while events flow. Any thread may call it.
+
+        Nothing that is kept is lost: streams, queues, tables, buckets and secrets stay as they are,
+        and so does the place of the mappings. What they have in progress ends as it began.
+
+        Raises
+        ------
+        PipelineError
+            When the template cannot be taken over, or the runtime does not run; what ran goes on.
+        """
+        with self._going:
+            if self._stopping.is_set() or self._stack is None:
+                raise PipelineError("the local pipeline does not run")
+            template = self._read_template()
+            provision(template, self._emulator)
+            endpoints = self._endpoints_of(template)
+            self._stack.take(template, self._read_policies(template))
+            self._endpoints = endpoints
+            endpoints.write(self._state.path)
+            return endpoints
+
     def stop(self) -> None:
         """End everything: first what takes events in, last what keeps them."""
-        self._endpoints = None
-        self._parts.close()
+        self._stopping.set()
+        with self._going:
+            self._endpoints = None
+            self._parts.close()
 
     def check(self) -> None:
         """Make sure that every part runs.
@@ -163,7 +185,7 @@ class LocalRuntime:
     def pids(self) -> list[int]:
         """Return the ids of the processes that this one started."""
         gateway = [self._gateway.pid] if self._gateway else []
-        functions = self._functions.pids() if self._functions else []
+        functions = self._stack.functions.pids() if self._stack else []
         return [self._emulator.pid, *gateway, *functions]
 
     def run_until_stopped(
@@ -208,32 +230,32 @@ class LocalRuntime:
     def _start(self) -> None:
         parts = self._parts
         listener = parts.enter_context(listen(self._port))
-        template = find_template(self._assembly, region=self._region, stack=self._stack)
+        template = self._read_template()
         parts.enter_context(self._state)
         (self._state.path / FILE_NAME).unlink(missing_ok=True)  # of a runtime that was killed
         parts.enter_context(self._state.log_file())
-        port = listener.getsockname()[1]
+        self._api = f"http://{HOST}:{listener.getsockname()[1]}"
         # While the emulator starts. To be stopped at the end, where it does not come to its start.
-        gateway = start_gateway(listener, self._state.logs)
+        gateway = GatewayProcess(listener, self._state.logs)
         parts.callback(gateway.stop)
         self._start_emulator(template)
-        endpoints = describe(
-            template,
-            api=f"http://{HOST}:{port}",
-            aws_endpoint_url=self._emulator.endpoint_url,
-            credentials=self._emulator.credentials,
-            secrets=create_secrets(sources(template), self._emulator.client("ssm")),
-        )
-        if self._iam is not IamMode.OFF:
-            self._read_policies(template)
-        functions = self._start_functions(template)
-        self._start_mappings(template, functions)
-        self._start_gateway(template, gateway, port)
-        self._start_schedules(template, functions)
+        endpoints = self._endpoints_of(template)
+        refused = self._read_policies(template)
+        self._stack = stack = self._new_stack(template, gateway)
+        # In the order of the way of an event: what takes events in ends first.
+        parts.callback(stack.functions.close)
+        parts.callback(self._mappings.stop)
+        parts.callback(gateway.stop)
+        parts.callback(self._schedules.stop)
+        stack.take(template, refused)
+        self._gateway = gateway
         self._endpoints = endpoints
         file = endpoints.write(self._state.path)
         parts.callback(file.unlink, missing_ok=True)
         parts.enter_context(self._monitor)
+
+    def _read_template(self) -> Template:
+        return find_template(self._assembly, region=self._region, stack=self._stack_name)
 
     def _start_emulator(self, template: Template) -> None:
         if not self._emulator.discard_incomplete_state():
@@ -254,73 +276,41 @@ class LocalRuntime:
             (self._state.path / CALLS_FILE).unlink(missing_ok=True)
         self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
 
-    def _read_policies(self, template: Template) -> None:
+    def _endpoints_of(self, template: Template) -> Endpoints:
+        return describe(
+            template,
+            api=self._api,
+            aws_endpoint_url=self._emulator.endpoint_url,
+            credentials=self._emulator.credentials,
+            secrets=create_secrets(sources(template), self._emulator.client("ssm")),
+        )
+
+    def _read_policies(self, template: Template) -> dict[str, str]:
+        if self._iam is IamMode.OFF:
+            return {}
         # What reads policies is loaded where it is asked for.
         from local.iam.enforcement import refused_sources
         from local.iam.model import IamModel
 
         model = IamModel.of(template)
+        refused = refused_sources(model) if self._iam is IamMode.ENFORCE else {}
         write_atomically(self._state.path / MODEL_FILE, model.to_json())
-        if self._iam is IamMode.ENFORCE:
-            self._refused = refused_sources(model)
+        return refused
 
-    def _start_functions(self, template: Template) -> Functions:
-        hooks = self._hooks
-        functions = Functions(
-            template,
-            self._assembly,
-            endpoint_url=self._services,
-            credentials=self._emulator.credentials,
+    def _new_stack(self, template: Template, gateway: GatewayProcess) -> RunningStack:
+        place = StackPlace(
+            assembly=self._assembly,
             logs=self._state.logs,
-            watch=hooks.watch,
-            worker=hooks.worker,
-        )
-        self._functions = functions
-        self._parts.callback(functions.close)
-        return functions
-
-    def _start_mappings(self, template: Template, functions: Functions) -> None:
-        self._parts.callback(self._mappings.stop)
-        for settings in read_mappings(template):
-            role = template.resource(settings.function).properties.get("Role")
-            made = clients(
-                endpoint_url=self._services,
-                region=self._region,
-                credentials=self._emulator.credentials.of_role(role_of(template, role)),
-            )
-            host = functions.host(settings.function)
-            host.warm()
-            mapping = EventSourceMapping(
-                settings,
-                invoke=host.invoke,
-                clients=made,
-                checkpoints=self._state.checkpoints / template.stack_name,
-                changes=self._changes,
-            )
-            self._mappings.start(mapping)
-
-    def _start_schedules(self, template: Template, functions: Functions) -> None:
-        self._parts.callback(self._schedules.stop)
-        # Their functions first: a schedule that cannot run stops the start before any has run.
-        read = [(each, functions.host(each.function)) for each in read_schedules(template)]
-        for settings, host in read:
-            rule = template.resolve({"Fn::GetAtt": [settings.rule, "Arn"]})
-            why = self._refused.get(rule)
-            invoke = refusing(why) if why else host.invoke
-            self._schedules.start(Schedule(settings, invoke, self._changes))
-
-    def _start_gateway(self, template: Template, gateway: Child, port: int) -> None:
-        config = GatewayConfig(
-            assembly=str(self._assembly),
-            stack=template.stack_name,
+            checkpoints=self._state.checkpoints,
             region=self._region,
-            endpoint_url=self._services,
+            services=self._services,
             credentials=self._emulator.credentials,
-            logs=str(self._state.logs),
-            physical_ids=template.physical_ids,
-            refused=self._refused,
         )
-        self._gateway = gateway
-        self._parts.callback(gateway.stop)
-        gateway.tell(config.to_json())
-        gateway.wait_for(lambda: answers(port), seconds=_START_SECONDS)
+        return RunningStack(
+            place,
+            RunningParts(gateway, self._mappings, self._schedules),
+            template,
+            hooks=self._hooks,
+            changes=self._changes,
+            stopping=self._stopping,
+        )

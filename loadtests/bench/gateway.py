@@ -21,7 +21,7 @@ from loadtests.bench.measuring import MICRO, Contender, WorkError, compare
 from loadtests.bench.payloads import Webhook, github_deliveries, plain_deliveries
 from local.assembly import find_template
 from local.emulator import Emulator
-from local.gateway_control import GatewayConfig, answers, start_gateway
+from local.gateway_control import GatewayConfig, GatewayProcess
 from local.outputs import sources as sources_of
 from local.processes import HOST, listen
 from local.provision import create_secrets, provision
@@ -36,7 +36,6 @@ CONFIG = Path(__file__).parent / "config"
 ASSEMBLY = ROOT / "build" / "bench-cdk.out"
 STAGE = "bench"
 REQUESTS, CONNECTIONS = 650, 8
-_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,10 @@ def running(folder: Path) -> Iterator[RunningGateway]:
             logs=str(folder / "gateway" / "logs"),
             physical_ids=template.physical_ids,
         )
-        child = start_gateway(listener, folder / "gateway" / "logs")
+        child = GatewayProcess(listener, folder / "gateway" / "logs")
         try:
-            child.tell(config.to_json())
-            child.wait_for(lambda: answers(port), seconds=_START_SECONDS)
+            child.prepare(config)
+            child.commit()
             first = {
                 name: next(iter(values.values())).splitlines()[0]
                 for name, values in secrets.items()

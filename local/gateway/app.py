@@ -71,7 +71,7 @@ class Gateway:
     def application(self) -> web.Application:
         """Make the web application; serve it with `runner`, or with the same options."""
         application = web.Application(client_max_size=MAX_PAYLOAD_BYTES)
-        application.router.add_route("*", "/{path:.*}", self._handle)
+        application.router.add_route("*", "/{path:.*}", self.handle)
         return application
 
     def runner(self) -> web.AppRunner:
@@ -82,7 +82,8 @@ class Gateway:
         """
         return web.AppRunner(self.application(), auto_decompress=False, access_log=None)
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a request."""
         started = time.perf_counter()
         exchange = _exchange(self._api, request)
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -55,14 +54,19 @@ class CallGate:
         self._state = state
         self._enforce = enforce
         self._log = CallLog(state / CALLS_FILE)
+        self._read: tuple[tuple[int, int], IamModel, Judge] | None = None
 
-    @cached_property
-    def _model(self) -> IamModel:
-        return IamModel.from_json((self._state / MODEL_FILE).read_bytes())
-
-    @cached_property
-    def _judge(self) -> Judge:
-        return Judge(self._model)
+    async def _current(self) -> tuple[IamModel, Judge]:
+        """Return the model and who judges by it; another one once another was written."""
+        file = self._state / MODEL_FILE
+        found = file.stat()
+        written = found.st_ino, found.st_mtime_ns
+        if self._read is None or self._read[0] != written:
+            model, before = IamModel.from_json(file.read_bytes()), self._read
+            self._read = written, model, Judge(model)
+            if before:
+                await before[2].close()
+        return self._read[1:]
 
     async def refusal(self, role: str, request: WireRequest) -> RefusedAnswer | None:
         """Write a request's calls down; return the answer to one that is not allowed.
@@ -77,11 +81,11 @@ class CallGate:
         SimulatorError
             Where policies are enforced and the simulator does not run.
         """
-        model = self._model
+        model, judge = await self._current()
         calls = model.with_keys(calls_of(request, model.roles[role], model.place))
         self._log.add(calls)
         for call in calls if self._enforce else ():
-            verdict = await self._judge.verdict(call)
+            verdict = await judge.verdict(call)
             if not verdict.allowed:
                 return answer(model, verdict, request)
         return None

@@ -102,6 +102,12 @@ class Judge:
                 return verdict
         return self._known[call]
 
+    async def close(self) -> None:
+        """End the process, after what it was asked."""
+        async with self._turn:
+            if self._streams:
+                self._streams[0].close()
+
     async def _ask(self, call: IamCall) -> IamVerdict:
         if self._streams is None:
             self._streams = await _start()

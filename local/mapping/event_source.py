@@ -92,12 +92,19 @@ class EventSourceMapping:
         for shard in self._shards:
             shard.wake()
 
-    def stop(self) -> None:
-        """Stop after the invocations in progress; what they do not settle comes again."""
+    def stop(self) -> bool:
+        """Stop after the invocations in progress; what they do not settle comes again.
+
+        Returns
+        -------
+        bool
+            Whether they are over; they are not waited for longer than five seconds.
+        """
         self.signal_stop()
         deadline = time.monotonic() + _STOP_SECONDS
         for shard in self._shards:
             shard.join(max(0.0, deadline - time.monotonic()))
+        return not any(shard.alive for shard in self._shards)
 
     def check(self) -> None:
         """Make sure that it works.

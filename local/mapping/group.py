@@ -7,7 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Collection
+
     from local.mapping.event_source import EventSourceMapping
+    from local.mapping.settings import MappingSettings
 
 
 class Mappings:
@@ -17,9 +21,37 @@ class Mappings:
         self._running: list[EventSourceMapping] = []
 
     def start(self, mapping: EventSourceMapping) -> None:
-        """Start one more."""
-        self._running.append(mapping)
+        """Start one, in the place of the one that was left under its name."""
+        name = mapping.settings.logical_id
         mapping.start()
+        others = [each for each in self._running if each.settings.logical_id != name]
+        self._running = [*others, mapping]
+
+    def leave(
+        self, wanted: Collection[MappingSettings], hurry: threading.Event
+    ) -> list[MappingSettings]:
+        """Stop all that do not have these settings, after the invocations in progress.
+
+        Parameters
+        ----------
+        hurry : threading.Event
+            Set when they are not to be waited for any longer than at the end.
+
+        Returns
+        -------
+        list[MappingSettings]
+            Those that are to be started. One that was left is listed until then, not idle.
+        """
+        goes_on = [each.settings for each in self._running if each.settings in wanted]
+        left = [each for each in self._running if each.settings not in goes_on]
+        for mapping in left:
+            mapping.signal_stop()
+        for mapping in left:
+            while not mapping.stop() and not hurry.is_set():
+                pass
+        names = {each.logical_id for each in wanted}
+        self._running = [each for each in self._running if each.settings.logical_id in names]
+        return [each for each in wanted if each not in goes_on]
 
     def stop(self) -> None:
         """Stop all of them after the invocations in progress."""

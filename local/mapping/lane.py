@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from local.functions import PAYLOAD_BYTES, FunctionUnavailableError
+from local.function_host import PAYLOAD_BYTES, FunctionUnavailableError
 from local.mapping.counters import HeldUp
 from local.mapping.decision import Action, Pending, decide, expire, not_invoked
 from local.mapping.records import as_event

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.functions import PAYLOAD_BYTES
+from local.function_host import PAYLOAD_BYTES
 from local.mapping.checkpoints import NOTHING, Checkpoint, CheckpointFile
 from local.mapping.counters import MappingProgress
 from local.mapping.lane import Lane
@@ -83,8 +83,16 @@ class ShardReader:
 
     def join(self, seconds: float) -> None:
         """Wait for the threads to end."""
-        for thread in (self._thread, *(lane.thread for lane in self._lanes)):
+        for thread in self._threads():
             thread.join(seconds)
+
+    @property
+    def alive(self) -> bool:
+        """Whether one of its threads has not ended."""
+        return any(thread.is_alive() for thread in self._threads())
+
+    def _threads(self) -> list[threading.Thread]:
+        return [self._thread, *(lane.thread for lane in self._lanes)]
 
     def error(self) -> Exception | None:
         """Return the error that ended one of the threads."""

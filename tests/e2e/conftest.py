@@ -18,7 +18,7 @@ import yaml
 from loadtests.deploy_check.permissions import RecordedCalls, keep, reviews
 from local import endpoints
 from local.assembly import find_template
-from local.functions import FunctionHost
+from local.function_host import FunctionHost
 from local.lambdas import configure
 from tests.support.catalogue import ROUTED
 from tests.support.once import made_once

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from local.endpoints import Endpoints
-    from local.functions import FunctionHost
+    from local.function_host import FunctionHost
     from local.template import Template
 
 SENT = 40

@@ -47,14 +47,15 @@ SCRIPT = """
 """
 
 
-def _function(handler: str, **environment: Any) -> dict[str, Any]:
+def function(handler: str, code: str = "code", **environment: Any) -> dict[str, Any]:
+    """Return a function whose code is in `asset.<code>`."""
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
             "Runtime": "python3.13",
             "Handler": handler,
             "Timeout": 60,
-            "Code": {"S3Bucket": "assets", "S3Key": "code.zip"},
+            "Code": {"S3Bucket": "assets", "S3Key": f"{code}.zip"},
             "Environment": {"Variables": environment},
         },
     }
@@ -89,7 +90,8 @@ def _authorizer(api: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _api() -> dict[str, Any]:
+def api_resources() -> dict[str, Any]:
+    """Return the API: one route, with an authorizer."""
     api = {"RestApiId": {"Ref": "Api"}}
     return {
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "api"}},
@@ -141,8 +143,8 @@ def _data() -> dict[str, Any]:
                 "BillingMode": "PAY_PER_REQUEST",
             },
         },
-        "Authorize": _function("handlers.authorize"),
-        "Deliver": _function("handlers.deliver", QUEUE_URL={"Ref": "Queue"}),
+        "Authorize": function("handlers.authorize"),
+        "Deliver": function("handlers.deliver", QUEUE_URL={"Ref": "Queue"}),
         "Mapping": {
             "Type": "AWS::Lambda::EventSourceMapping",
             "Properties": {
@@ -176,7 +178,7 @@ def write_assembly(directory: Path, **changes: Any) -> Path:
     code = directory / "asset.code"
     code.mkdir(parents=True, exist_ok=True)
     (code / "handlers.py").write_text(dedent(HANDLERS))
-    resources = {**_data(), **_api(), **changes}
+    resources = {**_data(), **api_resources(), **changes}
     template = {"Resources": resources, "Outputs": _outputs()}
     (directory / "small.template.json").write_text(json.dumps(template))
     artifact = {
@@ -187,10 +189,10 @@ def write_assembly(directory: Path, **changes: Any) -> Path:
     return directory
 
 
-def post(where: Endpoints, text: str, token: str = "yes") -> int:
+def post(where: Endpoints, text: str, token: str = "yes", path: str = "/hook") -> int:
     connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=60)
     headers = {"Authorization": token, "Content-Type": "application/json"}
-    connection.request("POST", "/hook", text, headers)
+    connection.request("POST", path, text, headers)
     status = connection.getresponse().status
     connection.close()
     return status

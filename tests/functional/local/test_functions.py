@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from local.functions import FunctionHost, FunctionUnavailableError
+from local.function_host import FunctionHost, FunctionUnavailableError
 from local.lambdas import configure, find_function
 from local.template import TemplateError
 from tests.functional.local.support import (
@@ -210,7 +210,7 @@ def test_no_handler_survives_its_killed_parent(tmp_path: Path, handler: str) -> 
     script = f"""
         import threading, time
         from pathlib import Path
-        from local.functions import FunctionHost
+        from local.function_host import FunctionHost
         from tests.functional.local.support import function_config
         class Tell:
             def before(self, function, event, pid):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.changes import Changes
-from local.functions import PAYLOAD_BYTES
+from local.function_host import PAYLOAD_BYTES
 from local.invocation import Invocation
 from tests.functional.local.support import (
     Handler,

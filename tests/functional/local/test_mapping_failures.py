@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.functions import FunctionHost, FunctionUnavailableError
+from local.function_host import FunctionHost, FunctionUnavailableError
 from local.invocation import Invocation
 from local.mapping.event_source import MappingFailedError
 from tests.functional.local.support import (

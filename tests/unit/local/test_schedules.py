@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.changes import Changes
-from local.functions import FunctionUnavailableError
+from local.function_host import FunctionUnavailableError
 from local.invocation import Invocation
 from local.progress import Progress
 from local.schedule_settings import ScheduleSettings, read_schedules
