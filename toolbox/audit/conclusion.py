@@ -28,7 +28,7 @@ class AuditConclusion:
     delivered, duplicate, ignored, pending : int
         Events, replays included.
     recovered, dismissed : int
-        Requests that ended badly: delivered by a replay, or with a ticket that was dismissed.
+        Events that ended badly: delivered by a replay, or with a ticket that was dismissed.
     quarantined : Mapping[str, int]
         The others by reason, where the sender was not proved to be one. They have no tickets.
     left_open : Mapping[str, int]

@@ -1,4 +1,4 @@
-"""Requests whose tickets were dismissed: what `dead-letters dismiss` kept, and their objects."""
+"""Events whose tickets were dismissed: what `dead-letters dismiss` kept, and their objects."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST = 256 * 1024
 def add_dismissed(
     listing: ArchiveListing, objects: Objects, span: AuditSpan, report: AuditReport
 ) -> None:
-    """Tell a report which requests of its span were dismissed.
+    """Tell a report which events of its span were dismissed.
 
     What cannot be read is named in the report, and counts as open.
 
@@ -48,14 +48,14 @@ def add_dismissed(
         except (ObjectUnreadableError, orjson.JSONDecodeError, KeyError, TypeError) as error:
             report.add_unreadable(f"{ref.key}: no record of a dismissed ticket ({error!r:.100})")
             continue
-        for envelope in _envelopes(key, objects, span):
-            report.add_dismissed(envelope)
+        for event in _events(key, objects, span):
+            report.add_dismissed(event)
 
 
-def _envelopes(key: str, objects: Objects, span: AuditSpan) -> Iterator[str]:
+def _events(key: str, objects: Objects, span: AuditSpan) -> Iterator[EventId]:
     place = partition_of(key)
     if kind_of(key) is None or (place is not None and span.source not in {None, place.source}):
         return
     for _, item in read_object(key, objects.chunks(key)):
         if not isinstance(item, Unreadable) and span.holds(item.source, item.arrived):
-            yield EventId.parse(item.id).envelope
+            yield EventId.parse(item.id)

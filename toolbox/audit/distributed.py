@@ -178,10 +178,11 @@ def check_sources(
 
 
 def _take_replayed(report: AuditReport, row: Mapping[str, str]) -> None:
-    envelope = EventId.parse(unquote_plus(row["envelope"])).envelope
-    report.add_redelivered(envelope)
+    event = EventId.parse(unquote_plus(row["event"]))
+    if row["redelivered"] == "true":
+        report.add_redelivered(event)
     if row["unresolved"] == "true":
-        report.add_unresolved(envelope)
+        report.add_unresolved(event)
 
 
 def _arrived(text: str) -> float | None:

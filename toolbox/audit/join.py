@@ -69,17 +69,18 @@ class AuditReport:
     unaudited: list[str] = field(default_factory=list)
     ended_badly: Counter[str] = field(default_factory=Counter)
     knows_each: bool = True
-    #: Envelope ids that ended badly, those whose replay was delivered, and those dismissed.
-    _envelopes: IdsOnDisk = field(default_factory=IdsOnDisk, repr=False)
+    #: Events that ended badly, those that a replay delivered, and those dismissed; without the job,
+    #: so that a replay is an attempt at the same event.
+    _told: IdsOnDisk = field(default_factory=IdsOnDisk, repr=False)
 
     def add(self, source: str, outcome: str, event_id: str, reason: str | None = None) -> None:
         """Count one event."""
         made_of = EventId.parse(event_id)
         self.add_events(source, outcome, reason, 1, replayed=bool(made_of.job))
         if made_of.job and outcome in {DELIVERED, DUPLICATE}:
-            self.add_redelivered(made_of.envelope)
+            self.add_redelivered(made_of)
         if outcome in BAD_ENDS:
-            self.add_unresolved(made_of.envelope, reason or outcome)
+            self.add_unresolved(made_of, reason or outcome)
 
     def add_events(
         self, source: str, outcome: str, reason: str | None, number: int, *, replayed: bool
@@ -94,17 +95,23 @@ class AuditReport:
         elif outcome in BAD_ENDS:
             self.ended_badly[reason or outcome] += number
 
-    def add_redelivered(self, envelope: str) -> None:
-        """Keep that a replay of an envelope was delivered."""
-        self._envelopes.add(_REDELIVERED, envelope)
+    def add_redelivered(self, event: EventId) -> None:
+        """Keep that a replay of an event was delivered.
 
-    def add_unresolved(self, envelope: str, cause: str = REJECTED) -> None:
-        """Keep that something of an envelope ended badly."""
-        self._envelopes.add(_UNRESOLVED + cause, envelope)
+        Where the request ended badly before it came apart, one of its events stands for it: those
+        that ended badly again are told by themselves.
+        """
+        self._told.add(_REDELIVERED, _without_job(event))
+        if event.element is not None:
+            self._told.add(_REDELIVERED, str(EventId(event.envelope)))
 
-    def add_dismissed(self, envelope: str) -> None:
-        """Keep that the ticket of an envelope was dismissed."""
-        self._envelopes.add(_DISMISSED, envelope)
+    def add_unresolved(self, event: EventId, cause: str = REJECTED) -> None:
+        """Keep that an event ended badly."""
+        self._told.add(_UNRESOLVED + cause, _without_job(event))
+
+    def add_dismissed(self, event: EventId) -> None:
+        """Keep that the ticket of an event was dismissed."""
+        self._told.add(_DISMISSED, _without_job(event))
 
     def add_unaccounted(self, event: Received, outcome: str) -> None:
         """Count an event that the ledger lacks, or a part of it."""
@@ -152,19 +159,23 @@ class AuditReport:
 
     @property
     def recovered(self) -> int:
-        """How many requests that ended badly were delivered by a replay."""
-        return self._envelopes.count(_UNRESOLVED, also=_REDELIVERED).total()
+        """How many events that ended badly were delivered by a replay."""
+        return self._told.count(_UNRESOLVED, also=_REDELIVERED).total()
 
     @property
     def dismissed(self) -> int:
-        """How many requests that ended badly have a ticket that somebody dismissed."""
-        dismissed = self._envelopes.count(_UNRESOLVED, also=_DISMISSED, without=[_REDELIVERED])
+        """How many events that ended badly have a ticket that somebody dismissed."""
+        dismissed = self._told.count(_UNRESOLVED, also=_DISMISSED, without=[_REDELIVERED])
         return dismissed.total()
 
     @property
     def left_open(self) -> Counter[str]:
-        """How many requests that ended badly are neither, by cause; each has one of its causes."""
-        return self._envelopes.count(_UNRESOLVED, without=[_REDELIVERED, _DISMISSED])
+        """How many events that ended badly are neither, by cause; each has one of its causes."""
+        return self._told.count(_UNRESOLVED, without=[_REDELIVERED, _DISMISSED])
+
+
+def _without_job(event: EventId) -> str:
+    return str(EventId(event.envelope, "", event.element))
 
 
 def join_shard(

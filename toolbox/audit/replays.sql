@@ -1,8 +1,11 @@
--- Envelopes of which a replay was delivered, and whether something of them was rejected. Of an event
--- that is on two lines, the later object counts, as in hour.sql. The ledger is read twice, so that
--- no more is kept of it than what was replayed. `also` are replays that it lacks.
+-- The events of requests of which a replay was delivered: whether the event itself was, and whether it
+-- was rejected. Of an event that is on two lines, the later object counts, as in hour.sql. The ledger
+-- is read twice, so that no more is kept of it than what was replayed. `also` are replays that it
+-- lacks. The name of an event is its id without the job.
 WITH redelivered AS (
-  SELECT DISTINCT split_part(split_part(id, '#', 1), '@', 1) AS envelope
+  SELECT split_part(split_part(id, '#', 1), '@', 1) AS envelope,
+    split_part(split_part(id, '#', 1), '@', 1)
+      || CASE WHEN strpos(id, '#') > 0 THEN '#' || split_part(id, '#', 2) ELSE '' END AS event
   FROM (
     SELECT id, max_by(outcome, "$path") AS outcome
     FROM ledger
@@ -11,15 +14,23 @@ WITH redelivered AS (
   ) AS replayed
   WHERE outcome IN ('delivered', 'duplicate')
   UNION
-  SELECT url_decode(name) FROM (VALUES {also}) AS also (name)
+  SELECT url_decode(name), url_decode(name) FROM (VALUES {also}) AS also (name)
 )
-SELECT url_encode(split_part(split_part(id, '#', 1), '@', 1)) AS envelope,
-  bool_or(outcome = 'rejected') AS unresolved
+SELECT url_encode(event) AS event, bool_or(redelivered) AS redelivered,
+  bool_or(unresolved) AS unresolved
 FROM (
-  SELECT id, max_by(outcome, "$path") AS outcome
-  FROM ledger
-  WHERE {hours}
-    AND split_part(split_part(id, '#', 1), '@', 1) IN (SELECT envelope FROM redelivered)
-  GROUP BY shard_id, sequence_number, id
-) AS told
-GROUP BY 1
+  SELECT event, true AS redelivered, false AS unresolved FROM redelivered
+  UNION ALL
+  SELECT split_part(split_part(id, '#', 1), '@', 1)
+      || CASE WHEN strpos(id, '#') > 0 THEN '#' || split_part(id, '#', 2) ELSE '' END,
+    false, outcome = 'rejected'
+  FROM (
+    SELECT id, max_by(outcome, "$path") AS outcome
+    FROM ledger
+    WHERE {hours}
+      AND split_part(split_part(id, '#', 1), '@', 1) IN (SELECT envelope FROM redelivered)
+    GROUP BY shard_id, sequence_number, id
+  ) AS told
+) AS both_sides
+GROUP BY event
+HAVING bool_or(redelivered) OR bool_or(unresolved)

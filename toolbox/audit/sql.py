@@ -21,7 +21,7 @@ SETTLED, UNARCHIVED = "settled", "unarchived"
 UNACCOUNTED, SHORT, UNREADABLE = "unaccounted", "short", "unreadable"
 _DETAILS = {"shard", "sequence_number", "id", "arrived", "path"}
 HOUR_COLUMNS = frozenset({"what", "events", "source", "outcome", "reason", "replayed", *_DETAILS})
-REPLAYS_COLUMNS = frozenset({"envelope", "unresolved"})
+REPLAYS_COLUMNS = frozenset({"event", "redelivered", "unresolved"})
 
 
 def hour_query(hour: datetime, source: str | None) -> str:
@@ -34,7 +34,7 @@ def hour_query(hour: datetime, source: str | None) -> str:
 
 
 def replays_query(hours: Iterable[datetime], source: str | None, also: Iterable[str]) -> str:
-    """Return the query for envelopes of which a replay was delivered within some hours.
+    """Return the query for the events of requests that a replay delivered within some hours.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def test_what_was_replayed_and_what_ended_badly_meet_wherever_they_were() -> Non
     for number in range(5_000):
         report.add("s", "rejected", f"e{number}#0", "invalid_json")
     for number in range(0, 6_000, 3):
-        report.add("s", "delivered", f"e{number}@job#1")
+        report.add("s", "delivered", f"e{number}@job#0")
     assert report.recovered == len(range(0, 5_000, 3))
 
 

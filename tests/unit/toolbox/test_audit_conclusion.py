@@ -11,6 +11,7 @@ import pytest
 from pipeline.archive.lines import Received
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
+from pipeline.event.event_id import EventId
 from tests.support.replay import HOUR, FakeArchive, line
 from tests.support.terminal import fits, is_golden, shown
 from tests.unit.toolbox.test_audit import START
@@ -38,9 +39,8 @@ def report() -> AuditReport:
     made.add("github", "delivered", "r0@job")
     # A replay that was rejected again, for another reason: still one request that is open.
     made.add("github", "rejected", "r1@job", "too_deep")
-    made.add_dismissed("r2")
-    made.add_dismissed("r0")
-    made.add_dismissed("nothing of this span")
+    for name in ("r2", "r0", "nothing of this span"):
+        made.add_dismissed(EventId(name))
     return made
 
 
@@ -135,3 +135,21 @@ def test_the_page_stands_by_itself_and_shows_hostile_text_as_text() -> None:
     assert not {"script", "img", "link"} & set(page.tags)
     assert page.text.count(r"<img src=//x onerror=y>\x1b</td><script>") == 2
     assert conclude(made).headline in page.text
+
+
+def test_a_list_that_is_replayed_recovers_what_was_delivered_of_it_and_no_more() -> None:
+    made = AuditReport()
+    for number in range(40):
+        outcome = "rejected" if number < 3 else "delivered"
+        made.add("okta", outcome, f"r#{number}", "too_deep")
+    for number in range(40):
+        outcome = "rejected" if number < 3 else "duplicate"
+        made.add("okta", outcome, f"r@a#{number}", "too_deep")
+    assert (made.recovered, made.left_open) == (0, {"too_deep": 3})
+    made.add("okta", "delivered", "r@b#1")
+    assert (made.recovered, made.left_open) == (1, {"too_deep": 2})
+    # Another one was rejected as a whole, and came apart in its replay.
+    made.add("okta", "rejected", "s", "invalid_json")
+    made.add("okta", "delivered", "s@b#0")
+    made.add("okta", "rejected", "s@b#1", "too_deep")
+    assert (made.recovered, made.left_open) == (2, {"too_deep": 3})
