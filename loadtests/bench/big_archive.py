@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 FILE = Path("build") / "big-archive.json"
 DAYS, EVENTS, TICKETS = 30, 10_000_000, 100_000
-#: As toolbox/cli/replay_history.py has it.
+#: As toolbox/replaying/history.py has it.
 KEPT = 12_000_000
 _AHEAD = 32
 _ROOT = Path(__file__).parents[2]

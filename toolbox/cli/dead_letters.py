@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.archive.keys import DISMISSED_PREFIX, ArchiveKind
-from pipeline.archive.reading import Unreadable, read_object
+from pipeline.archive.keys import ArchiveKind
 from pipeline.replay.engine import REPLAY_LIMIT
-from pipeline.replay.times import iso
 from toolbox.cli.dead_letters_list import (
     Before,
     Json,
@@ -18,26 +15,31 @@ from toolbox.cli.dead_letters_list import (
     OfReason,
     OfSource,
     Since,
-    all_quarantined,
-    archived_objects,
     choice_of,
     choose,
+)
+from toolbox.cli.dead_letters_replay import report_tickets
+from toolbox.cli.replay_history import windows_of_settings
+from toolbox.cli.replay_run import sending_with_bar
+from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
+from toolbox.dead_letters.dismissing import dismiss_ticket, dismissed_key, said_reason
+from toolbox.dead_letters.function_log import cause_of
+from toolbox.dead_letters.queue import DeadLetterError, Ticket, find_ticket
+from toolbox.dead_letters.reading import (
+    archived_objects,
+    event_documents,
     function_log,
     open_queue,
-    ticket_document,
+    quarantined,
+    read_ticket,
 )
-from toolbox.cli.dead_letters_replay import replay_tickets, report_tickets
-from toolbox.cli.replay_run import store
-from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
-from toolbox.dead_letters.function_log import cause_of
-from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, Ticket, find_ticket
-from toolbox.dead_letters.summary import summarize
+from toolbox.dead_letters.replaying import keeper, plan_of_tickets, replay_tickets
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
-from toolbox.terminal.archived import event_document
-from toolbox.terminal.output import console, print_json
+from toolbox.terminal.output import console, errors, print_json
+from toolbox.terminal.stopping import stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 Identifiers = Annotated[
@@ -59,7 +61,7 @@ def show_ticket(
     """Show the events of tickets, each with the rule that it broke."""
     where = find_deployment(state, stack)
     if quarantine:
-        known = all_quarantined(where)
+        known = quarantined(where, errors.print)
         tickets = _distinct(find_ticket(known, one) for one in identifiers)
     else:
         with open_queue(where) as queue:
@@ -67,7 +69,10 @@ def show_ticket(
     most = None if full else CUT
     if as_json:
         documents = [
-            {**_document(where, ticket), "events": list(_event_documents(where, ticket, most))}
+            {
+                **read_ticket(where, ticket, errors.print),
+                "events": list(event_documents(where, ticket, most)),
+            }
             for ticket in tickets
         ]
         print_json(documents if len(identifiers) > 1 else documents[0])
@@ -78,28 +83,16 @@ def show_ticket(
 
 def _print_ticket(where: RunningDeployment, ticket: Ticket, most: int | None) -> None:
     console.print(f"{ticket.id}: {ticket.kind}, {ticket.key}")
-    if cause := _cause(where, ticket):
-        _print_field("the function said", cause)
-    for event in _event_documents(where, ticket, most):
+    if ticket.kind == ArchiveKind.FAILED:
+        log = function_log(where, errors.print)
+        if cause := cause_of(archived_objects(where), ticket.key, log):
+            _print_field("the function said", cause)
+    for event in event_documents(where, ticket, most):
         console.print()
         for name, value in event.items():
             if value not in {"", None} if isinstance(value, str) else True:
                 text = ", ".join(value) if isinstance(value, list) else str(value)
                 _print_field(name, text)
-
-
-def _document(where: RunningDeployment, ticket: Ticket) -> dict[str, Any]:
-    if ticket.kind == UNREADABLE:
-        return ticket_document(ticket, None)
-    summary = summarize(archived_objects(where), ticket.key)
-    summary.cause = _cause(where, ticket)
-    return ticket_document(ticket, summary)
-
-
-def _cause(where: RunningDeployment, ticket: Ticket) -> str:
-    if ticket.kind != ArchiveKind.FAILED:
-        return ""
-    return cause_of(archived_objects(where), ticket.key, function_log(where))
 
 
 def _distinct(tickets: Iterable[Ticket]) -> list[Ticket]:
@@ -154,9 +147,16 @@ def replay_some(
         else:
             chosen = list(choose(choice, queue.tickets, where))
         options: dict[str, Any] = {"rate": rate, "limit": limit, "force": force}
-        job, results = replay_tickets(where, queue, chosen, options)
+        plan = plan_of_tickets(where, chosen, options, windows_of_settings)
+        with (
+            stopping() as stop,
+            sending_with_bar(plan, stop, keeper(queue)) as replayer,
+        ):
+            results = replay_tickets(plan, replayer, queue, chosen, stop)
     # The queue has its other tickets back meanwhile.
-    report_tickets(where, job, chosen, results, wait=wait_seconds if wait else 0, as_json=as_json)
+    report_tickets(
+        where, plan.job, chosen, results, wait=wait_seconds if wait else 0, as_json=as_json
+    )
 
 
 def dismiss(
@@ -168,36 +168,14 @@ def dismiss(
     as_json: Json = False,
 ) -> None:
     """Delete tickets without replaying them. Who did so, when and why is kept in the archive."""
-    if not reason.strip():
-        raise DeadLetterError("--reason: say why nothing needs to be done")
+    reason = said_reason(reason)
     where = find_deployment(state, stack)
     documents = []
     with open_queue(where) as queue:
         # All are looked for first: a wrong id dismisses nothing.
         for ticket in _distinct(map(queue.find, identifiers)):
-            document = {
-                "ticket": _document(where, ticket),
-                "who": where.who(),
-                "when": iso(time.time()),
-                "reason": reason.strip(),
-            }
-            # Written first: a ticket must not go without a word about it.
-            store(where).write(f"{DISMISSED_PREFIX}{ticket.id}.json", document)
-            queue.delete(ticket)
-            documents.append(document)
+            documents.append(dismiss_ticket(where, queue, ticket, reason, errors.print))
             if not as_json:
-                place = f"{DISMISSED_PREFIX}{ticket.id}.json"
-                console.print(f"{ticket.id}: dismissed; why is in {place}")
+                console.print(f"{ticket.id}: dismissed; why is in {dismissed_key(ticket)}")
     if as_json:
         print_json(documents if len(identifiers) > 1 else documents[0])
-
-
-def _event_documents(where: RunningDeployment, ticket: Ticket, most: int | None) -> Iterator[Any]:
-    if ticket.kind == UNREADABLE:
-        yield {"message": ticket.key if most is None else ticket.key[:most]}
-        return
-    for line, item in read_object(ticket.key, archived_objects(where).chunks(ticket.key)):
-        if isinstance(item, Unreadable):
-            yield {"line": line, "fault": item.explanation}
-        else:
-            yield event_document(item, line, most)

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.archive.keys import ArchiveKind
-from pipeline.archive.listing import ArchiveListing
-from pipeline.archive.objects import Objects
 from pipeline.event.outcomes import Reason
 from pipeline.replay.times import iso, parse_time
 from toolbox.cli.source_filter import check_sources
 from toolbox.dead_letters.choice import TicketChoice
-from toolbox.dead_letters.function_log import LocalFunctionLog, StackFunctionLog, with_causes
 from toolbox.dead_letters.listing import PAGE, group_causes, group_tickets, page_of
-from toolbox.dead_letters.quarantine import quarantine_tickets
-from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError, DeadLetters, Ticket
-from toolbox.dead_letters.summary import Summary, summarize_all
+from toolbox.dead_letters.queue import UNREADABLE, DeadLetterError
+from toolbox.dead_letters.reading import (
+    archived_objects,
+    open_queue,
+    quarantined,
+    summarized,
+    ticket_document,
+)
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
 from toolbox.project import next_step
 from toolbox.terminal.nearest import NotFoundError, unknown
 from toolbox.terminal.output import errors, print_json, print_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from toolbox.dead_letters.function_log import FunctionLog
     from toolbox.dead_letters.listing import CauseGroup, TicketGroup
+    from toolbox.dead_letters.queue import Ticket
+    from toolbox.dead_letters.summary import Summary
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OfSource = Annotated[list[str] | None, typer.Option("--source", help="Only of this source.")]
@@ -42,26 +44,6 @@ Since = Annotated[
 ]
 Before = Annotated[str | None, typer.Option("--to", help="Only those that came before.")]
 _KINDS = (ArchiveKind.REJECTED.value, ArchiveKind.FAILED.value, UNREADABLE)
-
-
-def open_queue(
-    where: RunningDeployment, on_progress: Callable[[int], None] = lambda _: None
-) -> DeadLetters:
-    """Return the tickets of a deployment."""
-    sqs = where.client("sqs")
-    return DeadLetters(sqs, where.dead_letter_queue, where.archive_bucket, on_progress)
-
-
-def archived_objects(where: RunningDeployment) -> Objects:
-    """Return the archive's objects."""
-    return Objects(where.client("s3"), where.archive_bucket)
-
-
-def function_log(where: RunningDeployment) -> FunctionLog:
-    """Return the logs of a deployment's functions."""
-    if where.logs is not None:
-        return LocalFunctionLog(where.logs)
-    return StackFunctionLog(lambda: where.client("logs"), errors.print)
 
 
 def choice_of(
@@ -170,15 +152,9 @@ def list_tickets(
         errors.print(f"{where_it_is}; --page and --size show others")
 
 
-def all_quarantined(where: RunningDeployment) -> list[Ticket]:
-    """Return what is in quarantine."""
-    listing = ArchiveListing(where.client("s3"), where.archive_bucket)
-    return quarantine_tickets(listing, errors.print)
-
-
 def _all(where: RunningDeployment, *, quarantine: bool) -> list[Ticket]:
     if quarantine:
-        return all_quarantined(where)
+        return quarantined(where, errors.print)
     with errors.status("taking the notifications") as status:
 
         def show(taken: int) -> None:
@@ -191,16 +167,8 @@ def _all(where: RunningDeployment, *, quarantine: bool) -> list[Ticket]:
 def _summarized(
     where: RunningDeployment, tickets: Sequence[Ticket]
 ) -> Iterator[tuple[Ticket, Summary]]:
-    """Return tickets with what their objects hold, one after the other."""
-    keys = (ticket.key for ticket in tickets if ticket.kind != UNREADABLE)
-    read = summarize_all(archived_objects(where), keys)
     with errors.status("reading the objects"):
-        # They are asked for in the same order.
-        found = (
-            (ticket, Summary() if ticket.kind == UNREADABLE else next(read)[1])
-            for ticket in tickets
-        )
-        yield from with_causes(found, archived_objects(where), function_log(where))
+        yield from summarized(where, tickets, errors.print)
 
 
 def _print_groups(groups: Sequence[TicketGroup], *, as_json: bool) -> None:
@@ -261,29 +229,6 @@ def _print_causes(groups: Sequence[CauseGroup], *, as_json: bool) -> None:
     ]
     total = sum(one.tickets for one in groups)
     print_table(f"{total:,} tickets by cause", ("tickets", "source", "first id", "cause"), rows)
-
-
-def ticket_document(ticket: Ticket, summary: Summary | None) -> dict[str, Any]:
-    """Return what an operator wants to know of a ticket."""
-    found = summary or Summary()
-    explanation = found.explanation
-    if ticket.kind == UNREADABLE:
-        explanation = "a message that is no notification of the archive; see it, and dismiss it"
-    return {
-        "id": ticket.id,
-        "kind": ticket.kind,
-        "key": ticket.key,
-        "gone": found.gone,
-        "sources": sorted(found.sources),
-        "reasons": dict(sorted(found.reasons.items())),
-        "count": found.events,
-        "unreadable": found.faults,
-        "notifications": len(ticket.messages),
-        "since": iso(ticket.since),
-        "age_seconds": max(int(time.time() - ticket.since), 0),
-        "explanation": explanation,
-        "cause": found.cause,
-    }
 
 
 def age(seconds: int) -> str:

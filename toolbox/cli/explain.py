@@ -22,7 +22,6 @@ from pipeline.replay.times import parse_time
 from settings.source.loader import SourceError, load_source
 from settings.stack_outputs import StackOutput
 from toolbox.cli.explain_screen import tell
-from toolbox.cli.replay_run import store
 from toolbox.cli.source_options import folders
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment, local_clients
 from toolbox.explaining.archive_search import ArchiveSearch
@@ -36,6 +35,7 @@ from toolbox.explaining.sights import (
     StackBatchLog,
     UnseenQueues,
 )
+from toolbox.replaying.plan import job_store
 from toolbox.terminal.output import DOES_NOT_HOLD, errors, print_json
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _sights(
         DeliveredTable(where.client("dynamodb"), where.dedupe_table, notes.lacks),
         queues,
         batches,
-        lambda: earlier_jobs(store(where), ""),
+        lambda: earlier_jobs(job_store(where), ""),
         _load,
     )
 

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations when it runs
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from pipeline.archive.keys import ArchiveKind  # noqa: TC001 - as above
-from pipeline.archive.listing import ArchiveListing
-from pipeline.archive.objects import ObjectRef
 from pipeline.replay.engine import REPLAY_LIMIT
-from pipeline.replay.filters import filter_from_json
-from pipeline.replay.job import DISTRIBUTED, DONE, RUNNING, Job, JobError, new_job_id
-from pipeline.replay.selection import measure, select
+from pipeline.replay.job import Job, new_job_id
 from toolbox.cli.lazily import add, new_app
 from toolbox.cli.replay_distributed import start_distributed
-from toolbox.cli.replay_dry import dry_run
-from toolbox.cli.replay_filter import Wishes, event_types, make_filter
-from toolbox.cli.replay_run import ReplayPlan, known_job, report, sending, store
+from toolbox.cli.replay_dry import print_dry_run
+from toolbox.cli.replay_history import types_of_settings, windows_of_settings
+from toolbox.cli.replay_run import report, sending_with_bar
 from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
 from toolbox.cli.source_filter import check_sources
-from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import next_step, with_project
+from toolbox.replaying.plan import ReplayPlan, resumed
+from toolbox.replaying.wishes import Wishes, make_filter
 from toolbox.terminal.output import WRONG_USAGE, errors
 from toolbox.terminal.stopping import stopping
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-#: A running job writes its state every five seconds.
-ALIVE_SECONDS = 20
 
 
 def replay(
@@ -106,21 +98,25 @@ def replay(
     patience = wait_seconds if wait else 0
     if resume:
         where = find_deployment(state, stack)
-        _go_on(where, resume, now, rate=rate, wait=patience, as_json=as_json)
+        job, wanted = resumed(where, resume, now, rate)
+        types = types_of_settings(wanted, where.parameters)
+        plan = ReplayPlan(where, job, wanted, types, windows=windows_of_settings)
+        _run(plan, wait=patience, as_json=as_json)
         return
     wanted = make_filter(wishes, now)
     where = find_deployment(state, stack)
     check_sources(wishes.sources, where)
     options = {"rate": rate, "limit": limit, "force": force}
     job = Job(new_job_id(now), where.who(), now.isoformat(), wanted.to_json(), options)
-    types = event_types(wanted, where.parameters)
-    plan = ReplayPlan(where, job, wanted, types, wait=patience)
+    types = types_of_settings(wanted, where.parameters)
+    plan = ReplayPlan(where, job, wanted, types, windows=windows_of_settings)
     if dry:
-        dry_run(plan, as_json=as_json)
+        print_dry_run(plan, as_json=as_json)
     elif distributed:
         start_distributed(plan, concurrency, as_json=as_json)
     else:
-        _begin(plan, as_json=as_json)
+        plan.begin()
+        _run(plan, wait=patience, as_json=as_json)
 
 
 def _check(
@@ -139,68 +135,19 @@ def _check(
         raise typer.Exit(WRONG_USAGE)
 
 
-def _begin(plan: ReplayPlan, *, as_json: bool) -> None:
-    listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
-    plan.job.objects, plan.job.size = measure(listing, plan.wanted)
-    jobs = store(plan.where)
-    if plan.wanted.ids is not None:
-        ids_key = jobs.save_ids(plan.job.id, plan.wanted.ids)
-        plan.job.filter = {**plan.job.filter, "ids": ids_key}
-    jobs.save(plan.job)
-    _run(plan, as_json=as_json)
-
-
-def _go_on(
-    where: RunningDeployment,
-    job_id: str,
-    now: datetime,
-    *,
-    rate: float | None,
-    wait: int,
-    as_json: bool,
-) -> None:
-    jobs = store(where)
-    job = known_job(jobs, job_id)
-    if job.status in {DONE, DISTRIBUTED}:
-        raise JobError(f"{job.id}: is {job.status}; there is nothing to go on with")
-    if job.options.get("tickets"):
-        again = next_step("dead-letters replay")
-        raise JobError(f"{job.id}: replayed tickets; run '{again}' again")
-    updated = datetime.fromisoformat(job.updated) if job.updated else now - timedelta(days=1)
-    if job.status == RUNNING and now - updated < timedelta(seconds=ALIVE_SECONDS):
-        raise JobError(
-            f"{job.id}: was running at {job.updated}; stop it there, or wait {ALIVE_SECONDS} "
-            "seconds if its process is gone"
-        )
-    ids_key = str(job.filter.get("ids") or "")
-    wanted = filter_from_json(dict(job.filter), jobs.load_ids(ids_key) if ids_key else None)
-    job.status, job.error = RUNNING, ""
-    job.options = {**job.options, "rate": rate or job.options.get("rate")}
-    types = event_types(wanted, where.parameters)
-    _run(ReplayPlan(where, job, wanted, types, wait=wait), as_json=as_json)
-
-
-def _run(plan: ReplayPlan, *, as_json: bool) -> None:
+def _run(plan: ReplayPlan, *, wait: int, as_json: bool) -> None:
     job = plan.job
     resume = next_step(f"replay --resume {job.id}")
     if not as_json:
         errors.print(f"{job.id}: {job.objects:,} objects, {job.size / 1e6:,.1f} MB")
     try:
-        with stopping() as stop, sending(plan, stop, lambda: None) as replayer:
-            if replayer.run(_refs(plan)):
+        with stopping() as stop, sending_with_bar(plan, stop) as replayer:
+            if replayer.run(plan.refs()):
                 replayer.finish()
     except BaseException:
         errors.print(f"stopped; nothing is lost. Go on with: {resume}")
         raise
-    report(plan, as_json=as_json, resume=resume)
-
-
-def _refs(plan: ReplayPlan) -> Iterator[ObjectRef]:
-    place = plan.job.position
-    if place.key and place.line is not None:
-        yield ObjectRef(place.key, place.size)
-    listing = ArchiveListing(plan.where.client("s3"), plan.where.archive_bucket)
-    yield from select(listing, plan.wanted, place.key)
+    report(plan, wait=wait, as_json=as_json, resume=resume)
 
 
 app = new_app(invoke_without_command=True)

@@ -13,14 +13,14 @@ from pipeline.archive.listing import ArchiveListing
 from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
 from pipeline.replay.selection import measure
-from toolbox.cli.replay_run import default_rate, store
 from toolbox.deployments import RunningDeploymentError
 from toolbox.project import next_step
+from toolbox.replaying.plan import default_rate, job_store
 from toolbox.terminal.output import console, errors, print_json
 
 if TYPE_CHECKING:
     from pipeline.replay.filters import Filter
-    from toolbox.cli.replay_run import ReplayPlan
+    from toolbox.replaying.plan import ReplayPlan
     from toolbox.seams import Workflows
 
 
@@ -42,7 +42,7 @@ def start_distributed(plan: ReplayPlan, concurrency: int, *, as_json: bool) -> N
         raise RunningDeploymentError(
             f"{where.name}: has no output ReplayStateMachineArn; deploy this version of it"
         )
-    jobs, prefix = store(where), list_prefix(plan.wanted)
+    jobs, prefix = job_store(where), list_prefix(plan.wanted)
     if plan.wanted.ids is not None:
         job.filter = {**job.filter, "ids": jobs.save_ids(job.id, plan.wanted.ids)}
     listing = ArchiveListing(where.client("s3"), where.archive_bucket)

@@ -6,25 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pipeline.archive.listing import ArchiveListing
-from pipeline.archive.objects import Objects
-from pipeline.replay.engine import Replayer
-from pipeline.replay.selection import measure, select
-from toolbox.cli.replay_history import OBJECTS_AHEAD
-from toolbox.cli.replay_run import default_rate, exit_if_nothing_fits
+from toolbox.cli.replay_run import READING_REPLAYS, exit_if_nothing_fits
 from toolbox.replaying.counts import MEANINGS, known_before
-from toolbox.replaying.dry_run import DryRun
-from toolbox.terminal.archived import event_document
+from toolbox.replaying.dry_run import dry_run
 from toolbox.terminal.output import console, errors, print_json, print_table, progress_bar
 from toolbox.terminal.stopping import STOPPED, stopping
 
 if TYPE_CHECKING:
-    from toolbox.cli.replay_run import ReplayPlan
+    from pipeline.replay.engine import Replayer
+    from toolbox.replaying.plan import ReplayPlan
 
-_BODY = 200
 
-
-def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
+def print_dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
     """Count what a job would send by source, reason and hour, and show some of it.
 
     Raises
@@ -32,15 +25,14 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
     typer.Exit
         With 130 after Ctrl-C.
     """
-    s3, bucket = plan.where.client("s3"), plan.where.archive_bucket
-    listing, sink = ArchiveListing(s3, bucket), DryRun()
     with errors.status("listing the archive"):
-        count, size = measure(listing, plan.wanted)
+        count, size = plan.measure()
     if not as_json:
         errors.print(
             f"dry run of {count:,} objects, {size / 1e6:,.1f} MB, and of the ledger of their hours"
         )
-    history = plan.history()
+    with errors.status(READING_REPLAYS):
+        history = plan.history()
     with progress_bar(in_bytes=True) as bar, stopping() as stop:
         task = bar.add_task("dry run", total=size or None, rate="")
 
@@ -48,19 +40,7 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
             matched = f"{one.counts['matched']:,} matched"
             bar.update(task, completed=one.read_bytes, rate=matched)
 
-        replayer = Replayer(
-            plan.job,
-            Objects(s3, bucket, objects_ahead=OBJECTS_AHEAD),
-            sink,
-            plan.wanted,
-            plan.types,
-            history=history,
-            save=lambda _: None,
-            stop=stop,
-            progress=show,
-        )
-        ended = replayer.run(select(listing, plan.wanted))
-    document = _document(plan, sink)
+        document, ended = dry_run(plan, history, stop=stop, show=show)
     if as_json:
         print_json(document)
     else:
@@ -68,29 +48,6 @@ def dry_run(plan: ReplayPlan, *, as_json: bool) -> None:
     if not ended:
         raise typer.Exit(STOPPED)
     exit_if_nothing_fits(plan.job)
-
-
-def _document(plan: ReplayPlan, sink: DryRun) -> dict[str, Any]:
-    counts = {name: plan.job.counts.get(name, 0) for name in MEANINGS}
-    rate, size = default_rate(plan.where)
-    asked = plan.job.options.get("rate")
-    would = counts.pop("sent")
-    seconds = would / float(asked) if asked else max(would / rate, sink.size / size)
-    return {
-        "would_send": would,
-        "bytes": sink.size,
-        "seconds": round(seconds, 1),
-        "counts": counts,
-        "sent_again": counts["sent_again"],
-        "delivered_before": counts["delivered"] + counts["partly_delivered"],
-        "before": plan.job.before,
-        "groups": [
-            {"kind": kind, "source": source, "reason": reason, "hour": hour, "events": number}
-            for (kind, source, reason, hour), number in sorted(sink.groups.items())
-        ],
-        "sample": [event_document(event, 0, _BODY) for event in sink.sample],
-        "problems": plan.job.problems,
-    }
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ import typer
 from pipeline.archive.keys import REPLAYS_PREFIX
 from pipeline.replay.job import JobError
 from toolbox.cli.replay_distributed import execution_status
-from toolbox.cli.replay_run import known_job, print_job, store
+from toolbox.cli.replay_run import print_job
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.replaying.counts import left_out
+from toolbox.replaying.plan import job_store, known_job
 from toolbox.terminal.output import console, errors, print_json, print_table
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -19,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def list_jobs(*, stack: Stack = None, state: State = DEFAULT_STATE, as_json: Json = False) -> None:
     """List the replay jobs of a deployment, the oldest first."""
-    jobs = store(find_deployment(state, stack))
+    jobs = job_store(find_deployment(state, stack))
     documents: list[dict[str, Any]] = []
     rows, broken = [], []
     with errors.status("reading the jobs") as status:
@@ -52,7 +53,7 @@ def show_job(
 ) -> None:
     """Show what a replay job did, who wanted it, and what it left out."""
     where = find_deployment(state, stack)
-    job = known_job(store(where), job_id)
+    job = known_job(job_store(where), job_id)
     execution = str(job.options.get("execution") or "")
     status = execution_status(where.client("stepfunctions"), execution) if execution else ""
     if as_json:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.archive.objects import Objects
-from pipeline.replay.engine import Replayer
-from pipeline.replay.history import UnaskedHistory
-from pipeline.replay.job import DONE, Job, JobError, JobStore
-from pipeline.stream.pace import Pace
-from pipeline.stream.sending import StreamWriter
-from pipeline.stream.shards import SHARE, ShardMap, capacity
-from toolbox.cli.replay_history import delivery_history
+from pipeline.replay.job import DONE
 from toolbox.cli.replay_wait import is_well, print_fate, wait_for
-from toolbox.project import next_step
 from toolbox.replaying.counts import MEANINGS, known_before, left_out
-from toolbox.terminal.nearest import unknown
+from toolbox.replaying.plan import sending
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
     console,
@@ -37,124 +27,51 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress
 
-    from pipeline.replay.event_types import EventTypes
-    from pipeline.replay.filters import Filter
-    from pipeline.replay.history import DeliveryHistory
-    from toolbox.deployments import RunningDeployment
+    from pipeline.replay.engine import Replayer
+    from pipeline.replay.job import Job
+    from toolbox.replaying.plan import ReplayPlan
     from toolbox.terminal.stopping import StopRequest
 
 SHOWN_PROBLEMS = 10
-
-
-@dataclass(frozen=True)
-class ReplayPlan:
-    """What a job needs to run.
-
-    Parameters
-    ----------
-    since : float | None
-        The earliest arrival of what is replayed, in epoch seconds, where the filter names none.
-    wait : int
-        For how many seconds to wait for what becomes of it.
-    """
-
-    where: RunningDeployment
-    job: Job
-    wanted: Filter
-    types: EventTypes
-    since: float | None = None
-    wait: int = 0
-
-    def history(self) -> DeliveryHistory:
-        """Return what was delivered before."""
-        since = self.since if self.wanted.start is None else self.wanted.start
-        return delivery_history(self.where, self.job, since)
-
-
-def store(where: RunningDeployment) -> JobStore:
-    """Return the jobs of a deployment."""
-    return JobStore(where.client("s3"), where.archive_bucket)
-
-
-def known_job(jobs: JobStore, job_id: str) -> Job:
-    """Read a job's state.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such job.
-    JobError
-        When its state is broken or out of reach.
-    """
-    try:
-        return jobs.load(job_id)
-    except JobError:
-        known = list(jobs.ids())
-        if job_id not in known:
-            raise unknown("replay job", job_id, known, next_step("replay list")) from None
-        raise
-
-
-def default_rate(where: RunningDeployment) -> tuple[float, float]:
-    """Return events and bytes a second: a share of the stream, the rest is for live traffic."""
-    most = capacity(where.client("kinesis"), where.stream)
-    return most.records * SHARE, most.size * SHARE
+READING_REPLAYS = "reading what earlier replays delivered"
 
 
 @contextmanager
-def sending(plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None]) -> Iterator[Replayer]:
+def sending_with_bar(
+    plan: ReplayPlan, stop: StopRequest, on_tick: Callable[[], None] = lambda: None
+) -> Iterator[Replayer]:
     """Return a replayer that puts events on the stream, with a progress bar."""
-    pace, writer = _writer(plan)
-    history = UnaskedHistory() if plan.job.options.get("force") else plan.history()
+    with errors.status(READING_REPLAYS):
+        history = plan.needed_history()
     with progress_bar(in_bytes=True) as bar:
-        show = _Display(bar, plan.job)
-        replayer = Replayer(
-            plan.job,
-            Objects(plan.where.client("s3"), plan.where.archive_bucket),
-            writer,
-            plan.wanted,
-            plan.types,
-            history=history,
-            save=store(plan.where).save,
-            stop=stop,
-            progress=show,
-        )
-
-        def tick() -> None:
-            replayer.tick()
-            on_tick()
-
-        pace.tick, pace.stop_requested = tick, stop
-        yield replayer
-        show(replayer)
+        show = ReplayDisplay(bar, plan.job)
+        with sending(plan, history, stop, on_tick=on_tick, show=show) as replayer:
+            yield replayer
 
 
-def _writer(plan: ReplayPlan) -> tuple[Pace, StreamWriter]:
-    kinesis, stream = plan.where.client("kinesis"), plan.where.stream
-    most = capacity(kinesis, stream)
-    rate = plan.job.options.get("rate")
-    # A rate that was asked for is kept; what the stream refuses lowers it.
-    events = float(rate) if rate else most.records * SHARE
-    pace = Pace(events, math.inf if rate else most.size * SHARE)
-    shards = ShardMap(kinesis, stream)
-    return pace, StreamWriter(kinesis, stream, shards, pace, largest_record=most.largest_record)
+class ReplayDisplay:
+    """Shows in a progress bar how far a job is."""
 
-
-class _Display:
     def __init__(self, bar: Progress, job: Job) -> None:
         self._bar = bar
         self._start, self._before = time.monotonic(), job.counts.get("sent", 0)
         self._task = bar.add_task(job.id, total=job.size or None, rate="")
 
     def __call__(self, replayer: Replayer) -> None:
+        """Show it."""
         sent = replayer.counts["sent"]
         rate = (sent - self._before) / max(time.monotonic() - self._start, 0.001)
         text = f"{sent:,} sent, {rate:,.0f}/s"
         self._bar.update(self._task, completed=replayer.read_bytes, rate=text)
 
 
-def report(plan: ReplayPlan, *, as_json: bool, resume: str) -> None:
+def report(plan: ReplayPlan, *, wait: int, as_json: bool, resume: str) -> None:
     """Say what became of a job, and end with its exit status.
+
+    Parameters
+    ----------
+    wait : int
+        For how many seconds to wait for what becomes of what was sent.
 
     Raises
     ------
@@ -162,7 +79,7 @@ def report(plan: ReplayPlan, *, as_json: bool, resume: str) -> None:
         With 1 when something was left out, ended badly or was not there; with 130 after Ctrl-C.
     """
     job = plan.job
-    fate = wait_for(plan.where, job, plan.wait) if plan.wait and job.status == DONE else None
+    fate = wait_for(plan.where, job, wait) if wait and job.status == DONE else None
     if as_json:
         print_json({**job.to_json(), **({"became": fate.to_json()} if fate else {})})
     else:

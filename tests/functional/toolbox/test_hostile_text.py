@@ -74,7 +74,8 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
         monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
     monkeypatch.setattr("toolbox.cli.audit.compiled_catalog", lambda *_: Catalog({}))
     # They are read from every source's folder, and say nothing here.
-    monkeypatch.setattr("toolbox.cli.replay_history.windows_of_settings", dict)
+    for command in ("replay", "dead_letters"):
+        monkeypatch.setattr(f"toolbox.cli.{command}.windows_of_settings", dict)
     where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
     monkeypatch.setattr("toolbox.cli.tail.running", lambda _: where)
     monkeypatch.setattr("toolbox.cli.explain.endpoints.read", lambda _: where)

@@ -19,7 +19,8 @@ from pipeline.replay.times import TimeError, parse_time
 from tests.support.fakes import client_error
 from tests.support.replay import FakeArchive
 from toolbox.cli.replay_distributed import list_prefix
-from toolbox.cli.replay_filter import Wishes, event_types, make_filter
+from toolbox.cli.replay_history import types_of_settings
+from toolbox.replaying.wishes import Wishes, make_filter
 from toolbox.terminal.archived import body_text
 from toolbox.terminal.printable import printable
 
@@ -233,8 +234,8 @@ def test_the_prefix_of_a_workflow() -> None:
 
 
 def test_the_rules_for_event_types_come_from_the_sources() -> None:
-    assert event_types(Filter(frozenset(ArchiveKind))).rules == {}
-    rules = event_types(Filter(frozenset(ArchiveKind), event_types=frozenset({"push"}))).rules
+    assert types_of_settings(Filter(frozenset(ArchiveKind))).rules == {}
+    rules = types_of_settings(Filter(frozenset(ArchiveKind), event_types=frozenset({"push"}))).rules
     assert rules["github"].header == "x-github-event"
     assert rules["github"].form_field == "payload"
 

@@ -14,8 +14,8 @@ from settings.source.loader import SourceError
 from tests.support.command import run_here
 from tests.support.receiving import SOURCES, write_sources
 from toolbox.cli.audit import compiled_catalog
-from toolbox.cli.replay_filter import Wishes, event_types, make_filter
-from toolbox.cli.replay_history import windows_of_settings
+from toolbox.cli.replay_history import types_of_settings, windows_of_settings
+from toolbox.replaying.wishes import Wishes, make_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_a_replay_by_type_has_the_others_and_names_it(
 ) -> None:
     assert folder.is_dir()
     wanted = make_filter(Wishes(event_types=("push",)), datetime.now(UTC))
-    assert set(event_types(wanted, {"meetings"}).rules) == others
+    assert set(types_of_settings(wanted, {"meetings"}).rules) == others
     assert f"source {NAME} is broken: " in _one_line(capsys.readouterr().err)
     assert set(windows_of_settings()) == others
 
@@ -112,10 +112,10 @@ def test_what_needs_it_stops_with_one_line(folder: Path, tmp_path: Path) -> None
     assert len(str(caught.value).splitlines()) == 1
     named = make_filter(Wishes(event_types=("push",), sources=(NAME,)), datetime.now(UTC))
     with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
-        event_types(named)
+        types_of_settings(named)
     unnamed = make_filter(Wishes(event_types=("push",)), datetime.now(UTC))
     with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
-        event_types(unnamed, {NAME})
+        types_of_settings(unnamed, {NAME})
 
 
 def test_a_schema_that_does_not_judge_as_it_should_is_its_sources_alone(

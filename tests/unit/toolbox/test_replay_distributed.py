@@ -18,8 +18,8 @@ from pipeline.replay.worker import Batch
 from tests.support.fakes import client_error
 from tests.support.replay import JOB, FakeArchive, FakeKinesis
 from toolbox.cli.replay_distributed import execution_status, start_distributed
-from toolbox.cli.replay_run import ReplayPlan
 from toolbox.deployments import RunningDeployment, RunningDeploymentError, find_deployment
+from toolbox.replaying.plan import ReplayPlan
 
 OUTPUTS = {
     "StreamName": "stream",

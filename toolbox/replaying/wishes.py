@@ -1,4 +1,4 @@
-"""From the options of `mozdef-ef replay` to its filter."""
+"""From what an operator asks for to the filter of a replay."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from pipeline.replay.event_types import EventTypes, TypeRule
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
 from settings.source.loader import read_source_settings
-from toolbox.cli.source_options import folders, say_broken
 from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: The audit's times are cut to milliseconds.
@@ -149,11 +148,20 @@ def _seconds(value: Any) -> float:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
-def event_types(wanted: Filter, deployed: Collection[str] = ()) -> EventTypes:
+def event_types(
+    wanted: Filter,
+    folders: Callable[[], Mapping[str, Path]],
+    say_broken: Callable[[Iterable[str]], None],
+    deployed: Collection[str] = (),
+) -> EventTypes:
     """Return the sources' rules for event types, where the filter asks for types.
 
     Parameters
     ----------
+    folders : Callable[[], Mapping[str, Path]]
+        Returns the folder of each source of this machine.
+    say_broken : Callable[[Iterable[str]], None]
+        Is told of the folders that were left out, in a line each.
     deployed : Collection[str]
         The names of the deployment's sources.
 
