@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,24 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from pipeline.event.compiled_source import Catalog, load_catalog
 from pipeline.replay.times import parse_time
 from toolbox.audit.distributed import whole_hours
 from toolbox.audit.join import MISSING
+from toolbox.audit.page import audit_page
+from toolbox.audit.plan import AuditPlan
 from toolbox.audit.run import AuditSpan
-from toolbox.cli.audit_html import audit_page
-from toolbox.cli.audit_run import AuditPlan, audit_here, audit_with_athena
+from toolbox.cli.audit_run import audit_with_athena, audit_with_progress
 from toolbox.cli.audit_screen import print_audit
 from toolbox.cli.source_filter import check_sources
-from toolbox.cli.source_options import folders, origin, say_broken
+from toolbox.cli.source_options import folders, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import require_folder
+from toolbox.sources.sound import compiled_sound
 from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from settings.source.loader import LoadedSource
     from toolbox.audit.join import AuditReport
 
 
@@ -78,9 +75,11 @@ def audit(
     check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
-        catalog = compiled_catalog(Path(folder), deployed.parameters)
-        wanted = AuditPlan(deployed, span, grace, catalog, quiet=as_json)
-        report = audit_with_athena(wanted) if distributed else audit_here(wanted)
+        catalog, broken = compiled_sound(Path(folder), folders(), deployed.parameters)
+        say_broken(broken)
+        wanted = AuditPlan(deployed, span, grace, catalog)
+        run = audit_with_athena if distributed else audit_with_progress
+        report = run(wanted, quiet=as_json)
     if missing_to is not None:
         _write_missing(report, missing_to)
     if page is not None:
@@ -88,44 +87,6 @@ def audit(
     print_audit(report, span, as_json=as_json)
     if not report.holds:
         raise typer.Exit(DOES_NOT_HOLD)
-
-
-def compiled_catalog(folder: Path, needed: Collection[str]) -> Catalog:
-    """Compile every source that this machine knows, and load it.
-
-    Parameters
-    ----------
-    needed : Collection[str]
-        The deployment's sources. Any other that is broken is named and left out.
-
-    Raises
-    ------
-    SourceError
-        When one of the deployment's is broken.
-    """
-    from settings.source.compiler import write_compiled_catalog
-    from toolbox.sources.sound import read_sound
-
-    sources, broken = read_sound(folders(), _fit_to_compile, needed)
-    say_broken(broken)
-    package = f"compiled_catalog_{folder.name.replace('-', '_').replace('.', '_')}"
-    write_compiled_catalog(sources, folder, package, check=False)  # each was, where it has to be
-    sys.path.insert(0, str(folder))
-    try:
-        return load_catalog(package)
-    finally:
-        sys.path.remove(str(folder))
-
-
-def _fit_to_compile(folder: Path) -> LoadedSource:
-    from settings.source.compiler import check_validators
-    from settings.source.loader import load_source
-
-    source = load_source(folder)
-    # Those of the catalogue are checked by its tests.
-    if origin(folder) == "private":
-        check_validators(source)
-    return source
 
 
 def _write_missing(report: AuditReport, path: Path) -> None:

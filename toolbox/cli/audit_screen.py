@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolbox.audit.conclusion import conclude, next_command
+from toolbox.audit.document import audit_document
 from toolbox.audit.join import DELIVERED, OUTCOMES
 from toolbox.project import next_step
 from toolbox.terminal.output import console, print_json, print_screen
@@ -24,37 +24,12 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-def audit_document(report: AuditReport, span: AuditSpan) -> dict[str, Any]:
-    """Return what an audit found, as `--json` prints it."""
-    totals = report.totals
-    return {
-        "from": span.start.isoformat(),
-        "to": span.end.isoformat(),
-        "received": report.received,
-        **{outcome: totals[outcome] for outcome in OUTCOMES},
-        "rejected_by_reason": {
-            name.removeprefix("rejected:"): number
-            for name, number in sorted(totals.items())
-            if name.startswith("rejected:")
-        },
-        **report.reused,
-        "replays": totals["replays"],
-        "recovered": report.recovered,
-        "unarchived": report.unarchived,
-        "lost_by_archiver": report.lost_by_archiver,
-        "unreadable": report.unreadable,
-        "faults": report.faults,
-        "unaudited": report.unaudited,
-        "sources": {name: dict(counter) for name, counter in sorted(report.counts.items())},
-    }
-
-
 def print_audit(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
     """Print what an audit found."""
-    conclusion = conclude(report)
     if as_json:
-        print_json({**audit_document(report, span), "verdict": asdict(conclusion)})
+        print_json(audit_document(report, span))
         return
+    conclusion = conclude(report)
     print_screen([*_verdict(conclusion, span), _sources(report, span)])
     _print_reasons(report)
     _print_faults(report)

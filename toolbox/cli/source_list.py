@@ -6,21 +6,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from settings.source.loader import load_source
-from toolbox.cli.source_options import (
-    Json,
-    SourcesOption,
-    folders,
-    origin,
-    say_broken,
-)
+from toolbox.cli.source_options import Json, SourcesOption, folders, say_broken
 from toolbox.sources.sound import read_sound
-from toolbox.sources.verification import verification_of
+from toolbox.sources.told import listed_source
 from toolbox.terminal.output import console, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from settings.source.loader import LoadedSource
 
 _COLUMNS = 80
 _NO_KIND = "other"
@@ -44,23 +36,6 @@ def list_sources(*, sources: SourcesOption = None, as_json: Json = False) -> Non
     console.print(f"{len(documents)} sources: {said}" if documents else "0 sources")
     for line in _lines(documents):
         console.print(line)
-
-
-def listed_source(source: LoadedSource) -> dict[str, Any]:
-    """Return what is told of a source in a list."""
-    settings = source.settings
-    how = settings.authentication.type if settings.authentication else ""
-    return {
-        "name": source.name,
-        "kind": settings.kind or "",
-        "title": settings.title,
-        "ingest": settings.ingest,
-        "authentication": how or (settings.poll.credential.type if settings.poll else ""),
-        "verification": verification_of(source),
-        "samples": len(list((source.folder / "samples").glob("*.yaml"))),
-        "from": origin(source.folder),
-        "folder": str(source.folder),
-    }
 
 
 def _lines(documents: Sequence[dict[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from settings.faults import Fault
-from settings.source.loader import CATALOG, SourceError, available_sources, load_source
+from settings.source.loader import SourceError, available_sources, load_source
 from toolbox.project import completed, find_project
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
@@ -84,11 +84,6 @@ def say_broken(lines: Iterable[str]) -> None:
     """Name the source folders that were left out, each in one line."""
     for line in lines:
         errors.print(f"mozdef-ef: {line}", style="yellow")
-
-
-def origin(folder: Path) -> str:
-    """Say where a source comes from."""
-    return "catalogue" if folder.parent == CATALOG else "private"
 
 
 def parse_headers(lines: list[str] | None) -> dict[str, str]:

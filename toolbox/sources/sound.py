@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from settings.source.loader import SourceError
+from pipeline.event.compiled_source import load_catalog
+from settings.source.compiler import check_validators, write_compiled_catalog
+from settings.source.loader import CATALOG, SourceError, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
+
+    from pipeline.event.compiled_source import Catalog
+    from settings.source.loader import LoadedSource
 
 T = TypeVar("T")
 
@@ -48,6 +54,53 @@ def read_sound(
                 raise SourceError(line) from None
             broken.append(line)
     return sound, broken
+
+
+def compiled_sound(
+    target: Path, folders: Mapping[str, Path], needed: Collection[str]
+) -> tuple[Catalog, list[str]]:
+    """Compile every source that is not broken, and load them.
+
+    Parameters
+    ----------
+    target : Path
+        Takes what is compiled.
+    folders : Mapping[str, Path]
+        By name.
+    needed : Collection[str]
+        The deployment's sources.
+
+    Returns
+    -------
+    tuple[Catalog, list[str]]
+        The catalogue; and a line for each folder that was left out.
+
+    Raises
+    ------
+    SourceError
+        When one of the deployment's is broken.
+    """
+    sources, broken = read_sound(folders, _fit_to_compile, needed)
+    package = f"compiled_catalog_{target.name.replace('-', '_').replace('.', '_')}"
+    write_compiled_catalog(sources, target, package, check=False)  # each was, where it has to be
+    sys.path.insert(0, str(target))
+    try:
+        return load_catalog(package), broken
+    finally:
+        sys.path.remove(str(target))
+
+
+def origin(folder: Path) -> str:
+    """Say where a source comes from."""
+    return "catalogue" if folder.parent == CATALOG else "private"
+
+
+def _fit_to_compile(folder: Path) -> LoadedSource:
+    source = load_source(folder)
+    # Those of the catalogue are checked by its tests.
+    if origin(folder) == "private":
+        check_validators(source)
+    return source
 
 
 def _one_line(name: str, folder: Path, error: Exception) -> str:

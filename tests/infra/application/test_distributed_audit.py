@@ -26,12 +26,12 @@ from tests.support.replay import FakeArchive, line
 from toolbox.audit import sql
 from toolbox.audit.athena import AthenaWorkgroup, AuditQueryError, QueryEnd
 from toolbox.audit.distributed import DistributedAudit, check_sources, whole_hours
+from toolbox.audit.document import audit_document
 from toolbox.audit.join import AuditReport
 from toolbox.audit.known import KnownElsewhere
 from toolbox.audit.reading import ArchiveReader
 from toolbox.audit.run import Audit, AuditSpan
 from toolbox.audit.verdicts import Verdicts, newest_entries
-from toolbox.cli.audit_screen import audit_document
 from toolbox.deployments import RunningDeployment
 from toolbox.terminal.output import DOES_NOT_HOLD, WRONG_USAGE
 

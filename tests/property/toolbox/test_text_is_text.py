@@ -38,6 +38,7 @@ from toolbox.cli.source_options import say_broken
 from toolbox.cli.status_screen import screen
 from toolbox.sources.checking import CheckedSample
 from toolbox.sources.checking_paths import PathWarning
+from toolbox.sources.trial import TriedWay
 from toolbox.synthesis import AssemblyError
 from toolbox.terminal.console import tell_uncaught
 from toolbox.terminal.output import (
@@ -126,9 +127,10 @@ def _event(text: str) -> dict[str, Any]:
 
 
 def _try(text: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source_try, "describe", lambda ending: ending)
-        source_try._print([("front door", text)], [_event(text)], text)  # type: ignore[arg-type]
+    event = _event(text)
+    source_try._print(
+        TriedWay(text, text, text, text, [("front door", text)], [event], [], fine=True)
+    )
 
 
 def _checked(text: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.proving import written
 from toolbox.cli.secret_forms import SecretFormError, check_form, generate
-from toolbox.cli.source_show import proof, sender_needs
+from toolbox.sources.told import proof, sender_needs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,8 @@ from tests.unit.toolbox.test_audit import START
 from toolbox.audit.conclusion import conclude
 from toolbox.audit.dismissed import add_dismissed
 from toolbox.audit.join import AuditReport
+from toolbox.audit.page import audit_page
 from toolbox.audit.run import AuditSpan
-from toolbox.cli.audit_html import audit_page
 from toolbox.cli.audit_screen import print_audit
 
 SPAN = AuditSpan(START, START + timedelta(hours=1))

@@ -6,7 +6,7 @@ import pytest
 
 from settings.source.model import Source
 from tests.support.signing_senders import SENDERS
-from toolbox.cli.source_show import proof
+from toolbox.sources.told import proof
 
 SAID = {
     "recurly": "HMAC-SHA256 over {timestamp}.{body}, hex, in recurly-signature, from part 2 on, at "

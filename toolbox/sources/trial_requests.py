@@ -1,4 +1,4 @@
-"""What `mozdef-ef source try` takes: a body, or caught requests, with the proof that they have."""
+"""What a trial takes: a body, or caught requests, with the proof that they have."""
 
 from __future__ import annotations
 
@@ -53,9 +53,23 @@ class TriedRequest:
     label: str = ""
 
 
+def read_body(file: Path) -> bytes:
+    """Return the body in a file.
+
+    Raises
+    ------
+    SourceError
+        When the file cannot be read.
+    """
+    try:
+        return read_bounded(file, _LARGEST)
+    except UnfitFileError as error:
+        raise SourceError(f"{file}: {error}") from None
+
+
 def request_of_body(
     source: LoadedSource,
-    file: Path,
+    body: bytes,
     headers: dict[str, str],
     secrets: Sequence[str],
     *,
@@ -71,16 +85,7 @@ def request_of_body(
         The sender's own; none has its proof unchecked.
     sign : bool
         Sign it here: with the first of them, else with a secret that is made up.
-
-    Raises
-    ------
-    SourceError
-        When the file cannot be read.
     """
-    try:
-        body = read_bounded(file, _LARGEST)
-    except UnfitFileError as error:
-        raise SourceError(f"{file}: {error}") from None
     usual = [one for one in source.settings.content_types if one != ANY_CONTENT_TYPE]
     sent = {"Content-Type": (*usual, "application/json")[0], **headers}
     if source.settings.poll is not None:

@@ -1,4 +1,4 @@
-"""How `source show` tells of handshakes."""
+"""How handshakes are told of: what is answered that is no event, and for what proof."""
 
 from __future__ import annotations
 
