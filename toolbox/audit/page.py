@@ -12,11 +12,12 @@ from toolbox.terminal.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from toolbox.audit.conclusion import AuditConclusion
     from toolbox.audit.join import AuditReport
     from toolbox.audit.run import AuditSpan
 
 #: Of what is missing or unreadable, so many are named; the counts are of all.
-_NAMED = 100
+FAULTS_NAMED = 100
 _STYLE = (
     ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;"
     "margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}"
@@ -31,23 +32,10 @@ def audit_page(report: AuditReport, span: AuditSpan) -> str:
     """Return the page."""
     found = conclude(report)
     title = f"Audit, {span.start:%Y-%m-%d %H:%M} to {span.end:%Y-%m-%d %H:%M} UTC"
-    ways = [
-        ("delivered", found.delivered),
-        ("copies, not sent again", found.duplicate),
-        ("ignored", found.ignored),
-        ("on their way", found.pending),
-        ("recovered by a replay", found.recovered),
-        ("dismissed", found.dismissed),
-    ]
     rows = [*sorted(report.counts.items()), ("all", report.totals)]
-    faults = [
-        *(("missing", f"{one.source} {one.id} in {one.key}") for one in report.missing[:_NAMED]),
-        *(("not in raw/", f"{one.source} {one.id}") for one in report.unmatched[:_NAMED]),
-        *(("not audited", one) for one in report.unaudited[:_NAMED]),
-        *(("unreadable", one) for one in report.unreadable[:_NAMED]),
-    ]
+    faults = [(what, f"{id_} {where}".strip()) for what, id_, where in named_faults(report)]
     parts = [
-        _table("Verdict", ("what became of them", "number"), ways),
+        _table("Verdict", ("what became of them", "number"), ways_of(found)),
         _table("Open, by cause", ("cause", "number"), found.left_open.items()),
         _table("In quarantine", ("reason", "number"), found.quarantined.items()),
         _table("Sources", ("source", *OUTCOMES), ((name, *(c[o] for o in OUTCOMES))
@@ -62,6 +50,29 @@ def audit_page(report: AuditReport, span: AuditSpan) -> str:
         f"<h1>{_text(title)}</h1><p><strong>{_text(found.headline)}</strong></p>"
         f"{''.join(parts)}</main></body></html>\n"
     )
+
+
+def ways_of(found: AuditConclusion) -> list[tuple[str, int]]:
+    """Return what became of the events, and of how many."""
+    return [
+        ("delivered", found.delivered),
+        ("copies, not sent again", found.duplicate),
+        ("ignored", found.ignored),
+        ("on their way", found.pending),
+        ("recovered by a replay", found.recovered),
+        ("dismissed", found.dismissed),
+    ]
+
+
+def named_faults(report: AuditReport) -> list[tuple[str, str, str]]:
+    """Return what is wrong, the id of the event where it is one, and where; the first of each."""
+    kept = FAULTS_NAMED
+    return [
+        *(("missing", one.id, f"{one.source}, in {one.key}") for one in report.missing[:kept]),
+        *(("not in raw/", one.id, one.source) for one in report.unmatched[:kept]),
+        *(("not audited", "", one) for one in report.unaudited[:kept]),
+        *(("unreadable", "", one) for one in report.unreadable[:kept]),
+    ]
 
 
 def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -22,7 +21,6 @@ from toolbox.cli.source_filter import check_sources
 from toolbox.cli.source_options import folders, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project import require_folder
-from toolbox.sources.sound import compiled_sound
 from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:
@@ -74,12 +72,15 @@ def audit(
     deployed = find_deployment(state, stack)
     check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span
-    with tempfile.TemporaryDirectory(prefix="mozdef-ef-audit-") as folder:
-        catalog, broken = compiled_sound(Path(folder), folders(), deployed.parameters)
-        say_broken(broken)
-        wanted = AuditPlan(deployed, span, grace, catalog)
-        run = audit_with_athena if distributed else audit_with_progress
-        report = run(wanted, quiet=as_json)
+    # Whoever only asks for help needs no reader of sources.
+    from toolbox.sources.rehearsal import compiled
+    from toolbox.sources.sound import read_fit
+
+    sources, broken = read_fit(folders(), deployed.parameters)
+    say_broken(broken)
+    run = audit_with_athena if distributed else audit_with_progress
+    with compiled(sources, check=False) as catalog:  # each was checked, where it has to be
+        report = run(AuditPlan(deployed, span, grace, catalog), quiet=as_json)
     if missing_to is not None:
         _write_missing(report, missing_to)
     if page is not None:

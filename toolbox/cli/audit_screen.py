@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from toolbox.audit.conclusion import conclude, next_command
 from toolbox.audit.document import audit_document
 from toolbox.audit.join import DELIVERED, OUTCOMES
+from toolbox.audit.page import ways_of
 from toolbox.project import next_step
 from toolbox.terminal.output import console, print_json, print_screen
 from toolbox.terminal.tables import FittingTable, styled
@@ -37,15 +38,7 @@ def print_audit(report: AuditReport, span: AuditSpan, *, as_json: bool) -> None:
 
 def _verdict(found: AuditConclusion, span: AuditSpan) -> Iterator[RenderableType]:
     yield styled(found.headline, "bold" if found.accounted else "bold red")
-    ways = {
-        "delivered": found.delivered,
-        "copies, not sent again": found.duplicate,
-        "ignored": found.ignored,
-        "on their way": found.pending,
-        "recovered by a replay": found.recovered,
-        "dismissed": found.dismissed,
-    }
-    for name, number in ways.items():
+    for name, number in ways_of(found):
         if number or name == "delivered":
             yield styled(f"  {number:,} {name}")
     start = f"{span.start:%Y-%m-%dT%H:%MZ}"

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pipeline.errors import PipelineError
 from toolbox.console.access import AccessGate
 from toolbox.console.assets import Assets
+from toolbox.console.audit import handler as audit
 from toolbox.console.now import handler as now
 from toolbox.console.rendering import environment, render
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
@@ -55,6 +56,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             Route("/", _home),
             assets.route,
             *now.ROUTES,
+            *audit.ROUTES,
         ],
         middleware=[Middleware(AccessGate, access=access)],
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},

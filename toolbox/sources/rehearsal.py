@@ -40,13 +40,19 @@ SENDER = "192.0.2.1"
 
 
 @contextmanager
-def compiled(sources: Mapping[str, LoadedSource]) -> Iterator[Catalog]:
-    """Compile sources as the build does; the catalogue serves as long as the context lasts."""
+def compiled(sources: Mapping[str, LoadedSource], *, check: bool = True) -> Iterator[Catalog]:
+    """Compile sources as the build does; the catalogue serves as long as the context lasts.
+
+    Parameters
+    ----------
+    check : bool
+        Compare the validators with another judge's; not needed where that was done.
+    """
     from settings.source.compiler import write_compiled_catalog
 
     package = f"compiled_for_check_{secrets.token_hex(8)}"
     with TemporaryDirectory() as directory:
-        write_compiled_catalog(sources, Path(directory), package)
+        write_compiled_catalog(sources, Path(directory), package, check=check)
         sys.path.insert(0, directory)
         importlib.invalidate_caches()
         try:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.event.compiled_source import load_catalog
-from settings.source.compiler import check_validators, write_compiled_catalog
+from settings.source.compiler import check_validators
 from settings.source.loader import CATALOG, SourceError, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-    from pipeline.event.compiled_source import Catalog
     from settings.source.loader import LoadedSource
 
 T = TypeVar("T")
@@ -56,15 +53,13 @@ def read_sound(
     return sound, broken
 
 
-def compiled_sound(
-    target: Path, folders: Mapping[str, Path], needed: Collection[str]
-) -> tuple[Catalog, list[str]]:
-    """Compile every source that is not broken, and load them.
+def read_fit(
+    folders: Mapping[str, Path], needed: Collection[str]
+) -> tuple[dict[str, LoadedSource], list[str]]:
+    """Read every source that can be compiled: its validators judge as they should.
 
     Parameters
     ----------
-    target : Path
-        Takes what is compiled.
     folders : Mapping[str, Path]
         By name.
     needed : Collection[str]
@@ -72,22 +67,15 @@ def compiled_sound(
 
     Returns
     -------
-    tuple[Catalog, list[str]]
-        The catalogue; and a line for each folder that was left out.
+    tuple[dict[str, LoadedSource], list[str]]
+        The sources, by name; and a line for each folder that was left out.
 
     Raises
     ------
     SourceError
         When one of the deployment's is broken.
     """
-    sources, broken = read_sound(folders, _fit_to_compile, needed)
-    package = f"compiled_catalog_{target.name.replace('-', '_').replace('.', '_')}"
-    write_compiled_catalog(sources, target, package, check=False)  # each was, where it has to be
-    sys.path.insert(0, str(target))
-    try:
-        return load_catalog(package), broken
-    finally:
-        sys.path.remove(str(target))
+    return read_sound(folders, _fit_to_compile, needed)
 
 
 def origin(folder: Path) -> str:

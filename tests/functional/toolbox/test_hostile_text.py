@@ -15,7 +15,6 @@ import orjson
 import pytest
 
 from local.queue_look import SeenMessage
-from pipeline.event.compiled_source import Catalog
 from pipeline.replay.job import Job, JobStore
 from tests.support.command import Done, run_here
 from tests.support.fakes import FakeDynamoDb
@@ -72,7 +71,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     commands = "dead_letters", "dead_letters_list", "replay", "replay_jobs", "audit", "explain"
     for command in commands:
         monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
-    monkeypatch.setattr("toolbox.cli.audit.compiled_catalog", lambda *_: Catalog({}))
+    monkeypatch.setattr("toolbox.sources.sound.read_fit", lambda *_: ({}, []))
     # They are read from every source's folder, and say nothing here.
     for command in ("replay", "dead_letters"):
         monkeypatch.setattr(f"toolbox.cli.{command}.windows_of_settings", dict)

@@ -16,7 +16,7 @@ from tests.support.receiving import SOURCES, write_sources
 from toolbox.cli.replay_history import types_of_settings, windows_of_settings
 from toolbox.cli.source_options import folders
 from toolbox.replaying.wishes import Wishes, make_filter
-from toolbox.sources.sound import compiled_sound
+from toolbox.sources.sound import read_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,8 +91,8 @@ def test_the_audit_has_the_others_and_names_it(
     folder: Path, others: set[str], tmp_path: Path
 ) -> None:
     assert folder.is_dir()
-    catalog, broken = compiled_sound(tmp_path / "compiled-without", folders(), {"meetings"})
-    assert set(catalog.sources) == others
+    sources, broken = read_fit(folders(), {"meetings"})
+    assert set(sources) == others
     assert f"source {NAME} is broken: " in _one_line("\n".join(broken))
 
 
@@ -109,7 +109,7 @@ def test_a_replay_by_type_has_the_others_and_names_it(
 def test_what_needs_it_stops_with_one_line(folder: Path, tmp_path: Path) -> None:
     assert folder.is_dir()
     with pytest.raises(SourceError, match=f"source {NAME} is broken: ") as caught:
-        compiled_sound(tmp_path / "compiled-with", folders(), {"meetings", NAME})
+        read_fit(folders(), {"meetings", NAME})
     assert len(str(caught.value).splitlines()) == 1
     named = make_filter(Wishes(event_types=("push",), sources=(NAME,)), datetime.now(UTC))
     with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
@@ -127,6 +127,6 @@ def test_a_schema_that_does_not_judge_as_it_should_is_its_sources_alone(
     settings = f"{SOURCES['meetings']}\nschemas:\n  default: schemas/wrong.json\n"
     (folder / "source.yaml").write_text(settings, encoding="utf-8")
     (folder / "schemas" / "wrong.json").write_text('{"type": "no such type"}', encoding="utf-8")
-    catalog, broken = compiled_sound(tmp_path / "compiled-schema", folders(), ())
-    assert set(catalog.sources) == others
+    sources, broken = read_fit(folders(), ())
+    assert set(sources) == others
     assert "schemas/wrong.json" in _one_line("\n".join(broken))
