@@ -10,7 +10,7 @@ from local.lambdas import configure
 from local.sandbox import WORKER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from local.credentials import RunCredentials
@@ -69,13 +69,17 @@ class Functions:
                 self._hosts[logical_id] = self._new_host(self._config(self._template, logical_id))
             return self._hosts[logical_id]
 
-    def prepare(self, template: Template, needed: Iterable[str] = ()) -> dict[str, FunctionHost]:
+    def prepare(
+        self, template: Template, at_once: Collection[str], later: Iterable[str] = ()
+    ) -> dict[str, FunctionHost]:
         """Start what another template changes, beside what runs; nothing is called yet.
 
         Parameters
         ----------
-        needed : Iterable[str]
-            Functions that must be in it.
+        at_once : Collection[str]
+            Functions that are waited for, where they run already and are another then.
+        later : Iterable[str]
+            Others that must be in it.
 
         Returns
         -------
@@ -87,7 +91,7 @@ class Functions:
         TemplateError, FunctionUnavailableError
             When one of them cannot run; all goes on as it was.
         """
-        for logical_id in needed:
+        for logical_id in (*at_once, *later):
             self._config(template, logical_id)
         changed = {}
         for logical_id, host in list(self._hosts.items()):
@@ -96,10 +100,12 @@ class Functions:
             config = self._config(template, logical_id)
             if config != host.config:
                 changed[logical_id] = self._new_host(config)
+        waited_for = [host for logical_id, host in changed.items() if logical_id in at_once]
         try:
-            for logical_id, host in changed.items():
-                if self._hosts[logical_id].pids():
-                    host.wait_until_ready()
+            for host in waited_for:
+                host.warm()
+            for host in waited_for:
+                host.wait_until_ready()
         except BaseException:
             for host in changed.values():
                 host.close()

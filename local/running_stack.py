@@ -110,8 +110,11 @@ class RunningStack:
             When it cannot run; all goes on as it was.
         """
         mappings, schedules = read_mappings(template), read_schedules(template)
-        needed = [*(each.function for each in mappings), *(each.function for each in schedules)]
-        changed = self.functions.prepare(template, needed)
+        changed = self.functions.prepare(
+            template,
+            at_once=[each.function for each in mappings],
+            later=[each.function for each in schedules],
+        )
         try:
             self._parts.gateway.prepare(self._gateway_config(template, refused))
         except BaseException:

@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.assembly import find_template
 from local.changes import Changes
 from local.data_changes import DataWouldBeLostError
@@ -23,7 +25,7 @@ from local.monitor import Monitor
 from local.outputs import describe, sources
 from local.processes import HOST, listen
 from local.progress import Progress
-from local.provision import create_secrets, provision
+from local.provision import ProvisionError, create_secrets, provision
 from local.running_stack import RunningParts, RunningStack, StackPlace
 from local.schedules import Schedules
 from local.state import StateDirectory
@@ -144,9 +146,12 @@ class LocalRuntime:
             if self._stopping.is_set() or self._stack is None:
                 raise PipelineError("the local pipeline does not run")
             template = self._read_template()
-            provision(template, self._emulator)
-            endpoints = self._endpoints_of(template)
-            self._stack.take(template, self._read_policies(template))
+            try:
+                provision(template, self._emulator)
+                endpoints = self._endpoints_of(template)
+                self._stack.take(template, self._read_policies(template))
+            except (BotoCoreError, ClientError) as error:
+                raise ProvisionError(f"the emulator cannot be asked: {error}") from error
             self._endpoints = endpoints
             endpoints.write(self._state.path)
             return endpoints

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import tempfile
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import PipelineError
 from toolbox.terminal.output import WRONG_USAGE
@@ -49,22 +52,11 @@ def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
     SynthesisError
         With what the stack's code said was wrong.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "infra.assembly.app",
-        "--stage",
-        stage,
-        "--output",
-        str(output),
-    ]
-    if config is not None:
-        command += ["--config", str(config)]
     with _alone(output):
         done = subprocess.run(
-            command,
+            _command(stage, config, "--output", str(output)),
             cwd=REPOSITORY,
-            env={"CDK_VALIDATION": "false", **os.environ, "PYTHONPATH": str(REPOSITORY)},
+            env=_environment(),
             capture_output=True,
             text=True,
             check=False,
@@ -74,6 +66,108 @@ def synthesize(stage: str, output: Path, config: Path | None = None) -> None:
         # Status 2 is wrong settings, each fault on a line; anything else ends in its reason.
         said = lines if done.returncode == WRONG_USAGE else lines[-1:]
         raise AssemblyError("\n".join(said) or f"synthesis ended with {done.returncode}")
+
+
+class Synthesizer:
+    """Writes the cloud assembly of a stage again and again, in a process that stays meanwhile.
+
+    That has loaded what takes long, so that all but the first time takes a tenth. A context
+    manager; one thread at a time.
+
+    Parameters
+    ----------
+    output, config : Path
+        As for `synthesize`.
+    """
+
+    def __init__(self, stage: str, output: Path, config: Path) -> None:
+        self._command = _command(stage, config, "--standby")
+        self._output = output
+        self._open = ExitStack()
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._words = self._open.enter_context(tempfile.TemporaryFile())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._open.close()
+
+    def synthesize(self) -> None:
+        """Write the assembly, unless it is there and its inputs are unchanged.
+
+        Raises
+        ------
+        AssemblyError
+            With what the stack's code said was wrong.
+        """
+        with _alone(self._output):
+            self._write(self._output)
+
+    def warm(self) -> None:
+        """Write an assembly that nobody wants, so that the next one is not the first."""
+        with tempfile.TemporaryDirectory() as folder, suppress(AssemblyError):
+            self._write(Path(folder))
+
+    def _write(self, output: Path) -> None:
+        # It ends without an answer when its own code has changed.
+        answer = self._ask(output) or self._ask(output)
+        if not answer:
+            self._words.seek(0)
+            said = self._words.read().decode(errors="replace").splitlines() or [
+                "the synthesis ended"
+            ]
+            raise AssemblyError(said[-1])
+        if faults := json.loads(answer)["faults"]:
+            raise AssemblyError("\n".join(faults))
+
+    def _ask(self, output: Path) -> str:
+        process = self._process = self._process or self._start()
+        answer = ""
+        if process.stdin and process.stdout:
+            with suppress(BrokenPipeError):
+                process.stdin.write(json.dumps(str(output)) + "\n")
+                process.stdin.flush()
+            answer = process.stdout.readline()
+        if not answer:
+            self._end()
+        return answer
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._words.seek(0)  # its place is the process's, too
+        self._words.truncate()
+        # In a session of its own, so that Ctrl-C reaches the parent alone.
+        return subprocess.Popen(
+            self._command,
+            cwd=REPOSITORY,
+            env=_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with suppress(OSError):
+                        pipe.close()
+
+
+def _command(stage: str, config: Path | None, *options: str) -> list[str]:
+    words = [sys.executable, "-m", "infra.assembly.app", "--stage", stage, *options]
+    return words if config is None else [*words, "--config", str(config)]
+
+
+def _environment() -> dict[str, str]:
+    return {"CDK_VALIDATION": "false", **os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 
 @contextmanager

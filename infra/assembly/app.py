@@ -221,8 +221,7 @@ def template_path(deployment: Deployment, output: Path) -> Path:
     return output / f"{deployment.stack_name}.template.json"
 
 
-def main() -> int:
-    """Synthesize what the command line names, as the `cdk` command does."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Synthesize a cloud assembly.")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stage", help="a stage alone: a file in the configuration folder")
@@ -238,23 +237,41 @@ def main() -> int:
         action="store_true",
         help=f"put bytecode beside what ships; wants Python {PYTHON_VERSION} on this machine",
     )
-    arguments = parser.parse_args()
-    python = runtime_python() if arguments.bytecode else None
-    if arguments.bytecode and python is None:
-        print(MISSING, file=sys.stderr)
-    settings = arguments.config / FILE
+    parser.add_argument(
+        "--standby",
+        action="store_true",
+        help="stay, and write into each folder that a line of standard input names",
+    )
+    return parser
+
+
+def main() -> int:
+    """Synthesize what the command line names, as the `cdk` command does."""
+    arguments = _parser().parse_args()
+    if arguments.standby:
+        from infra.assembly.standby import stand_by
+
+        stand_by(ROOT, lambda output: _run(arguments, output))
+        return 0
     try:
-        if arguments.delivery or (arguments.stage is None and settings.is_file()):
-            delivery = load_delivery(settings)
-            plans = plan_stages(delivery, settings)
-            print(synthesize_delivery(delivery, plans, arguments.output, python=python))
-        else:
-            deployment = load_deployment(arguments.config / f"{arguments.stage or 'dev'}.yaml")
-            print(synthesize_if_needed(deployment, arguments.output, python))
+        print(_run(arguments, arguments.output))
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _run(arguments: argparse.Namespace, output: Path) -> Path:
+    python = runtime_python() if arguments.bytecode else None
+    if arguments.bytecode and python is None:
+        print(MISSING, file=sys.stderr)
+    settings = arguments.config / FILE
+    if arguments.delivery or (arguments.stage is None and settings.is_file()):
+        delivery = load_delivery(settings)
+        plans = plan_stages(delivery, settings)
+        return synthesize_delivery(delivery, plans, output, python=python)
+    deployment = load_deployment(arguments.config / f"{arguments.stage or 'dev'}.yaml")
+    return synthesize_if_needed(deployment, output, python)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from toolbox.project import (
     next_step,
     require_folder,
 )
-from toolbox.synthesis import synthesize
+from toolbox.synthesis import Synthesizer
 from toolbox.terminal.output import console, errors
 from toolbox.watching.live import LiveEvents
 
@@ -66,6 +66,12 @@ def up(
             "--record-calls", help="Write what AWS would ask its policies about to STATE."
         ),
     ] = False,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            help="Take changed settings, schemas and sources over while it runs; not --no-synth."
+        ),
+    ] = True,
     discard: Annotated[
         bool,
         typer.Option(
@@ -91,16 +97,18 @@ def up(
     """
     require_folder(state, "--state")
     require_folder(assembly, "--assembly")
-    if synth:
-        project = find_project()
-        project.say()
-        project.require_stage()
-        with errors.status(f"synthesizing {project.stage_file}"):
-            synthesize(project.stage, assembly.resolve(), project.config.resolve())
     iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF
     shown = console.is_terminal if events is None else events
     hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
-    with ExitStack() as words:
+    with ExitStack() as parts, ExitStack() as words:
+        project = find_project()
+        synthesizer = Synthesizer(project.stage, assembly.resolve(), project.config.resolve())
+        if synth:
+            project.say()
+            project.require_stage()
+            parts.enter_context(synthesizer)
+            with errors.status(f"synthesizing {project.stage_file}"):
+                synthesizer.synthesize()
         runtime = LocalRuntime(
             assembly.resolve(),
             state=state.resolve(),
@@ -114,6 +122,12 @@ def up(
         def ready(endpoints: Endpoints) -> None:
             words.close()
             _announce(endpoints, state)
+            if synth and reload:
+                from toolbox.cli.local_reload import Reloader
+
+                reloader = Reloader(runtime, synthesizer, project, assembly.resolve(), _way_in)
+                parts.callback(reloader.stop)
+                reloader.start()
 
         runtime.run_until_stopped(ready, lambda: errors.print("stopping"))
 
@@ -146,9 +160,13 @@ def _tell(line: str, style: str) -> None:
 def _announce(endpoints: Endpoints, state: Path) -> None:
     console.print("MozDef Event Framework, local. Ctrl-C stops it.")
     for source in sorted(endpoints.queues):
-        polled = "api_credential" in endpoints.parameters.get(source, {})
-        how = f"polled: {source}" if polled else f"POST {endpoints.api}/{source}"
-        console.print(f"  {how}")
+        console.print(f"  {_way_in(endpoints, source)}")
     console.print(f"  AWS services    {endpoints.aws_endpoint_url}")
     console.print(f"  all addresses   {state}/endpoints.json")
     console.print(f"  logs            {state}/logs/")
+
+
+def _way_in(where: Endpoints, source: str) -> str:
+    """Return how events of a source come in."""
+    polled = "api_credential" in where.parameters.get(source, {})
+    return f"polled: {source}" if polled else f"POST {where.api}/{source}"
