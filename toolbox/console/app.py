@@ -18,6 +18,7 @@ from toolbox.console.audit import handler as audit
 from toolbox.console.now import handler as now
 from toolbox.console.rendering import environment, render
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
+from toolbox.console.sources import handler as sources
 from toolbox.terminal.nearest import NotFoundError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             assets.route,
             *now.ROUTES,
             *audit.ROUTES,
+            *sources.ROUTES,
         ],
         middleware=[Middleware(AccessGate, access=access)],
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},
