@@ -47,30 +47,54 @@ class IamVerdict:
     error: str = ""
 
 
+#: What was decided in this process, by the policies and the question: a review of all runs would
+#: ask again what the review of each has asked.
+_DECIDED: dict[tuple[str, str], str] = {}
+
+
 def decide(questions: Sequence[tuple[IamModel, Sequence[IamCall]]]) -> list[list[IamVerdict]]:
-    """Judge the calls of several models, in one process.
+    """Judge the calls of several models, in one process, which has none that is decided.
 
     Raises
     ------
     SimulatorError
         When the simulator is not installed, or fails.
     """
-    lines: list[str] = []
-    for model, calls in questions:
-        lines += [_policies(model), *(_question(model, call) for call in calls)]
+    program = command()
+    asked = [
+        (calls, [(policies, _question(model, call)) for call in calls])
+        for model, calls in questions
+        for policies in [_policies(model)]
+    ]
+    wanted = dict.fromkeys(each for _, pairs in asked for each in pairs)
+    if missing := [each for each in wanted if each not in _DECIDED]:
+        if len(_DECIDED) > MOST_KEPT:
+            _DECIDED.clear()
+            missing = list(wanted)
+        _DECIDED.update(zip(missing, _answers(program, missing), strict=True))
+    return [
+        [_verdict(call, _DECIDED[pair]) for call, pair in zip(calls, pairs, strict=True)]
+        for calls, pairs in asked
+    ]
+
+
+def _answers(program: Sequence[str], asked: Sequence[tuple[str, str]]) -> list[str]:
+    lines, policies = list[str](), ""
+    for of_model, question in asked:
+        lines += [of_model, question] if of_model != policies else [question]
+        policies = of_model
     done = subprocess.run(
-        command(),
+        program,
         input="".join(lines),
         capture_output=True,
         text=True,
         timeout=_SECONDS,
         check=False,
     )
-    answers = iter(done.stdout.splitlines())
-    try:
-        return [[_verdict(call, next(answers)) for call in calls] for _, calls in questions]
-    except (StopIteration, RuntimeError):
-        raise SimulatorError(f"{PACKAGE} failed: {done.stderr.strip()[-500:]}") from None
+    answers = done.stdout.splitlines()
+    if len(answers) != len(asked):
+        raise SimulatorError(f"{PACKAGE} failed: {done.stderr.strip()[-500:]}")
+    return answers
 
 
 class Judge:

@@ -214,3 +214,26 @@ def test_what_one_call_decided_is_not_asked_again(monkeypatch: pytest.MonkeyPatc
 
     assert asyncio.run(ask()) == [True, False, True, False]
     assert asked == [put, get]
+
+
+def test_a_later_review_asks_what_no_earlier_one_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = model(allow("kinesis:PutRecord", STREAM)), model()
+    put, get = (
+        IamCall.make(ROLE, f"kinesis:{name}", STREAM) for name in ("PutRecord", "GetRecords")
+    )
+    monkeypatch.setattr(simulator, "_DECIDED", {})
+    first = simulator.decide([(own, [put]), (other, [put])])
+    assert [verdict.allowed for (verdict,) in first] == [True, False], "each by its own policies"
+    answers, asked = simulator._answers, list[str]()
+
+    def count(program: list[str], pairs: list[tuple[str, str]]) -> list[str]:
+        asked.extend(json.loads(question)["action"] for _, question in pairs)
+        return answers(program, pairs)
+
+    monkeypatch.setattr(simulator, "_answers", count)
+    again = simulator.decide([(other, [put, get]), (own, [put, get, put])])
+    assert [[one.allowed for one in found] for found in again] == [
+        [False, False],
+        [True, False, True],
+    ]
+    assert asked == ["kinesis:GetRecords"] * 2, "of each model"
