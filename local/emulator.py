@@ -19,9 +19,9 @@ from botocore.utils import parse_timestamp
 
 from local.credentials import RunCredentials
 from local.emulator_access import SERVICES
-from local.emulator_process import COMPLETE
 from local.iam.mode import IamMode
 from local.processes import HOST, Child, ProcessFailedError, listen
+from local.state import COMPLETE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -25,12 +25,11 @@ from local.emulator_guard import guarded
 from local.emulator_http import serve
 from local.files import OWNER_ALONE
 from local.iam.mode import IamMode
+from local.state import COMPLETE
 
 if TYPE_CHECKING:
     from local.iam.gate import CallGate
 
-# Written last, so that a state without it is known to be incomplete.
-COMPLETE = "complete"
 _LEAVE_SECONDS = 25.0
 
 

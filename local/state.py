@@ -22,6 +22,8 @@ _LEAVE_SECONDS = 30.0
 
 
 LOCK_NAME = "lock"
+#: The emulator writes it last, so that a state without it is known to be incomplete.
+COMPLETE = "complete"
 
 
 class StateInUseError(PipelineError):
