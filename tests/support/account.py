@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -37,12 +39,11 @@ class AnsweringAccount:
         return self._clients[service, region]
 
     def _make(self, service: str, region: str) -> Any:
-        client: Any = boto3.client(
-            service,  # type: ignore[call-overload]
-            region_name=region,
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",
-        )
+        # A copy of one that the process makes once, with hooks of its own.
+        made = _client(service, region)
+        client = object.__new__(type(made))  # `copy` would ask it for what it does not have yet
+        vars(client).update(vars(made), meta=copy.copy(made.meta))
+        client.meta.events = copy.copy(client.meta.events)
 
         def keep(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
             context["asked"] = dict(params)
@@ -63,3 +64,14 @@ class AnsweringAccount:
         client.meta.events.register("before-parameter-build.*", keep)
         client.meta.events.register("before-call.*", answer)
         return client
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    made: Any = boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=region,
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+    )
+    return made
