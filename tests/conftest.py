@@ -96,6 +96,15 @@ TOGETHER = (
     "e2e/test_metrics_exist.py",
     "e2e/test_identity.py",
 )
+#: cfn-lint takes its three seconds in one worker; what these synthesize is shared with all others.
+LINTED = (
+    "infra/delivery_pipeline/test_delivery.py",
+    "infra/watching/test_watching.py",
+    "infra/application/test_stack.py",
+    "infra/application/test_http_door.py",
+    "infra/application/test_poller.py",
+)
+SCOPES = {**dict.fromkeys(TOGETHER, "together"), **dict.fromkeys(LINTED, "linted")}
 #: What takes longest, so that no core waits for it at the end. The others follow as they are
 #: collected; within a file, tests keep their order.
 LONGEST_FIRST = (
@@ -103,8 +112,8 @@ LONGEST_FIRST = (
     "e2e/test_million.py",
     "e2e/test_demo.py",
     "infra/delivery_pipeline/test_build_commands.py",
-    "infra/delivery_pipeline/test_delivery.py",
     "functional/toolbox/test_deploying_page.py",
+    *LINTED,
     "functional/loadtests/test_load.py",
     "functional/loadtests/test_smoke.py",
     "functional/local/test_nothing_is_left.py",
@@ -123,7 +132,19 @@ LONGEST_FIRST = (
     "infra/assembly/test_wheel.py",
     "infra/assembly/test_assets.py",
     "infra/application/test_protection.py",
-    "infra/watching/test_watching.py",
+    # What is pure is a run of its own.
+    "unit/fan_out/test_bounds.py",
+    "unit/loadtests/test_bench_contenders.py",
+    "property/event/test_signatures.py",
+    "unit/mutants/test_runner.py",
+    "unit/loadtests/test_bench_proofs.py",
+    "unit/settings/test_schema_agreement.py",
+    "property/toolbox/test_inference.py",
+    "property/archive/test_packing.py",
+    "unit/loadtests/test_bench_check.py",
+    "unit/toolbox/test_hostile_options.py",
+    "property/polling/test_polling.py",
+    "unit/toolbox/test_index_checking.py",
 )
 
 
@@ -135,7 +156,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
-            return "together" if file.removeprefix("tests/") in TOGETHER else file
+            return SCOPES.get(file.removeprefix("tests/"), file)
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aws_cdk import App, Stack
-from cfnlint.api import lint_file  # type: ignore[import-untyped]
 from pydantic import ValidationError
 
 from infra.application.access_log import ACCESS_LOG
@@ -18,6 +17,7 @@ from local.template import Template, TemplateError
 from settings.deployment import Deployment, DeploymentError
 from settings.door import at_the_door
 from settings.source.loader import load_sources
+from tests.infra.linting import lint
 from tests.infra.policies import ROLE, granted
 from tests.support.doors import SHOWN, write_doors
 
@@ -218,7 +218,7 @@ def test_cfn_lint_finds_nothing(stack: Synthesized, tmp_path: Path) -> None:
     file = tmp_path / "door.json"
     document = {**stack.document, "Resources": {name: resources[name] for name in kept}}
     file.write_text(json.dumps({**document, "Outputs": {}}))
-    assert [str(match) for match in lint_file(file)] == []
+    assert [str(match) for match in lint(file)] == []
 
 
 def test_the_laptop_says_that_it_serves_none(stack: Synthesized) -> None:

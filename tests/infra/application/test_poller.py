@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
+from tests.infra.linting import lint
 from tests.infra.policies import ROLE, granted, written
 from tests.infra.polled_sources import VARIABLES, settings, write_sources
 
@@ -161,7 +161,7 @@ def test_a_polled_source_has_no_route(polling_stack: Synthesized) -> None:
 def test_the_rules_of_aws_are_kept(polling_stack: Synthesized) -> None:
     report = json.loads((polling_stack.folder / "validation-report.json").read_text())
     assert report["pluginReports"] == []
-    assert [str(match) for match in lint_file(polling_stack.template)] == []
+    assert [str(match) for match in lint(polling_stack.template)] == []
 
 
 def test_a_stack_that_polls_nothing_has_no_poller(stack: Synthesized) -> None:

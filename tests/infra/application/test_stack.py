@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from infra.application.checks import add_checks
 from settings.deployment import Deployment, DeploymentError
+from tests.infra.linting import lint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ def test_cdk_nag_does_look(tmp_path: Path) -> None:
 
 
 def test_cfn_lint_finds_nothing(stack: Synthesized) -> None:
-    assert [str(match) for match in lint_file(stack.template)] == []
+    assert [str(match) for match in lint(stack.template)] == []
 
 
 def test_same_inputs_give_the_same_assembly(

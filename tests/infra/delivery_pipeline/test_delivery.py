@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from infra.assembly.app import ROOT
 from settings.delivery_pipeline import ARM_BUILD_IMAGE, BUILD_IMAGE
@@ -25,6 +24,7 @@ from tests.infra.delivery_support import (
     settings,
     synthesize_config,
 )
+from tests.infra.linting import lint
 from tests.infra.policies import written
 
 if TYPE_CHECKING:
@@ -60,17 +60,6 @@ def test_each_combination_goes_from_source_to_guarded_production(
         [f"{stack.format('production')}.Prepare"],
         [f"{stack.format('production')}.Deploy"],
     ]
-
-
-_LINTED: dict[bytes, list[Any]] = {}
-
-
-def lint(template: Path) -> list[Any]:
-    """Lint a template; those of a stage are alike in every mode, and are linted once."""
-    content = template.read_bytes()
-    if content not in _LINTED:
-        _LINTED[content] = lint_file(template)
-    return _LINTED[content]
 
 
 @pytest.mark.parametrize(("mode", "many"), COMBINATIONS)

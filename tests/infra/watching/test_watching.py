@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]
 
 from infra.application.access_log import ACCESS_LOG, FULL_ACCESS_LOG
 from infra.watching.construct import ACCESS_LOG_FILTERS
@@ -18,6 +17,7 @@ from pipeline.reconciliation.report import Reconciliation
 from pipeline.runtime import metrics
 from settings.deployment import Deployment, DeploymentError
 from settings.deployment_alarms import AlarmSettings
+from tests.infra.linting import lint
 from tests.infra.policies import granted, statements
 from tests.support.alarm_evaluation import holds
 from tests.support.watched import Named, dashboards, in_alarms, in_dashboards, of_type, text
@@ -421,7 +421,7 @@ def test_functions_are_traced_and_may_do_no_more_for_it(every_way: Synthesized) 
 def test_the_checks_find_nothing(every_way: Synthesized) -> None:
     report = json.loads((every_way.folder / "validation-report.json").read_text())
     assert report["pluginReports"] == []
-    assert [str(match) for match in lint_file(every_way.template)] == []
+    assert [str(match) for match in lint(every_way.template)] == []
 
 
 def test_fifty_sources_fit(
