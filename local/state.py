@@ -96,10 +96,6 @@ class StateDirectory:
         for directory in (self.checkpoints, emulator):
             shutil.rmtree(directory, ignore_errors=True)
 
-    def forget(self, stack: str) -> None:
-        """Remove how far the mappings of a stack have come, for its stream is a new one."""
-        shutil.rmtree(self.checkpoints / stack, ignore_errors=True)
-
     def _wait_for_lock(self) -> None:
         deadline = time.monotonic() + _LEAVE_SECONDS
         while True:

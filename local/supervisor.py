@@ -277,7 +277,6 @@ class LocalRuntime:
             self._emulator.start()
             provision(template, self._emulator)
         if not self.resumed:
-            self._state.forget(template.stack_name)
             (self._state.path / CALLS_FILE).unlink(missing_ok=True)
         self._services = self._parts.enter_context(self._hooks.between(self._emulator.endpoint_url))
 

@@ -23,7 +23,7 @@ from toolbox.project import (
     next_step,
     require_folder,
 )
-from toolbox.synthesis import Synthesizer
+from toolbox.synthesis import Synthesizer, synthesize
 from toolbox.terminal.output import console, errors
 from toolbox.watching.live import LiveEvents
 
@@ -102,13 +102,15 @@ def up(
     hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
     with ExitStack() as parts, ExitStack() as words:
         project = find_project()
-        synthesizer = Synthesizer(project.stage, assembly.resolve(), project.config.resolve())
+        where = project.stage, assembly.resolve(), project.config.resolve()
+        synthesizer = Synthesizer(*where)
         if synth:
             project.say()
             project.require_stage()
-            parts.enter_context(synthesizer)
+            if reload:
+                parts.enter_context(synthesizer)
             with errors.status(f"synthesizing {project.stage_file}"):
-                synthesizer.synthesize()
+                synthesizer.synthesize() if reload else synthesize(*where)
         runtime = LocalRuntime(
             assembly.resolve(),
             state=state.resolve(),

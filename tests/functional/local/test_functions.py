@@ -203,6 +203,46 @@ def test_closing_ends_a_call_in_progress(tmp_path: Path, hosts: list[FunctionHos
     assert [str(error) for error in raised] == ["Function: the runtime is stopping"]
 
 
+WAITS = """
+import os, time
+
+def handler(event, context):
+    while event["for"] and not os.path.exists(event["for"]):
+        time.sleep(0.01)
+    return "done"
+"""
+
+
+def test_a_host_that_is_left_ends_its_call_first(tmp_path: Path, hosts: list[FunctionHost]) -> None:
+    """As does one that was waiting; and no process stays."""
+    called = threading.Event()
+    config = function_config(tmp_path, "handlers.handler", WAITS, Timeout=600)
+    host = FunctionHost(config, watch=Told(called))
+    hosts.append(host)
+    host.warm(2)
+    answers: list[Any] = []
+    go = tmp_path / "go"
+    thread = threading.Thread(target=lambda: answers.append(host.invoke({"for": str(go)})))
+    thread.start()
+    assert called.wait(60)
+    (busy,) = _left_by_retiring(host)
+    go.touch()
+    thread.join(60)
+
+    assert [(one.payload, one.function_error) for one in answers] == [("done", None)]
+    wait_until_gone([busy])
+    assert host.invoke({"for": ""}).payload == "done"  # who was about to call it
+    assert host.pids() == []
+
+
+def _left_by_retiring(host: FunctionHost) -> list[int]:
+    before = host.pids()
+    host.retire()
+    left = host.pids()
+    wait_until_gone([pid for pid in before if pid not in left])
+    return left
+
+
 @pytest.mark.parametrize("handler", ["handlers.hang", "handlers.stop", "handlers.spawn"])
 def test_no_handler_survives_its_killed_parent(tmp_path: Path, handler: str) -> None:
     """Not where it holds the interpreter, nor where it is stopped, nor what it has started."""
