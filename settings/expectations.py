@@ -88,7 +88,8 @@ def faults_of(error: ValidationError, document: Any, file: str) -> tuple[Fault, 
         if not (one.one_of_many and below):
             told.setdefault(one.keys, []).append(one)
     return tuple(
-        Fault(file, ".".join(keys), expected, ones[0].found)
+        # YAML takes an empty key, which would not show.
+        Fault(file, ".".join(key or "''" for key in keys), expected, ones[0].found)
         for keys, ones in told.items()
         for expected in _joined(ones)
     )

@@ -126,6 +126,7 @@ def test_what_does_not_go_together_is_told_at_once_with_its_keys(
             {"queue": {"by_type": {1: "a"}}},
             ["queue.by_type.1: expected text; put it in quotes, not 1"],
         ),
+        ({"": 1, "mozdef": {"": 1}}, ["mozdef.'': unknown key", "'': unknown key"]),
         ({"title": None}, ["title: expected text; put it in quotes, not nothing"]),
         ({"title": dt.date(2026, 11, 23)}, ["title: expected text; put it in quotes, not 2"]),
         ({"headers": {"keep": {"a": 1}}}, ["headers.keep: expected a list, not a mapping"]),
