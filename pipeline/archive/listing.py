@@ -74,9 +74,13 @@ class ArchiveListing:
 
     def sources(self, prefix: str) -> list[str]:
         """Return the sources below the prefix of a kind, `_unknown` among them."""
-        pages = self._pages(Prefix=f"{prefix}{SOURCE}=", Delimiter="/")
+        return sorted(source_of(folder) for folder in self.folders(f"{prefix}{SOURCE}="))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return what follows a prefix, up to the next slash, of the keys that have one."""
+        pages = self._pages(Prefix=prefix, Delimiter="/")
         folders = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
-        return sorted(source_of(folder) for folder in folders)
+        return [folder.removeprefix(prefix) for folder in folders]
 
     def names(self, folder: str) -> Iterator[str]:
         """Return the names of the objects that are in a folder itself."""

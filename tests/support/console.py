@@ -47,19 +47,25 @@ def calm(**changes: Any) -> Status:
 
 
 def made_scene(
-    clients: Mapping[str, Any] | None = None, status: Status | None = None, **changes: Any
+    clients: Mapping[str, Any] | None = None,
+    status: Status | None = None,
+    *,
+    local: bool = True,
+    parameters: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> ConsoleScene:
-    """A laptop's scene whose clients are these stand-ins."""
+    """A scene whose clients are these stand-ins."""
     found = clients or {}
     where = RunningDeployment(
         name="a deployment",
-        local=True,
+        local=local,
+        parameters=parameters or {},
         stream="stream",
         archive_bucket="archive",
         dedupe_table="dedupe",
         dead_letter_queue="http://queues/dead-letters",
         replay_state_machine="",
-        client=lambda service: found[service],  # type: ignore[arg-type]
+        client=lambda service: found[service],
     )
     fields: dict[str, Any] = {
         "where": where,

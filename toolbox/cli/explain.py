@@ -6,51 +6,24 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from typer.core import TyperCommand
 
-from local import endpoints
-from local.queue_look import look_at
-from pipeline.archive.listing import ArchiveListing
-from pipeline.archive.objects import Objects
-from pipeline.errors import PipelineError
-from pipeline.replay.history import earlier_jobs
 from pipeline.replay.times import parse_time
-from settings.source.loader import SourceError, load_source
-from settings.stack_outputs import StackOutput
 from toolbox.cli.explain_screen import tell
 from toolbox.cli.source_options import folders
-from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment, local_clients
-from toolbox.explaining.archive_search import ArchiveSearch
-from toolbox.explaining.explainer import Asked, Explainer
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.explaining.explainer import Asked
 from toolbox.explaining.found import ReadingNotes
-from toolbox.explaining.passages import Sights
-from toolbox.explaining.sights import (
-    DeliveredTable,
-    LocalBatchLog,
-    SeenInQueues,
-    StackBatchLog,
-    UnseenQueues,
-)
-from toolbox.replaying.plan import job_store
+from toolbox.explaining.opening import Explained, ExplainError
 from toolbox.terminal.output import DOES_NOT_HOLD, errors, print_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from settings.source.loader import LoadedSource
-    from toolbox.deployments import RunningDeployment
-    from toolbox.explaining.sights import BatchLog, QueueSight
 
 STANDARD_INPUT = "-"
 #: API Gateway's ids have 16 characters of base64 for URLs, of which `-` is one.
 _SHORTEST_ID = 8
 _LONGEST_MESSAGE = 2 * 1024 * 1024
-_AHEAD = 8
 
 
 class IdentifierCommand(TyperCommand):
@@ -70,10 +43,6 @@ def _is_identifier(word: str) -> bool:
 
 #: What reads the words of this module's command (`toolbox/cli/lazily.py`).
 COMMAND_CLASS = IdentifierCommand
-
-
-class ExplainError(PipelineError):
-    """It cannot be told what is to be explained."""
 
 
 def explain(
@@ -118,17 +87,12 @@ def explain(
     )
     if asked.start >= asked.end:
         raise typer.BadParameter("must lie before --to", param_hint="--from")
-    where = find_deployment(state, stack)
     notes = ReadingNotes()
-    s3 = where.client("s3")
-    search = ArchiveSearch(
-        ArchiveListing(s3, where.archive_bucket),
-        Objects(s3, where.archive_bucket, objects_ahead=_AHEAD),
-        notes,
-        most_mib * 2**20,
-    )
-    sights = _sights(where, state, stack, notes)
-    with errors.status("reading the archive"), Explainer(search, sights, notes) as explainer:
+    scene = Explained(find_deployment(state, stack), state, stack or "", folders())
+    with (
+        errors.status("reading the archive"),
+        scene.explainer(notes, most_mib * 2**20) as explainer,
+    ):
         found = explainer.explain(asked)
     if as_json:
         print_json(
@@ -155,51 +119,3 @@ def _standard_input() -> Any:
     if not isinstance(message, dict):
         raise ExplainError("standard input: a message of MozDef, one JSON object, is expected")
     return message
-
-
-def _sights(
-    where: RunningDeployment, state: Path, stack: str | None, notes: ReadingNotes
-) -> Sights:
-    queues: QueueSight = UnseenQueues()
-    batches: BatchLog
-    if stack:
-        batches = StackBatchLog(where.client("logs"), _fan_out(where, stack), notes.lacks)
-    else:
-        found = endpoints.read(state)
-        queues = SeenInQueues(lambda: _messages(found))
-        batches = LocalBatchLog((state if state.is_dir() else state.parent) / "logs")
-    return Sights(
-        DeliveredTable(where.client("dynamodb"), where.dedupe_table, notes.lacks),
-        queues,
-        batches,
-        lambda: earlier_jobs(job_store(where), ""),
-        _load,
-    )
-
-
-def _fan_out(where: RunningDeployment, stack: str) -> str:
-    try:
-        (found,) = where.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    except (BotoCoreError, ClientError) as error:
-        raise ExplainError(f"{stack}: cannot be described: {error}") from None
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-    return outputs.get(StackOutput.FAN_OUT_FUNCTION_NAME, "")
-
-
-def _messages(where: endpoints.Endpoints) -> Iterator[tuple[str, Any]]:
-    pages = local_clients(where)("sqs").get_paginator("list_queues").paginate()
-    for url in sorted(url for page in pages for url in page.get("QueueUrls", [])):
-        if url != where.dead_letter_queue:
-            for message in look_at(where, url):
-                yield url.rpartition("/")[2], message
-
-
-def _load(name: str) -> LoadedSource | None:
-    folder = folders().get(name)
-    if folder is None:
-        return None
-    try:
-        return load_source(folder)
-    except SourceError as error:
-        errors.print(f"mozdef-ef: {error.lines[0]}", style="yellow")
-        return None

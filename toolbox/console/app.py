@@ -15,6 +15,8 @@ from pipeline.errors import PipelineError
 from toolbox.console.access import AccessGate
 from toolbox.console.assets import Assets
 from toolbox.console.audit import handler as audit
+from toolbox.console.event import handler as event
+from toolbox.console.events import handler as events
 from toolbox.console.now import handler as now
 from toolbox.console.rendering import environment, render
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
@@ -59,6 +61,8 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             *now.ROUTES,
             *audit.ROUTES,
             *sources.ROUTES,
+            *events.ROUTES,
+            *event.ROUTES,
         ],
         middleware=[Middleware(AccessGate, access=access)],
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},

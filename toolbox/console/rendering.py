@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolbox.console.assets import Assets
 
 JSON = ".json"
+_CLASSES = {"delivered": "good", "duplicate": "quiet", "ignored": "quiet", "not settled": "warn"}
 #: The pages of the navigation: address and name.
 NAVIGATION = (
     ("/now", "Now"),
@@ -51,7 +52,11 @@ def environment(assets: Assets, access: ConsoleAccess) -> Environment:
         auto_reload=False,
     )
     made.globals.update(
-        asset=assets.address, csrf=access.csrf, navigation=NAVIGATION, path=path_text
+        asset=assets.address,
+        csrf=access.csrf,
+        navigation=NAVIGATION,
+        outcome_class=_outcome_class,
+        path=path_text,
     )
     made.filters.update(iso=iso_seconds, span=span_text)
     return made
@@ -61,6 +66,11 @@ def _shown(value: object) -> object:
     if value is None:
         return ""
     return printable_lines(value) if type(value) is str else value
+
+
+def _outcome_class(outcome: str) -> str:
+    """Return the class of an outcome, with its reason after it or without."""
+    return _CLASSES.get(outcome.partition(":")[0], "bad")
 
 
 def path_text(*parts: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.event.event_id import EventId
 from pipeline.event.events import Event
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolbox.explaining.archive_search import ArchiveSearch
     from toolbox.explaining.found import ReadingNotes
+    from toolbox.explaining.meaning import Judged, SourceMeaning
     from toolbox.explaining.passages import Sights
 
 #: Requests with one delivery id that are shown.
@@ -51,6 +52,14 @@ class Asked:
     end: datetime
 
 
+class Sighting(NamedTuple):
+    """A request that was found: as it came, as each event of it is judged now, and its way."""
+
+    line: RawLine
+    judged: dict[str, Judged]
+    explanation: Explanation
+
+
 class Explainer:
     """Explains ids of one deployment. A context manager: what it compiles goes at its end."""
 
@@ -72,6 +81,10 @@ class Explainer:
 
         None where nothing was found: then `notes` says what was read.
         """
+        return [one.explanation for one in self.look(asked)]
+
+    def look(self, asked: Asked) -> list[Sighting]:
+        """Return the same, with each request as it came and as it is judged here."""
         message = asked.message
         if message is None and (body := self._sights.queues.body_of(asked.id)) is not None:
             message = _read_json(body)
@@ -85,6 +98,10 @@ class Explainer:
                 break
         ordered = sorted(found.values(), key=lambda line: line.event.arrived)
         return [self._explained(asked, line, message) for line in ordered]
+
+    def meaning_of(self, source: str) -> SourceMeaning | None:
+        """Return what judges a source's requests; it serves until this is closed."""
+        return self._meanings.of(source)
 
     def _of_id(self, asked: str) -> Wanted:
         made_of = EventId.parse(asked)
@@ -114,7 +131,7 @@ class Explainer:
 
         return Wanted(as_json(_rare_text(message)), fits)
 
-    def _explained(self, asked: Asked, line: RawLine, message: Any) -> Explanation:
+    def _explained(self, asked: Asked, line: RawLine, message: Any) -> Sighting:
         event = line.event
         envelope = event.envelope
         made_of = EventId.parse(event.id)
@@ -134,7 +151,7 @@ class Explainer:
         only = EventId.parse(asked.id).element if asked.id else None
         passages = [self._passages.passage(line, only)]
         passages += self._passages.replays(line, only)
-        return Explanation(
+        explanation = Explanation(
             asked.id or "a message",
             self._meant(asked.id, line, message),
             door,
@@ -142,6 +159,8 @@ class Explainer:
             self._notes.told(),
             tuple(self._notes.not_known),
         )
+        judged = self._meanings.judged(event.claimed_source, envelope) if envelope else {}
+        return Sighting(line, judged, explanation)
 
     def _meant(self, asked: str, line: RawLine, message: Any) -> str:
         if message is not None:

@@ -26,7 +26,7 @@ from toolbox.mozdef.worker import handled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.event.compiled_source import Catalog
+    from pipeline.event.compiled_source import Catalog, CompiledSource
     from pipeline.event.envelope import Envelope
     from pipeline.event.events import Outcome
     from settings.source.loader import LoadedSource
@@ -89,6 +89,25 @@ class SourceMeaning:
         found += [Judged(event, None, event.message) for event in sent]
         ordered = sorted(found, key=lambda one: EventId.parse(one.event.id).element or 0)
         return {one.event.id: one for one in ordered}
+
+    def compiled_source(self) -> CompiledSource:
+        """Return the source as the functions have it."""
+        return self._catalog.sources[self._source.name]
+
+    def broken_place(self, event: Event) -> tuple[tuple[str, ...], str]:
+        """Return the place in an event's body that breaks its schema, and what it breaks there.
+
+        Both are empty where the schema takes it.
+        """
+        try:
+            validator = event.source.validator(event.event_type)
+            if validator is not None:
+                validator(event.body)
+        except JsonSchemaValueException as error:
+            return tuple(str(one) for one in error.path[1:]), str(error.message)
+        except SchemaUnavailableError:
+            pass
+        return (), ""
 
     def schema_of(self, event_type: str) -> str:
         """Return the file of a type's schema; empty where it has none."""
