@@ -32,6 +32,7 @@ from pipeline.archive.objects import ObjectRef, ObjectUnreadableError
 from pipeline.archive.unpacking import UnpackError, split_lines, unpack
 from pipeline.errors import PipelineError
 from pipeline.event.event_id import EventId, request_of
+from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.event.times import iso_milliseconds
 from toolbox.explaining.archive_search import RawLine, as_json
 from toolbox.explaining.ledger_look import LedgerLook, is_wanted
@@ -57,8 +58,7 @@ _ALL_LINES = 10**9
 #: After every object: sequence numbers have up to 128 digits.
 _LAST = (10**129, "")
 _PLAIN = re.compile(r"[\w.:-]+", re.ASCII)
-_HOUR = re.compile(r"dt=\d{4}-\d{2}-\d{2}/hr=\d{2}/")
-_CURSOR = re.compile(r"(raw/source=[a-z0-9_-]{1,50}/[^:]{1,300}):(\d{1,10})")
+_LINE = re.compile(r"\d{1,10}")
 
 
 class CursorError(PipelineError):
@@ -212,7 +212,8 @@ class EventSearch:
         sources = [one for one in self._listing.sources(RAW_PREFIX) if wanted.takes(one)]
         for hour in self._hours(wanted, since, sources):
             if bound := self._bound(0, until):
-                found.after, found.bound = hour, bound
+                found.after = _place_in(RAW_PREFIX + source_folder(UNKNOWN_SOURCE) + hour)
+                found.bound = bound
                 return found
             look = LedgerLook(self._listing, self._objects, self._notes, hour)
             places = self._places(look, wanted)
@@ -222,7 +223,7 @@ class EventSearch:
             reading = self._objects.ahead(refs)
             for ref, chunks in reading:
                 if bound := self._bound(ref.size, until):
-                    found.after, found.bound = f"{ref.key}:{_ALL_LINES}", bound
+                    found.after, found.bound = _place_in(ref.key), bound
                     reading.close()
                     return found
                 before = since.line if since and since.order == _order(ref.key) else _ALL_LINES
@@ -234,7 +235,7 @@ class EventSearch:
                         reading.close()
                         return found
                     found.events.append(self._event(line, entries))
-                    found.after = f"{ref.key}:{number}"
+                    found.after = _place_in(ref.key, number)
         found.after = ""
         return found
 
@@ -357,16 +358,20 @@ def _order(key: str) -> tuple[int, str]:
     return (name.sequence if name else 0, key)
 
 
+def _place_in(key: str, line: int = _ALL_LINES) -> str:
+    """Return the place before a line of an object, or within the folder of an hour."""
+    return f"{key}:{line}"
+
+
 def _cursor(text: str) -> _Cursor | None:
     if not text:
         return None
-    if _HOUR.fullmatch(text):
-        return _Cursor(text, _LAST, _ALL_LINES)
-    found = _CURSOR.fullmatch(text)
-    partition = partition_of(found[1]) if found else None
-    if found is None or partition is None or name_of(found[1]) is None:
+    key, _, number = text.rpartition(":")
+    partition = partition_of(key)
+    if not key.startswith(RAW_PREFIX) or partition is None or not _LINE.fullmatch(number):
         raise CursorError("'after' is no place of the archive; take a link of the list")
-    return _Cursor(partition.hour, _order(found[1]), int(found[2]))
+    order = _order(key) if name_of(key) else _LAST
+    return _Cursor(partition.hour, order, int(number))
 
 
 def _wanted_of(places: dict[str, Entries], folder: str) -> dict[str, list[int]]:

@@ -77,9 +77,9 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
         monkeypatch.setattr(f"toolbox.cli.{command}.windows_of_settings", dict)
     where = SimpleNamespace(queues={"github": "q"}, aws_endpoint_url="http://127.0.0.1:1")
     monkeypatch.setattr("toolbox.cli.tail.running", lambda _: where)
-    monkeypatch.setattr("toolbox.cli.explain.endpoints.read", lambda _: where)
-    monkeypatch.setattr("toolbox.cli.explain._messages", lambda _: [])
-    monkeypatch.setattr("toolbox.cli.explain._load", lambda _: None)
+    monkeypatch.setattr("toolbox.explaining.opening.endpoints.read", lambda _: where)
+    monkeypatch.setattr("toolbox.explaining.opening._messages", lambda _: [])
+    monkeypatch.setattr("toolbox.explaining.opening.Explained._load", lambda *_: None)
     monkeypatch.setattr("toolbox.cli.tail.look_at", lambda _, __, after: made.look(after))
     # A cell that is as long as these is not taken apart.
     monkeypatch.setattr("toolbox.terminal.output.console._width", 20_000)

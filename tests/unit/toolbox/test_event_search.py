@@ -183,7 +183,7 @@ def test_a_search_that_took_long_goes_on_at_its_hour(searching: Searching) -> No
         now=lambda: next(clock),
     )
     page = search.page(EventFilter(START, END), "", 10)
-    assert (page.events, page.after) == ([], f"{HOUR}/")
+    assert (page.events, page.bound) == ([], "15 s were spent")
     assert len(searching.page(page.after, 10).events) == 10
 
 
@@ -200,7 +200,13 @@ def test_elements_of_a_request_are_told_together(searching: Searching) -> None:
 
 @pytest.mark.parametrize(
     "after",
-    ["x", "raw/x:1", "../../etc:1", f"raw/source=github/{HOUR}/{SHARD}-1.jsonl.gz", "dt=1/hr=2/"],
+    [
+        "x",
+        "raw/x:1",
+        "../../etc:1",
+        f"raw/source=github/{HOUR}/{SHARD}-1.jsonl.gz",
+        "raw/source=x/dt=1/hr=2/:1",
+    ],
 )
 def test_a_place_that_is_none_is_refused(searching: Searching, after: str) -> None:
     with pytest.raises(CursorError):
