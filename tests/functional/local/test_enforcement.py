@@ -132,6 +132,10 @@ def test_what_is_not_allowed_is_refused_in_each_service_s_own_words(
             credentials=where.credentials,
         )
         assert operator.list_objects_v2(Bucket=bucket)["KeyCount"] >= 0
+        stack(assembly, without="nothing")
+        runtime.reload()
+        assert post(where, "allowed") == 200
+        wait_for(lambda: messages(where) == ["allowed"], "the policies of the reload do not count")
     actions = {call.action for call in read_calls(state / CALLS_FILE)}
     assert {"kinesis:PutRecord", "kinesis:GetRecords", "sqs:SendMessage"} <= actions
 

@@ -309,3 +309,27 @@ def test_without_schedules_only_mappings_count() -> None:
     assert progress.wait_until_idle(0)
     mappings.idle = False
     assert not progress.wait_until_idle(0)
+
+
+def test_another_template_leaves_the_schedules_that_are_the_same_as_they_run() -> None:
+    function = Function()
+    function.go.release(1_000)
+    schedules, kept = started(function, seconds=3_600)
+    wait_for_runs(kept, 1)
+    other = ScheduleSettings("Other", "Function", {"n": 2}, 3_600)
+    made: list[str] = []
+
+    def make(settings: ScheduleSettings) -> Schedule:
+        made.append(settings.name)
+        return Schedule(settings, function, CHANGES)
+
+    schedules.update([kept.settings, other], make)
+    assert made == ["Other"]
+    assert CHANGES.wait_for(lambda: schedules.statuses()["Other"].runs == 1, 60)
+    assert kept.status().runs == 1
+    schedules.update([other], make)
+    assert list(schedules.statuses()) == ["Other"]
+    kept.join(60)  # it has been stopped, hours before its time
+    schedules.stop()
+    assert made == ["Other"]
+    assert len(function.events) == 2
