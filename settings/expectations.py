@@ -88,8 +88,7 @@ def faults_of(error: ValidationError, document: Any, file: str) -> tuple[Fault, 
         if not (one.one_of_many and below):
             told.setdefault(one.keys, []).append(one)
     return tuple(
-        # YAML takes an empty key, which would not show.
-        Fault(file, ".".join(key or "''" for key in keys), expected, ones[0].found)
+        Fault(file, ".".join(keys), expected, ones[0].found)
         for keys, ones in told.items()
         for expected in _joined(ones)
     )
@@ -138,8 +137,10 @@ def _written(fault: ErrorDetails, document: Any) -> tuple[tuple[str, ...], bool]
     keys: list[str] = []
     node, passed, one_of_many = document, False, False
     for number, part in enumerate(fault["loc"], 1):
-        missing = fault["type"] == "missing" and number == len(fault["loc"])
-        if isinstance(node, dict) and part in _tags(node) and not passed:
+        last = number == len(fault["loc"])
+        missing, unknown = (last and fault["type"] == one for one in ("missing", "extra_forbidden"))
+        # What is unknown is a key, also where `type: name` stands beside `name: …`.
+        if isinstance(node, dict) and part in _tags(node) and not passed and not unknown:
             passed = True
         elif isinstance(node, dict) and (part in node or _is_no_name(part)):
             keys.append(one_line(str(part)) or "''")
