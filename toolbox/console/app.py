@@ -18,6 +18,7 @@ from toolbox.console.audit import handler as audit
 from toolbox.console.event import handler as event
 from toolbox.console.events import handler as events
 from toolbox.console.now import handler as now
+from toolbox.console.now.data import SharedLook
 from toolbox.console.rendering import environment, render
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
 from toolbox.console.sources import handler as sources
@@ -68,6 +69,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},
     )
     app.state.scene = scene
+    app.state.look = SharedLook(scene)
     app.state.templates = environment(assets, access)
     return app
 

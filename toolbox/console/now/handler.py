@@ -4,19 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.console.now.data import read_now
-from toolbox.console.rendering import pages, render
-from toolbox.console.scene import in_thread, scene_of
+import anyio
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from pipeline.errors import PipelineError
+from toolbox.console.rendering import html, pages, render
+from toolbox.console.scene import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from toolbox.console.now.data import SharedLook
 
 
 async def show(request: Request) -> Response:
     """Show it once."""
-    scene = scene_of(request)
-    return render(request, "now/now.html", await in_thread(lambda: read_now(scene)))
+    look: SharedLook = request.app.state.look
+    return render(request, "now/now.html", await in_thread(look.page))
 
 
-ROUTES = pages("/now", show)
+async def stream(request: Request) -> Response:
+    """Send the page's content again whenever it changed, as server-sent events."""
+    return StreamingResponse(_changes(request), media_type="text/event-stream")
+
+
+async def _changes(request: Request) -> AsyncIterator[str]:
+    look: SharedLook = request.app.state.look
+    sent = ""
+    while True:
+        try:
+            text = html(request, "now/content.html", await in_thread(look.page))
+        except PipelineError:
+            return  # the browser asks again, and a page that is loaded says what is wrong
+        yield _event("now", text) if text != sent else ": the same\n\n"
+        sent = text
+        await anyio.sleep(look.every)
+
+
+def _event(name: str, text: str) -> str:
+    lines = "".join(f"data: {line}\n" for line in text.splitlines())
+    return f"event: {name}\n{lines}\n"
+
+
+ROUTES = [*pages("/now", show), Route("/now/stream", stream)]
