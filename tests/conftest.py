@@ -95,6 +95,7 @@ TOGETHER = (
     "e2e/test_replay.py",
     "e2e/test_metrics_exist.py",
     "e2e/test_identity.py",
+    "e2e/test_console.py",
 )
 #: cfn-lint takes its three seconds in one worker; what these synthesize is shared with all others.
 LINTED = (
