@@ -28,10 +28,11 @@ REJECTED_PREFIX = "rejected/"
 QUARANTINE_PREFIX = "quarantine/"
 LEDGER_PREFIX = "ledger/"
 FAILED_PREFIX = "aws/lambda/"
-#: What operators did: the replay's jobs, and tickets that were dismissed.
+#: What operators did: the replay's jobs, tickets that were dismissed, schemas that were changed.
 JOBS_PREFIX = "jobs/"
 REPLAYS_PREFIX = f"{JOBS_PREFIX}replay/"
 DISMISSED_PREFIX = f"{JOBS_PREFIX}dismissed/"
+SCHEMAS_PREFIX = f"{JOBS_PREFIX}schemas/"
 QUERY_RESULTS_PREFIX = "athena-results/"
 
 #: The partitions, as the tables over the archive name them too.

@@ -102,8 +102,13 @@ def read_source_settings(folder: Path) -> Source:
     return checked(Source, document, folder / "source.yaml", SourceError)
 
 
-def load_source(folder: Path) -> LoadedSource:
+def load_source(folder: Path, instead: Mapping[Path, bytes] | None = None) -> LoadedSource:
     """Load one source folder.
+
+    Parameters
+    ----------
+    instead : Mapping[Path, bytes] | None
+        What schemas would hold, by their place in the folder, in the place of what they hold.
 
     Raises
     ------
@@ -132,7 +137,11 @@ def load_source(folder: Path) -> LoadedSource:
     # Several types may share a file.
     for file in dict.fromkeys(one for one in wanted.values() if one is not None):
         try:
-            schemas[file] = read_schema(folder / file, formats=settings.schemas.formats)
+            schemas[file] = read_schema(
+                folder / file,
+                formats=settings.schemas.formats,
+                instead=(instead or {}).get(file),
+            )
         except SourceError as error:
             faults += error.faults
     if faults:

@@ -53,13 +53,17 @@ class CompiledSchema:
     code: str
 
 
-def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
+def read_schema(
+    path: Path, *, formats: bool = False, instead: bytes | None = None
+) -> CompiledSchema:
     """Read one JSON Schema and compile it.
 
     Parameters
     ----------
     formats : bool
         Whether `format` is checked.
+    instead : bytes | None
+        What the file would hold, in the place of what it holds.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
         else with what keeps it from being compiled: it is missing, no JSON, refers to another
         document, or is of a draft for which there is no compiler.
     """
-    schema = _read(path)
+    schema = _read(path, instead)
     draft = draft_of(schema)
     if draft is None:
         named = schema["$schema"]
@@ -93,9 +97,11 @@ def read_schema(path: Path, *, formats: bool = False) -> CompiledSchema:
     return CompiledSchema(path, schema, places, draft, formats, code)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, instead: bytes | None) -> dict[str, Any]:
+    if instead is not None and len(instead) > LARGEST_SCHEMA:
+        raise _error(path, f"at most {LARGEST_SCHEMA:,} bytes")
     try:
-        schema = json.loads(read_bounded(path, LARGEST_SCHEMA))
+        schema = json.loads(read_bounded(path, LARGEST_SCHEMA) if instead is None else instead)
     except UnfitFileError as error:
         raise SourceError(Fault(str(path), "", one_line(str(error)), error.found)) from None
     except RecursionError:
