@@ -61,8 +61,9 @@ def console(
     scene = open_scene(state, stack, writable=write or not stack)
     with closing(_listening(port)) as listener:
         access = ConsoleAccess(listener.getsockname()[1])
+        app = build_app(scene, access)
         settings = uvicorn.Config(
-            build_app(scene, access),
+            app,
             loop="asyncio",
             http="h11",
             ws="none",
@@ -80,6 +81,7 @@ def console(
             webbrowser.open(access.entry)
         with stopping():
             uvicorn.Server(settings).run(sockets=[listener])
+            app.state.replays.close()
     errors.print("stopped")
 
 

@@ -20,6 +20,8 @@ from toolbox.console.events import handler as events
 from toolbox.console.now import handler as now
 from toolbox.console.now.data import SharedLook
 from toolbox.console.rendering import environment, render
+from toolbox.console.replays import handler as replays
+from toolbox.console.replays.running import ConsoleReplays
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
 from toolbox.console.sources import handler as sources
 from toolbox.terminal.nearest import NotFoundError
@@ -62,6 +64,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             *now.ROUTES,
             *audit.ROUTES,
             *sources.ROUTES,
+            *replays.ROUTES,
             *events.ROUTES,
             *event.ROUTES,
         ],
@@ -69,6 +72,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},
     )
     app.state.scene = scene
+    app.state.replays = ConsoleReplays()
     app.state.look = SharedLook(scene)
     app.state.templates = environment(assets, access)
     return app

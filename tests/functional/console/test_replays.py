@@ -1,0 +1,124 @@
+"""Replays in the console: what would be sent, what is sent, and who wanted it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from tests.support.console import entered, made_scene
+from tests.support.fakes import FakeDynamoDb
+from tests.support.replay import HOUR, FakeArchive, FakeKinesis, line
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+KEY = f"rejected/source=github/{HOUR}/shardId-000000000000-1.jsonl.gz"
+FORM = {"source": "github", "why": "the schema is mended"}
+
+
+class Console:
+    def __init__(self, **scene: Any) -> None:
+        self.archive, self.kinesis = FakeArchive(), FakeKinesis()
+        self.archive.add(KEY, [line(n, reason="schema_violation") for n in (1, 2)])
+        clients = {"s3": self.archive, "kinesis": self.kinesis, "dynamodb": FakeDynamoDb()}
+        self.browser: TestClient = entered(made_scene(clients, folders=dict, **scene))
+
+    def replayed(self, **form: str) -> str:
+        """Begin one, see it to its end, and return its address."""
+        answer = self.browser.post("/replays", data={**FORM, **form})
+        assert answer.status_code == 303, answer.text
+        address = answer.headers["location"]
+        told = self.browser.get(f"{address}/progress").text
+        assert told.endswith("event: ended\ndata: \n\n")
+        return str(address)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+def test_a_dry_run_sends_nothing(console: Console) -> None:
+    found = console.browser.get("/replays.json?source=github&dry=on").json()
+    assert found["dry_run"]["would_send"] == 2
+    assert found["bounds"] == []
+    page = console.browser.get("/replays?source=github&dry=on").text
+    assert "2 events" in page
+    assert "Send them" in page
+    assert console.kinesis.ids() == []
+    assert not [key for key in console.archive.objects if key.startswith("jobs/")]
+
+
+def test_a_replay_is_sent_and_its_record_says_who_and_why(console: Console) -> None:
+    address = console.replayed()
+    assert sorted(console.kinesis.ids()) == ["request-1", "request-2"]
+    job = address.rpartition("/")[2]
+    record = orjson.loads(console.archive.objects[f"jobs/replay/{job}.json"])
+    assert record["status"] == "done"
+    assert record["who"]["user"]
+    assert record["options"]["why"] == FORM["why"]
+    assert console.browser.get(f"{address}.json").json()["sent_so_far"] == 2
+    page = console.browser.get(address).text
+    assert "100 %" in page
+    assert "Go on" not in page
+    assert FORM["why"] in console.browser.get("/replays").text
+
+
+def test_one_that_was_stopped_goes_on(console: Console) -> None:
+    address = console.replayed()
+    name = f"jobs/replay/{address.rpartition('/')[2]}.json"
+    state = orjson.loads(console.archive.objects[name])
+    stopped = {**state, "status": "interrupted", "position": {"key": "", "line": None, "size": 0}}
+    console.archive.objects[name] = orjson.dumps(
+        {**stopped, "counts": {}, "options": {"force": True}}
+    )
+    other = entered(made_scene({"s3": console.archive, "kinesis": console.kinesis}, folders=dict))
+    assert "Go on" in other.get(address).text
+    assert other.post(f"{address}/resume", data={}).status_code == 400
+    answer = other.post(f"{address}/resume", data={"why": "now"})
+    assert answer.headers["location"] == address
+    other.get(f"{address}/progress")
+    state = orjson.loads(console.archive.objects[name])
+    assert state["status"] == "done"
+    assert state["options"]["resumed"][0]["why"] == "now"
+    assert len(console.kinesis.ids()) == 4
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"why": " "}, "say why"),
+        ({"source": ""}, "would replay everything"),
+        ({"rate": "fast"}, "expected a number"),
+        ({"rate": "nan"}, "expected a number"),
+        ({"kind": "ledger"}, "no such part"),
+    ],
+)
+def test_a_form_that_has_no_sense_sends_nothing(
+    console: Console, form: dict[str, str], said: str
+) -> None:
+    answer = console.browser.post("/replays", data={**FORM, **form})
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert console.kinesis.ids() == []
+
+
+def test_a_console_that_only_reads_sends_nothing() -> None:
+    console = Console(writable=False)
+    assert "Send them" not in console.browser.get("/replays?source=github&dry=on").text
+    for address in ("/replays", "/replays/x/stop", "/replays/x/resume"):
+        assert console.browser.post(address, data=FORM).status_code == 403
+    assert console.kinesis.ids() == []
+
+
+def test_a_job_that_is_none_is_not_found(console: Console) -> None:
+    assert console.browser.get("/replays/replay-20261124T000000-0001").status_code == 404
+
+
+def test_what_a_sender_wrote_is_text(console: Console) -> None:
+    hostile = '<script>alert("x")</script>'
+    console.archive.add(KEY, [line(1, reason=hostile, source=hostile)])
+    for address in ("/replays?everything=on&dry=on", f"/replays?id={hostile}&type={hostile}"):
+        assert "<script>alert" not in console.browser.get(address).text

@@ -1,0 +1,1 @@
+"""The pages of replays: what would be sent, what is sent, and what was."""
