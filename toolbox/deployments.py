@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ssm import SSMClient
 
+    from pipeline.aws.seams import ReadableBucket
     from toolbox.seams import ServiceClients
 
 State = Annotated[
@@ -135,6 +136,24 @@ def local_clients(where: endpoints.Endpoints) -> ServiceClients:
         )
 
     return client
+
+
+def local_archive(where: endpoints.Endpoints) -> ReadableBucket:
+    """Return what reads the archive of the local pipeline as the functions do, not as boto3 does.
+
+    An object takes it a quarter of the work, so a search reads four times as much in its time.
+    """
+    from pipeline.aws.account import Account
+    from pipeline.aws.s3_reading import ReadableS3
+
+    keys = where.credentials
+    account = Account(
+        where.region,
+        keys.access_key_id,
+        keys.secret_access_key,
+        endpoint_url=where.aws_endpoint_url,
+    )
+    return ReadableS3(account, where.archive_bucket)
 
 
 def _local(state: Path) -> RunningDeployment:

@@ -15,8 +15,9 @@ from settings.source.loader import available_sources
 from toolbox.cli.source_options import private_sources
 from toolbox.console.access import ConsoleAccess
 from toolbox.console.app import build_app
+from toolbox.console.counted import CountedClients, PageCalls
 from toolbox.console.scene import ConsoleScene
-from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment, local_archive, running
 from toolbox.terminal.output import console as terminal
 from toolbox.terminal.output import errors
 from toolbox.terminal.stopping import stopping
@@ -30,6 +31,8 @@ HOST = "127.0.0.1"
 #: What still streams when Ctrl-C comes is cut off then.
 _GRACE_SECONDS = 1
 _MOST_CONNECTIONS = 64
+#: Calls that the live page makes of a stack: enough for a day and a night, a look each minute.
+_MOST_LOOKING = 50_000
 
 
 class PortTakenError(PipelineError):
@@ -89,14 +92,16 @@ def open_scene(state: Path, stack: str | None, *, writable: bool) -> ConsoleScen
     """Return what the pages read, of the deployment that a command was told to work on."""
     where = find_deployment(state, stack)
     private = private_sources()
+    looking = CountedClients(where.client, PageCalls(_MOST_LOOKING))
     return ConsoleScene(
         where=where,
         stack=stack or "",
         state=state,
         writable=writable,
-        watcher=StackWatcher(where.client, stack) if stack else LocalWatcher(state),
+        watcher=StackWatcher(looking, stack) if stack else LocalWatcher(state),
         folders=lambda: available_sources(private),
         private=private,
+        archive=None if stack else local_archive(running(state)),
     )
 
 

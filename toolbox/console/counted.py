@@ -67,10 +67,12 @@ class CountedClients:
 
     def __call__(self, service: Any, /) -> Any:
         """Return a client."""
-        return _Counted(self._clients(service), service, self._calls)
+        return CountedClient(self._clients(service), service, self._calls)
 
 
-class _Counted:
+class CountedClient:
+    """A client whose calls are counted."""
+
     def __init__(self, client: Any, service: str, calls: PageCalls) -> None:
         self._client = client
         self._service = service

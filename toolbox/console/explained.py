@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def explained(scene: ConsoleScene) -> Explained:
     """Return what explains the events of a scene."""
-    return Explained(scene.where, scene.state, scene.stack, scene.folders())
+    return Explained(scene.where, scene.state, scene.stack, scene.folders(), scene.archive)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from pipeline.errors import PipelineError
-from toolbox.console.counted import CountedClients, PageCalls
+from toolbox.console.counted import CountedClient, CountedClients, PageCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from pipeline.aws.seams import ReadableBucket
     from toolbox.deployments import RunningDeployment
     from toolbox.watching.status import Status
 
@@ -68,6 +69,8 @@ class ConsoleScene:
     watcher: StatusWatcher
     folders: Callable[[], Mapping[str, Path]]
     private: Path
+    #: Reads the archive for a quarter of the work of boto3's client; None for that.
+    archive: ReadableBucket | None = None
 
     def require_writable(self) -> None:
         """See that a page may write.
@@ -93,7 +96,8 @@ def scene_of(request: Request) -> ConsoleScene:
     calls: PageCalls = getattr(request.state, "calls", None) or PageCalls()
     request.state.calls = calls
     counted = CountedClients(scene.where.client, calls)
-    return replace(scene, where=replace(scene.where, client=counted))
+    archive: Any = scene.archive and CountedClient(scene.archive, "s3", calls)
+    return replace(scene, where=replace(scene.where, client=counted), archive=archive)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

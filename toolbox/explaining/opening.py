@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from pipeline.aws.seams import ReadableBucket
     from settings.source.loader import LoadedSource
     from toolbox.deployments import RunningDeployment
     from toolbox.explaining.found import ReadingNotes
@@ -56,20 +57,23 @@ class Explained:
         The name of a deployed stack; empty for the local pipeline.
     folders : Mapping[str, Path]
         The folder of each source of this machine.
+    archive : ReadableBucket | None
+        What reads the archive, where that is not boto3's client.
     """
 
     where: RunningDeployment
     state: Path
     stack: str
     folders: Mapping[str, Path]
+    archive: ReadableBucket | None = None
 
     def listing(self) -> ArchiveListing:
         """Return what lists its archive."""
-        return ArchiveListing(self.where.client("s3"), self.where.archive_bucket)
+        return ArchiveListing(self._bucket(), self.where.archive_bucket)
 
     def objects(self) -> Objects:
         """Return what reads its archive."""
-        return Objects(self.where.client("s3"), self.where.archive_bucket, objects_ahead=_AHEAD)
+        return Objects(self._bucket(), self.where.archive_bucket, objects_ahead=_AHEAD)
 
     def explainer(self, notes: ReadingNotes, most_bytes: int) -> Explainer:
         """Return what explains its events, to be closed.
@@ -81,6 +85,9 @@ class Explained:
         """
         search = ArchiveSearch(self.listing(), self.objects(), notes, most_bytes)
         return Explainer(search, self._sights(notes), notes)
+
+    def _bucket(self) -> ReadableBucket:
+        return self.archive or self.where.client("s3")
 
     def _sights(self, notes: ReadingNotes) -> Sights:
         where = self.where

@@ -12,6 +12,7 @@ from pipeline.event.signatures import sign_alone
 from settings.source.loader import available_sources, load_source
 from tests.support.console import entered, made_scene
 from tests.support.replay import HOUR, FakeArchive, line
+from toolbox.console.counted import PageCalls
 from toolbox.console.event.body import MOST_BYTES, MOST_NODES, view_of
 from toolbox.explaining.meaning import meaning_of
 
@@ -113,6 +114,22 @@ def test_the_list_has_each_event_with_what_became_of_it(client: TestClient) -> N
     assert "rejected: schema_violation" in answer.text
     assert "AWS was asked" in answer.text
     assert "/events/request-1?source=github&amp;from=2026-11-23T19%3A58" in answer.text
+
+
+def test_a_reader_of_the_laptop_is_asked_and_counted(archive: FakeArchive) -> None:
+    before = len(archive.ranges)
+    answer = entered(made_scene({}, archive=archive)).get(f"/events?{SPAN}")
+    assert answer.status_code == 200
+    assert len(archive.ranges) > before
+    assert "(s3 " in answer.text
+
+
+def test_a_page_asks_no_more_of_aws_than_it_may(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PageCalls.__init__, "__defaults__", (3,))
+    answer = client.get(f"/events?{SPAN}")
+    assert (answer.status_code, "this page made 3 calls" in answer.text) == (400, True)
 
 
 def test_the_address_holds_the_search(client: TestClient) -> None:
