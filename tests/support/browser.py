@@ -43,7 +43,11 @@ FLAGS = (
 )
 FONTS_CONF = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
-<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir>
+<alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+</fontconfig>
 """
 
 
@@ -84,6 +88,8 @@ def installed(build: Path = ROOT / "build", package: Path = PACKAGE) -> Installe
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "chromium").exists():
             _unpack(package / "bin", folder)
+        conf = FONTS_CONF.format(fonts=FONTS, cache=folder / "fonts-cache")
+        (folder / "fonts.conf").write_text(conf)
     return Installed(
         folder / "chromium",
         {
@@ -98,8 +104,6 @@ def _unpack(packed: Path, folder: Path) -> None:
     libraries = brotli.decompress((packed / "al2023.tar.br").read_bytes())
     with tarfile.open(fileobj=io.BytesIO(libraries)) as tar:
         tar.extractall(folder, filter="data")
-    conf = FONTS_CONF.format(fonts=FONTS, cache=folder / "fonts-cache")
-    (folder / "fonts.conf").write_text(conf)
     unpacker, part = brotli.Decompressor(), folder / "chromium.part"
     with (packed / "chromium.br").open("rb") as source, part.open("wb") as target:
         while chunk := source.read(1 << 20):
