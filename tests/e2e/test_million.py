@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from loadtests.million.course import DUPLICATES
 from loadtests.million.figures import NEEDED
 from loadtests.soak.runtime import CALLS
@@ -16,6 +18,7 @@ from tests.functional.local.support import processes_with
 EVENTS, SECONDS, SEED = 2_000, 14, 7
 
 
+@pytest.mark.timeout(1_800)
 def test_nothing_is_lost_under_every_kind_of_fault(tmp_path: Path) -> None:
     output, state = tmp_path / "million.json", tmp_path / "state"
     # How long it takes is not judged here: a busy machine has all the minutes.

@@ -84,7 +84,7 @@ def function_template(handler: str, **properties: object) -> Template:
         "Properties": {
             "Runtime": "python3.13",
             "Handler": handler,
-            "Timeout": 1,
+            "Timeout": 60,
             "MemorySize": 256,
             "Code": {"S3Bucket": "b", "S3Key": "abc.zip"},
             "Environment": {"Variables": {"STAGE": "dev", "AWS_REGION": "never"}},
