@@ -24,6 +24,7 @@ from toolbox.console.replays import handler as replays
 from toolbox.console.replays.running import ConsoleReplays
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
 from toolbox.console.sources import handler as sources
+from toolbox.console.tickets import handler as tickets
 from toolbox.terminal.nearest import NotFoundError
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             *audit.ROUTES,
             *sources.ROUTES,
             *replays.ROUTES,
+            *tickets.ROUTES,
             *events.ROUTES,
             *event.ROUTES,
         ],

@@ -6,3 +6,17 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const told = event.detail.xhr && event.detail.xhr.getResponseHeader("X-Told");
   if (told) document.getElementById("told").textContent = decodeURIComponent(told);
 });
+
+// A text area for JSON becomes an editor; Tab leaves it, as it leaves any field.
+document.addEventListener("DOMContentLoaded", () => {
+  if (!window.CodeMirror) return;
+  for (const area of document.querySelectorAll('textarea[data-editor="json"]')) {
+    const editor = CodeMirror.fromTextArea(area, {
+      mode: { name: "javascript", json: true }, lineNumbers: true, matchBrackets: true,
+      extraKeys: { Tab: false, "Shift-Tab": false },
+    });
+    const label = document.querySelector(`label[for="${area.id}"]`);
+    editor.getInputField().setAttribute("aria-label", label ? label.textContent : "JSON");
+    editor.on("change", () => editor.save());
+  }
+});

@@ -1,0 +1,105 @@
+"""Tickets in the console: seen, dismissed, replayed, and their schema mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from tests.support.console import entered, made_scene
+from tests.support.fakes import FakeDynamoDb
+from tests.support.private_source import NAME, NARROW, WIDE, make_source, rejected_line
+from tests.support.replay import HOUR, FakeArchive, FakeKinesis
+from tests.unit.toolbox.test_dead_letters import FakeQueue
+from toolbox.dead_letters.queue import ticket_id
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY = f"rejected/source={NAME}/{HOUR}/shardId-000000000000-1.jsonl.gz"
+TICKET = f"/tickets/{ticket_id(KEY)}"
+
+
+class Tickets:
+    def __init__(self, folder: Path, *, writable: bool = True) -> None:
+        self.archive, self.queue, self.kinesis = FakeArchive(), FakeQueue(), FakeKinesis()
+        self.folder = make_source(folder)
+        self.archive.add(KEY, [rejected_line(1), rejected_line(2)])
+        self.queue.notify(KEY)
+        clients = {
+            "s3": self.archive, "sqs": self.queue, "kinesis": self.kinesis,
+            "dynamodb": FakeDynamoDb(),
+        }  # fmt: skip
+        scene = made_scene(clients, folders=lambda: {NAME: self.folder}, writable=writable)
+        self.browser = entered(scene)
+        self.form = {"source": NAME, "type": "down", "why": "texts are fine, too"}
+
+    @property
+    def schema(self) -> str:
+        return (self.folder / "schemas" / "down.json").read_text()
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Tickets:
+    return Tickets(tmp_path)
+
+
+def test_they_are_grouped_and_each_leads_to_its_events(tickets: Tickets) -> None:
+    found = tickets.browser.get("/tickets.json").json()
+    (group,) = found["groups"]
+    assert (group["tickets"], group["events"], found["total"]) == (1, 2, 1)
+    assert group["cause"]["reasons"] == ["schema_violation"]
+    assert f'href="{TICKET}"' in tickets.browser.get("/tickets").text
+    page = tickets.browser.get(TICKET).text
+    assert 'href="/events/request-1"' in page
+    assert f"{TICKET}/schema?source={NAME}&amp;type=down" in page
+    assert tickets.browser.get("/tickets?quarantine=1").status_code == 200
+
+
+def test_one_is_dismissed_with_a_word_about_it(tickets: Tickets) -> None:
+    assert tickets.browser.post(f"{TICKET}/dismiss", data={}).status_code == 400
+    assert tickets.queue.messages
+    assert tickets.browser.post(f"{TICKET}/dismiss", data={"why": "a test"}).status_code == 303
+    assert not tickets.queue.messages
+    name = f"jobs/dismissed/{ticket_id(KEY)}.json"
+    assert orjson.loads(tickets.archive.objects[name])["reason"] == "a test"
+
+
+def test_one_is_replayed_and_goes(tickets: Tickets) -> None:
+    answer = tickets.browser.post(f"{TICKET}/replay", data={"why": "mended"})
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["location"]
+    assert "100 %" in tickets.browser.get(f"{address}/progress").text
+    assert sorted(tickets.kinesis.ids()) == ["request-1", "request-2"]
+    assert not tickets.queue.messages
+    assert "mended" in tickets.browser.get(address).text
+
+
+def test_a_schema_is_tried_and_then_saved_with_a_record(tickets: Tickets) -> None:
+    address = f"{TICKET}/schema"
+    assert "required" in tickets.browser.get(f"{address}?source={NAME}&type=down").text
+    digest = tickets.browser.get(f"{address}.json?source={NAME}&type=down").json()["digest"]
+    form = {**tickets.form, "text": WIDE, "digest": digest}
+    assert "2 of 2 events pass; 1 of 1 samples fit" in tickets.browser.post(address, data=form).text
+    assert tickets.schema == NARROW
+    still = tickets.browser.post(address, data={**form, "text": NARROW, "do": "save"}).text
+    assert "0 of 2 events pass" in still
+    assert "It is saved" not in still
+    assert tickets.browser.post(address, data={**form, "why": "", "do": "save"}).status_code == 400
+    stale = {**form, "digest": "other", "do": "save"}
+    assert "changed meanwhile" in tickets.browser.post(address, data=stale).text
+    assert tickets.schema == NARROW
+    assert "It is saved" in tickets.browser.post(address, data={**form, "do": "save"}).text
+    assert tickets.schema == WIDE
+    records = [key for key in tickets.archive.objects if key.startswith("jobs/schemas/")]
+    record = orjson.loads(tickets.archive.objects[records[-1]])
+    assert (record["why"], record["after"]) == (form["why"], WIDE)
+
+
+def test_a_console_that_only_reads_changes_nothing(tmp_path: Path) -> None:
+    tickets = Tickets(tmp_path, writable=False)
+    for what in ("dismiss", "replay", "schema"):
+        form = {**tickets.form, "text": WIDE, "do": "save"}
+        assert tickets.browser.post(f"{TICKET}/{what}", data=form).status_code == 403
+    assert (tickets.schema, len(tickets.queue.messages)) == (NARROW, 1)

@@ -1,0 +1,1 @@
+"""The pages of tickets: why they are there, and their cure."""
