@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from local.hooks import Hooks
-from local.iam.mode import IamMode
-from local.supervisor import LocalRuntime
 from pipeline.errors import PipelineError
 from toolbox.deployments import DEFAULT_STATE
 from toolbox.project import (
@@ -25,7 +22,6 @@ from toolbox.project import (
 )
 from toolbox.synthesis import Synthesizer, synthesize
 from toolbox.terminal.output import console, errors
-from toolbox.watching.live import LiveEvents
 
 if TYPE_CHECKING:
     from local.data_changes import DataWouldBeLostError
@@ -95,6 +91,11 @@ def up(
     services, the queues and the secrets. Send webhooks with 'mozdef-ef send', see what comes out
     with 'mozdef-ef tail'.
     """
+    from local.hooks import Hooks
+    from local.iam.mode import IamMode
+    from local.supervisor import LocalRuntime
+    from toolbox.watching.live import LiveEvents
+
     require_folder(state, "--state")
     require_folder(assembly, "--assembly")
     iam = IamMode.ENFORCE if enforce_iam else IamMode.RECORD if record_calls else IamMode.OFF

@@ -35,7 +35,7 @@ class Refused:
 
 @pytest.fixture(autouse=True)
 def refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "LocalRuntime", Refused)
+    monkeypatch.setattr("local.supervisor.LocalRuntime", Refused)
     monkeypatch.setattr(Refused, "began_anew", False)
 
 
