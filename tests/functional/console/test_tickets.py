@@ -12,6 +12,7 @@ from tests.support.fakes import FakeDynamoDb
 from tests.support.private_source import NAME, NARROW, WIDE, make_source, rejected_line
 from tests.support.replay import HOUR, FakeArchive, FakeKinesis
 from tests.unit.toolbox.test_dead_letters import FakeQueue
+from toolbox.console.tickets import data
 from toolbox.dead_letters.queue import ticket_id
 
 if TYPE_CHECKING:
@@ -64,6 +65,16 @@ def test_one_is_dismissed_with_a_word_about_it(tickets: Tickets) -> None:
     assert not tickets.queue.messages
     name = f"jobs/dismissed/{ticket_id(KEY)}.json"
     assert orjson.loads(tickets.archive.objects[name])["reason"] == "a test"
+
+
+def test_while_a_replay_holds_them_the_page_says_so(
+    tickets: Tickets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "LOOK_SECONDS", 0)
+    with data._LOOKING:
+        answer = tickets.browser.get("/tickets")
+    assert (answer.status_code, "holds the tickets" in answer.text) == (400, True)
+    assert tickets.browser.get("/tickets").status_code == 200
 
 
 def test_one_is_replayed_and_goes(tickets: Tickets) -> None:

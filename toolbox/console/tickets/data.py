@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from threading import Lock
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.archive.keys import SCHEMAS_PREFIX
 from pipeline.archive.lines import ArchivedEvent
 from pipeline.archive.reading import read_object
+from pipeline.errors import PipelineError
 from pipeline.event.outcomes import Reason
 from pipeline.replay.engine import REPLAY_LIMIT
 from pipeline.replay.times import iso
@@ -51,6 +53,24 @@ MOST_READ, MOST_EVENTS = 200, 100
 _CUT = 2_000
 #: A look hides the tickets from another one, so there is one at a time.
 _LOOKING = Lock()
+LOOK_SECONDS = 10
+
+
+class TicketsHeldError(PipelineError):
+    """Something of this console holds the tickets."""
+
+
+@contextmanager
+def _one_look() -> Iterator[None]:
+    if not _LOOKING.acquire(timeout=LOOK_SECONDS):
+        raise TicketsHeldError(
+            "a replay of this console holds the tickets, and gives them back when it ends; see it "
+            "under Replay"
+        )
+    try:
+        yield
+    finally:
+        _LOOKING.release()
 
 
 @dataclass(frozen=True)
@@ -109,7 +129,7 @@ class SchemaPage:
 def _all(scene: ConsoleScene, *, quarantine: bool, notes: list[str]) -> list[Ticket]:
     if quarantine:
         return quarantined(scene.where, notes.append)
-    with _LOOKING, open_queue(scene.where) as queue:
+    with _one_look(), open_queue(scene.where) as queue:
         return queue.tickets
 
 
@@ -146,7 +166,7 @@ def read_one(scene: ConsoleScene, name: str, *, quarantine: bool) -> ShownTicket
 def dismiss(scene: ConsoleScene, name: str, asked: Mapping[str, str]) -> None:
     """Delete a ticket; who did so and why is kept in the archive."""
     why = why_of(asked)
-    with _LOOKING, open_queue(scene.where) as queue:
+    with _one_look(), open_queue(scene.where) as queue:
         dismiss_ticket(scene.where, queue, queue.find(name), why, lambda _: None)
 
 
@@ -155,7 +175,7 @@ def replay(
 ) -> None:
     """Replay tickets; the queue's others are hidden until it ends."""
     options = {"rate": None, "limit": REPLAY_LIMIT, "force": False, "why": why_of(asked)}
-    with _LOOKING, open_queue(scene.where) as queue:
+    with _one_look(), open_queue(scene.where) as queue:
         tickets = [queue.find(name) for name in names]
         plan = plan_of_tickets(scene.where, tickets, options, windows_for(scene))
         told.begun.set_result(plan.job)
