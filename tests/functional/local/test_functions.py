@@ -42,7 +42,7 @@ def hosts(tmp_path: Path) -> Iterator[list[FunctionHost]]:
 
 
 def _host(
-    tmp_path: Path, hosts: list[FunctionHost], handler: str, **properties: object
+    tmp_path: Path, hosts: list[FunctionHost], handler: str, **properties: Any
 ) -> FunctionHost:
     host = FunctionHost(function_config(tmp_path, handler, **properties))
     hosts.append(host)
