@@ -31,6 +31,9 @@ class StillWatcher:
     def look(self, now: float, minutes: int) -> Status:
         return self.status
 
+    def history(self, now: float, minutes: int) -> dict[str, list[float]]:
+        return {"Received": [0.0] * (minutes - 1) + [12.0]}
+
 
 def calm(**changes: Any) -> Status:
     fields: dict[str, Any] = {

@@ -27,6 +27,7 @@ FILES = {
     "console.css": _STATIC / "console.css",
     "console.js": _STATIC / "console.js",
     "icon.svg": _STATIC / "icon.svg",
+    "locale.js": _STATIC / "locale.js",
     "htmx.js": _NODE / "htmx.org" / "dist" / "htmx.min.js",
     "sse.js": _NODE / "htmx-ext-sse" / "dist" / "sse.min.js",
     "uplot.js": _NODE / "uplot" / "dist" / "uPlot.iife.min.js",

@@ -41,6 +41,10 @@ class StatusWatcher(Protocol):
         """Say how it is."""
         ...
 
+    def history(self, now: float, minutes: int) -> Mapping[str, list[float]]:
+        """Return what was counted in each of the last minutes."""
+        ...
+
 
 @dataclass(frozen=True)
 class ConsoleScene:

@@ -16,7 +16,14 @@ from pipeline.runtime.metrics import (
     UNMATCHED_RECORDS,
     UNREADABLE_LINES,
 )
-from toolbox.watching.status import COUNTERS, AccountState, FeedState, Refusals, SourceState
+from toolbox.watching.status import (
+    COUNTERS,
+    HISTORY,
+    AccountState,
+    FeedState,
+    Refusals,
+    SourceState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +74,18 @@ class CounterLogs:
             Over how many minutes to average.
         """
         return tuple(self._source(name, now, minutes) for name in sorted(self._last))
+
+    def history(self, now: float, minutes: int) -> dict[str, list[float]]:
+        """Return what was counted in each of the last minutes, the last one at the end."""
+        first = int(now // 60) - minutes + 1
+        found = {counter: [0.0] * minutes for counter in HISTORY}
+        for recent in self._recent.values():
+            for when, counts in recent:
+                minute = int(when // 60) - first
+                if 0 <= minute < minutes:
+                    for counter in HISTORY:
+                        found[counter][minute] += counts[counter]
+        return found
 
     def feeds(self) -> tuple[FeedState, ...]:
         """Return every feed that was polled."""

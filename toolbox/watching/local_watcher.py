@@ -79,6 +79,10 @@ class LocalWatcher:
             options="" if self._state == DEFAULT_STATE else f" --state {self._state}",
         )
 
+    def history(self, now: float, minutes: int) -> dict[str, list[float]]:
+        """Return what the fan-out counted in each of the last minutes, as it was read by `look`."""
+        return self._logs.history(now, minutes)
+
     def _feeds(self, where: endpoints.Endpoints, now: float) -> tuple[FeedState, ...]:
         polled: dict[str, list[str]] = {
             source: [] for source, kinds in where.parameters.items() if POLLED_WITH in kinds

@@ -27,6 +27,7 @@ from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
     COUNTERS,
     HELD_UP_TRIES,
+    HISTORY,
     REDRIVE,
     AccountState,
     ConsumerState,
@@ -112,6 +113,26 @@ class StackWatcher:
             refusals=self._refusals(now, minutes),
             options=f" --stack {self._stack}",
         )
+
+    def history(self, now: float, minutes: int) -> dict[str, list[float]]:
+        """Return what the fan-out counted in each of the last minutes, the last one at the end.
+
+        Raises
+        ------
+        WatchError
+            When CloudWatch cannot be asked.
+        """
+        names = [*self._described, UNKNOWN_SOURCE]
+        series = {self._own(counter, source=one): counter for one in names for counter in HISTORY}
+        first = int(now // MINUTE) - minutes + 1
+        found = {counter: [0.0] * minutes for counter in HISTORY}
+        points = self._cloudwatch.read(list(series), start=first * MINUTE, end=now, period=MINUTE)
+        for one, values in points.items():
+            for when, value in values:
+                minute = int(when // MINUTE) - first
+                if 0 <= minute < minutes:
+                    found[series[one]][minute] += value
+        return found
 
     @cached_property
     def _outputs(self) -> dict[str, str]:

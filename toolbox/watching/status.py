@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: What few sources have, and what an operator should look into.
 RARE = (*REMARKS.values(), TIME_NOT_UNDERSTOOD)
 COUNTERS = ("Received", "Delivered", "Duplicate", "Rejected", "Ignored", *RARE)
+#: Of these a history is shown.
+HISTORY = ("Received", "Delivered", "Rejected")
 REDRIVE = "-redrive"
 #: A throttle, or a process that ended, costs one.
 HELD_UP_TRIES = 2

@@ -180,6 +180,9 @@ def test_a_stack_at_work(account: Account) -> None:
     assert pulled.per_minute["Received"] == 0
     assert pulled.last_event == pytest.approx(NOW - 3_600, abs=301)
     assert unknown.name == "_unknown"
+    history = account.watcher().history(NOW, 60)
+    assert (len(history["Received"]), history["Received"][-3:-1]) == (60, [30.0, 32.0])
+    assert (sum(history["Received"]), sum(history["Rejected"])) == (62.0, 10.0)
     ages = {each.name: each.age_seconds for each in status.consumers}
     assert ages == {"fan-out": 1.5, "archiver": ARCHIVED / 1000}
     assert (status.tickets.waiting, status.tickets.taken) == (1, 0)

@@ -445,3 +445,15 @@ def test_a_batch_says_where_on_the_stream_it_lies(bench: Bench) -> None:
         "last": records[2]["kinesis"]["sequenceNumber"],
     }
     assert place([])["records"] == 0
+
+
+def test_the_history_has_each_minute_of_the_last_hour(tmp_path: Path) -> None:
+    counted = [(NOW, 5), (NOW - 60, 2), (NOW - 61, 3), (NOW - 59 * 60, 7), (NOW - 60 * 60, 11)]
+    text = b"".join(line("github", when, Received=[number]) for when, number in counted)
+    (tmp_path / "fan-out.log").write_bytes(text)
+    logs = CounterLogs(tmp_path)
+    logs.read()
+    received = logs.history(NOW, 60)["Received"]
+    assert len(received) == 60
+    assert (received[0], sum(received), received[-1]) == (7.0, 17.0, 5.0)
+    assert sorted(received[-3:-1]) in ([0.0, 5.0], [2.0, 3.0])

@@ -11,10 +11,12 @@ from settings.deployment_alarms import AlarmSettings
 from toolbox.watching.document import status_document
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolbox.console.scene import ConsoleScene
     from toolbox.watching.status import Risk, Status
 
-MINUTES = 5
+MINUTES, HISTORY_MINUTES = 5, 60
 #: Between two looks, in seconds: CloudWatch has a point a minute, and each look costs calls.
 EVERY_SECONDS, EVERY_SECONDS_OF_STACK = 2.0, 60.0
 
@@ -26,6 +28,7 @@ class NowPage:
     status: Status
     risks: list[Risk]
     every: float
+    history: Mapping[str, list[float]]
 
     def per_minute(self, counter: str) -> float:
         """Return the sum of a counter over all sources, a minute."""
@@ -60,6 +63,7 @@ class SharedLook:
         with self._lock:
             if self._last is None or time.monotonic() - self._last[0] >= self.every:
                 found = self._scene.watcher.look(time.time(), MINUTES)
-                page = NowPage(found, found.risks(AlarmSettings()), self.every)
+                history = self._scene.watcher.history(found.as_of, HISTORY_MINUTES)
+                page = NowPage(found, found.risks(AlarmSettings()), self.every, history)
                 self._last = time.monotonic(), page
             return self._last[1]

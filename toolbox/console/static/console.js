@@ -20,3 +20,21 @@ document.addEventListener("DOMContentLoaded", () => {
     editor.on("change", () => editor.save());
   }
 });
+// Sparklines: each figure's caption says the same in words.
+function drawRates(root) {
+  if (!window.uPlot) return;
+  for (const box of root.querySelectorAll("[data-rates]")) {
+    if (box.childElementCount) continue;
+    const rates = JSON.parse(box.dataset.rates);
+    const stroke = getComputedStyle(box).color;
+    const options = {
+      width: box.clientWidth || 240, height: 48, legend: { show: false }, cursor: { show: false },
+      axes: [{ show: false }, { show: false }], scales: { x: { time: false } },
+      series: [{}, { stroke, width: 2, points: { show: false } }],
+    };
+    new uPlot(options, [rates.map((_, minute) => minute), rates], box);
+  }
+}
+document.addEventListener("DOMContentLoaded", () => drawRates(document));
+document.addEventListener("htmx:afterSwap", (event) => drawRates(event.target));
+document.addEventListener("htmx:sseMessage", (event) => drawRates(event.target));
