@@ -21,7 +21,7 @@ BUSY = calm(
     sources=(SourceState("github", {"Received": 12.0, "Delivered": 11.0}, AT),),
     consumers=(ConsumerState("fan-out", 3.0), ConsumerState("archiver", None)),
     tickets=QueueState("tickets", 2, 0, None),
-    queues=(QueueState("github", 1_200, 3, 40.0),),
+    queues=(QueueState("github", 1_200, 3, 40.0), QueueState("zoom", 0, 0, None)),
     feeds=(FeedState("pulled", "logs", 30.0, AT, HOSTILE),),
 )
 
@@ -38,6 +38,7 @@ def test_the_picture_and_the_tables_have_the_figures() -> None:
         "Received: 12,",
     ):
         assert told in text, told
+    assert ">zoom<" not in text
     assert "<script>alert" not in text
     assert "\u202e" not in text
     twin = client.get("/now.json").json()
