@@ -27,8 +27,8 @@ help: ## Print this list
 
 setup: $(STAMP) $(NODE_STAMP) ## Install everything into .venv and node_modules
 
-demo: setup ## Send real webhooks through the local pipeline and account for each of them
-	$(BIN)/python -m toolbox.demo
+demo: setup ## Send real webhooks through the local pipeline and account for each (CONSOLE=1: then show them; 0: not)
+	$(BIN)/python -m toolbox.demo $(if $(CONSOLE),$(if $(filter 0,$(CONSOLE)),--no-console,--console))
 
 soak: setup ## Send while faults strike, then account for each event (DURATION=180, SEED=N)
 	$(BIN)/python -m loadtests.soak --seconds $(DURATION) $(if $(SEED),--seed $(SEED))

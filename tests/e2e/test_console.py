@@ -12,8 +12,9 @@ import pytest
 from settings.source.loader import CATALOG, load_source
 from tests.support.browser import running as running_browser
 from tests.support.console_browser import NARROW, WIDE, served, shape_of, visiting
-from toolbox.cli.console import open_scene
 from toolbox.console.rendering import NAVIGATION
+from toolbox.console.serving import open_scene
+from toolbox.project import find_project
 from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.traffic.requests import make_requests
 from toolbox.traffic.sender import Outgoing, send_all
@@ -90,7 +91,7 @@ def _attacks(where: Endpoints) -> Iterator[Outgoing]:
 
 @pytest.fixture(scope="module")
 def console(attacked: Running) -> Iterator[ConsoleAccess]:
-    scene = open_scene(attacked.state, None, writable=True)
+    scene = open_scene(attacked.state, None, writable=True, private=find_project().sources)
     # The pictures are alike wherever they are made.
     where = replace(scene.where, name="the local pipeline in .local")
     with served(replace(scene, where=where)) as access:

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from tests.support.browser import ROOT
-from toolbox.cli.console import _listening
 from toolbox.console.access import ConsoleAccess
 from toolbox.console.app import build_app
+from toolbox.console.serving import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ _RULES = """async () => {
 @contextmanager
 def served(scene: ConsoleScene) -> Iterator[ConsoleAccess]:
     """Serve the console on a port of this machine; it ends with the context."""
-    listener = _listening(0)
+    listener = listening(0)
     access = ConsoleAccess(listener.getsockname()[1])
     config = uvicorn.Config(
         build_app(scene, access),

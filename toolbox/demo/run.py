@@ -9,7 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
@@ -17,6 +17,7 @@ import typer
 from local.accounts import counters
 from local.supervisor import LocalRuntime
 from settings.source.loader import load_sources
+from toolbox.console.serving import open_scene, serve
 from toolbox.demo import source as demo_source
 from toolbox.demo.accounts import look, report
 from toolbox.demo.api import PORT, SystemLog
@@ -39,11 +40,21 @@ SOURCES = ("github", "generic", demo_source.NAME, *demo_source.SENDERS)
 SETTLE_SECONDS = 60.0
 
 
-def demo() -> None:
+def demo(
+    *,
+    keep: Annotated[
+        bool | None,
+        typer.Option(
+            "--console/--no-console",
+            help="Show it in a browser at the end, until Ctrl-C; default: on a terminal.",
+        ),
+    ] = None,
+) -> None:
     """Start the pipeline, send 329 real GitHub webhooks and some bad ones, account for each.
 
     Webhooks of other senders go along, and the events of an API are fetched. Then mend the wrong
-    schema of a source, replay what it had rejected, and audit it all.
+    schema of a source, replay what it had rejected, and audit it all. On a terminal the pipeline
+    stays, with the address of its console, until Ctrl-C.
 
     Exit status: 0 the accounts add up, 1 they do not.
     """
@@ -54,7 +65,8 @@ def demo() -> None:
         # The stack holds the API's address. With another one than usual it is not worth keeping.
         stacks = _Stacks(FOLDER if api.port == PORT else Path(folder) / "build", api)
         state = Path(folder) / "state"
-        faults = _send_and_account(stacks, state) or _mend_and_replay(stacks, state)
+        shown = console.is_terminal if keep is None else keep
+        faults = _send_and_account(stacks, state) or _mend_and_replay(stacks, state, shown=shown)
     for fault in faults:
         console.print(f"does not add up: {fault}", style="red")
     if faults:
@@ -69,8 +81,8 @@ class _Stacks:
     folder: Path
     api: SystemLog
 
-    def sources(self) -> Path:
-        return self.folder / "before" / "config" / "sources"
+    def sources(self, name: str = "before") -> Path:
+        return self.folder / name / "config" / "sources"
 
     def synthesize(self, name: str, *, broken: bool) -> Path:
         config = self.folder / name / "config"
@@ -150,8 +162,14 @@ def _wait_until_settled(logs: Path, accepted: int) -> dict[str, Counter[str]]:
             time.sleep(0.2)
 
 
-def _mend_and_replay(stacks: _Stacks, state: Path) -> list[str]:
-    """Deploy the mended schema, replay what the wrong one rejected, and audit everything."""
+def _mend_and_replay(stacks: _Stacks, state: Path, *, shown: bool) -> list[str]:
+    """Deploy the mended schema, replay what the wrong one rejected, and audit everything.
+
+    Parameters
+    ----------
+    shown : bool
+        Whether the pipeline stays, with its console, where all adds up.
+    """
     name = demo_source.NAME
     console.print()
     console.print(f"Now the wrong schema of the source {name} is mended and deployed.")
@@ -161,6 +179,16 @@ def _mend_and_replay(stacks: _Stacks, state: Path) -> list[str]:
         runtime.wait_until_idle(SETTLE_SECONDS)
         _command(state, "audit")
         found = orjson.loads(_command(state, "audit", "--json", show=False))
+        faults = _unrecovered(found, name)
+        if shown and not faults:
+            console.print("Every event is accounted for. See each one:", style="green")
+            scene = open_scene(state, None, writable=True, private=stacks.sources("after"))
+            serve(scene, 0, browser=False)
+    return faults
+
+
+def _unrecovered(found: Any, name: str) -> list[str]:
+    """Compare the audit with what the demo has sent."""
     counts = found["sources"].get(name, {})
     wanted = demo_source.TICKETS
     checks = [

@@ -1,0 +1,110 @@
+"""Serves the console on this machine, until it is stopped."""
+
+from __future__ import annotations
+
+import socket
+import webbrowser
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from pipeline.errors import PipelineError
+from settings.source.loader import available_sources
+from toolbox.console.access import ConsoleAccess
+from toolbox.console.app import build_app
+from toolbox.console.counted import CountedClients, PageCalls
+from toolbox.console.scene import ConsoleScene
+from toolbox.deployments import find_deployment, local_archive, running
+from toolbox.terminal.output import console as terminal
+from toolbox.terminal.output import errors
+from toolbox.terminal.stopping import stopping
+from toolbox.watching.local_watcher import LocalWatcher
+from toolbox.watching.stack import StackWatcher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+#: What still streams when Ctrl-C comes is cut off then.
+_GRACE_SECONDS = 1
+_MOST_CONNECTIONS = 64
+#: Calls that the live page makes of a stack: enough for a day and a night, a look each minute.
+_MOST_LOOKING = 50_000
+
+
+class PortTakenError(PipelineError):
+    """The console cannot listen."""
+
+
+def serve(scene: ConsoleScene, port: int, *, browser: bool) -> None:
+    """Answer until Ctrl-C; what a replay did until then is written down.
+
+    Parameters
+    ----------
+    port : int
+        0 for a free one.
+    browser : bool
+        Whether a browser is opened, where there is a terminal.
+
+    Raises
+    ------
+    PortTakenError
+        When it cannot listen.
+    """
+    with closing(listening(port)) as listener:
+        access = ConsoleAccess(listener.getsockname()[1])
+        app = build_app(scene, access)
+        settings = uvicorn.Config(
+            app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        terminal.print(f"The console of {scene.where.name}. Ctrl-C stops it.")
+        terminal.print(f"  {access.entry}")
+        if browser and terminal.is_terminal:
+            webbrowser.open(access.entry)
+        with stopping():
+            uvicorn.Server(settings).run(sockets=[listener])
+            app.state.replays.close()
+    errors.print("stopped")
+
+
+def open_scene(state: Path, stack: str | None, *, writable: bool, private: Path) -> ConsoleScene:
+    """Return what the pages read, of the deployment that a command was told to work on."""
+    where = find_deployment(state, stack)
+    looking = CountedClients(where.client, PageCalls(_MOST_LOOKING))
+    return ConsoleScene(
+        where=where,
+        stack=stack or "",
+        state=state,
+        writable=writable,
+        watcher=StackWatcher(looking, stack) if stack else LocalWatcher(state),
+        folders=lambda: available_sources(private),
+        private=private,
+        archive=None if stack else local_archive(running(state)),
+    )
+
+
+def listening(port: int) -> socket.socket:
+    """Return a socket on this machine alone; PortTakenError where there is none."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        # A browser that is opened at once waits, and is not refused.
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise PortTakenError(
+            f"--port {port}: {error.strerror}; choose another one, or 0 for a free one"
+        ) from None
+    return listener
