@@ -28,7 +28,7 @@ GLOBAL = {"query", "output", "region", "profile"}
 #: `aws s3` is a program of the command line's own, without a model; `s3api` is the service.
 OWN = {"s3"}
 NAMES = {"s3api": "s3"}
-_COMMAND = re.compile(r"\baws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)((?:\\\n|[^\n`|])*)")
+_COMMAND = re.compile(r"(?<![\w.])aws ([a-z][a-z0-9-]+) ([a-z][a-z0-9-]+)((?:\\\n|[^\n`|])*)")
 _STEP = re.compile(r"^### (\d+)\. .*\n((?:(?!^##).*\n)+)", re.MULTILINE)
 
 

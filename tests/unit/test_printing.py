@@ -20,7 +20,6 @@ RENDERER = ROOT / "toolbox" / "terminal"
 ALLOWED = {
     "local/worker.py: sys.stderr.write",
     "local/worker.py: sys.stdout",
-    "local/worker.py: traceback.print_exception",
 }
 _STREAMS = {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
 _HARMLESS = {"flush", "isatty", "fileno"}

@@ -146,7 +146,7 @@ def _is_agreed(error: DataWouldBeLostError, words: ExitStack) -> bool:
     words.close()
     lost = "queues, archive, tickets, secrets and what is on the stream"
     if sys.stdin.isatty() and errors.is_terminal:
-        errors.print(str(error), markup=False)
+        errors.print(str(error))
         if typer.confirm(f"Begin with nothing, and lose {lost}?", err=True):
             return True
     command = next_step("local up")

@@ -76,7 +76,7 @@ def test_no_option_makes_a_stack_trace(
     (tmp_path / "file").write_text("")
     for module in (local, synth):
         monkeypatch.setattr(module, "synthesize", stop)
-    monkeypatch.setattr(local, "LocalRuntime", stop)
+    monkeypatch.setattr("local.supervisor.LocalRuntime", stop)
     monkeypatch.setattr(listen, "_serve", stop)
     monkeypatch.setattr("toolbox.sessions.aws_session", stop)
     monkeypatch.setattr("toolbox.deployments.aws_session", stop)
