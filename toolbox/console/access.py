@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import anyio
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from pipeline.errors import PipelineError
@@ -113,11 +113,9 @@ class ConsoleAccess:
 
     def has_entered(self, headers: Headers) -> bool:
         """Tell whether a request has the cookie."""
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
-        except CookieError:
-            return False
-        return found is not None and _same(found.value, self._session)
+        # Other programs of this machine set cookies, too; one that is odd must not hide ours.
+        found = cookie_parser(headers.get("cookie", "")).get(self.cookie)
+        return found is not None and _same(found, self._session)
 
     def is_own_form(self, headers: Headers, body: bytes) -> bool:
         """Tell whether a form of the console was sent: by its hidden field, or by its header."""
@@ -198,8 +196,8 @@ class AccessGate:
             await self._write(scope, receive, sending)
 
     def _enter(self, scope: Scope) -> ASGIApp:
-        token = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=9).get("token")
-        if scope["method"] != "GET" or not self._access.enter(token[0] if token else ""):
+        token = QueryParams(scope["query_string"].decode("latin-1")).get("token", "")
+        if scope["method"] != "GET" or not self._access.enter(token):
             return _refuse(403, f"this address was used, or is not the console's: {_HOW}")
         response = RedirectResponse("/", 303)
         self._access.set_cookie(response)

@@ -61,10 +61,19 @@ def test_the_token_lets_one_browser_in_once() -> None:
 def test_a_wrong_token_uses_nothing_up() -> None:
     access = ConsoleAccess(PORT)
     client = outside(made_scene(), access)
-    for wrong in ("", "?token=", "?token=x", "?token=%ff", "?nothing=1"):
+    for wrong in ("", "?token=", "?token=x", "?token=%ff", "?nothing=1", "?" + "token=x&" * 20):
         assert client.get(f"/enter{wrong}").status_code == 403
     assert client.head(access.entry).status_code == 403
     assert client.get(access.entry).status_code == 303
+
+
+@pytest.mark.parametrize("other", ['a={"b":1}', 'a="b', "a b=c", "alone", "=b"])
+def test_cookies_of_other_ports_are_in_nobodys_way(other: str) -> None:
+    client = entered(made_scene())
+    ours = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    client.cookies.clear()
+    assert client.get("/now", headers={"cookie": other}).status_code == 403
+    assert client.get("/now", headers={"cookie": f"{other}; {ours}"}).status_code == 200
 
 
 @pytest.mark.parametrize(
