@@ -58,7 +58,7 @@ def environment(assets: Assets, access: ConsoleAccess) -> Environment:
         outcome_class=_outcome_class,
         path=path_text,
     )
-    made.filters.update(iso=iso_seconds, span=span_text)
+    made.filters.update(iso=iso_seconds, span=span_text, editable_json=editable_json)
     return made
 
 
@@ -66,6 +66,14 @@ def _shown(value: object) -> object:
     if value is None:
         return ""
     return printable_lines(value) if type(value) is str else value
+
+
+def editable_json(text: str) -> str:
+    """Return JSON for an editor: what does not show is an escape, which says the same.
+
+    With `| e` behind it, as all that is sent again: other text must come back as it was.
+    """
+    return "\t".join(map(printable_json, text.split("\t")))
 
 
 def _outcome_class(outcome: str) -> str:

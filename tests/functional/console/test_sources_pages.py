@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -119,6 +121,14 @@ def test_a_caught_request_is_checked_with_the_secret_which_is_shown_nowhere(
     wrong = client.post("/sources/github/try", data={"captured": "nothing of the kind"})
     assert wrong.status_code == 400
     assert trying.CAPTURE in wrong.text
+
+
+def test_what_is_tried_stays_in_its_field_as_it_was(client: TestClient) -> None:
+    body, header = '{\t"zen": "a\u200db\xa0</textarea>"}', "X-GitHub-Event: a\u200db"
+    fields = {"headers": header, "body": body, "captured": ""}
+    page = client.post("/sources/github/try", data=fields).text
+    texts = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    assert [html.unescape(one) for one in texts] == [header, body, ""]
 
 
 def _answering(status: int) -> Callable[..., object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import TYPE_CHECKING
 
 import orjson
@@ -106,6 +107,26 @@ def test_a_schema_is_tried_and_then_saved_with_a_record(tickets: Tickets) -> Non
     records = [key for key in tickets.archive.objects if key.startswith("jobs/schemas/")]
     record = orjson.loads(tickets.archive.objects[records[-1]])
     assert (record["why"], record["after"]) == (form["why"], WIDE)
+
+
+def test_the_editor_sends_back_the_schema_that_it_was_given(tickets: Tickets) -> None:
+    # A tab, a no-break space, a control character, and one that turns the line around.
+    text = '{\n\t"title": "a\xa0b\x85c\u202ed</textarea>",\n\t"type": "object"\n}\n'
+    (tickets.folder / "schemas" / "down.json").write_text(text)
+    address = f"{TICKET}/schema"
+    page = tickets.browser.get(f"{address}?source={NAME}&type=down").text
+    assert "\u202e" not in page
+    sent = edited_text(page)
+    assert orjson.loads(sent) == orjson.loads(text)
+    assert "\n\t" in sent
+    again = tickets.browser.post(address, data={**tickets.form, "text": sent.replace("\n", "\r\n")})
+    assert "2 of 2 events pass" in again.text
+    assert edited_text(again.text) == sent
+
+
+def edited_text(page: str) -> str:
+    """What a browser takes for the text of the page's field."""
+    return unescape(page.split("<textarea", 1)[1].split(">\n", 1)[1].split("</textarea>")[0])
 
 
 def test_a_console_that_only_reads_changes_nothing(tmp_path: Path) -> None:
