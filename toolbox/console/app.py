@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -19,7 +18,7 @@ from toolbox.console.event import handler as event
 from toolbox.console.events import handler as events
 from toolbox.console.now import handler as now
 from toolbox.console.now.data import SharedLook
-from toolbox.console.rendering import environment, render
+from toolbox.console.rendering import Problem, environment, render
 from toolbox.console.replays import handler as replays
 from toolbox.console.replays.running import ConsoleReplays
 from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
@@ -40,13 +39,6 @@ _STATUS: dict[type[PipelineError], int] = {
     ReadOnlyError: 403,
     ConsoleTimeoutError: 504,
 }
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What went wrong, line by line, in the place of a page."""
-
-    problem: tuple[str, ...]
 
 
 def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:

@@ -6,7 +6,7 @@ What senders wrote is text. Templates escape every expression, and every express
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,6 +38,13 @@ NAVIGATION = (
     ("/audit", "Audit"),
     ("/replays", "Replay"),
 )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong, line by line, in the place of a page, or of what it streams."""
+
+    problem: tuple[str, ...]
 
 
 def environment(assets: Assets, access: ConsoleAccess) -> Environment:

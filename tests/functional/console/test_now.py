@@ -11,10 +11,12 @@ from starlette.requests import Request
 from tests.support.console import AT, StillWatcher, calm, entered, made_scene
 from toolbox.console.now.data import SharedLook
 from toolbox.console.now.handler import stream
-from toolbox.watching.status import ConsumerState, FeedState, QueueState, SourceState
+from toolbox.watching.status import ConsumerState, FeedState, QueueState, SourceState, WatchError
 
 if TYPE_CHECKING:
     import pytest
+
+    from toolbox.watching.status import Status
 
 HOSTILE = '<script>alert(1)</script>"\u202e'
 BUSY = calm(
@@ -57,25 +59,50 @@ def test_several_pages_share_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     assert look.page().status == calm()
 
 
-def test_the_stream_sends_what_changed() -> None:
-    watcher = StillWatcher(BUSY)
-    client = entered(made_scene(watcher=watcher))
+class Changing(StillWatcher):
+    """Sees one status after the other, or an error."""
+
+    def __init__(self, *seen: Status | WatchError) -> None:
+        super().__init__(BUSY)
+        self.seen = iter(seen)
+
+    def look(self, now: float, minutes: int) -> Status:
+        found = next(self.seen)
+        if isinstance(found, WatchError):
+            raise found
+        return found
+
+
+def streamed(*seen: Status | WatchError) -> list[str]:
+    """What is sent for each."""
+    client = entered(made_scene(watcher=Changing(*seen)))
     client.app.state.look.every = 0.0  # type: ignore[attr-defined]
     scope = {"type": "http", "app": client.app, "path": "/now/stream", "headers": [],
              "method": "GET", "query_string": b"", "server": ("127.0.0.1", 1)}  # fmt: skip
 
     async def read() -> list[str]:
         answer = await stream(Request(scope))
-        found, parts = [], answer.body_iterator  # type: ignore[attr-defined]
-        for status in (BUSY, BUSY, replace(BUSY, tickets=QueueState("tickets", 7, 0, None))):
-            watcher.status = status
-            found.append(await anext(parts))
+        parts = answer.body_iterator  # type: ignore[attr-defined]
+        found = [await anext(parts, "it ended") for _ in seen]
         await parts.aclose()
         return found
 
-    first, same, changed = anyio.run(read)
+    return anyio.run(read)
+
+
+def test_the_stream_sends_what_changed() -> None:
+    first, same, changed = streamed(
+        BUSY, BUSY, replace(BUSY, tickets=QueueState("tickets", 7, 0, None))
+    )
     assert first.startswith("event: now\ndata: ")
     assert first.endswith("\n\n")
     assert all(line.startswith(("data: ", "event: ")) for line in first.splitlines() if line)
     assert same == ": the same\n\n"
     assert "7 tickets wait" in changed
+
+
+def test_the_stream_says_when_nobody_answers_and_goes_on() -> None:
+    there, gone, again = streamed(BUSY, WatchError("nothing runs: <gone>\nstart it"), BUSY)
+    assert "nothing runs: &lt;gone&gt;" in gone
+    assert gone.startswith("event: now\ndata: ")
+    assert again == there

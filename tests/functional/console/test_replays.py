@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.support.console import entered, made_scene
 from tests.support.fakes import FakeDynamoDb
 from tests.support.replay import HOUR, FakeArchive, FakeKinesis, line
+from toolbox.console.replays import handler
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -114,7 +116,27 @@ def test_a_console_that_only_reads_sends_nothing() -> None:
 
 
 def test_a_job_that_is_none_is_not_found(console: Console) -> None:
-    assert console.browser.get("/replays/replay-20261124T000000-0001").status_code == 404
+    for end in ("", ".json", "/progress"):
+        address = f"/replays/replay-20261124T000000-0001{end}"
+        assert console.browser.get(address).status_code == 404
+
+
+def test_the_progress_says_that_the_archive_does_not_answer_and_goes_on(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = console.replayed()
+    state, answers = console.archive.get_object, iter([False, True, False])
+
+    def get_object(**request: Any) -> Any:
+        if next(answers):
+            raise EndpointConnectionError(endpoint_url="<nobody>")
+        return state(**request)
+
+    monkeypatch.setattr(console.archive, "get_object", get_object)
+    monkeypatch.setattr(handler, "_LOOK_SECONDS", 0)
+    told = console.browser.get(f"{address}/progress").text
+    assert "&lt;nobody&gt;" in told
+    assert told.endswith("event: ended\ndata: \n\n")
 
 
 def test_what_a_sender_wrote_is_text(console: Console) -> None:

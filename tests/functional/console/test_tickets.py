@@ -126,7 +126,9 @@ def test_the_editor_sends_back_the_schema_that_it_was_given(tickets: Tickets) ->
 
 def edited_text(page: str) -> str:
     """What a browser takes for the text of the page's field."""
-    return unescape(page.split("<textarea", 1)[1].split(">\n", 1)[1].split("</textarea>")[0])
+    _, _, field = page.partition("<textarea")
+    _, _, text = field.partition(">\n")
+    return unescape(text.partition("</textarea>")[0])
 
 
 def test_a_console_that_only_reads_changes_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from pipeline.errors import PipelineError
-from toolbox.console.rendering import html, pages, render
+from toolbox.console.rendering import Problem, html, pages, render
 from toolbox.console.scene import in_thread
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ async def _changes(request: Request) -> AsyncIterator[str]:
     while True:
         try:
             text = html(request, "now/content.html", await in_thread(look.page))
-        except PipelineError:
-            return  # the browser asks again, and a page that is loaded says what is wrong
+        except PipelineError as error:
+            text = html(request, "templates/told.html", Problem(error.lines))
         yield _event("now", text) if text != sent else ": the same\n\n"
         sent = text
         await anyio.sleep(look.every)

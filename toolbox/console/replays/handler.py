@@ -8,8 +8,9 @@ import anyio
 from starlette.responses import RedirectResponse, StreamingResponse
 from starlette.routing import Route
 
+from pipeline.errors import PipelineError
 from toolbox.console.access import form_of
-from toolbox.console.rendering import html, pages, path_text, render
+from toolbox.console.rendering import Problem, html, pages, path_text, render
 from toolbox.console.replays.data import planned, planned_again, read_replay, read_replays
 from toolbox.console.replays.running import ReplayRunsError, run_plan
 from toolbox.console.scene import in_thread, scene_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from toolbox.console.replays.data import ReplayPage
     from toolbox.console.replays.running import ConsoleReplays
     from toolbox.console.scene import ConsoleScene
     from toolbox.replaying.plan import ReplayPlan
@@ -67,22 +69,32 @@ async def show_one(request: Request) -> Response:
 
 async def progress(request: Request) -> Response:
     """Stream how far a replay is, until it ends."""
+    await _read(request)  # of one that is not there, there is no stream
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_progress(request), headers=headers, media_type="text/event-stream")
 
 
 async def _progress(request: Request) -> AsyncIterator[str]:
-    scene: ConsoleScene = request.app.state.scene
-    job_id = request.path_params["job"]
     for _ in range(_MOST_LOOKS):
-        here = replays_of(request).of(job_id)
-        page = await in_thread(lambda: read_replay(scene, job_id, here))  # noqa: B023 - awaited
-        ended = not page.is_running
-        yield _sent("progress", html(request, "replays/progress.html", page))
+        ended = False
+        try:
+            page = await _read(request)
+            ended = not page.is_running
+            text = html(request, "replays/progress.html", page)
+        except PipelineError as error:
+            text = html(request, "templates/told.html", Problem(error.lines))
+        yield _sent("progress", text)
         if ended:
             yield _sent("ended", "")
             return
         await anyio.sleep(_LOOK_SECONDS)
+
+
+async def _read(request: Request) -> ReplayPage:
+    scene: ConsoleScene = request.app.state.scene
+    job_id = request.path_params["job"]
+    here = replays_of(request).of(job_id)
+    return await in_thread(lambda: read_replay(scene, job_id, here))
 
 
 def _sent(name: str, text: str) -> str:
