@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,10 +12,15 @@ from botocore.exceptions import EndpointConnectionError
 from tests.support.console import entered, made_scene
 from tests.support.fakes import FakeDynamoDb
 from tests.support.replay import HOUR, FakeArchive, FakeKinesis, line
-from toolbox.console.replays import handler
+from toolbox.console.replays import handler, running
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.testclient import TestClient
+
+    from toolbox.console.scene import ConsoleScene
+    from toolbox.replaying.plan import ReplayPlan
 
 KEY = f"rejected/source=github/{HOUR}/shardId-000000000000-1.jsonl.gz"
 FORM = {"source": "github", "why": "the schema is mended"}
@@ -113,6 +119,44 @@ def test_a_console_that_only_reads_sends_nothing() -> None:
     for address in ("/replays", "/replays/x/stop", "/replays/x/resume"):
         assert console.browser.post(address, data=FORM).status_code == 403
     assert console.kinesis.ids() == []
+
+
+def test_a_form_that_is_sent_twice_makes_one_record(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned, refused = handler.planned, []
+
+    def again(scene: ConsoleScene, asked: Mapping[str, str]) -> ReplayPlan:
+        if not refused:
+            refused.append("")  # the other form comes while this one is not yet written down
+            refused[0] = console.browser.post("/replays", data=FORM).text
+        return planned(scene, asked)
+
+    monkeypatch.setattr(handler, "planned", again)
+    console.replayed()
+    assert "a replay runs in this console" in refused[0]
+    assert len([key for key in console.archive.objects if key.startswith("jobs/")]) == 1
+    assert len(console.kinesis.ids()) == 2
+
+
+def test_one_that_does_not_begin_is_told_of(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, real = Event(), console.archive.put_object
+
+    def put_object(**request: Any) -> Any:
+        goes_on.wait(60)
+        return real(**request)
+
+    monkeypatch.setattr(running, "BEGIN_SECONDS", 0)
+    monkeypatch.setattr(console.archive, "put_object", put_object)
+    try:
+        answer = console.browser.post("/replays", data=FORM)
+        assert (answer.status_code, "look for it under Replay" in answer.text) == (400, True)
+        assert console.browser.get("/replays").status_code == 200
+    finally:
+        goes_on.set()
+        console.browser.app.state.replays.close()  # type: ignore[attr-defined]
 
 
 def test_a_job_that_is_none_is_not_found(console: Console) -> None:

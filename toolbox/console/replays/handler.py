@@ -12,7 +12,7 @@ from pipeline.errors import PipelineError
 from toolbox.console.access import form_of
 from toolbox.console.rendering import Problem, html, pages, path_text, render
 from toolbox.console.replays.data import planned, planned_again, read_replay, read_replays
-from toolbox.console.replays.running import ReplayRunsError, run_plan
+from toolbox.console.replays.running import run_plan
 from toolbox.console.scene import in_thread, scene_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def show_all(request: Request) -> Response:
     """Show the history, the form and, with `dry` in the address, what would be sent."""
     scene, asked = scene_of(request), dict(request.query_params)
     calls, running = request.state.calls, replays_of(request).running
-    job = running.begun.result().id if running and running.begun.done() else ""
+    job = running.job.id if running and running.job else ""
     page = await in_thread(
         lambda: read_replays(
             scene,
@@ -120,10 +120,8 @@ async def _begin(request: Request, make: Callable[[ConsoleScene], ReplayPlan]) -
     scene: ConsoleScene = request.app.state.scene
     scene.require_writable()
     replays = replays_of(request)
-    if replays.running is not None:
-        raise ReplayRunsError("a replay runs in this console; stop it, or wait for its end")
-    plan = await in_thread(lambda: make(scene))
-    job = await in_thread(lambda: replays.begin(lambda one: run_plan(plan, one)))
+    # Its place is taken first: one that is refused must leave no record of a job that runs.
+    job = await in_thread(lambda: replays.begin(lambda one: run_plan(make(scene), one)))
     return job_page(job.id)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: What is on its way to the stream is sent when the console ends, and the place is written down.
 _END_SECONDS = 30
-_BEGIN_SECONDS = 50
+BEGIN_SECONDS = 50
 
 
 class ReplayRunsError(PipelineError):
@@ -42,6 +42,12 @@ class ConsoleReplay:
         self.failure = ""
         self.ended = threading.Event()
         self._stop = threading.Event()
+
+    @property
+    def job(self) -> Job | None:
+        """The job; None where it has not begun, or could not."""
+        known = self.begun.done() and self.begun.exception() is None
+        return self.begun.result() if known else None
 
     def stop(self) -> None:
         """Ask it to stop; what is on its way is finished first."""
@@ -71,8 +77,7 @@ class ConsoleReplays:
     def of(self, job_id: str) -> ConsoleReplay | None:
         """Return the last one, where it is this job."""
         last = self._last
-        known = last is not None and last.begun.done() and last.begun.exception() is None
-        return last if last is not None and known and last.begun.result().id == job_id else None
+        return last if last and last.job and last.job.id == job_id else None
 
     def begin(self, work: Callable[[ConsoleReplay], None]) -> Job:
         """Begin one in a thread; return its job once its first state is written.
@@ -87,7 +92,13 @@ class ConsoleReplays:
                 raise ReplayRunsError("a replay runs in this console; stop it, or wait for its end")
             self._last = made = ConsoleReplay()
         threading.Thread(target=_run, args=(work, made), name="replay", daemon=True).start()
-        return made.begun.result(_BEGIN_SECONDS)
+        try:
+            return made.begun.result(BEGIN_SECONDS)
+        except TimeoutError:
+            raise ReplayRunsError(
+                f"the replay has not begun within {BEGIN_SECONDS} s, and is not given up; look "
+                "for it under Replay"
+            ) from None
 
     def close(self) -> None:
         """Stop the one that runs, and wait until its place is written down."""
