@@ -99,6 +99,8 @@ class DeadLetters:
     ----------
     on_progress : Callable[[int], None]
         Is told how many notifications were taken so far.
+    sweeps : bool
+        Whether what is no ticket, which is the test event of S3, is deleted.
     """
 
     def __init__(
@@ -107,11 +109,14 @@ class DeadLetters:
         url: str,
         bucket: str,
         on_progress: Callable[[int], None] = lambda _: None,
+        *,
+        sweeps: bool = True,
     ) -> None:
         self._sqs = sqs
         self._url = url
         self._bucket = bucket
         self._on_progress = on_progress
+        self._sweeps = sweeps
         self._tickets: dict[str, Ticket] = {}
         #: A notification can name several objects: message id to how many tickets it has.
         self._holders: Counter[str] = Counter()
@@ -234,7 +239,8 @@ class DeadLetters:
     def _sort_in(self, message: dict[str, Any]) -> None:
         places = _places(message["Body"], self._bucket)
         if places == []:
-            self._drop(message)
+            if self._sweeps:
+                self._drop(message)
             return
         since = int(message.get("Attributes", {}).get("SentTimestamp", "0")) / 1000
         receipt = {message["MessageId"]: message["ReceiptHandle"]}

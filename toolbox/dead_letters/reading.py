@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 
 
 def open_queue(
-    where: RunningDeployment, on_progress: Callable[[int], None] = lambda _: None
+    where: RunningDeployment,
+    on_progress: Callable[[int], None] = lambda _: None,
+    *,
+    sweeps: bool = True,
 ) -> DeadLetters:
     """Return the tickets of a deployment."""
-    sqs = where.client("sqs")
-    return DeadLetters(sqs, where.dead_letter_queue, where.archive_bucket, on_progress)
+    queue, bucket = where.dead_letter_queue, where.archive_bucket
+    return DeadLetters(where.client("sqs"), queue, bucket, on_progress, sweeps=sweeps)
 
 
 def archived_objects(where: RunningDeployment) -> Objects:

@@ -59,6 +59,13 @@ def test_they_are_grouped_and_each_leads_to_its_events(tickets: Tickets) -> None
     assert tickets.browser.get("/tickets?quarantine=1").status_code == 200
 
 
+def test_a_look_leaves_the_queue_as_it_was(tickets: Tickets) -> None:
+    tickets.queue.send('{"Service": "Amazon S3", "Event": "s3:TestEvent"}')
+    assert tickets.browser.get("/tickets.json").json()["total"] == 1
+    assert tickets.browser.head(TICKET).status_code == 200
+    assert len(tickets.queue.messages) == 2
+
+
 def test_one_is_dismissed_with_a_word_about_it(tickets: Tickets) -> None:
     assert tickets.browser.post(f"{TICKET}/dismiss", data={}).status_code == 400
     assert tickets.queue.messages

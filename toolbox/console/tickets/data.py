@@ -129,7 +129,8 @@ class SchemaPage:
 def _all(scene: ConsoleScene, *, quarantine: bool, notes: list[str]) -> list[Ticket]:
     if quarantine:
         return quarantined(scene.where, notes.append)
-    with _one_look(), open_queue(scene.where) as queue:
+    # A page that is looked at deletes nothing.
+    with _one_look(), open_queue(scene.where, sweeps=False) as queue:
         return queue.tickets
 
 
