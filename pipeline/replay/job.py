@@ -28,6 +28,7 @@ LARGEST_STATE = 8 * 1024 * 1024
 _ID = re.compile(r"replay-\d{8}T\d{6}-[0-9a-f]{4}")
 _MADE = len("replay-20261123T210000")
 _STATE = ".json"
+_PROBLEM = {"what": "", "key": "", "line": 0, "explanation": ""}
 _ABSENT = {"404", "NoSuchKey"}
 
 
@@ -126,12 +127,21 @@ class Job:
                 values[name] = {str(one): int(n) for one, n in values[name].items()}
             for name in ("filter", "options", "who"):
                 values[name] = dict(values[name].items())
-            values["problems"] = [dict(one.items()) for one in values["problems"]]
+            values["problems"] = [_PROBLEM | dict(one.items()) for one in values["problems"]]
+            for name in ("objects", "size", "read_bytes"):
+                values[name] = int(values[name])
+            values["updated"] = _moment(values["updated"])
             job = cls(**values)
             check_job_id(job.id)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise JobError(f"the job's state is broken ({error!r}); start a new job") from None
         return job
+
+
+def _moment(text: str) -> str:
+    if text and datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError(f"{text!r:.40} has no time zone")
+    return text
 
 
 class JobBucket(ReadableBucket, Bucket, Protocol):

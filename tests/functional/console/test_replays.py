@@ -95,6 +95,29 @@ def test_one_that_was_stopped_goes_on(console: Console) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "status"),
+    [
+        ("updated", "yesterday", 400),
+        ("updated", "2026-11-24T12:00:00", 400),
+        ("size", "many", 400),
+        ("read_bytes", None, 400),
+        ("problems", [{"what": "malformed"}], 200),
+    ],
+)
+def test_a_state_that_others_wrote_is_told_of(
+    console: Console, field: str, value: Any, status: int
+) -> None:
+    address = console.replayed()
+    name = f"jobs/replay/{address.rpartition('/')[2]}.json"
+    state = {**orjson.loads(console.archive.objects[name]), "status": "running", field: value}
+    console.archive.objects[name] = orjson.dumps(state)
+    other = entered(made_scene({"s3": console.archive}, folders=dict))
+    page = other.get(address)
+    assert (page.status_code, "state is broken" in page.text) == (status, status == 400)
+    assert other.get("/replays").status_code == 200
+
+
+@pytest.mark.parametrize(
     ("form", "said"),
     [
         ({"why": " "}, "say why"),
