@@ -13,7 +13,13 @@ from settings.source.loader import available_sources, load_source
 from tests.support.console import entered, made_scene
 from tests.support.replay import HOUR, FakeArchive, line
 from toolbox.console.counted import PageCalls
-from toolbox.console.event.body import MOST_BYTES, MOST_NODES, view_of
+from toolbox.console.event.body import (
+    MOST_BYTES,
+    MOST_BYTES_OF_PAGE,
+    MOST_HEX_BYTES,
+    MOST_NODES,
+    view_of,
+)
 from toolbox.explaining.meaning import meaning_of
 
 if TYPE_CHECKING:
@@ -208,6 +214,17 @@ def test_what_a_sender_wrote_is_text(client: TestClient) -> None:
         text = client.get(path).text
         assert "\\u202e" in text
         assert "\x1b" not in text
+
+
+def test_many_requests_of_one_delivery_id_are_shown_within_bounds(services: Services) -> None:
+    found, body = FakeArchive(), "<" * 200_000
+    lines = [line(number, key="same", body=body) for number in range(1, 21)]
+    found.add(f"raw/source=github/{HOUR}/{SHARD}-1.jsonl.gz", lines)
+    clients = {"s3": found, **dict.fromkeys(("dynamodb", "cloudformation", "logs"), services)}
+    page = entered(made_scene(clients, stack="S", local=False)).get(f"/events/same?{SPAN}").text
+    assert page.count("Body as text, 200,000 bytes") == 20
+    assert page.count("&lt;") <= MOST_BYTES_OF_PAGE + 20 * MOST_HEX_BYTES
+    assert "the first 52,428 of 200,000 bytes" in page
 
 
 def test_bytes_that_are_no_text_are_shown(client: TestClient) -> None:

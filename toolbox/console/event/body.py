@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 #: Of a body, so much is shown as text and as a tree; the page would be of no use with more.
 MOST_BYTES = 256 * 1024
+#: Of all requests that one page shows, as text.
+MOST_BYTES_OF_PAGE = 2**20
 MOST_HEX_BYTES = 4_096
 MOST_NODES = 2_000
 MOST_DEPTH = 40
@@ -43,8 +45,8 @@ class BodyView:
         None where it is no JSON, or too long.
     hex : str
         The first bytes.
-    cut : bool
-        Whether there is more than is shown.
+    shown : int
+        How many of its bytes are in the text.
     nodes_cut : bool
         Whether the tree leaves something out.
     """
@@ -53,8 +55,13 @@ class BodyView:
     text: str
     tree: TreeNode | None
     hex: str
-    cut: bool
+    shown: int
     nodes_cut: bool = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether there is more than is shown."""
+        return self.shown < self.size
 
 
 class _Budget:
@@ -62,23 +69,25 @@ class _Budget:
         self.left = MOST_NODES
 
 
-def view_of(body: bytes, mark: tuple[str, ...] | None = None) -> BodyView:
+def view_of(body: bytes, mark: tuple[str, ...] | None = None, most: int = MOST_BYTES) -> BodyView:
     """Return a body for a page.
 
     Parameters
     ----------
     mark : tuple[str, ...] | None
         The place that is marked, as names and indices from the top; None for none.
+    most : int
+        Bytes that are shown as text; of what is longer there is no tree.
     """
-    cut = len(body) > MOST_BYTES
-    text = body[:MOST_BYTES].decode(errors="backslashreplace")
+    shown = min(len(body), most)
+    text = body[:shown].decode(errors="backslashreplace")
     tree, budget = None, _Budget()
-    if not cut:
+    if shown == len(body):
         try:
             tree = _node("", json.loads(body), mark, 0, budget)
         except (ValueError, RecursionError):
             tree = None
-    return BodyView(len(body), text, tree, _hex(body[:MOST_HEX_BYTES]), cut, budget.left <= 0)
+    return BodyView(len(body), text, tree, _hex(body[:MOST_HEX_BYTES]), shown, budget.left <= 0)
 
 
 def _node(

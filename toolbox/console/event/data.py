@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pipeline.event.events import Event
 from pipeline.replay.times import parse_time
-from toolbox.console.event.body import BodyView, view_of
+from toolbox.console.event.body import MOST_BYTES as MOST_SHOWN
+from toolbox.console.event.body import MOST_BYTES_OF_PAGE, BodyView, view_of
 from toolbox.console.explained import explained
 from toolbox.console.rendering import path_text
 from toolbox.explaining.explainer import Asked
@@ -18,7 +20,7 @@ from toolbox.explaining.proof_check import ProofCheck, check_proof
 from toolbox.terminal.nearest import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from toolbox.console.scene import ConsoleScene
     from toolbox.explaining.explainer import Explainer, Sighting
@@ -126,9 +128,10 @@ def read_event(scene: ConsoleScene, identifier: str, query: Mapping[str, str]) -
     notes, reading = ReadingNotes(), explained(scene)
     is_checked = scene.where.local or query.get("proof") == "1"
     with reading.explainer(notes, MOST_BYTES) as explainer:
-        seen = tuple(
-            _request(scene, explainer, one, is_checked=is_checked) for one in explainer.look(asked)
-        )
+        found = list(explainer.look(asked))
+        # One delivery id can be that of many requests.
+        view = partial(view_of, most=min(MOST_SHOWN, MOST_BYTES_OF_PAGE // max(len(found), 1)))
+        seen = tuple(_request(scene, explainer, one, view, is_checked=is_checked) for one in found)
     if not seen:
         raise NotFoundError(
             f"{identifier:.100}: nothing of the archive has it, from {asked.start:%Y-%m-%d %H:%M} "
@@ -141,7 +144,12 @@ def read_event(scene: ConsoleScene, identifier: str, query: Mapping[str, str]) -
 
 
 def _request(
-    scene: ConsoleScene, explainer: Explainer, one: Sighting, *, is_checked: bool
+    scene: ConsoleScene,
+    explainer: Explainer,
+    one: Sighting,
+    view: Callable[..., BodyView],
+    *,
+    is_checked: bool,
 ) -> SeenRequest:
     event = one.line.event
     envelope = event.envelope
@@ -151,22 +159,22 @@ def _request(
         parameter = scene.where.parameters.get(event.claimed_source, "")
         proof = check_proof(meaning.compiled_source(), envelope, ssm, parameter)
     verdicts = tuple(
-        _verdict(explainer, each) for each in list(one.judged.values())[:MOST_MESSAGES]
+        _verdict(explainer, each, view) for each in list(one.judged.values())[:MOST_MESSAGES]
     )
     return SeenRequest(
         one.explanation,
         tuple(sorted(envelope.headers.items())) if envelope else (),
-        view_of(envelope.body if envelope else event.record),
+        view(envelope.body if envelope else event.record),
         proof,
         verdicts,
         len(one.judged) - len(verdicts),
     )
 
 
-def _verdict(explainer: Explainer, judged: Judged) -> EventVerdict:
+def _verdict(explainer: Explainer, judged: Judged, view: Callable[..., BodyView]) -> EventVerdict:
     event = judged.event
     if not isinstance(event, Event):
-        return EventVerdict(event.id, "", "", judged.now, "", "", view_of(event.data), None)
+        return EventVerdict(event.id, "", "", judged.now, "", "", view(event.data), None)
     place: tuple[str, ...] = ()
     broken = ""
     meaning = explainer.meaning_of(event.source.name)
@@ -179,6 +187,6 @@ def _verdict(explainer: Explainer, judged: Judged) -> EventVerdict:
         judged.now,
         broken,
         ".".join(place),
-        view_of(event.body_json or event.envelope.body, place if broken else None),
-        view_of(judged.message) if judged.message else None,
+        view(event.body_json or event.envelope.body, place if broken else None),
+        view(judged.message) if judged.message else None,
     )
