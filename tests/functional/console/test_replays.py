@@ -12,10 +12,10 @@ from botocore.exceptions import EndpointConnectionError
 from tests.support.console import entered, made_scene
 from tests.support.fakes import FakeDynamoDb
 from tests.support.replay import HOUR, FakeArchive, FakeKinesis, line
-from toolbox.console.replays import handler, running
+from toolbox.console.replays import data, handler, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.testclient import TestClient
 
@@ -147,7 +147,8 @@ def test_a_console_that_only_reads_sends_nothing() -> None:
 def test_a_form_that_is_sent_twice_makes_one_record(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned, refused = handler.planned, []
+    planned: Callable[..., ReplayPlan] = data.planned
+    refused: list[str] = []
 
     def again(scene: ConsoleScene, asked: Mapping[str, str]) -> ReplayPlan:
         if not refused:
