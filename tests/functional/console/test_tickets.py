@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -114,6 +115,27 @@ def test_a_schema_is_tried_and_then_saved_with_a_record(tickets: Tickets) -> Non
     records = [key for key in tickets.archive.objects if key.startswith("jobs/schemas/")]
     record = orjson.loads(tickets.archive.objects[records[-1]])
     assert (record["why"], record["after"]) == (form["why"], WIDE)
+
+
+def test_of_two_that_save_at_once_one_is_told(
+    tickets: Tickets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, real, answers = f"{TICKET}/schema", data.try_schema, deque[str]()
+    digest = tickets.browser.get(f"{address}.json?source={NAME}&type=down").json()["digest"]
+    form = {**tickets.form, "digest": digest, "do": "save"}
+
+    def try_schema(*asked: Any) -> Any:
+        monkeypatch.setattr(data, "try_schema", real)
+        answers.append(tickets.browser.post(address, data={**form, "text": WIDE}).text)
+        return real(*asked)
+
+    monkeypatch.setattr(data, "try_schema", try_schema)
+    answers.append(tickets.browser.post(address, data={**form, "text": WIDE + "\n"}).text)
+    saved, refused = answers
+    assert "It is saved" in saved
+    assert "was changed meanwhile" in refused
+    assert tickets.schema == WIDE
+    assert len([key for key in tickets.archive.objects if key.startswith("jobs/schemas/")]) == 1
 
 
 def test_the_editor_sends_back_the_schema_that_it_was_given(tickets: Tickets) -> None:

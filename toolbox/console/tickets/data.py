@@ -33,6 +33,7 @@ from toolbox.dead_letters.replaying import keeper, plan_of_tickets, replay_ticke
 from toolbox.replaying.plan import job_store, sending
 from toolbox.sources.schema_trial import (
     SchemaChangeError,
+    SchemaFile,
     SchemaTrial,
     save_schema,
     schema_file,
@@ -54,6 +55,8 @@ _CUT = 2_000
 #: A look hides the tickets from another one, so there is one at a time.
 _LOOKING = Lock()
 LOOK_SECONDS = 10
+#: Between the look at a schema's file and its change there is no other change.
+_SAVING = Lock()
 
 
 class TicketsHeldError(PipelineError):
@@ -223,15 +226,25 @@ def edited(
     trial = try_schema(schema, text, _events(scene, ticket, source, kind))
     wanted = save and trial.is_sound and (trial.is_well or bool(asked.get("anyway")))
     if wanted:
-        why = why_of(asked)
-        if asked.get("digest") != schema.digest:
-            raise SchemaChangeError(f"{page.file}: was changed meanwhile; load the page again")
-        key = f"{SCHEMAS_PREFIX}{source}-{time.time_ns() // 1_000_000}.json"
-        record = {
-            "who": scene.where.who(), "when": iso(time.time()), "why": why, "ticket": name,
-            "file": page.file, "before": schema.text, "after": text, "trial": asdict(trial),
-        }  # fmt: skip
-        # Written first: a schema must not change without a word about it.
-        job_store(scene.where).write(key, record)
-        save_schema(schema, text)
+        record = {"ticket": name, "why": why_of(asked), "trial": asdict(trial)}
+        with _SAVING:
+            _save(scene, schema_file(source, folders[source], kind), text, asked, record)
     return SchemaPage(name, source, kind, page.file, text, page.digest, trial, wanted)
+
+
+def _save(
+    scene: ConsoleScene,
+    schema: SchemaFile,
+    text: str,
+    asked: Mapping[str, str],
+    record: Mapping[str, Any],
+) -> None:
+    file = str(schema.folder / schema.file)
+    if asked.get("digest") != schema.digest:
+        raise SchemaChangeError(f"{file}: was changed meanwhile; load the page again")
+    key = f"{SCHEMAS_PREFIX}{schema.source}-{time.time_ns() // 1_000_000}.json"
+    change = {"file": file, "before": schema.text, "after": text}
+    when = {"who": scene.where.who(), "when": iso(time.time())}
+    # Written first: a schema must not change without a word about it.
+    job_store(scene.where).write(key, {**when, **record, **change})
+    save_schema(schema, text)
