@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import webbrowser
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -23,6 +24,7 @@ from toolbox.watching.local_watcher import LocalWatcher
 from toolbox.watching.stack import StackWatcher
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -72,10 +74,26 @@ def serve(scene: ConsoleScene, port: int, *, browser: bool) -> None:
         terminal.print(f"  {access.entry}")
         if browser and terminal.is_terminal:
             webbrowser.open(access.entry)
-        with stopping():
-            uvicorn.Server(settings).run(sockets=[listener])
+        server = uvicorn.Server(settings)
+        with stopping(), _quiet_at_the_end(server):
+            server.run(sockets=[listener])
             app.state.replays.close()
     errors.print("stopped")
+
+
+@contextmanager
+def _quiet_at_the_end(server: uvicorn.Server) -> Iterator[None]:
+    """Keep uvicorn from telling of each stream that it cuts off, with its stack."""
+    log = logging.getLogger("uvicorn.error")
+
+    def speaks(_: logging.LogRecord) -> bool:
+        return not server.should_exit
+
+    log.addFilter(speaks)
+    try:
+        yield
+    finally:
+        log.removeFilter(speaks)
 
 
 def open_scene(state: Path, stack: str | None, *, writable: bool, private: Path) -> ConsoleScene:
