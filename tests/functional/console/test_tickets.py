@@ -16,6 +16,7 @@ from tests.support.replay import HOUR, FakeArchive, FakeKinesis
 from tests.unit.toolbox.test_dead_letters import FakeQueue
 from toolbox.console.tickets import data
 from toolbox.dead_letters.queue import ticket_id
+from toolbox.sources import schema_trial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_schema_is_tried_and_then_saved_with_a_record(tickets: Tickets) -> Non
 def test_of_two_that_save_at_once_one_is_told(
     tickets: Tickets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address, real, answers = f"{TICKET}/schema", data.try_schema, deque[str]()
+    address, real, answers = f"{TICKET}/schema", schema_trial.try_schema, deque[str]()
     digest = tickets.browser.get(f"{address}.json?source={NAME}&type=down").json()["digest"]
     form = {**tickets.form, "digest": digest, "do": "save"}
 
