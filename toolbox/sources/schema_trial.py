@@ -132,7 +132,8 @@ def schema_file(source: str, folder: Path, event_type: str) -> SchemaFile:
     SourceError
         When the settings of the source are broken.
     """
-    if folder.parent == CATALOG:
+    # A link can stand for its folder.
+    if folder.resolve().parent == CATALOG.resolve():
         raise SchemaChangeError(
             f"{source} is built in, and is not changed here. Make a private source with "
             f"'extends: {source}' and the schema; docs/adding-a-source.md says how"

@@ -108,6 +108,14 @@ def test_a_built_in_source_is_not_changed() -> None:
         schema_file("github", CATALOG / "github", "push")
 
 
+def test_a_built_in_source_is_not_changed_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "ours").symlink_to(CATALOG / "github")
+    (tmp_path / "all").symlink_to(CATALOG)
+    for folder in (tmp_path / "ours", tmp_path / "all" / "github"):
+        with pytest.raises(SchemaChangeError, match="built in"):
+            schema_file("ours", folder, "push")
+
+
 def test_a_type_without_a_schema_has_none_to_change(tmp_path: Path) -> None:
     with pytest.raises(SchemaChangeError, match="no schema is for the type 'up'"):
         schema_file(NAME, make_source(tmp_path), "up")
