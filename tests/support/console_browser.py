@@ -72,11 +72,14 @@ class Visitor:
         Of the console.
     wrong : list[str]
         Dialogs, errors of scripts, violations of the policy, requests to others.
+    pictures : set[str]
+        The names of those that were kept.
     """
 
     page: Page
     origin: str
     wrong: list[str] = field(default_factory=list)
+    pictures: set[str] = field(default_factory=set)
 
     def watch(self) -> None:
         """Begin to keep what should not happen."""
@@ -105,7 +108,10 @@ class Visitor:
         self.page.set_viewport_size(size)
 
     def picture(self, name: str) -> None:
-        """Keep what the page looks like, in `build/screenshots`."""
+        """Keep what the page looks like, in `build/screenshots`; of several one is enough."""
+        if name in self.pictures:
+            return
+        self.pictures.add(name)
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
