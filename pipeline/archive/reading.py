@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from pipeline.archive.failures import read_failure
 from pipeline.archive.keys import ArchiveKind, kind_of
 from pipeline.archive.line_fields import LineError
 from pipeline.archive.lines import ArchivedEvent, LineReader
@@ -68,9 +69,6 @@ def read_documents(chunks: Iterable[bytes]) -> Iterator[dict[str, Any] | Unreada
 
 def _items(kind: ArchiveKind, chunks: Iterable[bytes], skip: int) -> Iterator[Item]:
     if kind is ArchiveKind.FAILED:
-        # Protocol buffers come with it, which few objects need.
-        from pipeline.archive.failures import read_failure
-
         for number, found in read_failure(chunks):
             if number > skip:
                 yield number, Unreadable(str(found)) if isinstance(found, LineError) else found

@@ -172,10 +172,29 @@ def top_names(text: bytes) -> set[str | None]:
 
 def long_strings(text: bytes, longest: int) -> Iterator[tuple[int, int]]:
     """Go through the strings, keys among them, with more bytes between their quotation marks."""
+    if not _marks_are_apart(text, longest):
+        return
     for found in _STRING_VALUE.finditer(text):
         begin, end = found.span()
         if end - begin - 2 > longest:
             yield begin, end
+
+
+def _marks_are_apart(text: bytes, longest: int) -> bool:
+    """Tell whether two quotation marks have more bytes between them, in a string or not.
+
+    From mark to mark, each time the farthest within reach: most texts have no long string, and
+    thousands of short ones.
+    """
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+    at = text.find(b'"')
+    while at >= 0:
+        farthest = text.rfind(b'"', at + 1, at + longest + 2)
+        if farthest < 0:
+            return text.find(b'"', at + 1) >= 0
+        at = farthest
+    return False
 
 
 def frame_around(text: bytes, at: int, end: int) -> bytes:

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.event.elements import ElementsError, take_apart
+from pipeline.event.elements import ElementsError, long_strings, take_apart
 
 TEXT = st.text('ab"\\/[]{},: \t\u00e9\u2028\ud83d\U0001f600', max_size=8)
 SCALARS = (
@@ -42,6 +42,30 @@ def test_each_element_is_what_a_parser_finds(
     # Nothing but commas and white space is left when elements and frame are taken away.
     rest = len(text) - len(found.frame) - sum(map(len, found.elements))
     assert rest == 0 if len(elements) < 2 else rest >= len(elements) - 1
+
+
+def strings_of(value: Any) -> list[str]:
+    """Every string of a document, keys among them, in its order."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [one for each in value for one in strings_of(each)]
+    pairs = value.items() if isinstance(value, dict) else ()
+    return [one for pair in pairs for each in pair for one in strings_of(each)]
+
+
+@given(VALUES, SEPARATORS, st.booleans(), st.integers(0, 40))
+@example(["a", 10**60, "b"], (",", ":"), True, 40)
+@example(["\\" * 21], (",", ":"), True, 40)
+@example(['\\"' * 21], (",", ":"), True, 40)
+@example(["", "a" * 41, ""], (",", ":"), True, 40)
+def test_long_strings_are_those_of_a_parser(
+    document: Any, separators: tuple[str, str], ascii_only: bool, longest: int
+) -> None:
+    text = written(document, separators, ascii_only=ascii_only)
+    found = [text[begin:end] for begin, end in long_strings(text, longest)]
+    every = [written(one, separators, ascii_only=ascii_only) for one in strings_of(document)]
+    assert found == [one for one in every if len(one) - 2 > longest]
 
 
 @given(st.lists(VALUES, max_size=6))
