@@ -50,13 +50,16 @@ class SteppingClock:
         (folder / "worker").write_text(str(WORKER))
         (folder / "clock.seen").touch()
         self._file = folder / "clock"
+        self._one_at_a_time = threading.Lock()
         self.step(0.0)
 
     def step(self, wrong: float) -> None:
         """Have it be wrong by some seconds from now on."""
         new = self._file.with_suffix(".new")
-        new.write_text(str(wrong))
-        new.rename(self._file)
+        # One step can begin while another one ends.
+        with self._one_at_a_time:
+            new.write_text(str(wrong))
+            new.rename(self._file)
 
     def seen(self) -> int:
         """How many processes have lived through a step."""

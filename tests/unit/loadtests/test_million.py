@@ -9,6 +9,7 @@ import itertools
 import json
 import urllib.request
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -349,3 +350,11 @@ def test_a_replay_is_tried_again_until_the_archive_has_something(
     assert operator.jobs == ["job-1", "job-2", "job-3"]
     # What was not found the first time is in the windows after it.
     assert len(set(operator.starts)) == 1
+
+
+def test_clock_steps_that_meet_are_both_taken(tmp_path: Path) -> None:
+    clock = SteppingClock(tmp_path / "clock")
+    with ThreadPoolExecutor(4) as pool:
+        steps = [pool.submit(clock.step, float(number)) for number in range(2_000)]
+    assert all(step.exception() is None for step in steps)
+    assert float((tmp_path / "clock" / "clock").read_text()) in range(2_000)
