@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipeline.archive.keys import ArchiveKind
-from pipeline.event.fields import compile_path
 from pipeline.event.outcomes import QUARANTINED, UNVERIFIED, Reason
-from pipeline.replay.event_types import EventTypes, TypeRule
+from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
 from settings.source.loader import read_source_settings
@@ -173,20 +172,9 @@ def event_types(
     """
     if not wanted.event_types:
         return EventTypes()
-    from settings.source.compiler import body_form_of
+    from toolbox.sources.type_rules import type_rule
 
-    rules = {}
     found, broken = read_sound(folders(), read_source_settings, wanted.sources or deployed)
     # Of a folder that is left out, no event has a type.
     say_broken(broken)
-    for name, settings in found.items():
-        locator, parts = settings.event_type, settings.split
-        header = locator.header.lower() if locator and locator.header else None
-        rules[name] = TypeRule(
-            header,
-            compile_path(locator.path) if locator else None,
-            settings.form_field,
-            compile_path(parts.path) if parts else None,
-            body_form_of(settings),
-        )
-    return EventTypes(rules)
+    return EventTypes({name: type_rule(settings) for name, settings in found.items()})

@@ -15,17 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.archive.lines import ArchivedEvent
+    from settings.source.model import Source
 
 
-def type_rule(folder: Path) -> TypeRule:
-    """Return the rule of a source folder.
-
-    Raises
-    ------
-    SourceError
-        When its settings are wrong.
-    """
-    settings = read_source_settings(folder)
+def type_rule(settings: Source) -> TypeRule:
+    """Return the rule that a source's settings are."""
     locator, parts = settings.event_type, settings.split
     return TypeRule(
         locator.header.lower() if locator and locator.header else None,
@@ -69,4 +63,4 @@ def _types_of(source: str, folder: Path | None) -> EventTypes:
 
 @lru_cache(maxsize=200)
 def _rule(folder: Path, _changed: int) -> TypeRule:
-    return type_rule(folder)
+    return type_rule(read_source_settings(folder))
