@@ -147,15 +147,22 @@ def next_step(command: str) -> str:
     """Return a command to type: with the options of place that the present one was given."""
     context, words = _choice.context, ["mozdef-ef", command]
     group = command.partition(" ")[0]
-    for name in _PLACES[group in {"source", "config", "synth", "cdk"}]:
+    for name in PLACES.get(group, _OF_WHAT_RUNS):
         source = context.get_parameter_source(name) if context else None
         if context and source is not None and source.name == "COMMANDLINE":
             words += [f"--{name}", shlex.quote(str(context.params[name]))]
     return " ".join(words)
 
 
-#: Of a command that works with something that runs, and of one that does not.
-_PLACES = (("config", "stage", "state", "stack"), ("config", "stage"))
+_OF_SETTINGS = ("config", "stage")
+_OF_WHAT_RUNS = (*_OF_SETTINGS, "state", "stack")
+#: Command or group → the options that say where it works, if they are not those of what runs.
+PLACES = {
+    "source": (*_OF_SETTINGS, "sources"),
+    "secret": (*_OF_WHAT_RUNS, "sources"),
+    **dict.fromkeys(("local", "send", "tail"), (*_OF_SETTINGS, "state")),
+    **dict.fromkeys(("config", "synth", "cdk"), _OF_SETTINGS),
+}
 
 
 def _above(start: Path) -> Path:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer.main
 
+from toolbox import project
 from toolbox.cli import main
+from toolbox.cli.lazily import LazyCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True)
@@ -49,3 +55,27 @@ def run_here(*arguments: object, stdin: str = "") -> Done:
             main.run()
     code = ended.value.code
     return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
+
+
+@contextmanager
+def given(*words: str) -> Iterator[Any]:
+    """Be within a command that was given these words, which is read and not run.
+
+    Yields
+    ------
+    typer.Context
+        What was read.
+
+    Raises
+    ------
+    typer.exceptions.TyperException
+        When it would be refused as it is spelled.
+    """
+    left, found = list(words), _get_command(main.app)
+    while left and left[0] in getattr(found, "commands", {}):
+        found = found.commands[left.pop(0)]  # type: ignore[attr-defined]
+        found = found.loaded() if isinstance(found, LazyCommand) else found
+    try:
+        yield found.make_context(found.name, left)
+    finally:
+        vars(project._choice).update(vars(project._Choice()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolbox.project import next_step
 from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _of_ending(ending: EventEnding) -> Iterator[Line]:
         if text:
             yield name, text
     if ending.ticket:
-        yield "next", f"mozdef-ef dead-letters show {ending.ticket}"
+        yield "next", next_step(f"dead-letters show {ending.ticket}")
     if ending.mozdef is not None:
         yield "MozDef", ending.mozdef.does
         if ending.mozdef.alerts:

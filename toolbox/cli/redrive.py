@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from settings.stack_outputs import StackOutput
 from toolbox.dead_letters.queue import DeadLetterError
 from toolbox.dead_letters.redrive import RedriveQueue
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
+from toolbox.project import next_step
 from toolbox.terminal.archived import body_text
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
@@ -73,7 +75,8 @@ def show(
         for name, value in document.items():
             console.print(f"{name:<8} {value}")
         console.print()
-    console.print(f"{len(documents)} messages; 'mozdef-ef redrive back' sends them to MozDef again")
+    step = next_step(f"redrive back {shlex.quote(queue)} --all")
+    console.print(f"{len(documents)} messages; '{step}' sends them to MozDef again")
 
 
 def back(
@@ -112,7 +115,8 @@ def back(
     else:
         console.print(f"{len(moved):,} messages moved back")
         for one in sorted(open_ids):
-            errors.print(f"mozdef-ef: {one}: no such message; 'mozdef-ef redrive show' has them")
+            step = next_step(f"redrive show {shlex.quote(queue)}")
+            errors.print(f"mozdef-ef: {one}: no such message; '{step}' has them")
     if open_ids:
         raise typer.Exit(DOES_NOT_HOLD)
 

@@ -69,12 +69,12 @@ def set_secret(
     loaded, where, parameter = _find(source, sources, state, stack, kind)
     held = parameter.read()
     if held is not None and not replace_it:
-        _refuse_second(parameter)
+        _refuse_second(parameter, source)
     value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if held is not None:
         parameter.write([value], held)
     elif not parameter.create(value, where.key_arn):
-        _refuse_second(parameter)
+        _refuse_second(parameter, source)
     _remember_locally(where, state, parameter, loaded.name, [value])
     console.print(f"{parameter.name}: written to {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
@@ -85,9 +85,10 @@ def set_secret(
         )
 
 
-def _refuse_second(parameter: Parameter) -> None:
+def _refuse_second(parameter: Parameter, source: str) -> None:
+    step = next_step(f"secret rotate {source}")
     errors.print(
-        f"mozdef-ef: {parameter.name}: has a value; 'secret rotate' puts a new one before it, "
+        f"mozdef-ef: {parameter.name}: has a value; '{step}' puts a new one before it, "
         "--replace throws it away",
         style="red",
     )
@@ -112,7 +113,7 @@ def rotate(
     be.
     """
     loaded, where, parameter = _find(source, sources, state, stack, kind)
-    held = _held(parameter)
+    held = _held(parameter, source)
     value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if value in held.values:
         which = "the current value" if value == held.values[0] else "one of its values"
@@ -152,7 +153,7 @@ def retire(
     Exit status: 0 it is gone, 1 it is too early, or there is none.
     """
     loaded, where, parameter = _find(source, sources, state, stack, kind)
-    held = _held(parameter)
+    held = _held(parameter, source)
     if len(held.values) < 2:
         errors.print(f"mozdef-ef: {parameter.name}: there is no previous value", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
@@ -206,10 +207,11 @@ def _find(
     return loaded, where, Parameter(where.client("ssm"), name)
 
 
-def _held(parameter: Parameter) -> Held:
+def _held(parameter: Parameter, source: str) -> Held:
     held = parameter.read()
     if held is None or not held.values:
-        raise ParameterError(f"{parameter.name}: has no value yet; 'secret set' writes the first")
+        step = next_step(f"secret set {source}")
+        raise ParameterError(f"{parameter.name}: has no value yet; '{step}' writes the first")
     return held
 
 

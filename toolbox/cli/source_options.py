@@ -9,7 +9,7 @@ import typer
 
 from settings.faults import Fault
 from settings.source.loader import SourceError, available_sources, load_source
-from toolbox.project import completed, find_project
+from toolbox.project import completed, find_project, next_step
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
 
@@ -71,7 +71,7 @@ def folder_of(name: str, found: Mapping[str, Path]) -> Path:
         When there is no such source.
     """
     if name not in found:
-        raise unknown("source", name, found, "mozdef-ef source list")
+        raise unknown("source", name, found, next_step("source list"))
     return found[name]
 
 

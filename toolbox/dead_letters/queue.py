@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.keys import kind_of
 from pipeline.errors import PipelineError
+from toolbox.project import next_step
 from toolbox.terminal.nearest import unknown
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def find_ticket(tickets: Sequence[Ticket], prefix: str) -> Ticket:
     """
     found = [ticket for ticket in tickets if prefix and ticket.id.startswith(prefix)]
     if not found:
-        raise unknown("ticket", prefix, (one.id for one in tickets), "mozdef-ef dead-letters list")
+        raise unknown("ticket", prefix, (one.id for one in tickets), next_step("dead-letters list"))
     if len(found) > 1:
         raise DeadLetterError(f"{prefix!r:.40}: {len(found)} tickets begin so; write more of it")
     return found[0]

@@ -17,6 +17,7 @@ from toolbox.dead_letters.queue import ticket_id
 from toolbox.explaining.archive_search import RawLine, Wanted, as_json
 from toolbox.explaining.found import EventEnding, Passage
 from toolbox.explaining.meaning import fate_in_mozdef, meaning_of, refused_by_now
+from toolbox.project import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -199,8 +200,8 @@ class PassageReader:
                 return EventEnding(request, OutcomeKind.DELIVERED, explanation=_OF_TABLE)
         until = self._search.settled_until(hour_folder(line.event.arrived), line.shard)
         if until > line.place.sequence:
-            return EventEnding(request, MISSING, explanation=_LATER_ONES)
-        return EventEnding(request, NOT_SETTLED, explanation=_ON_ITS_WAY)
+            return EventEnding(request, MISSING, explanation=_later_ones())
+        return EventEnding(request, NOT_SETTLED, explanation=_on_its_way())
 
     def replays(self, line: RawLine, only: int | None) -> Iterator[Passage]:
         """Return the times that replays put the request on the stream again."""
@@ -235,14 +236,20 @@ class PassageReader:
 
 
 _OF_TABLE = "the ledger has no line of it; the deduplication table remembers it as delivered"
-_LATER_ONES = (
-    "the ledger has later records of its shard and no line of this one, and no failure record has "
-    "it; replay it: 'mozdef-ef audit --missing-to FILE' finds all such"
-)
-_ON_ITS_WAY = (
-    "the ledger has not come to it: it is on its way, or its shard is held up; see "
-    "'mozdef-ef status'"
-)
+
+
+def _later_ones() -> str:
+    return (
+        "the ledger has later records of its shard and no line of this one, and no failure record "
+        f"has it; replay it: '{next_step('audit')} --missing-to FILE' finds all such"
+    )
+
+
+def _on_its_way() -> str:
+    return (
+        "the ledger has not come to it: it is on its way, or its shard is held up; see "
+        f"'{next_step('status')}'"
+    )
 
 
 def _ended(job: Job, begun: datetime) -> datetime:

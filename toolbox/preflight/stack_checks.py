@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from settings.names import REDRIVE, full_queue_names
 from toolbox.preflight.capacity import concurrency, unreserved_consumers
 from toolbox.preflight.finding import Finding, ask, code_of
+from toolbox.project import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ def stack_findings(plan: StackPlan) -> Iterator[Finding]:
 
 def bootstrap(place: AskedPlace, what: str) -> Iterator[Finding]:
     """Look for what `cdk bootstrap` made in an account and region."""
-    do = f"mozdef-ef cdk bootstrap aws://{place.account}/{place.region}"
+    do = next_step(f"cdk bootstrap aws://{place.account}/{place.region}")
     try:
         answer = place.client("ssm").get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
     except ClientError as error:
@@ -139,10 +140,8 @@ def _trust(plan: StackPlan, what: str) -> Iterator[Finding]:
     if plan.pipeline_account == place.account:
         return
     name = f"cdk-hnb659fds-deploy-role-{place.account}-{place.region}"
-    do = (
-        f"mozdef-ef cdk bootstrap aws://{place.account}/{place.region} "
-        f"--trust {plan.pipeline_account}, as docs/deploying.md says"
-    )
+    step = f"cdk bootstrap aws://{place.account}/{place.region} --trust {plan.pipeline_account}"
+    do = f"{next_step(step)}, as docs/deploying.md says"
     try:
         role = place.client("iam").get_role(RoleName=name)["Role"]
     except ClientError as error:
@@ -319,7 +318,8 @@ def _secrets(plan: StackPlan, what: str) -> Iterator[Finding]:
         kind = parameter.rpartition("/")[2]
         further = plan.sources[names[parameter]].parameter != kind
         which = f" --parameter {kind}" if further else ""
-        do = f"mozdef-ef secret set {names[parameter]}{which} --stack {plan.deployment.stack_name}"
+        step = f"secret set {names[parameter]}{which} --stack {plan.deployment.stack_name}"
+        do = next_step(step)
         if plan.resources is None and said == "is not there":
             yield place.later(what, f"{parameter} {said}", f"once the stack is there: {do}")
         else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from settings.source.compiler import check_validators
 from settings.source.loader import CATALOG, SourceError, load_source
+from toolbox.project import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -95,5 +96,5 @@ def _one_line(name: str, folder: Path, error: Exception) -> str:
     faults = [str(fault) for fault in error.faults] if isinstance(error, SourceError) else []
     first, more = (faults or [f"{folder}: {error!r}"])[0], len(faults) - 1
     rest = f" (and {more} more)" if more > 0 else ""
-    said = " ".join(first.split())
-    return f"source {name} is broken: {said}{rest}; see 'mozdef-ef source check {name}'"
+    said, step = " ".join(first.split()), next_step(f"source check {name}")
+    return f"source {name} is broken: {said}{rest}; see '{step}'"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from settings.source.detail_fields import places_of, values_of
 from settings.source.model import HmacAuthentication, TokenAuthentication
+from toolbox.project import next_step
 from toolbox.sources.samples_as_sent import signs
 from toolbox.sources.sound import origin
 from toolbox.sources.told_handshakes import handshakes
@@ -62,7 +63,7 @@ def explained(source: LoadedSource, parameter: str) -> dict[str, Any]:
         if polls
         else f"{route} /{source.name}{'/<token>' if in_path else ''}",
         **({"handshakes": handshakes(settings)} if settings.handshake else {}),
-        **({"upgrade": f"mozdef-ef source upgrade {source.name}"} if settings.is_old else {}),
+        **({"upgrade": next_step(f"source upgrade {source.name}")} if settings.is_old else {}),
         "proof": proof(settings),
         **(
             {"signed_by": sorted(set(signers(source))) or "none of the samples"}

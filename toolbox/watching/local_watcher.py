@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import endpoints
 from local.queue_look import oldest_in
-from toolbox.deployments import DEFAULT_STATE, local_clients
+from toolbox.deployments import local_clients, running
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_sqs import SQSClient
 
+    from local import endpoints
     from toolbox.seams import ServiceClients
 
 #: The logical id of a mapping, as the CDK makes it: consumer, construct, hash.
@@ -59,7 +59,7 @@ class LocalWatcher:
         PipelineError
             When none runs.
         """
-        where = endpoints.read(self._state)
+        where = running(self._state)
         self._logs.read()
         client = local_clients(where)
         sqs = client("sqs")
@@ -76,7 +76,6 @@ class LocalWatcher:
             missing_secrets=_missing(where, client),
             refusals=self._logs.refusals(now, minutes),
             local=True,
-            options="" if self._state == DEFAULT_STATE else f" --state {self._state}",
         )
 
     def history(self, now: float, minutes: int) -> dict[str, list[float]]:

@@ -111,7 +111,6 @@ class StackWatcher:
             alarms=self._cloudwatch.alarms(f"{self._stack}-"),
             missing_secrets=self._missing_secrets(),
             refusals=self._refusals(now, minutes),
-            options=f" --stack {self._stack}",
         )
 
     def history(self, now: float, minutes: int) -> dict[str, list[float]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
+from toolbox.project import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -196,8 +197,6 @@ class Status:
     refusals: Refusals = field(default_factory=Refusals)
     #: Nobody reads the queues of a laptop.
     local: bool = False
-    #: Which deployment it is, as options of a command; with a space before it.
-    options: str = ""
 
     def risks(self, thresholds: AlarmSettings) -> list[Risk]:
         """Say what needs someone, what holds events up first.
@@ -217,9 +216,6 @@ class Status:
             named = [*self._ages(thresholds), *self._accounts_judged(), *self._waiting(thresholds)]
         return [*found, *named, *self._quarantine()]
 
-    def _command(self, words: str) -> str:
-        return f"mozdef-ef {words}{self.options}"
-
     def _held(self) -> Iterator[Risk]:
         for consumer in self.consumers:
             for one in consumer.held:
@@ -229,7 +225,7 @@ class Status:
                     f"{one.shard} is held up at the {one.consumer}: tried {one.tries} times, the "
                     f"oldest record came {one.age_seconds:,.0f} s ago",
                     one.why,
-                    f"look into its log; then {self._command('status --watch')}",
+                    f"look into its log; then {next_step('status --watch')}",
                 )
 
     def _secrets(self) -> Iterator[Risk]:
@@ -238,7 +234,7 @@ class Status:
             yield Risk(
                 f"the secret of {source} is missing ({name.partition('/')[2]})",
                 "its requests are turned away or rejected",
-                self._command(f"secret set {source}"),
+                next_step(f"secret set {source}"),
             )
 
     def _feeds_standing(self) -> Iterator[Risk]:
@@ -253,7 +249,7 @@ class Status:
                 yield Risk(
                     f"{queue.messages} messages in {queue.name}",
                     "MozDef took them ten times and never deleted them",
-                    self._command(f"redrive show {queue.name}"),
+                    next_step(f"redrive show {queue.name}"),
                 )
 
     def _ages(self, thresholds: AlarmSettings) -> Iterator[Risk]:
@@ -271,7 +267,7 @@ class Status:
             last = self.refusals.last
             why = f"the last: {last[0]}, {last[1]}" if last else ""
             waiting = _counted(self.tickets.messages, "ticket waits", "tickets wait")
-            yield Risk(waiting, why, self._command("dead-letters list"))
+            yield Risk(waiting, why, next_step("dead-letters list"))
         for queue in self.queues:
             age = queue.oldest_seconds
             old = age is not None and age >= thresholds.delivery_age_minutes * 60
@@ -290,7 +286,7 @@ class Status:
                 f"quarantine grows: {_counted(number, 'event', 'events')} of {source} within "
                 f"{self.minutes} minutes",
                 reason,
-                self._command("dead-letters list --quarantine"),
+                next_step("dead-letters list --quarantine"),
             )
 
     def _accounts_judged(self) -> Iterator[Risk]:
@@ -300,12 +296,12 @@ class Status:
             if number:
                 yield Risk(
                     f"the {consumer} does not account for {number} records",
-                    next=self._command("audit"),
+                    next=next_step("audit"),
                 )
         if self.accounts.left_out:
             yield Risk(
                 f"{self.accounts.left_out} shards or lines of the archive were not compared",
-                next=self._command("audit"),
+                next=next_step("audit"),
             )
 
 

@@ -12,17 +12,13 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
 from settings.source.loader import load_source
-from tests.support.command import Done, run_here
+from tests.support.command import Done, given, run_here
 from tests.support.terminal import shown
 from tests.support.tutorial import Block, read_blocks
-from toolbox.cli.lazily import LazyCommand
-from toolbox.cli.main import app
 
 PAGE = Path("docs/adding-a-source.md")
 SOURCE = Path("config/sources/uptime-watch/source.yaml")
@@ -131,9 +127,5 @@ RUNTIME = [
 def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
     """What needs a pipeline is parsed and not run."""
     _, *words = shlex.split(command)
-    found: Any = typer.main.get_command(app)
-    while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)]
-        found = found.loaded() if isinstance(found, LazyCommand) else found
-    context = found.make_context(found.name, words)
-    assert not context.args
+    with given(*words) as context:
+        assert not context.args

@@ -9,14 +9,11 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
-from tests.support.command import bare_environment
+from tests.support.command import bare_environment, given
 from tests.support.tutorial import read_blocks
-from toolbox.cli.main import app
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "deploying.md"
@@ -61,13 +58,11 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_other_commands_are_spelled_as_they_are(command: str) -> None:
     _, *words = shlex.split(command.replace("…", "stack"))
-    found: Any = typer.main.get_command(app)
-    while hasattr(found, "commands"):
-        found = found.commands[words.pop(0)].loaded()
-    context = found.make_context(found.name, words)
-    if found.name == "cdk":
-        assert context.args[0] in {"bootstrap", "deploy", "destroy", "import", "ls"}
+    with given(*words) as context:
+        read = context.args
+    if words[0] == "cdk":
+        assert read[0] in {"bootstrap", "deploy", "destroy", "import", "ls"}
         # The CDK imports nothing beside changes of what is there, and a source always brings some.
-        assert context.args[0] != "import" or "--force" in context.args
+        assert read[0] != "import" or "--force" in read
     else:
-        assert not context.args
+        assert not read

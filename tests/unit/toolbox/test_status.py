@@ -21,6 +21,7 @@ from pipeline.runtime import metrics
 from pipeline.runtime.event_log import IDS_IN_A_LINE, MOST_REJECTED, log_events, place
 from settings.deployment_alarms import AlarmSettings
 from tests.support.bench import Bench, github, record
+from tests.support.command import given
 from toolbox.cli import status as command
 from toolbox.cli.status_screen import screen
 from toolbox.terminal.console import TextConsole
@@ -153,9 +154,10 @@ HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
 def test_a_risk_has_its_last_reason_and_the_command_to_type(
     change: dict[str, Any], risk: Risk
 ) -> None:
-    status = replace(QUIET, **change, options=" --stack S")
-    assert status.risks(AlarmSettings()) == [risk]
-    watched = replace(status, alarms=()).risks(AlarmSettings())
+    status = replace(QUIET, **change)
+    with given("status", "--stack", "S"):
+        assert status.risks(AlarmSettings()) == [risk]
+        watched = replace(status, alarms=()).risks(AlarmSettings())
     assert watched == ([] if "tickets" in change else [risk]), "no alarm is needed to know it"
 
 

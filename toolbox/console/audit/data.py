@@ -16,6 +16,7 @@ from toolbox.audit.join import OUTCOMES
 from toolbox.audit.page import FAULTS_NAMED, named_faults, ways_of
 from toolbox.audit.plan import AuditPlan, audit_here
 from toolbox.audit.run import AuditSpan
+from toolbox.project import next_step
 from toolbox.sources.rehearsal import compiled
 from toolbox.sources.sound import read_fit
 from toolbox.terminal.nearest import unknown
@@ -176,7 +177,7 @@ def read_audit(scene: ConsoleScene, form: AuditForm) -> AuditView:
         if expected.objects > MOST_OBJECTS or expected.seconds > MOST_SECONDS:
             raise AuditFormError(
                 f"{expected}, which is more than a page reads ({MOST_OBJECTS:,} objects, "
-                f"{MOST_SECONDS} s); narrow the time, or run 'mozdef-ef audit'"
+                f"{MOST_SECONDS} s); narrow the time, or run '{next_step('audit')}'"
             )
         report = audit_here(plan, lambda _done, _all: None)
     fixed = replace(
