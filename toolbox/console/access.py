@@ -28,7 +28,7 @@ ENTRY = "/enter"
 CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
 #: What a form carries here is a sample or a schema.
 MOST_BODY_BYTES = 2 * 1024 * 1024
-MOST_FIELDS = 200
+MOST_FIELDS = 250
 _BODY_SECONDS = 30
 _READING = frozenset({"GET", "HEAD"})
 #: A page that is asked for by nobody's link ("none": typed, or opened by a program), or by our own.
@@ -137,8 +137,12 @@ def fields_of(body: bytes) -> dict[str, str]:
     FormError
         When it is no form, or has too many fields.
     """
+    return {name: values[-1] for name, values in _all_fields_of(body).items()}
+
+
+def _all_fields_of(body: bytes) -> dict[str, list[str]]:
     try:
-        found = parse_qs(
+        return parse_qs(
             body.decode("ascii"),
             keep_blank_values=True,
             encoding="utf-8",
@@ -147,7 +151,6 @@ def fields_of(body: bytes) -> dict[str, str]:
         )
     except ValueError as error:
         raise FormError(f"the form cannot be read: {error}; fill it in on its page") from None
-    return {name: values[-1] for name, values in found.items()}
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -161,6 +164,17 @@ async def form_of(request: Request) -> dict[str, str]:
     fields = fields_of(await request.body())
     fields.pop(CSRF_FIELD, None)
     return fields
+
+
+async def lists_of(request: Request) -> dict[str, list[str]]:
+    """Return all values of each field of the form that was sent: of boxes that were marked.
+
+    Raises
+    ------
+    FormError
+        When it is no form.
+    """
+    return _all_fields_of(await request.body())
 
 
 class AccessGate:

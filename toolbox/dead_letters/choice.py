@@ -43,17 +43,18 @@ class TicketChoice(NamedTuple):
 
         Objects are read only where keys do not tell, one after the other: none is kept.
         """
-        found = [ticket for ticket in tickets if self._may_fit(ticket)]
+        found = [ticket for ticket in tickets if self.may_fit(ticket)]
         if not (self.reasons or self.sources):
             return found
         unread = [one.key for one in found if not self._told_by_key(one)]
-        fitting = {key for key, summary in summarize_all(objects, unread) if self._fits(summary)}
+        fitting = {key for key, summary in summarize_all(objects, unread) if self.fits(summary)}
         return [one for one in found if self._told_by_key(one) or one.key in fitting]
 
     def _told_by_key(self, ticket: Ticket) -> bool:
         return not self.reasons and partition_of(ticket.key) is not None
 
-    def _may_fit(self, ticket: Ticket) -> bool:
+    def may_fit(self, ticket: Ticket) -> bool:
+        """Tell by a ticket's key and time alone whether it can be one of them."""
         place = None if ticket.kind == UNREADABLE else partition_of(ticket.key)
         return (
             (not self.kinds or ticket.kind in self.kinds)
@@ -63,7 +64,8 @@ class TicketChoice(NamedTuple):
             and not (ticket.kind == UNREADABLE and (self.sources or self.reasons))
         )
 
-    def _fits(self, summary: Summary) -> bool:
+    def fits(self, summary: Summary) -> bool:
+        """Tell by what its object holds whether a ticket that can be is one of them."""
         return (not self.sources or any(one in summary.sources for one in self.sources)) and (
             not self.reasons or any(one in summary.reasons for one in self.reasons)
         )

@@ -38,3 +38,13 @@ function drawRates(root) {
 document.addEventListener("DOMContentLoaded", () => drawRates(document));
 document.addEventListener("htmx:afterSwap", (event) => drawRates(event.target));
 document.addEventListener("htmx:sseMessage", (event) => drawRates(event.target));
+// One box marks all of a list; without this script there is no such box.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const box of document.querySelectorAll("[data-marks]")) {
+    box.hidden = false;
+    box.addEventListener("change", () => {
+      const marked = box.form.querySelectorAll(`[name="${box.dataset.marks}"]`);
+      for (const one of marked) one.checked = box.checked;
+    });
+  }
+});

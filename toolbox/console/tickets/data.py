@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from pipeline.archive.keys import SCHEMAS_PREFIX
-from pipeline.archive.lines import ArchivedEvent
-from pipeline.archive.reading import read_object
 from pipeline.errors import PipelineError
 from pipeline.event.outcomes import Reason
 from pipeline.replay.engine import REPLAY_LIMIT
-from pipeline.replay.times import iso
 from toolbox.console.replays.data import why_of, windows_for
+from toolbox.dead_letters.choice import TicketChoice
 from toolbox.dead_letters.dismissing import dismiss_ticket
 from toolbox.dead_letters.listing import group_causes
-from toolbox.dead_letters.queue import UNREADABLE, find_ticket
+from toolbox.dead_letters.queue import find_ticket
 from toolbox.dead_letters.reading import (
-    archived_objects,
     event_documents,
     open_queue,
     quarantined,
@@ -30,16 +26,7 @@ from toolbox.dead_letters.reading import (
     ticket_document,
 )
 from toolbox.dead_letters.replaying import keeper, plan_of_tickets, replay_tickets
-from toolbox.replaying.plan import job_store, sending
-from toolbox.sources.schema_trial import (
-    SchemaChangeError,
-    SchemaFile,
-    SchemaTrial,
-    save_schema,
-    schema_file,
-    try_schema,
-)
-from toolbox.terminal.nearest import unknown
+from toolbox.replaying.plan import sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,19 +35,25 @@ if TYPE_CHECKING:
     from toolbox.console.scene import ConsoleScene
     from toolbox.dead_letters.listing import CauseGroup
     from toolbox.dead_letters.queue import Ticket
+    from toolbox.dead_letters.summary import Summary
 
-#: Objects that one page reads, and events of one ticket that it shows.
-MOST_READ, MOST_EVENTS = 200, 100
+#: Tickets that one page lists, objects that it reads for them, and events of one that it shows.
+MOST_LISTED, MOST_READ, MOST_EVENTS = 200, 1_000, 100
 _CUT = 2_000
 #: A look hides the tickets from another one, so there is one at a time.
 _LOOKING = Lock()
 LOOK_SECONDS = 10
-#: Between the look at a schema's file and its change there is no other change.
-_SAVING = Lock()
+#: What narrows the list; all of it is in the address.
+FILTERS = ("source", "reason", "text")
+_LONGEST_FILTER = 300
 
 
 class TicketsHeldError(PipelineError):
     """Something of this console holds the tickets."""
+
+
+class TicketsLeftError(PipelineError):
+    """Some of the tickets that were chosen remain."""
 
 
 @contextmanager
@@ -78,24 +71,39 @@ def _one_look() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class TicketsPage:
-    """The tickets, by cause and each.
+    """The tickets that fit, by cause and each.
 
     Parameters
     ----------
+    asked : Mapping[str, str]
+        The filters, as they are in the address.
+    total : int
+        All that there are, whether they fit or not.
     notes : tuple[str, ...]
         What was not read, and why.
     """
 
+    asked: Mapping[str, str]
     total: int
     groups: tuple[CauseGroup, ...]
     tickets: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     quarantine: bool
+    sources: tuple[str, ...]
+
+    #: Of the form.
+    reasons = tuple(sorted(Reason))
+
+    @property
+    def address(self) -> str:
+        """Where this list is."""
+        return list_address({**self.asked, "quarantine": "1" if self.quarantine else ""})
 
     def document(self) -> dict[str, Any]:
         """Return what the JSON twin has."""
         groups = [{**one._asdict(), "cause": one.cause._asdict()} for one in self.groups]
-        return {**asdict(self), "groups": groups}
+        left = {name: value for name, value in asdict(self).items() if name != "sources"}
+        return {**left, "groups": groups}
 
 
 @dataclass(frozen=True)
@@ -115,39 +123,49 @@ class ShownTicket:
     quarantine: bool
 
 
-@dataclass(frozen=True)
-class SchemaPage:
-    """The editor of a schema, with what a trial of its text gave."""
-
-    ticket: str
-    source: str
-    type: str
-    file: str
-    text: str
-    digest: str
-    trial: SchemaTrial | None = None
-    saved: bool = False
+def list_address(asked: Mapping[str, str]) -> str:
+    """Return the address of a list with these filters."""
+    given = {name: asked[name] for name in (*FILTERS, "quarantine") if asked.get(name)}
+    return f"/tickets?{urlencode(given)}" if given else "/tickets"
 
 
-def _all(scene: ConsoleScene, *, quarantine: bool, notes: list[str]) -> list[Ticket]:
-    if quarantine:
-        return quarantined(scene.where, notes.append)
-    # A page that is looked at deletes nothing.
+def all_tickets(scene: ConsoleScene) -> list[Ticket]:
+    """Return the tickets; a page that is looked at deletes nothing."""
     with _one_look(), open_queue(scene.where, sweeps=False) as queue:
         return queue.tickets
 
 
-def read_tickets(scene: ConsoleScene, *, quarantine: bool) -> TicketsPage:
-    """Read the tickets; the objects of the oldest ones."""
+def _all(scene: ConsoleScene, *, quarantine: bool, notes: list[str]) -> list[Ticket]:
+    return quarantined(scene.where, notes.append) if quarantine else all_tickets(scene)
+
+
+def read_tickets(
+    scene: ConsoleScene, query: Mapping[str, str], *, quarantine: bool = False
+) -> TicketsPage:
+    """Read the tickets that fit the filters; of the oldest ones the objects, too."""
+    asked = {name: query.get(name, "").strip()[:_LONGEST_FILTER] for name in FILTERS}
     notes: list[str] = []
     tickets = _all(scene, quarantine=quarantine, notes=notes)
-    found = list(summarized(scene.where, tickets[:MOST_READ], notes.append))
-    if len(tickets) > MOST_READ:
-        notes.append(f"the oldest {MOST_READ} of {len(tickets):,} are told apart and listed here")
+    source, reason = (tuple(filter(None, [asked[name]])) for name in ("source", "reason"))
+    choice = TicketChoice(source, reason)
+    may_fit = [one for one in tickets if choice.may_fit(one)]
+    read = summarized(scene.where, may_fit[:MOST_READ], notes.append)
+    fitting = (one for one in read if choice.fits(one[1]) and _says(one, asked["text"]))
+    found = list(islice(fitting, MOST_LISTED))
+    if len(may_fit) > (MOST_LISTED if len(found) == MOST_LISTED else MOST_READ):
+        notes.append(
+            f"{len(may_fit):,} may fit; of the oldest {MOST_READ:,} of them the first "
+            f"{MOST_LISTED} that do are told apart and listed here"
+        )
     documents = tuple(ticket_document(*one) for one in found)
-    return TicketsPage(
-        len(tickets), tuple(group_causes(found)), documents, tuple(notes), quarantine
-    )
+    sources = tuple(sorted({*scene.folders(), *filter(None, [asked["source"]])}))
+    groups = tuple(group_causes(found))
+    return TicketsPage(asked, len(tickets), groups, documents, tuple(notes), quarantine, sources)
+
+
+def _says(one: tuple[Ticket, Summary], text: str) -> bool:
+    ticket, summary = one
+    return text.casefold() in f"{ticket.id} {ticket.key} {summary.why}".casefold()
 
 
 def read_one(scene: ConsoleScene, name: str, *, quarantine: bool) -> ShownTicket:
@@ -167,11 +185,37 @@ def read_one(scene: ConsoleScene, name: str, *, quarantine: bool) -> ShownTicket
     return ShownTicket(document, shown, tuple(sorted(broken)), tuple(notes), quarantine)
 
 
-def dismiss(scene: ConsoleScene, name: str, asked: Mapping[str, str]) -> None:
-    """Delete a ticket; who did so and why is kept in the archive."""
-    why = why_of(asked)
+def chosen(names: Sequence[str]) -> Sequence[str]:
+    """Return the tickets that a form names.
+
+    Raises
+    ------
+    TicketsLeftError
+        When it names none.
+    """
+    if not names:
+        raise TicketsLeftError("no ticket was chosen: mark those that are meant")
+    return names
+
+
+def dismiss(scene: ConsoleScene, names: Sequence[str], asked: Mapping[str, str]) -> None:
+    """Delete tickets; who did so and why is kept in the archive for each.
+
+    Raises
+    ------
+    TicketsLeftError
+        When some remain; the others are gone.
+    """
+    why, left = why_of(asked), list[str]()
     with _one_look(), open_queue(scene.where) as queue:
-        dismiss_ticket(scene.where, queue, queue.find(name), why, lambda _: None)
+        for name in chosen(names):
+            try:
+                dismiss_ticket(scene.where, queue, queue.find(name), why, lambda _: None)
+            except PipelineError as error:
+                left.append(f"{name[:40]} remains: {error}")
+    if left:
+        done = len(names) - len(left)
+        raise TicketsLeftError("\n".join([f"{done} of {len(names)} are dismissed", *left]))
 
 
 def replay(
@@ -180,7 +224,7 @@ def replay(
     """Replay tickets; the queue's others are hidden until it ends."""
     options = {"rate": None, "limit": REPLAY_LIMIT, "force": False, "why": why_of(asked)}
     with _one_look(), open_queue(scene.where) as queue:
-        tickets = [queue.find(name) for name in names]
+        tickets = [queue.find(name) for name in chosen(names)]
         plan = plan_of_tickets(scene.where, tickets, options, windows_for(scene))
         told.begun.set_result(plan.job)
         stop, history = told.stop_wanted, plan.needed_history()
@@ -188,63 +232,3 @@ def replay(
             results = replay_tickets(plan, replayer, queue, tickets, stop)
         left = [f"{name} remains: {why}" for name, why in results.items() if why]
         told.failure = "; ".join(left)
-
-
-def _events(scene: ConsoleScene, ticket: Ticket, source: str, kind: str) -> Iterator[ArchivedEvent]:
-    if ticket.kind == UNREADABLE:
-        return
-    for _, one in read_object(ticket.key, archived_objects(scene.where).chunks(ticket.key)):
-        fits = isinstance(one, ArchivedEvent) and (one.source, one.event_type) == (source, kind)
-        if isinstance(one, ArchivedEvent) and fits and one.reason == Reason.SCHEMA_VIOLATION:
-            yield one
-
-
-def edited(
-    scene: ConsoleScene, name: str, asked: Mapping[str, str], *, save: bool = False
-) -> SchemaPage:
-    """Return the editor; where it has a text, that is tried, and saved where it is wanted.
-
-    It is saved alone where a build takes it, and all is well or somebody wants it all the same.
-
-    Raises
-    ------
-    PipelineError
-        When the schema cannot be changed here, or the record of it cannot be written.
-    """
-    source, kind, text = (asked.get(one, "") for one in ("source", "type", "text"))
-    folders = scene.folders()
-    if source not in folders:
-        raise unknown("source", source, folders)
-    schema = schema_file(source, folders[source], kind)
-    page = SchemaPage(
-        name, source, kind, str(schema.folder / schema.file), text or schema.text, schema.digest
-    )
-    if not text:
-        return page
-    text = text.replace("\r\n", "\n")
-    ticket = find_ticket(_all(scene, quarantine=False, notes=[]), name)
-    trial = try_schema(schema, text, _events(scene, ticket, source, kind))
-    wanted = save and trial.is_sound and (trial.is_well or bool(asked.get("anyway")))
-    if wanted:
-        record = {"ticket": name, "why": why_of(asked), "trial": asdict(trial)}
-        with _SAVING:
-            _save(scene, schema_file(source, folders[source], kind), text, asked, record)
-    return SchemaPage(name, source, kind, page.file, text, page.digest, trial, wanted)
-
-
-def _save(
-    scene: ConsoleScene,
-    schema: SchemaFile,
-    text: str,
-    asked: Mapping[str, str],
-    record: Mapping[str, Any],
-) -> None:
-    file = str(schema.folder / schema.file)
-    if asked.get("digest") != schema.digest:
-        raise SchemaChangeError(f"{file}: was changed meanwhile; load the page again")
-    key = f"{SCHEMAS_PREFIX}{schema.source}-{time.time_ns() // 1_000_000}.json"
-    change = {"file": file, "before": schema.text, "after": text}
-    when = {"who": scene.where.who(), "when": iso(time.time())}
-    # Written first: a schema must not change without a word about it.
-    job_store(scene.where).write(key, {**when, **record, **change})
-    save_schema(schema, text)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from toolbox.console.access import form_of
+from toolbox.console.access import form_of, lists_of
 from toolbox.console.rendering import pages, render
 from toolbox.console.replays.handler import job_page, replays_of
 from toolbox.console.scene import in_thread, scene_of
-from toolbox.console.tickets.data import dismiss, edited, read_one, read_tickets, replay
+from toolbox.console.tickets.data import dismiss, list_address, read_one, read_tickets, replay
+from toolbox.console.tickets.schema import edited
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 async def show_all(request: Request) -> Response:
     """Show the tickets by cause, or what is in quarantine."""
-    scene, quarantine = scene_of(request), bool(request.query_params.get("quarantine"))
-    page = await in_thread(lambda: read_tickets(scene, quarantine=quarantine))
+    scene, query = scene_of(request), dict(request.query_params)
+    quarantine = bool(query.get("quarantine"))
+    page = await in_thread(lambda: read_tickets(scene, query, quarantine=quarantine))
     return render(request, "tickets/tickets.html", page)
 
 
@@ -35,22 +37,19 @@ async def show_one(request: Request) -> Response:
     return render(request, "tickets/ticket.html", page)
 
 
-async def dismiss_one(request: Request) -> Response:
-    """Dismiss a ticket."""
-    scene, name, asked = scene_of(request), request.path_params["ticket"], await form_of(request)
+async def treat(request: Request) -> Response:
+    """Dismiss or replay the tickets that a form names, for one reason."""
+    scene, asked, names = scene_of(request), await form_of(request), await lists_of(request)
     scene.require_writable()
-    await in_thread(lambda: dismiss(scene, name, asked))
-    return RedirectResponse("/tickets", 303)
-
-
-async def replay_one(request: Request) -> Response:
-    """Replay a ticket."""
-    scene: ConsoleScene = request.app.state.scene
-    scene.require_writable()
-    name, asked = request.path_params["ticket"], await form_of(request)
-    replays = replays_of(request)
-    job = await in_thread(lambda: replays.begin(lambda told: replay(scene, [name], asked, told)))
-    return job_page(job.id)
+    tickets = names.get("ticket", [])
+    if asked.get("do") == "replay":
+        # A replay goes on beyond this request, whose calls are counted.
+        own: ConsoleScene = request.app.state.scene
+        replays = replays_of(request)
+        job = await in_thread(lambda: replays.begin(lambda told: replay(own, tickets, asked, told)))
+        return job_page(job.id)
+    await in_thread(lambda: dismiss(scene, tickets, asked))
+    return RedirectResponse(list_address(dict(request.query_params)), 303)
 
 
 async def edit(request: Request) -> Response:
@@ -72,9 +71,8 @@ async def try_or_save(request: Request) -> Response:
 
 
 ROUTES = [
+    Route("/tickets", treat, methods=["POST"]),
     *pages("/tickets", show_all),
-    Route("/tickets/{ticket}/dismiss", dismiss_one, methods=["POST"]),
-    Route("/tickets/{ticket}/replay", replay_one, methods=["POST"]),
     Route("/tickets/{ticket}/schema", try_or_save, methods=["POST"]),
     *pages("/tickets/{ticket}/schema", edit),
     *pages("/tickets/{ticket}", show_one),
