@@ -5,27 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
+from local import endpoints
 from settings.source.loader import CATALOG, load_source
+from tests.e2e.conftest import Running
+from tests.functional.local.support import wait_for
 from tests.support.browser import running as running_browser
 from tests.support.console_browser import NARROW, WIDE, served, shape_of, visiting
+from tests.support.console_walk import (
+    KeptReport,
+    delivered_hosts,
+    dismiss_what_was_mended,
+    exported,
+    mend_the_schema,
+    replay_all,
+    see_why,
+)
+from tests.support.private_source import NAME, make_source
 from toolbox.console.rendering import NAVIGATION
 from toolbox.console.serving import open_scene
-from toolbox.project import find_project
 from toolbox.sources.samples import SampleRequest, authenticate
 from toolbox.traffic.requests import make_requests
 from toolbox.traffic.sender import Outgoing, send_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from playwright.sync_api import Browser
 
     from local.endpoints import Endpoints
-    from tests.e2e.conftest import Running
     from tests.support.console_browser import Visitor
     from toolbox.console.access import ConsoleAccess
     from toolbox.traffic.sender import FrontDoorAnswer
@@ -47,25 +60,80 @@ ATTACKS = (
     "<template><script>alert(10)</script></template>",
     "</pre></code><math><mtext><script>alert(11)</script>",
 )
+#: Whose checks the schema does not let through.
+HOSTS = ("h1.example.com", "h2.example.com", "h3.example.com")
 #: Of pages alike so many are visited.
 _ALIKE = 2
 
 
 @pytest.fixture(scope="module")
-def browser(attacked: Running) -> Iterator[Browser]:
+def browser(attacked: Running, refused: dict[str, str]) -> Iterator[Browser]:
     """Comes after what was sent: as long as it is there, its loop runs in this thread."""
     with running_browser() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def attacked(running: Running, where: Endpoints) -> Running:
-    """The pipeline after what was sent to it tried everything on whoever looks at it."""
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings of these tests' own, with a private source whose schema is too narrow."""
+    found = tmp_path_factory.mktemp("console")
+    make_source(found / "sources")
+    stage = {
+        "service": "ingest",
+        "archiver": {"batching_window_seconds": 1},
+        "sources": ["github", "generic", NAME],
+    }
+    (found / "e2e.yaml").write_text(yaml.safe_dump(stage))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder: Path) -> Iterator[Running]:
+    """`local up` over them: it takes over what is changed."""
+    own = ("--config", str(folder), "--stage", "e2e", "--assembly", str(folder / "cdk.out"))
+    runtime = Running(folder / "state", *own)
+    try:
+        runtime.wait()
+        yield runtime
+    finally:
+        runtime.stop()
+
+
+@pytest.fixture(scope="module")
+def where(pipeline: Running) -> Endpoints:
+    return endpoints.read(pipeline.state)
+
+
+def _sent(where: Endpoints, requests: Iterable[Outgoing]) -> list[FrontDoorAnswer]:
     answers: list[FrontDoorAnswer] = []
-    asyncio.run(send_all(where.api, _attacks(where), on_answer=answers.append))
-    assert any(one.accepted for one in answers)
-    running.settle()
-    return running
+    asyncio.run(send_all(where.api, requests, on_answer=answers.append))
+    return answers
+
+
+@pytest.fixture(scope="module")
+def attacked(pipeline: Running, where: Endpoints) -> Running:
+    """The pipeline after what was sent to it tried everything on whoever looks at it."""
+    assert any(one.accepted for one in _sent(where, _attacks(where)))
+    pipeline.settle()
+    return pipeline
+
+
+@pytest.fixture(scope="module")
+def refused(where: Endpoints, folder: Path) -> dict[str, str]:
+    """Events that the private source's schema rejects: host to the id that was answered."""
+    secret = where.parameters[NAME]["auth_token"].splitlines()[0]
+    headers = {
+        "Content-Type": "application/json",
+        "X-Kind": "down",
+        **authenticate(load_source(folder / "sources" / NAME), secret, b"", now=0),
+    }
+    bodies = {
+        host: json.dumps({"host": host, "check": f"ping of {host}"}).encode() for host in HOSTS
+    }
+    requests = (Outgoing(NAME, one, SampleRequest(headers, body)) for one, body in bodies.items())
+    answers = _sent(where, requests)
+    assert all(one.accepted for one in answers), answers
+    return {one.outgoing.label: one.id for one in answers}
 
 
 def _attacks(where: Endpoints) -> Iterator[Outgoing]:
@@ -90,8 +158,8 @@ def _attacks(where: Endpoints) -> Iterator[Outgoing]:
 
 
 @pytest.fixture(scope="module")
-def console(attacked: Running) -> Iterator[ConsoleAccess]:
-    scene = open_scene(attacked.state, None, writable=True, private=find_project().sources)
+def console(attacked: Running, folder: Path) -> Iterator[ConsoleAccess]:
+    scene = open_scene(attacked.state, None, writable=True, private=folder / "sources")
     # The pictures are alike wherever they are made.
     where = replace(scene.where, name="the local pipeline in .local")
     with served(replace(scene, where=where)) as access:
@@ -125,6 +193,38 @@ def _pages(visitor: Visitor) -> list[str]:
 @pytest.fixture(scope="module")
 def pages(visitor: Visitor) -> list[str]:
     return _pages(visitor)
+
+
+def test_a_rejected_event_is_found_mended_replayed_and_accounted_for(
+    browser: Browser, visitor: Visitor, pipeline: Running, where: Endpoints, refused: dict[str, str]
+) -> None:
+    page = visitor.page
+    pipeline.settle()
+    visitor.show("light", WIDE)
+    see_why(page, refused["h2.example.com"])
+    mend_the_schema(visitor)
+    taken = "settings taken over"
+    wait_for(lambda: taken in pipeline.output.read_text(), "the schema is not taken over")
+    replay_all(visitor, len(refused))
+    pipeline.settle()
+    dismiss_what_was_mended(visitor)
+    visitor.open(f"/events/{refused['h2.example.com']}")
+    replayed = page.locator("li", has=page.get_by_role("heading", name="Replay ", exact=False))
+    assert replayed.get_by_role("heading", level=4).inner_text() == "delivered"
+    assert delivered_hosts(where) == sorted(refused)
+    html, document = exported(page)
+    assert document["recovered"] == len(refused), document
+    report = KeptReport()
+    report.feed(html.read_text())
+    assert (report.fetched, report.rows["recovered by a replay"]) == ([], str(len(refused)))
+    with browser.new_context(offline=True) as alone:
+        asked: list[str] = []
+        alone.on("request", lambda request: asked.append(request.url))
+        kept = alone.new_page()
+        kept.goto(html.as_uri())
+        row = kept.get_by_role("row", name="recovered by a replay")
+        assert row.get_by_role("cell").inner_text() == str(len(refused))
+        assert asked == [html.as_uri()]
 
 
 def test_no_page_does_what_a_sender_wrote(visitor: Visitor, pages: list[str]) -> None:
