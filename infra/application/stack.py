@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Environment, Stack, Tags
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk.aws_s3_assets import Asset
 
 from infra.application.archive import Archive
@@ -19,15 +17,10 @@ from infra.application.encryption import StackKey
 from infra.application.event_stream import EventStream
 from infra.application.fan_out import FanOutFunction
 from infra.application.front_door import FrontDoor
-from infra.application.functions import (
-    ARCHITECTURE,
-    RETENTIONS,
-    RUNTIME,
-    FunctionPackage,
-    common_environment,
-    functions_of,
-)
+from infra.application.functions import common_environment, functions_of
 from infra.application.http_door import HttpDoor
+from infra.application.packages import FunctionPackages
+from infra.application.parameters import SourceParameters
 from infra.application.poller import PollerFunction
 from infra.application.queues import EventQueues
 from infra.application.receiver import ReceiverFunction
@@ -42,37 +35,14 @@ from settings.poll_targets import poll_targets
 from settings.stack_outputs import StackOutput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
+    from infra.application.packages import FunctionAssets
     from settings.deployment import Deployment
     from settings.source.loader import LoadedSource
-
-
-WINDOW = "learn_until"
-"""The last part of the name of the parameter that says until when secrets are learned."""
-
-
-@dataclass(frozen=True)
-class FunctionAssets:
-    """The folders that become the functions' code and their layers, and say what these are made of.
-
-    Parameters
-    ----------
-    proofs : Path or None
-        The layer of those that check public keys and JSON Web Tokens; None where no source needs
-        it.
-    bills : Path
-        The bills of materials, which are published with the other assets.
-    """
-
-    code: Path
-    layer: Path
-    proofs: Path | None
-    bills: Path
 
 
 class ApplicationStack(Stack):
@@ -110,8 +80,10 @@ class ApplicationStack(Stack):
         self._deployment = deployment
         self._sources = sources
         self._key = self._own_key()
-        self._package = self._function_package(assets)
-        self._proving = self._proving_package(assets.proofs)
+        self._parameters = SourceParameters(self, deployment, sources)
+        self._packages = FunctionPackages(
+            self, assets=assets, key=self._key, retention_days=deployment.log_retention_days
+        )
         self._bills = Asset(self, "Bills", path=str(assets.bills))
         self._environment = common_environment(
             project=deployment.project, service=deployment.service, stage=deployment.stage
@@ -152,26 +124,23 @@ class ApplicationStack(Stack):
         return FanOutFunction(
             self,
             "FanOut",
-            package=self._for(one for one in self._sources.values() if one.settings.signing),
+            package=self._packages.proving(
+                one for one in self._sources.values() if one.settings.signing
+            ),
             deployment=self._deployment,
             environment=self._environment,
             stream=self._stream,
             queues=self._queues,
             table=self._table,
             bucket=self._archive.bucket,
-            parameter_arns=self._parameter_arns("signing_secret"),
+            parameter_arns=self._parameters.arns("signing_secret"),
         )
-
-    def _for(self, proved: Iterable[LoadedSource]) -> FunctionPackage:
-        """Return what a function runs that checks the proofs of these sources."""
-        needed = any(source.settings.needs_proofs_layer for source in proved)
-        return self._proving if needed else self._package
 
     def _keep_events(self) -> ArchiverFunction:
         return ArchiverFunction(
             self,
             "Archiver",
-            package=self._package,
+            package=self._packages.base,
             deployment=self._deployment,
             environment=self._environment,
             stream=self._stream,
@@ -182,7 +151,7 @@ class ApplicationStack(Stack):
         ReconcilerFunction(
             self,
             "Reconciler",
-            package=self._package,
+            package=self._packages.base,
             environment=self._environment,
             bucket=self._archive.bucket,
             fan_out=self._fan_out,
@@ -193,7 +162,7 @@ class ApplicationStack(Stack):
         return Replay(
             self,
             "Replay",
-            package=self._package,
+            package=self._packages.base,
             environment=self._environment,
             name=f"{self._deployment.stack_name}-replay",
             stream=self._stream,
@@ -208,13 +177,13 @@ class ApplicationStack(Stack):
         return PollerFunction(
             self,
             "Poller",
-            package=self._package,
+            package=self._packages.base,
             environment=self._environment,
             poll_targets=targets,
             stream=self._stream,
             max_record_kib=self._deployment.stream.max_record_kib,
             bucket=self._archive.bucket,
-            parameter_arns=self._parameter_arns("api_credential"),
+            parameter_arns=self._parameters.arns("api_credential"),
         )
 
     def _take_events(self) -> FrontDoor | HttpDoor:
@@ -231,9 +200,9 @@ class ApplicationStack(Stack):
         authorizer = AuthorizerFunction(
             self,
             "Authorizer",
-            package=self._package,
+            package=self._packages.base,
             environment=self._environment,
-            parameter_arns=self._parameter_arns("auth_token", ingest="direct"),
+            parameter_arns=self._parameters.arns("auth_token", ingest="direct"),
             reserved_concurrency=self._deployment.authorizer.reserved_concurrency,
         )
         return FrontDoor(
@@ -251,26 +220,14 @@ class ApplicationStack(Stack):
         served = {name: one for name, one in self._sources.items() if one.settings.needs_receiver}
         if not served:
             return None
-        learned = [
-            source
-            for _, source in sorted(served.items())
-            if any(rule.learn for rule in source.settings.handshake_rules)
-        ]
         return ReceiverFunction(
             self,
             "Receiver",
-            package=self._for(served.values()),
+            package=self._packages.proving(served.values()),
             environment=self._environment,
             stream=self._stream,
-            parameter_arns=[
-                self._arn_of(source, kind)
-                for wanted in ("auth_token", "signing_secret")
-                for _, source in sorted(served.items())
-                for kind in source.settings.receiver_parameters
-                if kind == wanted
-            ]
-            + [self._arn_of(source, WINDOW) for source in learned],
-            learned_arns=[self._arn_of(one, one.settings.parameter) for one in learned],
+            parameter_arns=self._parameters.read_at_the_door(served),
+            learned_arns=self._parameters.written_at_the_door(served),
             reserved_concurrency=self._deployment.receiver.reserved_concurrency,
             # An HTTP API begins no traces, and nothing could sample those of the function.
             traced=self._deployment.door == "rest_api",
@@ -317,60 +274,10 @@ class ApplicationStack(Stack):
         for name, value in values.items():
             CfnOutput(self, name.value, value=value)
 
-    def _function_package(self, assets: FunctionAssets) -> FunctionPackage:
-        layer = lambda_.LayerVersion(
-            self,
-            "Dependencies",
-            code=lambda_.Code.from_asset(str(assets.layer)),
-            description="The functions' dependencies, from requirements-runtime.lock",
-            compatible_runtimes=[RUNTIME],
-            compatible_architectures=[ARCHITECTURE],
-        )
-        return FunctionPackage(
-            code=lambda_.Code.from_asset(str(assets.code)),
-            layers=(layer,),
-            key=self._key,
-            log_retention=RETENTIONS[self._deployment.log_retention_days],
-        )
-
-    def _proving_package(self, proofs: Path | None) -> FunctionPackage:
-        """Return what a function runs that checks public keys or JSON Web Tokens."""
-        if proofs is None:
-            return self._package
-        layer = lambda_.LayerVersion(
-            self,
-            "Proofs",
-            code=lambda_.Code.from_asset(str(proofs)),
-            description="For public keys and JSON Web Tokens, from requirements-proofs.lock",
-            compatible_runtimes=[RUNTIME],
-            compatible_architectures=[ARCHITECTURE],
-        )
-        return replace(self._package, layers=(*self._package.layers, layer))
-
     def _own_key(self) -> kms.Key | None:
         if self._deployment.encryption == "aws_managed":
             return None
         return StackKey(self, "Encryption").key
-
-    def _parameter(self, source: LoadedSource) -> str:
-        return self._deployment.parameter(source.name, source.settings.parameter)
-
-    def _parameter_arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
-        """Return the parameters of one kind: of all sources, or of those that come in one way."""
-        return [
-            self._arn_of(source, kind)
-            for _, source in sorted(self._sources.items())
-            if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
-        ]
-
-    def _further(self, source: LoadedSource) -> dict[str, object]:
-        kinds = [kind for kind in source.settings.parameters if kind != source.settings.parameter]
-        names = [self._deployment.parameter(source.name, kind) for kind in kinds]
-        return {"further_parameters": names} if names else {}
-
-    def _arn_of(self, source: LoadedSource, kind: str) -> str:
-        name = self._deployment.parameter(source.name, kind)
-        return self.format_arn(service="ssm", resource="parameter", resource_name=name[1:])
 
     def _describe_sources(self) -> dict[str, dict[str, object]]:
         urls = {name: queue.queue_url for name, queue in self._queues.items()}
@@ -379,8 +286,7 @@ class ApplicationStack(Stack):
                 "ingest": source.settings.ingest,
                 **({"route": f"/{route_of(source)}"} if has_route(source) else {}),
                 **({"feeds": sorted(poll.feeds)} if (poll := source.settings.poll) else {}),
-                **({"parameter": self._parameter(source)} if source.settings.parameter else {}),
-                **self._further(source),
+                **self._parameters.described(source),
                 "queues": {queue: urls[queue] for queue in source.queues},
                 "queue": urls[source.queue],
             }

@@ -72,7 +72,8 @@ def synthesize(
         When the settings do not fit together, a rule is broken or the layer cannot be built.
     """
     # The CDK starts a Node process when it is imported: not before there is something to do.
-    from infra.application.stack import ApplicationStack, FunctionAssets
+    from infra.application.packages import FunctionAssets
+    from infra.application.stack import ApplicationStack
     from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
 
@@ -133,7 +134,7 @@ def synthesize_delivery(
     PipelineError
         As `synthesize` does.
     """
-    from infra.application.stack import FunctionAssets
+    from infra.application.packages import FunctionAssets
     from infra.assembly.bills_of_materials import write_bills
     from infra.assembly.code import write_code
     from infra.delivery_pipeline.stack import DeliveryStack, StackParts

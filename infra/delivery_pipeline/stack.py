@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from infra.application.stack import FunctionAssets
+    from infra.application.packages import FunctionAssets
     from infra.delivery_pipeline.checks import Check
     from settings.delivery_pipeline import DeliverySettings
     from settings.delivery_stages import PlannedStack, StagePlan
