@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, unquote_to_bytes
 
 from pipeline.aws.limits import PARTITION_KEY_CHARACTERS
 from pipeline.errors import PipelineError
+from pipeline.event.line_layouts import LineLayouts
 from pipeline.event.ranges import are_ranges
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _ESCAPES = {chr(code): quote_plus(chr(code)) for code in range(128)}
 _UNESCAPED = {f"{code:02X}": chr(code) for code in range(128)}
 #: API Gateway takes 10,240 bytes of header values; URL-encoding makes each byte three at most.
 _LONGEST_METADATA = 64 * 1024
+_layouts = LineLayouts()
 
 
 class EnvelopeError(PipelineError):
@@ -158,6 +160,18 @@ def decode_envelope(data: bytes) -> Envelope:
         line = data[:end].decode("ascii").rstrip(" ")
     except UnicodeDecodeError:
         raise EnvelopeError("the metadata line is not ASCII") from None
+    known, body = _layouts.values_in(line), data[end + 1 :]
+    if known is None:
+        return _by_names(line, body)
+    names, texts = known
+    identifier, arrived, source, ip, key, *values = [
+        _unquote(text) if "%" in text or "+" in text else text for text in texts
+    ]
+    headers = dict(zip(names, values, strict=True))
+    return Envelope(identifier, int(arrived), source, ip, body, key, headers)
+
+
+def _by_names(line: str, body: bytes) -> Envelope:
     pairs = [pair.partition("=") for pair in line.split("&")]
     fields = {
         name: _unquote(value) if "%" in value or "+" in value else value for name, _, value in pairs
@@ -169,7 +183,9 @@ def decode_envelope(data: bytes) -> Envelope:
     }
     if len(fields) + len(headers) != len(pairs) or "" in {between for _, between, _ in pairs}:
         raise EnvelopeError("the metadata line is no list of distinct fields")
-    return _from_fields(fields, headers, data[end + 1 :])
+    envelope = _from_fields(fields, headers, body)
+    _layouts.learn(line, [name for name, _, _ in pairs], tuple(headers))
+    return envelope
 
 
 def _unquote(value: str) -> str:

@@ -18,6 +18,7 @@ from pipeline.event.envelope import (
     encode_envelope,
     partition_key,
 )
+from pipeline.event.line_layouts import LineLayouts
 from pipeline.replay.job import new_job_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -156,3 +157,52 @@ def test_half_a_surrogate_pair_is_a_question_mark_and_no_error(key: str) -> None
     assert read.key == key.encode(errors="replace").decode()
     assert encode_envelope(read) == written
     assert partition_key(read) == partition_key(one)
+
+
+def _read(data: bytes, layouts: LineLayouts) -> Envelope | str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.event.envelope._layouts", layouts)
+        try:
+            return decode_envelope(data)
+        except EnvelopeError as error:
+            return str(error)
+
+
+@given(
+    identifier=TEXT.filter(bool),
+    source=st.sampled_from(["github", "a b"]),
+    key=TEXT,
+    headers=st.dictionaries(NAMES, TEXT, max_size=3),
+    at=st.integers(0, 120),
+    cut=st.integers(0, 2),
+    put=st.text("&=%+ 1A.h\n", max_size=2),
+)
+@example("1", "github", "", {"a": "b"}, 44, 0, "&c")
+@example("1", "github", "", {"a": "b"}, 25, 0, "+")
+def test_a_line_reads_alike_whether_its_names_were_met_before_or_not(
+    identifier: str, source: str, key: str, headers: dict[str, str], at: int, cut: int, put: str
+) -> None:
+    data = encode_envelope(Envelope(identifier, 1, source, "192.0.2.1", b"{}", key, headers))
+    changed = data[:at] + put.encode() + data[at + cut :]
+    known = LineLayouts()
+    assert len({str(_read(data, known)) for _ in range(3)}) == 1
+    assert (known.values_in(_line_of(data)) is not None) == (source == "github")
+    assert _read(changed, known) == _read(changed, LineLayouts())
+
+
+def _line_of(data: bytes) -> str:
+    return data.partition(b"\n")[0].decode().rstrip()
+
+
+def test_names_of_lines_are_kept_for_so_many_kinds() -> None:
+    known = LineLayouts()
+
+    def is_kept(source: str, header: str) -> bool:
+        made = Envelope("1", 1, source, "192.0.2.1", b"", headers={header: ""})
+        data = encode_envelope(made)
+        assert [_read(data, known) for _ in range(2)] == [made, made]
+        return known.values_in(_line_of(data)) is not None
+
+    assert not is_kept("a", "n" * 2_000)
+    assert [is_kept("a", header) for header in "abcde"] == [True] * 4 + [False]
+    assert sum(is_kept(f"s{number}", "a") for number in range(250)) == 199
