@@ -61,11 +61,11 @@ class BodyRules:
             return text
         if start.rules and _changes(start, body):
             return as_keyword(text)  # of the body itself
-        if not _touches(start, body, MOST_LEVELS):
-            return text
         whole = rewritten(text, body, start, MOST_LEVELS)
         if whole is not None:
             return whole
+        if not _touches(start, body, MOST_LEVELS):
+            return text
         span = text.index(b"{"), len(text.rstrip())
         return with_edits(text, _in_object(text, span, body, start, MOST_LEVELS))
 

@@ -39,8 +39,9 @@ def rewritten(text: bytes, body: Any, state: RuleState, levels: int) -> bytes | 
     Returns
     -------
     bytes | None
-        None where the sender writes otherwise, so that bytes would change which no rule names;
-        where a field gets a new name; where a text can be too long for MozDef's index.
+        The same text where no rule has anything to do. None where the sender writes otherwise, so
+        that bytes would change which no rule names; where a field gets a new name; where a text can
+        be too long for MozDef's index.
     """
     if len(text) > LONGEST_KEYWORD or not isinstance(body, dict):
         return None
@@ -48,6 +49,8 @@ def rewritten(text: bytes, body: Any, state: RuleState, levels: int) -> bytes | 
     sent = dict(body)
     try:
         made = _object(body, state, levels, sent)
+        if made == body:
+            return text
         if orjson.dumps(sent) != text.strip(_SPACE):
             return None
         written = orjson.dumps(made)
@@ -60,14 +63,13 @@ def rewritten(text: bytes, body: Any, state: RuleState, levels: int) -> bytes | 
 def _object(
     value: dict[str, Any], state: RuleState, levels: int, sent: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    made = {}
+    made, after_of = {}, state.after
     for name, one in value.items():
-        after = state.after(name)
+        after = after_of(name)
         if after is None:
             made[name] = one
             continue
-        rule = after.rule_for(one)
-        kind = "" if rule is None else rule[1]
+        kind = after.certain or after.kind_for(one)
         if kind == "rename":
             raise _OtherwiseError
         if kind == "stringify":

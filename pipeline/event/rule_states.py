@@ -24,14 +24,16 @@ class RuleState:
     """Where in the rules' paths one is: which rules end here, and what goes on from here.
 
     What follows a name that no path spells is kept for so many short ones: a sender chooses them.
+    `certain` is the kind of the rule that counts for any value here; empty where the value tells.
     """
 
-    __slots__ = ("_exact", "_globs", "_known", "_states", "goes_on", "rules")
+    __slots__ = ("_exact", "_globs", "_known", "_states", "certain", "goes_on", "rules")
 
     def __init__(self, plan: RulePlan, places: frozenset[Place], states: RuleStates) -> None:
         self._states = states
         states.known[places] = self
         self.rules = tuple(plan[rule] for rule, at in sorted(places) if at == len(plan[rule][0]))
+        self.certain = self.rules[0][1] if self.rules and not self.rules[0][3] else ""
         ahead = [(rule, at, plan[rule][0][at]) for rule, at in places if at < len(plan[rule][0])]
         self.goes_on = bool(ahead)
         self._globs = [

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pipeline.aws.seams import Failure, Queue, ServiceAnswer
     from pipeline.runtime.deadline import Deadline
 
+#: What the messages of a call are called.
+_NUMBERS = tuple(map(str, range(MESSAGES_PER_BATCH)))
+
 
 class SqsDelivery:
     """Delivers messages to the queues that MozDef reads."""
@@ -58,6 +61,8 @@ class SqsDelivery:
 
     def _with_a_queue(self, events: Sequence[Event], work: _Work) -> list[Event]:
         """Take those apart whose queue the function was not told of: a stack in between."""
+        if self._queue_urls.keys() >= {event.queue for event in events}:
+            return list(events)
         for event in events:
             if event.queue not in self._queue_urls:
                 work.outcomes.append(_without_queue(event, "the function knows no URL of it"))
@@ -67,8 +72,8 @@ class SqsDelivery:
         return {
             "QueueUrl": self._queue_urls[batch[0].queue],
             "Entries": [
-                {"Id": str(number), "MessageBody": event.message.decode()}
-                for number, event in enumerate(batch)
+                {"Id": number, "MessageBody": event.message.decode()}
+                for number, event in zip(_NUMBERS[: len(batch)], batch, strict=True)
             ],
         }
 
@@ -106,6 +111,9 @@ class _Work:
 
     def _settle_entries(self, batch: list[Event], answer: ServiceAnswer) -> None:
         taken = {str(entry["Id"]) for entry in answer.get("Successful", [])}
+        if taken.issuperset(_NUMBERS[: len(batch)]):
+            self.taken += batch
+            return
         failed = {str(entry["Id"]): entry for entry in answer.get("Failed", [])}
         again = []
         for number, event in enumerate(batch):
