@@ -96,6 +96,8 @@ def entered(scene: ConsoleScene, access: ConsoleAccess | None = None) -> TestCli
     """A client that came by the printed address; it posts as a form of the console does."""
     access = access or ConsoleAccess(PORT)
     client = outside(scene, access)
+    # What a fake stream takes gets no outcome: nobody waits for it.
+    client.app.state.replays.settling_looks = 1  # type: ignore[attr-defined]
     assert client.get(access.entry).status_code == 303
     client.headers.update({"origin": ORIGIN, "x-csrf-token": access.csrf})
     return client

@@ -13,21 +13,24 @@ from urllib.parse import quote
 
 import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.routing import Match, Route
 
 from toolbox.terminal.printable import printable_json, printable_lines
 from toolbox.watching.document import iso_seconds, span_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
+    from starlette.types import Scope
 
     from toolbox.console.access import ConsoleAccess
     from toolbox.console.assets import Assets
 
 JSON = ".json"
+_ESCAPED = "%2Ejson"
+_EVENTS = "text/event-stream"
 _CLASSES = {"delivered": "good", "duplicate": "quiet", "ignored": "quiet", "not settled": "warn"}
 #: The pages of the navigation: address and name.
 NAVIGATION = (
@@ -42,9 +45,20 @@ NAVIGATION = (
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong, line by line, in the place of a page, or of what it streams."""
+    """What went wrong, line by line, in the place of a page, or of what it streams.
+
+    Parameters
+    ----------
+    fault : str
+        Under which the log has more; empty where there is no more to know.
+    """
 
     problem: tuple[str, ...]
+    fault: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return what the JSON twin has."""
+        return {"problem": self.problem, **({"fault": self.fault} if self.fault else {})}
 
 
 def environment(assets: Assets, access: ConsoleAccess) -> Environment:
@@ -90,12 +104,37 @@ def _outcome_class(outcome: str) -> str:
 
 def path_text(*parts: str) -> str:
     """Return an address of the console of parts, of which each can have any character."""
-    return "/" + "/".join(quote(part, safe="") for part in parts)
+    path = "/" + "/".join(quote(part, safe="") for part in parts)
+    return path.removesuffix(JSON) + _ESCAPED if path.endswith(JSON) else path
+
+
+class TwinRoute(Route):
+    """The route of a JSON twin: an ending whose dot is escaped belongs to a name in the path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for it."""
+        if scope.get("raw_path", b"").lower().endswith(_ESCAPED.lower().encode()):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def pages(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> list[Route]:
     """Return the routes of a page and of its JSON twin."""
-    return [Route(path + JSON, endpoint), Route(path, endpoint)]
+    return [TwinRoute(path + JSON, endpoint), Route(path, endpoint)]
+
+
+def streamed(request: Request, events: AsyncIterator[str]) -> Response:
+    """Return server-sent events; a HEAD request gets their headers, and has its end."""
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type=_EVENTS)
+    return StreamingResponse(events, headers=headers, media_type=_EVENTS)
+
+
+def sent_event(name: str, text: str) -> str:
+    """Return a server-sent event (HTML Living Standard, the event stream's form)."""
+    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
+    return f"event: {name}\n{lines}\n"
 
 
 def wants_json(request: Request) -> bool:

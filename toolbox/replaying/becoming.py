@@ -51,8 +51,19 @@ class ReplayFate:
         """Requests of which nothing is known yet."""
         return max(self._job.counts.get("sent", 0) - len(self._requests), 0)
 
-    def look(self, now: datetime, *, failures: bool = True) -> None:
-        """Read what was written since the last look.
+    def look(
+        self,
+        now: datetime,
+        *,
+        failures: bool = True,
+        enough: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Read what was written since the last look; tell whether all of it was read.
+
+        Parameters
+        ----------
+        enough : Callable[[], bool]
+            Is asked after each object; the next look goes on from there.
 
         Raises
         ------
@@ -66,12 +77,15 @@ class ReplayFate:
             for ref in self._listing.objects(LEDGER_PREFIX + hour)
             if ref.key not in self._read
         ]
-        for ref, chunks in self._objects.ahead(refs):
+        reading = self._objects.ahead(refs)
+        for ref, chunks in reading:
             self._read.add(ref.key)
             for found in read_documents(chunks):
                 self._take_line(found)
-        if failures:
-            self._look_at_failures(begun)
+            if enough():
+                reading.close()
+                return False
+        return self._look_at_failures(begun, enough) if failures else True
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `--json` prints it."""
@@ -111,7 +125,7 @@ class ReplayFate:
         if reason:
             self.counts[f"{outcome}:{reason}"] += 1
 
-    def _look_at_failures(self, begun: datetime) -> None:
+    def _look_at_failures(self, begun: datetime, enough: Callable[[], bool]) -> bool:
         for ref, written in self._listing.written(FAILED_PREFIX):
             if written < begun or ref.key in self._read:
                 continue
@@ -124,6 +138,9 @@ class ReplayFate:
                         self._take(found.id, _FAILED, None)
             except (UnpackError, ObjectUnreadableError, LineError):
                 self.faults += 1
+            if enough():
+                return False
+        return True
 
 
 _OUTCOMES = tuple(

@@ -106,3 +106,9 @@ def test_the_stream_says_when_nobody_answers_and_goes_on() -> None:
     assert "nothing runs: &lt;gone&gt;" in gone
     assert gone.startswith("event: now\ndata: ")
     assert again == there
+
+
+def test_who_asks_for_the_headers_of_the_stream_gets_them_and_an_end() -> None:
+    answer = entered(made_scene(status=BUSY)).head("/now/stream")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")

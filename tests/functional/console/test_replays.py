@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ from tests.support.console import entered, made_scene
 from tests.support.fakes import FakeDynamoDb
 from tests.support.replay import HOUR, FakeArchive, FakeKinesis, line
 from toolbox.console.replays import data, handler, running
+from toolbox.console.replays.became import Became, BecomingLooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +44,7 @@ class Console:
         assert answer.status_code == 303, answer.text
         address = answer.headers["location"]
         told = self.browser.get(f"{address}/progress").text
-        assert told.endswith("event: ended\ndata: \n\n")
+        assert told.endswith("event: closed\ndata: \n\n")
         return str(address)
 
 
@@ -72,6 +77,53 @@ def test_a_replay_is_sent_and_its_record_says_who_and_why(console: Console) -> N
     assert "100 %" in page
     assert "Go on" not in page
     assert FORM["why"] in console.browser.get("/replays").text
+
+
+def test_its_page_says_what_became_of_what_was_sent(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "_LOOK_SECONDS", 0.001)
+    address = console.replayed()
+    assert "2 requests have no outcome yet" in console.browser.get(address).text
+    job = address.rpartition("/")[2]
+    begun = datetime.strptime(job[7:22], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    folder = f"ledger/dt={begun:%Y-%m-%d}/hr={begun:%H}"
+    late: deque[Callable[[], object]] = deque()
+    for number, (outcome, reason) in enumerate(
+        (("delivered", None), ("rejected", "schema_violation")), 1
+    ):
+        settled = {**line(number, name=f"request-{number}@{job}"), "outcome": outcome}
+        key = f"{folder}/shardId-000000000000-{number}.jsonl.gz"
+        late.append(partial(console.archive.add, key, [{**settled, "reason": reason}]))
+    real = BecomingLooks.look
+
+    def look(looks: BecomingLooks) -> Became:
+        found = real(looks)
+        if late:
+            late.popleft()()
+        return found
+
+    monkeypatch.setattr(BecomingLooks, "look", look)
+    console.browser.app.state.replays.settling_looks = 60  # type: ignore[attr-defined]
+    told = console.browser.get(f"{address}/progress").text.split("event: progress")[1:]
+    counts = [re.search(r"(\d) delivered, .* (\d) rejected, .* (\d) requests", one) for one in told]
+    assert [one and one.groups() for one in counts] == [
+        ("0", "0", "2"), ("1", "0", "1"), ("1", "1", "0"),
+    ]  # fmt: skip
+    assert 'href="/tickets?reason=schema_violation"' in told[-1]
+    assert "event: ended" in told[-1]
+    assert console.browser.get(f"{address}.json").json()["became"]["rejected"] == 1
+
+
+def test_what_became_of_it_is_read_for_an_hour_after_its_end(console: Console) -> None:
+    address = console.replayed()
+    name = f"jobs/replay/{address.rpartition('/')[2]}.json"
+    state = orjson.loads(console.archive.objects[name])
+    ended = datetime.fromisoformat(state["updated"]) - timedelta(hours=3)
+    state["updated"] = ended.isoformat()
+    console.archive.objects[name] = orjson.dumps(state)
+    until = f"{ended + timedelta(hours=1):%Y-%m-%d %H:%M} UTC"
+    assert f"the ledger was read up to {until}" in console.browser.get(address).text
 
 
 def test_one_that_was_stopped_goes_on(console: Console) -> None:
@@ -204,7 +256,7 @@ def test_the_progress_says_that_the_archive_does_not_answer_and_goes_on(
     monkeypatch.setattr(handler, "_LOOK_SECONDS", 0)
     told = console.browser.get(f"{address}/progress").text
     assert "&lt;nobody&gt;" in told
-    assert told.endswith("event: ended\ndata: \n\n")
+    assert told.endswith("event: closed\ndata: \n\n")
 
 
 def test_what_a_sender_wrote_is_text(console: Console) -> None:

@@ -107,3 +107,15 @@ def test_nothing_is_waited_for_where_all_is_settled() -> None:
         wait=lambda _: pytest.fail("it waits"), progress=lambda _: None,
     )  # fmt: skip
     assert is_well(fate)
+
+
+def test_a_look_that_had_enough_goes_on_with_the_next_one() -> None:
+    archive = FakeArchive()
+    for number in (1, 2):
+        archive.add(f"{LEDGER}/shardId-0-{number}.jsonl.gz", [entry(f"{number}@{JOB}", "ignored")])
+    fate = fate_of(archive, 2)
+    now, seen = BEGUN + timedelta(minutes=1), []
+    for _ in range(3):
+        all_read = fate.look(now, enough=lambda: True)
+        seen.append((all_read, fate.still_open))
+    assert seen == [(False, 1), (False, 0), (True, 0)]

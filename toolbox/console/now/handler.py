@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from pipeline.errors import PipelineError
-from toolbox.console.rendering import Problem, html, pages, render
+from toolbox.console.rendering import Problem, html, pages, render, sent_event, streamed
 from toolbox.console.scene import in_thread
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ async def show(request: Request) -> Response:
 
 async def stream(request: Request) -> Response:
     """Send the page's content again whenever it changed, as server-sent events."""
-    return StreamingResponse(_changes(request), media_type="text/event-stream")
+    return streamed(request, _changes(request))
 
 
 async def _changes(request: Request) -> AsyncIterator[str]:
@@ -40,14 +39,9 @@ async def _changes(request: Request) -> AsyncIterator[str]:
             text = html(request, "now/content.html", await in_thread(look.page))
         except PipelineError as error:
             text = html(request, "templates/told.html", Problem(error.lines))
-        yield _event("now", text) if text != sent else ": the same\n\n"
+        yield sent_event("now", text) if text != sent else ": the same\n\n"
         sent = text
         await anyio.sleep(look.every)
-
-
-def _event(name: str, text: str) -> str:
-    lines = "".join(f"data: {line}\n" for line in text.splitlines())
-    return f"event: {name}\n{lines}\n"
 
 
 ROUTES = [*pages("/now", show), Route("/now/stream", stream)]

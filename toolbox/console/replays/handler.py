@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.responses import RedirectResponse, StreamingResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from pipeline.errors import PipelineError
 from toolbox.console.access import form_of
-from toolbox.console.rendering import Problem, html, pages, path_text, render
-from toolbox.console.replays.data import planned, planned_again, read_replay, read_replays
+from toolbox.console.rendering import (
+    Problem,
+    html,
+    pages,
+    path_text,
+    render,
+    sent_event,
+    streamed,
+)
+from toolbox.console.replays.became import BecomingLooks
+from toolbox.console.replays.data import planned, planned_again, read_replays
+from toolbox.console.replays.one import read_replay
 from toolbox.console.replays.running import run_plan
 from toolbox.console.scene import in_thread, scene_of
 
@@ -21,12 +32,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from toolbox.console.replays.data import ReplayPage
+    from toolbox.console.replays.one import ReplayPage
     from toolbox.console.replays.running import ConsoleReplays
     from toolbox.console.scene import ConsoleScene
     from toolbox.replaying.plan import ReplayPlan
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS, _SLOWER, _MOST_PAUSE = 1.0, 1.5, 10.0
 #: A page that stays open asks for its stream again after that.
 _MOST_LOOKS = 1_800
 
@@ -64,30 +75,45 @@ async def show_one(request: Request) -> Response:
     scene, job_id = scene_of(request), request.path_params["job"]
     here = replays_of(request).of(job_id)
     page = await in_thread(lambda: read_replay(scene, job_id, here))
+    if not page.is_running:
+        page = replace(page, became=await in_thread(BecomingLooks(scene, page.job).look))
     return render(request, "replays/replay.html", page)
 
 
 async def progress(request: Request) -> Response:
     """Stream how far a replay is, until it ends."""
     await _read(request)  # of one that is not there, there is no stream
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_progress(request), headers=headers, media_type="text/event-stream")
+    return streamed(request, _progress(request))
 
 
 async def _progress(request: Request) -> AsyncIterator[str]:
+    """Tell how far it is each second and, after its end, what became of what was sent.
+
+    At the job's end, and when all is settled, the page is asked for anew: it is another one then.
+    """
+    scene, looks, ran = scene_of(request), None, False
+    pause, settling = _LOOK_SECONDS, replays_of(request).settling_looks
     for _ in range(_MOST_LOOKS):
-        ended = False
+        ended = given_up = False
         try:
             page = await _read(request)
-            ended = not page.is_running
+            if not page.is_running:
+                looks = looks or BecomingLooks(scene, page.job)
+                page = replace(page, became=await in_thread(looks.look))
+                settling -= 1
+                ended, given_up = ran or page.became.is_settled, settling <= 0
+                pause = min(pause * _SLOWER, _MOST_PAUSE)
+            ran = page.is_running
             text = html(request, "replays/progress.html", page)
         except PipelineError as error:
             text = html(request, "templates/told.html", Problem(error.lines))
-        yield _sent("progress", text)
+        yield sent_event("progress", text)
         if ended:
-            yield _sent("ended", "")
-            return
-        await anyio.sleep(_LOOK_SECONDS)
+            yield sent_event("ended", "")
+        if ended or given_up:
+            break
+        await anyio.sleep(pause)
+    yield sent_event("closed", "")
 
 
 async def _read(request: Request) -> ReplayPage:
@@ -95,12 +121,6 @@ async def _read(request: Request) -> ReplayPage:
     job_id = request.path_params["job"]
     here = replays_of(request).of(job_id)
     return await in_thread(lambda: read_replay(scene, job_id, here))
-
-
-def _sent(name: str, text: str) -> str:
-    """Return a server-sent event (HTML Living Standard, the event stream's form)."""
-    lines = "".join(f"data: {line}\n" for line in text.splitlines() or [""])
-    return f"event: {name}\n{lines}\n"
 
 
 async def begin(request: Request) -> Response:

@@ -65,6 +65,9 @@ class ConsoleReplay:
 class ConsoleReplays:
     """Begins replays, and knows the one that runs."""
 
+    #: How often a page that is open looks, after a replay's end, for what became of what it sent.
+    settling_looks = 60
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: ConsoleReplay | None = None
