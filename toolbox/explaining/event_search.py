@@ -192,7 +192,9 @@ class EventSearch:
         self._types = types
         self._now = now
 
-    def page(self, wanted: EventFilter, after: str, most: int) -> FoundPage:
+    def page(
+        self, wanted: EventFilter, after: str, most: int, seconds: float = MOST_SECONDS
+    ) -> FoundPage:
         """Return the next events.
 
         Parameters
@@ -201,6 +203,8 @@ class EventSearch:
             What the page before said; empty at the start.
         most : int
             So many at the most.
+        seconds : float
+            For so long at the most.
 
         Raises
         ------
@@ -208,10 +212,10 @@ class EventSearch:
             When it is no place of the archive.
         """
         found, since = FoundPage(), _cursor(after)
-        until = self._now() + MOST_SECONDS
+        until = self._now() + seconds
         sources = [one for one in self._listing.sources(RAW_PREFIX) if wanted.takes(one)]
         for hour in self._hours(wanted, since, sources):
-            if bound := self._bound(0, until):
+            if bound := self._bound(0, until, seconds):
                 found.after = _place_in(RAW_PREFIX + source_folder(UNKNOWN_SOURCE) + hour)
                 found.bound = bound
                 return found
@@ -222,7 +226,7 @@ class EventSearch:
             refs = self._refs(sources, hour, since, places)
             reading = self._objects.ahead(refs)
             for ref, chunks in reading:
-                if bound := self._bound(ref.size, until):
+                if bound := self._bound(ref.size, until, seconds):
                     found.after, found.bound = _place_in(ref.key), bound
                     reading.close()
                     return found
@@ -239,10 +243,10 @@ class EventSearch:
         found.after = ""
         return found
 
-    def _bound(self, size: int, until: float) -> str:
+    def _bound(self, size: int, until: float, seconds: float) -> str:
         if self._notes.size + size > MOST_BYTES:
             return f"{self._notes.size / 1e6:,.0f} MB of the archive were read"
-        return f"{MOST_SECONDS:,.0f} s were spent" if self._now() > until else ""
+        return f"{seconds:,.0f} s were spent" if self._now() > until else ""
 
     def _hours(
         self, wanted: EventFilter, since: _Cursor | None, sources: list[str]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from settings.source.loader import CATALOG
 from tests.support.console import entered, made_scene
 from tests.support.hostile_text import MARKUP
+from tests.support.replay import FakeArchive, line
 from toolbox.console.sources import data, trying
 from toolbox.traffic.sender import FrontDoorAnswer, Outgoing
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from starlette.testclient import TestClient
+
+    from toolbox.console.scene import ConsoleScene
 
 HOSTILE = '"><script>alert(1)</script>'
 SHOWN = ("github", "slack")
@@ -40,9 +45,35 @@ def _door(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "running", lambda _: Door)
 
 
+def _scene(archive: FakeArchive, **changes: Any) -> ConsoleScene:
+    folders = {name: CATALOG / name for name in SHOWN}
+    return made_scene({"s3": archive}, folders=lambda: folders, **changes)
+
+
 @pytest.fixture(scope="module")
 def client() -> TestClient:
-    return entered(made_scene(folders=lambda: {name: CATALOG / name for name in SHOWN}))
+    return entered(_scene(FakeArchive()))
+
+
+def test_a_source_has_its_last_events_and_a_broken_archive_hides_nothing_else() -> None:
+    archive, now = FakeArchive(), datetime.now(UTC)
+    for number in range(1, 13):
+        arrived = now - timedelta(minutes=number)
+        shown = {**line(number, arrived=arrived.isoformat())}
+        folder = f"raw/source=github/dt={arrived:%Y-%m-%d}/hr={arrived:%H}"
+        archive.add(f"{folder}/shardId-000000000000-{100 - number}.jsonl.gz", [shown])
+    client = entered(_scene(archive))
+    page = client.get("/sources/github").text
+    links = re.findall(r'href="/events/(request-\d+)\?source=github', page)
+    assert links == [f"request-{number}" for number in range(1, 11)]
+    assert "More, older" in page
+    assert len(client.get("/sources/github.json").json()["last"]["events"]) == 10
+    assert "None of a day" in client.get("/sources/slack").text
+    archive.broken = EndpointConnectionError(endpoint_url=f"http://archive/{HOSTILE}")
+    page = client.get("/sources/github").text
+    assert "cannot be listed" in page
+    assert "HMAC-SHA256" in page
+    assert HOSTILE not in page
 
 
 def test_all_sources_are_there_by_kind_and_can_be_searched(client: TestClient) -> None:
@@ -156,7 +187,7 @@ def test_a_sample_is_signed_and_sent_and_leads_to_its_event(
 
 
 def test_nothing_is_sent_where_the_console_only_reads(client: TestClient) -> None:
-    reading = entered(made_scene(writable=False))
+    reading = entered(_scene(FakeArchive(), writable=False))
     assert "sign and send" in client.get("/sources/slack").text
     assert "sign and send" not in reading.get("/sources/slack").text
     assert reading.post("/sources/slack/send", data={"sample": "x"}).status_code == 403

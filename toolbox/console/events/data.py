@@ -12,7 +12,14 @@ from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.replay.times import parse_time
 from toolbox.console.explained import explained
 from toolbox.console.rendering import path_text
-from toolbox.explaining.event_search import OPEN, EventFilter, EventSearch, FoundEvent, FoundPage
+from toolbox.explaining.event_search import (
+    MOST_SECONDS,
+    OPEN,
+    EventFilter,
+    EventSearch,
+    FoundEvent,
+    FoundPage,
+)
 from toolbox.explaining.found import ReadingNotes
 from toolbox.sources.type_rules import types_by
 
@@ -104,8 +111,21 @@ def event_address(identifier: str, source: str, arrived: str) -> str:
     return f"{path_text('events', identifier)}?{urlencode({'source': source, **span})}"
 
 
-def read_events(scene: ConsoleScene, query: Mapping[str, str]) -> EventsPage:
+def read_events(
+    scene: ConsoleScene,
+    query: Mapping[str, str],
+    *,
+    most: int = MOST_EVENTS,
+    seconds: float = MOST_SECONDS,
+) -> EventsPage:
     """Search the archive.
+
+    Parameters
+    ----------
+    most : int
+        Events of the page.
+    seconds : float
+        The search pauses after that.
 
     Raises
     ------
@@ -134,7 +154,7 @@ def read_events(scene: ConsoleScene, query: Mapping[str, str]) -> EventsPage:
     notes, reading = ReadingNotes(), explained(scene)
     listing = reading.listing()
     search = EventSearch(listing, reading.objects(), notes, types_by(reading.folders))
-    found = search.page(wanted, query.get("after", ""), MOST_EVENTS)
+    found = search.page(wanted, query.get("after", ""), most, seconds)
     sources = tuple(sorted({*reading.folders, *filter(None, [asked["source"]])}))
     return EventsPage(asked, found, sources, notes.told(), tuple(notes.not_known))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
 from settings.source.loader import load_source
+from toolbox.console.events.data import read_events
 from toolbox.deployments import running
 from toolbox.sources.fate import fates
 from toolbox.sources.samples import load_samples
@@ -16,11 +17,14 @@ from toolbox.terminal.nearest import unknown
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
+    from toolbox.console.events.data import EventsPage
     from toolbox.console.scene import ConsoleScene
     from toolbox.sources.fate import TypeFate
     from toolbox.sources.samples import LoadedSample
 
 _MOST_TEXT = 200_000
+#: Events that a source's page lists, and for how long it looks for them.
+_LAST, _LAST_SECONDS = 10, 3.0
 
 
 class SourceUnreadableError(PipelineError):
@@ -63,6 +67,10 @@ class SourceView:
         Where its sender sends to; empty where that is not known.
     can_send : bool
         Whether this console may send a signed sample.
+    last : EventsPage | None
+        Its newest events of a day; None where the archive does not say.
+    last_lacks : tuple[str, ...]
+        Why it does not.
     sent : SentSample | None
         What was sent just now.
     """
@@ -77,7 +85,14 @@ class SourceView:
     settings_text: str
     address: str
     can_send: bool
+    last: EventsPage | None
+    last_lacks: tuple[str, ...] = ()
     sent: SentSample | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return what the JSON twin has."""
+        last = self.last.document() if self.last else None
+        return {**asdict(replace(self, last=None)), "last": last}
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,7 @@ def read_source(scene: ConsoleScene, name: str, sent: SentSample | None = None) 
     document = explained(source, parameter)
     needs, route = document.pop("sender_needs"), source.settings.ingest != "poll"
     told = {"kind": source.settings.kind or "", "ingest": source.settings.ingest, **document}
+    last, lacks = _last_events(scene, name)
     address = f"{running(scene.state).api}/{name}" if scene.where.local and route else ""
     return SourceView(
         name,
@@ -141,8 +157,17 @@ def read_source(scene: ConsoleScene, name: str, sent: SentSample | None = None) 
         (source.folder / "source.yaml").read_text("utf-8", "replace")[:_MOST_TEXT],
         address,
         bool(address) and scene.writable,
+        last,
+        lacks,
         sent,
     )
+
+
+def _last_events(scene: ConsoleScene, name: str) -> tuple[EventsPage | None, tuple[str, ...]]:
+    try:
+        return read_events(scene, {"source": name}, most=_LAST, seconds=_LAST_SECONDS), ()
+    except PipelineError as error:  # what else is known of the source is shown all the same
+        return None, error.lines
 
 
 def _lines(value: object) -> list[str]:
