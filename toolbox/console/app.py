@@ -16,12 +16,13 @@ from toolbox.console.assets import Assets
 from toolbox.console.audit import handler as audit
 from toolbox.console.event import handler as event
 from toolbox.console.events import handler as events
+from toolbox.console.faults import FaultPages
 from toolbox.console.now import handler as now
 from toolbox.console.now.data import SharedLook
 from toolbox.console.rendering import Problem, environment, render
 from toolbox.console.replays import handler as replays
 from toolbox.console.replays.running import ConsoleReplays
-from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError
+from toolbox.console.scene import ConsoleTimeoutError, ReadOnlyError, SceneRenewal
 from toolbox.console.sources import handler as sources
 from toolbox.console.tickets import handler as tickets
 from toolbox.terminal.nearest import NotFoundError
@@ -62,7 +63,11 @@ def build_app(scene: ConsoleScene, access: ConsoleAccess) -> Starlette:
             *events.ROUTES,
             *event.ROUTES,
         ],
-        middleware=[Middleware(AccessGate, access=access)],
+        middleware=[
+            Middleware(AccessGate, access=access),
+            Middleware(FaultPages),
+            Middleware(SceneRenewal),
+        ],
         exception_handlers={PipelineError: _known_error, HTTPException: _http_error},
     )
     app.state.scene = scene

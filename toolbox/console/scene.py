@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from pipeline.aws.seams import ReadableBucket
     from toolbox.deployments import RunningDeployment
@@ -75,6 +76,8 @@ class ConsoleScene:
     private: Path
     #: Reads the archive for a quarter of the work of boto3's client; None for that.
     archive: ReadableBucket | None = None
+    #: Returns what the pages read from now on, where that is another one.
+    renewed: Callable[[], ConsoleScene | None] = lambda: None
 
     def require_writable(self) -> None:
         """See that a page may write.
@@ -102,6 +105,19 @@ def scene_of(request: Request) -> ConsoleScene:
     counted = CountedClients(scene.where.client, calls)
     archive: Any = scene.archive and CountedClient(scene.archive, "s3", calls)
     return replace(scene, where=replace(scene.where, client=counted), archive=archive)
+
+
+class SceneRenewal:
+    """Has each request find the pipeline where it runs by then."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look for it, and hand the request on."""
+        state = scope["app"].state
+        state.scene = await in_thread(state.scene.renewed) or state.scene
+        await self._app(scope, receive, send)
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -6,6 +6,8 @@ import logging
 import socket
 import webbrowser
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -109,7 +111,45 @@ def open_scene(state: Path, stack: str | None, *, writable: bool, private: Path)
         folders=lambda: available_sources(private),
         private=private,
         archive=None if stack else local_archive(running(state)),
+        renewed=_nothing if stack else Restarts(state, writable=writable, private=private).look,
     )
+
+
+def _nothing() -> None:
+    """Say that a stack stays where it is."""
+
+
+class Restarts:
+    """Notices that `local up` started again, or took settings over: its endpoints are others then.
+
+    Parameters
+    ----------
+    state, writable, private
+        As of the scene that is opened anew.
+    """
+
+    def __init__(self, state: Path, *, writable: bool, private: Path) -> None:
+        self._state, self._writable, self._private = state, writable, private
+        self._where = running(state)
+        self._lock = Lock()
+
+    def look(self) -> ConsoleScene | None:
+        """Return the scene anew, once; None while all is as it was, or nothing runs."""
+        with self._lock:
+            try:
+                where = running(self._state)
+                if where == self._where:
+                    return None
+                found = open_scene(
+                    self._state, None, writable=self._writable, private=self._private
+                )
+            except PipelineError:  # it starts, or has ended; the page itself says what it lacks
+                return None
+            if where.aws_endpoint_url != self._where.aws_endpoint_url:
+                terminal.print(f"{found.where.name} started again; the console goes on with it.")
+            self._where = where
+            # It is looked for here from now on, too: another one would know nothing of this.
+            return replace(found, renewed=self.look)
 
 
 def listening(port: int) -> socket.socket:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -257,3 +259,19 @@ def test_the_place_that_breaks_the_schema_is_marked() -> None:
     (a, c) = view.tree.children
     assert (a.open, c.open) == (True, False)
     assert [one.children[0].marked for one in a.children] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["order.json", ".json", "a/b.json.json"])
+def test_an_id_that_ends_as_a_twin_has_a_page_and_a_twin(services: Services, name: str) -> None:
+    archive = FakeArchive()
+    archive.add(f"raw/source=github/{HOUR}/{SHARD}-1.jsonl.gz", [line(1, name=name)])
+    clients = {"s3": archive, **dict.fromkeys(("dynamodb", "ssm", "logs"), services)}
+    clients["cloudformation"] = services
+    client = entered(made_scene(clients, stack="S", local=False))
+    (link,) = re.findall(r'href="(/events/[^"]*%2Ejson[^"]*)"', client.get(f"/events?{SPAN}").text)
+    page = client.get(unescape(link))
+    assert (page.status_code, f"<title>Event {name} ·" in page.text) == (200, True)
+    (twin,) = re.findall(r'href="([^"]*)">This page as JSON', page.text)
+    assert client.get(unescape(twin)).json()["asked"] == name
+    other = client.get(f"/events/{name}?{SPAN}")
+    assert other.headers["content-type"] == "application/json"
