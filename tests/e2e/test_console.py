@@ -250,6 +250,13 @@ def test_axe_finds_nothing_serious_on_any_page(visitor: Visitor, pages: list[str
     assert not faults, "\n".join(faults)
 
 
+def test_where_few_fonts_are_text_has_no_serifs(visitor: Visitor) -> None:
+    visitor.open("/tickets")
+    found = visitor.fonts()
+    assert found
+    assert all("Sans" in one for one in found), found
+
+
 def test_the_keyboard_is_enough(visitor: Visitor) -> None:
     page = visitor.page
     visitor.show("light", WIDE)

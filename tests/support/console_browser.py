@@ -115,6 +115,17 @@ class Visitor:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
 
+    def fonts(self) -> set[str]:
+        """The fonts in which the page's content is drawn, as the browser says."""
+        devtools = self.page.context.new_cdp_session(self.page)
+        devtools.send("DOM.enable")
+        devtools.send("CSS.enable")
+        root = devtools.send("DOM.getDocument")["root"]["nodeId"]
+        main = devtools.send("DOM.querySelector", {"nodeId": root, "selector": "main"})
+        found = devtools.send("CSS.getPlatformFontsForNode", {"nodeId": main["nodeId"]})
+        devtools.detach()
+        return {str(one["familyName"]) for one in found["fonts"]}
+
     def links(self) -> list[str]:
         """The addresses that the page leads to; each is the console's own."""
         found: list[str] = self.page.evaluate(

@@ -64,6 +64,12 @@ def replay_all(visitor: Visitor, number: int) -> None:
     page.get_by_label("Why; it is kept").fill("the schema is mended")
     page.get_by_role("button", name="Send them").click()
     page.get_by_text(f"{number} sent, 100 %").wait_for()
+    page.get_by_text(f"{number} delivered, 0 duplicate").wait_for()
+    # The page is another one at the end: nothing can be stopped, and its counts are the last ones.
+    page.get_by_role("row", name=f"sent {number} ").wait_for()
+    assert page.get_by_role("button", name="Stop").count() == 0
+    assert visitor.faults() == []
+    visitor.picture("replays-one-settled")
 
 
 def dismiss_what_was_mended(visitor: Visitor) -> None:
@@ -75,6 +81,7 @@ def dismiss_what_was_mended(visitor: Visitor) -> None:
     page.get_by_label("Choose all that are listed").check()
     assert page.locator("[name=ticket]:not(:checked)").count() == 0
     page.get_by_label("Why those that are chosen").fill("replayed with the mended schema")
+    assert visitor.faults() == []
     page.get_by_role("button", name="Dismiss the chosen").click()
     page.get_by_text(re.compile(r"None of \d+ fits|There is none")).wait_for()
 

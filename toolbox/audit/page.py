@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: Of what is missing or unreadable, so many are named; the counts are of all.
 FAULTS_NAMED = 100
 _STYLE = (
-    ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:70rem;"
+    # Fonts by name first: where few are, what system-ui stands for may have serifs.
+    ":root{color-scheme:light dark}body{font:1rem/1.5 -apple-system,'Segoe UI',Roboto,'Noto Sans',"
+    "Cantarell,Ubuntu,'DejaVu Sans','Liberation Sans',Arial,sans-serif;max-width:70rem;"
     "margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;margin:1rem 0}"
     "caption{text-align:left;font-weight:bold}th,td{border:1px solid;padding:.2rem .6rem;"
     "text-align:left;overflow-wrap:anywhere}"
