@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from local.credentials import RunCredentials
@@ -36,6 +36,8 @@ class Endpoints:
     dedupe_table: str
     parameters: Mapping[str, Mapping[str, str]]
     credentials: RunCredentials
+    #: Source to the SSM parameter of its own secret, whether it is there or not.
+    parameter_names: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the file's text."""
@@ -51,7 +53,7 @@ class Endpoints:
             When it is not what `to_json` gives.
         """
         document = json.loads(text)
-        found = {field.name: document[field.name] for field in fields(cls)}
+        found = {one.name: document[one.name] for one in fields(cls)}
         return cls(**{**found, "credentials": RunCredentials(**found["credentials"])})
 
     def write(self, state: Path) -> Path:

@@ -45,17 +45,23 @@ def describe(
     TemplateError
         When the stack lacks an output.
     """
+    found = sources(template)
     return Endpoints(
         api=api,
         aws_endpoint_url=aws_endpoint_url,
         region=template.region,
         stream=_output(template, "StreamName"),
-        queues={name: source["queue"] for name, source in sources(template).items()},
+        queues={name: source["queue"] for name, source in found.items()},
         dead_letter_queue=_output(template, "DeadLetterQueueUrl"),
         archive_bucket=_output(template, "ArchiveBucketName"),
         dedupe_table=_output(template, "DedupeTableName"),
         parameters=secrets,
         credentials=credentials,
+        parameter_names={
+            name: str(source["parameter"])
+            for name, source in found.items()
+            if "parameter" in source
+        },
     )
 
 

@@ -111,6 +111,7 @@ SCOPES = {**dict.fromkeys(TOGETHER, "together"), **dict.fromkeys(LINTED, "linted
 LONGEST_FIRST = (
     *TOGETHER,
     "e2e/test_million.py",
+    "e2e/test_operating_page.py",
     "e2e/test_demo.py",
     "infra/delivery_pipeline/test_build_commands.py",
     "functional/toolbox/test_deploying_page.py",

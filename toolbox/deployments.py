@@ -19,8 +19,6 @@ from toolbox.sessions import aws_session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mypy_boto3_ssm import SSMClient
-
     from pipeline.aws.seams import ReadableBucket
     from toolbox.seams import ServiceClients
 
@@ -168,32 +166,9 @@ def _local(state: Path) -> RunningDeployment:
         dead_letter_queue=where.dead_letter_queue,
         replay_state_machine="",
         client=client,
-        parameters=_local_parameters(client("ssm"), where),
+        parameters=where.parameter_names,
         logs=(state if state.is_dir() else state.parent) / "logs",
     )
-
-
-def _local_parameters(ssm: SSMClient, where: endpoints.Endpoints) -> dict[str, str]:
-    """Find the parameters `/<project>/<source>/<stage>/<kind>` of the running sources.
-
-    Of a source with two, the first is its own.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    kinds = {source: next(iter(values), "") for source, values in where.parameters.items()}
-    found = {}
-    try:
-        pages = ssm.get_paginator("describe_parameters").paginate()
-        names = [str(one["Name"]) for page in pages for one in page["Parameters"]]
-    except (BotoCoreError, ClientError) as error:
-        raise RunningDeploymentError(
-            f"{where.aws_endpoint_url}: {error}; is the pipeline up?"
-        ) from None
-    for name in names:
-        parts = name.split("/")
-        if len(parts) == 5 and parts[4] == kinds.get(parts[2]):
-            found[parts[2]] = name
-    return found
 
 
 def _deployed(stack: str) -> RunningDeployment:

@@ -1,4 +1,4 @@
-"""What a user starts first: the demo, and the pipeline of a stage that is yet to be synthesized."""
+"""What a user starts first: the demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.e2e.conftest import ROOT, Running, alive
+from tests.e2e.conftest import ROOT, alive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,16 +45,3 @@ def test_the_demo_accounts_for_everything_and_shows_it_until_ctrl_c(tmp_path: Pa
     assert "Every event is accounted for." in rest
     assert len(pids) >= 3
     assert not alive(pids)
-
-
-def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
-    runtime = Running(tmp_path / "state")
-    try:
-        runtime.wait()
-        pids = runtime.descendants()
-        assert len(pids) >= 3
-    finally:
-        status = runtime.stop()
-    assert status == 0, runtime.output.read_text()
-    assert not alive(pids)
-    assert not (runtime.state / "endpoints.json").exists()

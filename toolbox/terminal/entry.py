@@ -49,10 +49,20 @@ def run(app: typer.Typer, **called: str) -> None:
         errors.print(f"mozdef-ef: {error.filename}: {error.strerror}", style="red")
         sys.exit(WRONG_USAGE)
     except Exception as error:  # noqa: BLE001 - Typer puts its own hook before `sys.excepthook`
+        if _is_of_aws(error):
+            errors.print(f"mozdef-ef: {error}", style="red")
+            sys.exit(WRONG_USAGE)
         tell_uncaught(type(error), error, error.__traceback__)
         sys.exit(DOES_NOT_HOLD)
     # The status of `typer.Exit`; what a command returns is nothing.
     sys.exit(status if isinstance(status, int) else DONE)
+
+
+def _is_of_aws(error: Exception) -> bool:
+    """Tell whether a service refused or could not be reached: it says which call, and why."""
+    botocore = sys.modules.get("botocore.exceptions")  # who calls no service has not imported it
+    kinds = (botocore.ClientError, botocore.BotoCoreError) if botocore else ()
+    return isinstance(error, kinds)
 
 
 def _say_usage(error: TyperException) -> None:

@@ -47,6 +47,7 @@ def test_the_file_has_the_documented_keys(tmp_path: Path) -> None:
         "dedupe_table",
         "parameters",
         "credentials",
+        "parameter_names",
     ]
     assert document["credentials"] == {"access_key_id": "LOCALID", "secret_access_key": "a secret"}
     with StateDirectory(tmp_path):

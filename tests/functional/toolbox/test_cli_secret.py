@@ -91,7 +91,7 @@ def running(emulator: Emulator, names: dict[str, str], ssm: Any, tmp_path: Path)
     with StateDirectory(state):
         Endpoints(
             "http://127.0.0.1:1", emulator.endpoint_url, "us-west-2", "stack-stream", {}, "q", "a",
-            "t", secrets, emulator.credentials,
+            "t", secrets, emulator.credentials, names,
         ).write(state)  # fmt: skip
         yield state
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from botocore.exceptions import ClientError
 
 from local.queue_look import SeenMessage
 from pipeline.replay.job import Job, JobStore
@@ -299,6 +300,23 @@ def test_a_stack_trace_is_text_too(
     told = capsys.readouterr().err
     assert ended.value.code == 1
     assert "ValueError: before" in told
+    assert offending(told) == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_what_a_service_refuses_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    def app(**_: Any) -> None:
+        refusal = {"Error": {"Code": "AccessDeniedException", "Message": f"before{text}after"}}
+        raise ClientError(refusal, "GetItem")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(entry, "end_in_order", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        entry.run(app)  # type: ignore[arg-type]
+    told = capsys.readouterr().err
+    assert (ended.value.code, told.count("\n")) == (2, 1)
+    assert "(AccessDeniedException) when calling the GetItem operation" in told
     assert offending(told) == []
 
 

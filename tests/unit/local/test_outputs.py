@@ -11,7 +11,10 @@ from local.outputs import describe
 from local.template import Template, TemplateError
 from settings.stack_outputs import StackOutput
 
-SOURCES = {"github": {"queue": "https://queue"}}
+SOURCES = {
+    "github": {"queue": "https://queue", "parameter": "/P/github/dev/signing_secret"},
+    "by-address": {"queue": "https://queue"},
+}
 READ = (
     StackOutput.STREAM_NAME,
     StackOutput.DEAD_LETTER_QUEUE_URL,
@@ -39,7 +42,8 @@ def test_each_name_is_one_that_the_stack_writes() -> None:
     assert found.dead_letter_queue == "value of DeadLetterQueueUrl"
     assert found.archive_bucket == "value of ArchiveBucketName"
     assert found.dedupe_table == "value of DedupeTableName"
-    assert found.queues == {"github": "https://queue"}
+    assert found.queues == dict.fromkeys(SOURCES, "https://queue")
+    assert found.parameter_names == {"github": "/P/github/dev/signing_secret"}
 
 
 @pytest.mark.parametrize("name", READ)
