@@ -91,6 +91,8 @@ class Event:
         As a record's, with `#<number>` where it is one of many in a request.
     strict : bool
         Whether its body is JSON by the standard, and has no number beyond a double.
+    containers : int
+        As many brackets as open an object or a list in its JSON, those in texts as well.
     deduplication_key : str
         What copies of it share.
     body_key : str
@@ -119,6 +121,7 @@ class Event:
     body_json: bytes = b""
     parsed: Any = None
     strict: bool = True
+    containers: int = 0
     deduplication_key: str = ""
     body_key: str = ""
     fingerprint: str = ""
@@ -153,6 +156,7 @@ class Event:
         """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""
         dense = containers > _FEW_CONTAINERS and containers * _DENSE_BYTES > len(text)
         self.body_json, self.parsed = text, _LATER if dense else value
+        self.containers = containers
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ _MOST_FINE, _LONGEST_FINE = 20_000, 200
 _CONTAINERS = frozenset({dict, list})
 
 
-def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
+def fitting(text: bytes, body: Any, *, strict: bool, containers: int = 0) -> bytes:
     """Return an event's JSON as Elasticsearch takes it.
 
     Parameters
@@ -52,10 +52,12 @@ def fitting(text: bytes, body: Any, *, strict: bool) -> bytes:
         The object, parsed. It may have more than `text`, of which rules left something out.
     strict : bool
         Whether it is JSON by the standard; `NaN` is not, nor is a number beyond a double.
+    containers : int
+        How many there are in the body at the most; 0 where that is not known.
     """
     if text.startswith(b'"'):
         return text
-    if not strict or _is_odd(body):
+    if not strict or _is_odd(body, containers):
         text = _mended(text)
     return with_short_texts(text)
 
@@ -154,17 +156,21 @@ def _long_texts(text: bytes) -> Iterator[Edit]:
             yield begin, end, _string(_cut(said))
 
 
-def _is_odd(body: Any) -> bool:
+def _is_odd(body: Any, containers: int = 0) -> bool:
     """Tell whether a name is one that Elasticsearch refuses, or a value is nested too deep.
 
     To look at the names level by level, and only at those that are new, takes less time than to
-    look for a few bytes in the text.
+    look for a few bytes in the text. Once all containers were met, no value is looked at: most are
+    in the last level.
     """
-    level, depth = [body], 0
+    level, depth, unmet = [body], 0, containers - 1
     while level:
         depth += 1
         if depth > MOST_LEVELS:
             return True
+        if not unmet:
+            names = set().union(*(one for one in level if type(one) is dict))
+            return not (_FINE.issuperset(names) or all(map(_is_fine, names)))
         below: list[Any] = []
         for one in level:
             values = one
@@ -174,6 +180,7 @@ def _is_odd(body: Any) -> bool:
                 values = one.values()
             below += [value for value in values if type(value) in _CONTAINERS]
         level = below
+        unmet -= len(level)
     return False
 
 

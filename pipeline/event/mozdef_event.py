@@ -118,7 +118,7 @@ def _details(
     if shape is not None and plugin is None:
         return _of_shape(event, body, fields, text, shape)
     if plugin is None or not event.strict:
-        text = fitting(text, left, strict=event.strict)
+        text = fitting(text, left, strict=event.strict, containers=event.containers)
     else:
         # The plugin takes a few of its values, and what it leaves has no name in the index.
         text = with_short_texts(text)
