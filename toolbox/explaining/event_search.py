@@ -278,7 +278,8 @@ class EventSearch:
         since: _Cursor | None,
         places: dict[str, Entries] | None,
     ) -> list[ObjectRef]:
-        folders = [RAW_PREFIX + source_folder(name) + hour for name in sources]
+        named = sources if places is None else _sources_of(places)
+        folders = [RAW_PREFIX + source_folder(one) + hour for one in sources if one in named]
         listed = _at_once(lambda one: list(self._listing.objects(one)), folders)
         refs = []
         for folder, found in listed:
@@ -376,6 +377,11 @@ def _cursor(text: str) -> _Cursor | None:
         raise CursorError("'after' is no place of the archive; take a link of the list")
     order = _order(key) if name_of(key) else _LAST
     return _Cursor(partition.hour, order, int(number))
+
+
+def _sources_of(places: dict[str, Entries]) -> set[str]:
+    """Return the sources that have one of these places: the folders of others are not listed."""
+    return {lines[0].source for found in places.values() for lines in found.values()}
 
 
 def _wanted_of(places: dict[str, Entries], folder: str) -> dict[str, list[int]]:

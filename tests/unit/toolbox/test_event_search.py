@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,25 @@ class Searching:
 @pytest.fixture
 def searching() -> Searching:
     return Searching(Archive())
+
+
+def test_folders_of_sources_that_the_ledger_does_not_name_are_not_listed(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for source in ("gitlab", "slack"):
+        key = f"raw/source={source}/{HOUR}/{SHARD}-1.jsonl.gz"
+        searching.archive.add(key, [line(99, source=source, name="other")])
+    listed, real = deque[str](), searching.archive.list_objects_v2
+
+    def list_objects_v2(**request: Any) -> Any:
+        listed.append(request["Prefix"])
+        return real(**request)
+
+    monkeypatch.setattr(searching.archive, "list_objects_v2", list_objects_v2)
+    assert searching.numbers(outcome="rejected") == [33, 23, 13, 3]
+    assert {one for one in listed if one.startswith("raw/") and HOUR in one} == {
+        f"raw/source=github/{HOUR}/"
+    }
 
 
 def test_the_newest_comes_first_with_what_became_of_it(searching: Searching) -> None:
