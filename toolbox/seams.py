@@ -63,6 +63,10 @@ class CountedQueue(Protocol):
         ...
 
 
+class CountedTicketQueue(TicketQueue, CountedQueue, Protocol):
+    """A queue of tickets that says how many it has."""
+
+
 class KeyedTable(Protocol):
     """A table whose items are read one by one (Amazon DynamoDB)."""
 

@@ -25,7 +25,7 @@ from toolbox.terminal.nearest import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from toolbox.seams import TicketQueue
+    from toolbox.seams import CountedTicketQueue
 
 #: How long a notification stays hidden while someone works on the tickets.
 HIDDEN_SECONDS = 300
@@ -102,17 +102,22 @@ class DeadLetters:
         Is told how many notifications were taken so far.
     sweeps : bool
         Whether what is no ticket, which is the test event of S3, is deleted.
+    exact : bool
+        Whether the queue's own count is exact, as the laptop's is and SQS's is not: then no call
+        waits for a message that is not there.
     """
 
     def __init__(
         self,
-        sqs: TicketQueue,
+        sqs: CountedTicketQueue,
         url: str,
         bucket: str,
         on_progress: Callable[[int], None] = lambda _: None,
         *,
         sweeps: bool = True,
+        exact: bool = False,
     ) -> None:
+        self._exact = exact
         self._sqs = sqs
         self._url = url
         self._bucket = bucket
@@ -209,6 +214,8 @@ class DeadLetters:
         seen: set[str] = set()
         calls, known = 1, 0
         while known < _KNOWN_ROUNDS:
+            if self._exact:
+                calls = min(-(-self._visible() // _ENTRIES), _AT_A_TIME)
             answers = list(self._pool.map(lambda _: self._answer(), range(calls)))
             messages = [message for answer in answers for message in answer]
             before = len(seen)
@@ -222,6 +229,14 @@ class DeadLetters:
             # An answer that is full has more behind it.
             full = len(messages) == calls * _ENTRIES
             calls = min(calls * 2, _AT_A_TIME) if full else calls
+
+    def _visible(self) -> int:
+        name = "ApproximateNumberOfMessages"
+        try:
+            answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
+        except (BotoCoreError, ClientError) as error:
+            raise DeadLetterError(f"{self._url}: cannot be read: {error}") from None
+        return int(answer["Attributes"][name])
 
     def _answer(self) -> list[dict[str, Any]]:
         try:

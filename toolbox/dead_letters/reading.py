@@ -36,7 +36,8 @@ def open_queue(
 ) -> DeadLetters:
     """Return the tickets of a deployment."""
     queue, bucket = where.dead_letter_queue, where.archive_bucket
-    return DeadLetters(where.client("sqs"), queue, bucket, on_progress, sweeps=sweeps)
+    sqs = where.client("sqs")
+    return DeadLetters(sqs, queue, bucket, on_progress, sweeps=sweeps, exact=where.local)
 
 
 def archived_objects(where: RunningDeployment) -> Objects:

@@ -34,6 +34,8 @@ class FakeQueue:
         self.fail_deletes = False
         self.comes_back = False
         self.calls = 0
+        #: Calls that found nothing, which a long poll waits for.
+        self.waited = 0
         self.lock = Lock()
 
     def send(self, body: str, sent: int = 1_000_000) -> None:
@@ -54,6 +56,7 @@ class FakeQueue:
             raise self.broken
         assert request["VisibilityTimeout"] >= 60
         assert request["WaitTimeSeconds"] >= 1
+        self.waited += not set(self.messages) - self.hidden
         if self.comes_back and not set(self.messages) - self.hidden:
             self.hidden.clear()
         with self.lock:
@@ -62,6 +65,14 @@ class FakeQueue:
             shown = list(islice(found, 10))
             self.hidden |= {one["MessageId"] for one in shown}
         return {"Messages": shown} if shown else {}
+
+    def get_queue_attributes(
+        self, *, QueueUrl: str, AttributeNames: Sequence[Any]
+    ) -> dict[str, Any]:
+        if self.broken:
+            raise self.broken
+        (name,) = AttributeNames
+        return {"Attributes": {name: str(len(set(self.messages) - self.hidden))}}
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
         del self.messages[ReceiptHandle[2:]]
@@ -88,6 +99,18 @@ def queue() -> FakeQueue:
 
 def letters(queue: FakeQueue) -> DeadLetters:
     return DeadLetters(queue, "url", "archive")
+
+
+@pytest.mark.parametrize("number", [0, 1, 10, 11, 345])
+def test_where_the_count_is_exact_no_call_waits_for_nothing(queue: FakeQueue, number: int) -> None:
+    for name in range(number):
+        queue.notify(f"rejected/{name}")
+    with DeadLetters(queue, "url", "archive", exact=True) as found:
+        assert len(found.tickets) == number
+    assert queue.waited == 0
+    with letters(queue) as found:
+        assert len(found.tickets) == number
+    assert queue.waited
 
 
 def test_one_ticket_for_each_object(queue: FakeQueue) -> None:
