@@ -14,7 +14,6 @@ from local.credentials import RunCredentials
 from local.endpoints import Endpoints
 from local.state import StateDirectory
 from tests.support.console import entered, made_scene
-from toolbox import deployments
 from toolbox.console import serving
 from toolbox.console.access import ConsoleAccess
 
@@ -67,9 +66,8 @@ def _where(number: int) -> Endpoints:
 
 
 def test_the_console_goes_on_with_a_pipeline_that_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(deployments, "_local_parameters", lambda *_: {})
     state = tmp_path / "state"
     browser: TestClient | None = None
     for number in (1, 2):
@@ -92,9 +90,8 @@ def test_the_console_goes_on_with_a_pipeline_that_started_again(
 
 
 def test_settings_that_were_taken_over_count_without_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(deployments, "_local_parameters", lambda *_: {})
     state = tmp_path / "state"
     with StateDirectory(state):
         where = _where(1)
