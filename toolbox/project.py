@@ -15,6 +15,8 @@ import os
 import re
 import shlex
 import stat
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from itertools import islice
@@ -28,7 +30,7 @@ from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from settings.deployment import Deployment
 
@@ -37,6 +39,8 @@ FOLDER, DELIVERY, DEFAULT_STAGE = "config", "delivery.yaml", "dev"
 _STAGE_KEYS = tuple(re.compile(rb"^%s\s*:" % key, re.MULTILINE) for key in (b"service", b"sources"))
 #: Files of a folder, and bytes of each, that are looked at to know it.
 _MOST_FILES, _MOST_BYTES = 100, 65_536
+#: Nobody waits longer for a word to be completed.
+COMPLETED_SECONDS = 2.0
 
 
 class ProjectError(PipelineError):
@@ -236,15 +240,33 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def completed(names: Callable[[], list[str]]) -> Callable[[str], list[str]]:
-    """Return what completes a word; what cannot be read completes none, and says nothing."""
+def completed(names: Callable[[dict[str, Any]], Iterable[str]]) -> Callable[..., list[str]]:
+    """Return what completes a word; what cannot be read in time completes none, and says nothing.
 
-    def complete(incomplete: str) -> list[str]:
-        try:
-            return [name for name in names() if name.startswith(incomplete)]
-        except Exception:  # noqa: BLE001 - a shell shows what is written in the midst of its line
-            return []
+    Parameters
+    ----------
+    names : Callable[[dict[str, Any]], Iterable[str]]
+        Is given what stands on the line already, by the parameters' names; below `left` the words
+        before an option whose value is asked for, which are no parameters yet.
+    """
 
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        found: list[str] = []
+
+        def look() -> None:
+            # A shell shows what is written in the midst of its line.
+            with suppress(Exception):
+                found.extend(one for one in names(line) if one.startswith(incomplete))
+
+        line = {**ctx.params, "left": ctx.args}
+        _choice.config, _choice.stage = line.get("config"), line.get("stage")
+        looker = threading.Thread(target=look, daemon=True)
+        looker.start()
+        looker.join(COMPLETED_SECONDS)
+        return [] if looker.is_alive() else found
+
+    # Typer goes by the types, and reads no postponed ones.
+    complete.__annotations__ = {"ctx": typer.Context, "incomplete": str}
     return complete
 
 
@@ -276,7 +298,7 @@ StageName = Annotated[
         is_eager=True,
         callback=_choose_stage,
         help="A stage's settings: <stage>.yaml; default: STAGE, or dev.",
-        autocompletion=completed(lambda: stages(find_project().config)),
+        autocompletion=completed(lambda _: stages(find_project().config)),
     ),
 ]
 

@@ -23,7 +23,7 @@ import pytest
 from local import emulator, endpoints
 from tests.e2e.conftest import HANGS, ROOT, Running, alive
 from tests.e2e.test_local_pipeline import generic_token, post
-from tests.support.command import Done, given, run_here
+from tests.support.command import Done, completions, given, run_here
 from toolbox.cli.main import COMMANDS
 
 if TYPE_CHECKING:
@@ -264,6 +264,7 @@ def test_each_mess_has_its_ticket_and_stands_in_status(walk: Walk) -> None:
     assert [one for one in risks if one.startswith("the secret of generic-hmac is missing")]
     assert [one for one in risks if one.startswith("quarantine grows: 1 event of github")]
     listed = walk("dead-letters list")
+    assert {*completions("mozdef-ef dead-letters show ")} == {*walk.tickets().values()}
     for reason, ticket in walk.tickets().items():
         assert ticket in listed
         place = {"3f0c81aa92d1": ticket}
@@ -271,7 +272,7 @@ def test_each_mess_has_its_ticket_and_stands_in_status(walk: Walk) -> None:
     assert "nosuch" in walk("dead-letters list --causes")
     assert "github" in walk("dead-letters list --groups")
     kept = walk("dead-letters list --quarantine", 0, "--json")
-    (apart,) = (one["id"] for one in json.loads(kept) if "bad_signature" in one["reasons"])
+    *_, apart = (one["id"] for one in json.loads(kept) if "bad_signature" in one["reasons"])
     assert "bad_signature" in walk("dead-letters show --quarantine ID", instead={"ID": apart})
 
 
@@ -336,6 +337,31 @@ def test_a_batch_that_was_given_up_is_replayed(walk: Walk) -> None:
     assert walk.delivered("generic") == before + 1
     walk("dead-letters replay 3f0c81aa92d1", instead={"3f0c81aa92d1": ticket})
     assert walk.tickets() == {}
+
+
+def test_the_readme_does_what_it_says_when_it_is_pasted(walk: Walk) -> None:
+    """Line by line, without a pause, and with a real id where the page has none."""
+    blocks = _BLOCK.findall((ROOT / "README.md").read_text())
+    (block,) = (one for one in blocks if "mozdef-ef send" in one)
+    said = {"before": run_here("audit").out}
+    for line in block.splitlines():
+        program, *words = shlex.split(line, comments=True)
+        assert program == ".venv/bin/mozdef-ef"
+        if words[-1] == "ID":
+            words[-1] = json.loads(said["tail"].splitlines()[0])["details"]["request_id"]
+        done = run_here(*words)
+        assert done.status == 0, done.err
+        said[words[0]] = done.out
+    assert len(said["tail"].splitlines()) == 3
+    assert "Every event is accounted for; nothing is open" in said["audit"]
+    assert _forged(said["audit"]) == _forged(said["before"]) + 4
+    assert len(said["dead-letters"].splitlines()) == 1  # the columns alone
+    assert "delivered" in said["explain"]
+
+
+def _forged(audit: str) -> int:
+    found = re.search(r"(\d+) kept in quarantine: bad_signature", audit)
+    return int(found[1]) if found else 0
 
 
 def test_what_mozdef_never_deleted_goes_back_to_its_queue(walk: Walk) -> None:

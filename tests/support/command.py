@@ -57,6 +57,19 @@ def run_here(*arguments: object, stdin: str = "") -> Done:
     return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
+def completions(words: str) -> list[str]:
+    """Return what bash is told for the last word of a line; nothing else may be written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_MOZDEF_EF_COMPLETE", "complete_bash")
+        patch.setenv("COMP_WORDS", words)
+        patch.setenv("COMP_CWORD", str(words.count(" ")))
+        # Of `python -m`, the variable would have another name.
+        patch.setattr(sys.modules["__main__"], "__package__", "")
+        done = run_here()
+    assert done.err == ""
+    return done.out.split()
+
+
 @contextmanager
 def given(*words: str) -> Iterator[Any]:
     """Be within a command that was given these words, which is read and not run.

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.archive.keys import ArchiveKind
 from pipeline.replay.engine import REPLAY_LIMIT
+from toolbox.cli import completing
 from toolbox.cli.dead_letters_list import (
     Before,
     Json,
@@ -35,6 +36,7 @@ from toolbox.dead_letters.reading import (
 )
 from toolbox.dead_letters.replaying import keeper, plan_of_tickets, replay_tickets
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
+from toolbox.project import completed
 from toolbox.terminal.output import console, errors, print_json
 from toolbox.terminal.stopping import stopping
 
@@ -43,7 +45,12 @@ if TYPE_CHECKING:
 
 
 Identifiers = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Of each the beginning is enough.")
+    list[str],
+    typer.Argument(
+        metavar="ID...",
+        help="Of each the beginning is enough.",
+        autocompletion=completed(completing.tickets),
+    ),
 ]
 CUT = 500
 _OF_SEVERAL_LINES = frozenset({"body", "record", "message"})
@@ -109,7 +116,10 @@ def _print_field(name: str, text: str) -> None:
 
 
 def replay_some(
-    identifiers: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    identifiers: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", autocompletion=completed(completing.tickets)),
+    ] = None,
     *,
     source: OfSource = None,
     reason: OfReason = None,

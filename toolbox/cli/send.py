@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolbox.cli import completing
 from toolbox.cli.source_options import SourceName, load_one
 from toolbox.deployments import DEFAULT_STATE, State, running
+from toolbox.project import completed
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,
+    errors,
     print_json,
     print_table,
     progress_bar,
@@ -21,7 +26,11 @@ from toolbox.terminal.output import (
 from toolbox.traffic.sender import COPY, SPOILT, FrontDoorAnswer, send_all
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from settings.source.loader import LoadedSource
+
+_LOOK_SECONDS = 0.1
 
 
 def send(
@@ -32,6 +41,7 @@ def send(
             metavar="[TYPE|SAMPLE|FILE]...",
             help="What to send, such as push: all samples of a type, one sample, or a file with a "
             "body. None: every sample that is delivered.",
+            autocompletion=completed(completing.words),
         ),
     ] = None,
     *,
@@ -51,6 +61,9 @@ def send(
         list[str] | None,
         typer.Option(help="A further header, such as 'X-GitHub-Event: push'; may be repeated."),
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until each has its outcome, in the archive too.")
+    ] = False,
     state: State = DEFAULT_STATE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -92,8 +105,29 @@ def send(
 
         asyncio.run(send_all(where.api, requests, rate=rate, on_answer=on_answer))
     _report(loaded, answers, time.monotonic() - start, as_json=as_json)
+    if wait:
+        _wait_until_settled(state)
     if any(not answer.accepted for answer in answers if answer.outgoing.label != SPOILT):
         raise typer.Exit(DOES_NOT_HOLD)
+
+
+def _wait_until_settled(state: Path) -> None:
+    """Wait until what is on the stream by now has been fetched, settled and archived.
+
+    Raises
+    ------
+    NotRunningError
+        When the pipeline ends meanwhile.
+    """
+    since = time.time()
+    with errors.status("waiting for the outcomes"):
+        while True:
+            running(state)  # it says so where none does any more
+            with suppress(FileNotFoundError):
+                status = json.loads((state / "status.json").read_text())
+                if status["idle"] and status["as_of"] > since:
+                    return
+            time.sleep(_LOOK_SECONDS)
 
 
 def _parse_headers(lines: list[str]) -> dict[str, str]:

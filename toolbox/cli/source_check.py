@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from settings.source.admission import UNPROVEN
-from settings.source.loader import SourceError, load_source
+from toolbox.cli import completing
 from toolbox.cli.source_options import Json, SourcesOption, folder_of, folders
-from toolbox.sources.checking import CheckedSample, check_sources
-from toolbox.sources.checking_paths import PathWarning, unseen_paths
-from toolbox.sources.index_checking import conflict_rows, conflicts
-from toolbox.sources.verification import unverified
+from toolbox.project import completed
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from toolbox.sources.checking import CheckedSample
+    from toolbox.sources.checking_paths import PathWarning
 
 
 #: With title, borders and the prompt they fit on 24 rows.
@@ -31,11 +30,21 @@ _OLD = "is in the words of version 1, which count as before; 'source upgrade' pr
 
 def check(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every source.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Default: every source.",
+            autocompletion=completed(completing.sources),
+        ),
     ] = None,
     *,
     type_: Annotated[
-        str, typer.Option("--type", help="Only samples with events of this type, such as push.")
+        str,
+        typer.Option(
+            "--type",
+            help="Only samples with events of this type, such as push.",
+            autocompletion=completed(completing.types),
+        ),
     ] = "",
     every: Annotated[
         bool, typer.Option("--all", help="List every sample, also where there are many.")
@@ -70,6 +79,8 @@ def check(
 
     Exit status: 0 every sample fits, 1 some do not, or there is no such source or type.
     """
+    from toolbox.sources.index_checking import conflict_rows, conflicts
+
     found = folders(sources)
     chosen = _chosen(names or [], found)
     checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
@@ -93,6 +104,9 @@ def _chosen(names: Sequence[str], found: dict[str, Path]) -> dict[str, Path]:
 
 def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[CheckedSample]:
     """Check source folders one by one; a folder that is wrong is a mismatch of its own."""
+    from settings.source.loader import SourceError, load_source
+    from toolbox.sources.checking import CheckedSample, check_sources
+
     checked: list[CheckedSample] = []
     for name, folder in sorted(chosen.items()):
         try:
@@ -110,6 +124,11 @@ def check_folders(chosen: dict[str, Path], *, update: bool = False) -> list[Chec
 
 def warn_folders(chosen: dict[str, Path]) -> list[PathWarning]:
     """Return what no sample of a folder proves; a folder that is wrong is told by its check."""
+    from settings.source.admission import UNPROVEN
+    from settings.source.loader import SourceError, load_source
+    from toolbox.sources.checking_paths import PathWarning, unseen_paths
+    from toolbox.sources.verification import unverified
+
     warnings: list[PathWarning] = []
     for _, folder in sorted(chosen.items()):
         with suppress(SourceError):

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from settings.faults import Fault
-from settings.source.loader import SourceError, available_sources, load_source
+from toolbox.cli import completing
 from toolbox.project import completed, find_project, next_step
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
+# The settings' models take a tenth of a second to load: whoever only asks for help needs none.
 SourcesOption = Annotated[
     Path | None,
     typer.Option(
@@ -30,7 +30,7 @@ SourceName = Annotated[
     typer.Argument(
         metavar="SOURCE",
         help="A source, such as github.",
-        autocompletion=completed(lambda: sorted(available_sources(find_project().sources))),
+        autocompletion=completed(completing.sources),
     ),
 ]
 HostOption = Annotated[str, typer.Option(help="Of a capture with several hosts, the receiver's.")]
@@ -53,12 +53,17 @@ def private_sources(directory: Path | None = None) -> Path:
         project.say()
         return project.sources
     if not directory.is_dir():
+        from settings.faults import Fault
+        from settings.source.loader import SourceError
+
         raise SourceError(Fault(str(directory), "", "there is no such directory"))
     return directory
 
 
 def folders(directory: Path | None = None) -> dict[str, Path]:
     """Return the folder of every source there is."""
+    from settings.source.loader import available_sources
+
     return available_sources(private_sources(directory))
 
 
@@ -77,6 +82,8 @@ def folder_of(name: str, found: Mapping[str, Path]) -> Path:
 
 def load_one(name: str, directory: Path | None = None) -> LoadedSource:
     """Load one source by its name."""
+    from settings.source.loader import load_source
+
     return load_source(folder_of(name, folders(directory)))
 
 
@@ -98,6 +105,8 @@ def parse_headers(lines: list[str] | None) -> dict[str, str]:
     for line in lines or []:
         name, separator, value = line.partition(":")
         if not separator or not name.strip():
+            from settings.source.loader import SourceError
+
             raise SourceError(f"--header: {line!r} is not 'Name: value'")
         headers[name.strip()] = value.strip()
     return headers

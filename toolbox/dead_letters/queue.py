@@ -301,6 +301,11 @@ def _places(body: str, bucket: str) -> list[tuple[str, int]] | None:
     return places or None
 
 
+def tickets_of(body: str, bucket: str) -> list[str]:
+    """Return the tickets that a notification is of, by their ids."""
+    return [ticket_id(key) for key, _ in _places(body, bucket) or ()]
+
+
 def _batches(items: Iterable[Any]) -> Iterator[Sequence[Any]]:
     waiting = deque(items)
     while waiting:

@@ -73,9 +73,17 @@ def payloads(
         elif Path(word).is_file():
             result.append((Path(word).name, _read(Path(word)), {**_JSON, **headers}))
         else:
-            known = {*sendable, *_types(source, list(sendable.values())).values()}
-            raise unknown(f"sample, type or file of {source.name}", word, known - {""})
+            named, kinds = known_words(source)
+            raise unknown(f"sample, type or file of {source.name}", word, named | kinds)
     return result
+
+
+def known_words(source: LoadedSource) -> tuple[set[str], set[str]]:
+    """Return the samples that can be sent, and the types of those that are delivered."""
+    samples = [one for one in load_samples(source) if one.settings.expect.proof_fits]
+    types = _types(source, samples)
+    good = (one.name for one in samples if one.settings.expect.outcome == "delivered")
+    return {one.name for one in samples}, {types[name] for name in good} - {""}
 
 
 _JSON = {"Content-Type": "application/json"}
