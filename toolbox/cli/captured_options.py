@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from settings.bounded import UnfitFileError, read_bounded
 from toolbox.sources.captured.request import CaptureError
 
 if TYPE_CHECKING:
@@ -29,6 +28,8 @@ def secrets_given(file: Path | None, *, ask: bool) -> list[str]:
     CaptureError
         When the file cannot be read, or has no secret or too many.
     """
+    from settings.bounded import UnfitFileError, read_bounded
+
     secrets: list[str] = []
     if file is not None:
         try:

@@ -15,9 +15,6 @@ from pipeline.replay.times import parse_time
 from toolbox.cli.explain_screen import tell
 from toolbox.cli.source_options import folders
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.explaining.explainer import Asked
-from toolbox.explaining.found import ReadingNotes
-from toolbox.explaining.opening import Explained, ExplainError
 from toolbox.terminal.output import DOES_NOT_HOLD, errors, print_json
 
 STANDARD_INPUT = "-"
@@ -76,6 +73,11 @@ def explain(
 
     Exit status: 0 it was found, 1 it was not.
     """
+    # What reads sources and the archive is loaded for who asks, not for who wants help.
+    from toolbox.explaining.explainer import Asked
+    from toolbox.explaining.found import ReadingNotes
+    from toolbox.explaining.opening import Explained
+
     message = _standard_input() if identifier == STANDARD_INPUT else None
     now = datetime.now(UTC)
     asked = Asked(
@@ -110,6 +112,8 @@ def explain(
 
 
 def _standard_input() -> Any:
+    from toolbox.explaining.opening import ExplainError
+
     text = sys.stdin.read(_LONGEST_MESSAGE)
     try:
         # MozDef's own reader; the first line, as 'tail' prints one for each message.

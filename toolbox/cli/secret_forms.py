@@ -10,8 +10,6 @@ from pipeline.errors import PipelineError
 from pipeline.event import encodings
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import signing_key
-from settings.source.compiler import signature_of
-from settings.source.model import TokenAuthentication
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +51,8 @@ def check_form(source: LoadedSource, value: str, *, own: bool = True) -> None:
 
 
 def _text_faults(source: LoadedSource, value: str) -> Iterator[str]:
+    from settings.source.model import TokenAuthentication
+
     settings = source.settings
     if not value.strip():
         yield "the secret is empty"
@@ -69,6 +69,8 @@ def _text_faults(source: LoadedSource, value: str) -> Iterator[str]:
 
 
 def _faults(source: LoadedSource, value: str) -> Iterator[str]:
+    from settings.source.compiler import signature_of
+
     settings = source.settings
     signature = signature_of(settings.authentication)
     if signature is not None:
@@ -103,6 +105,8 @@ def generate(source: LoadedSource) -> str:
     SecretFormError
         When only the sender can make it.
     """
+    from settings.source.compiler import signature_of
+
     if source.settings.poll is not None:
         raise SecretFormError(
             f"{source.name}: events are fetched with a credential that the sender makes; get it "

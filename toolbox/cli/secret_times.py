@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.runtime.secret_store import MAX_AGE_SECONDS
-from settings.source.authentication import SignedRequest
 
 if TYPE_CHECKING:
     from settings.source.loader import LoadedSource
@@ -45,6 +44,8 @@ def spans_of(source: LoadedSource, retention_hours: int) -> list[NeededSpan]:
     )
     if settings.signing is None:
         return [caches, remembered]
+    from settings.source.authentication import SignedRequest
+
     if isinstance(how, SignedRequest) and how.timestamp is not None:
         retried = NeededSpan(
             how.timestamp.tolerance_seconds, "an older signature is refused by its own time"

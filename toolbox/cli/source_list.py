@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from settings.source.loader import load_source
 from toolbox.cli.source_options import Json, SourcesOption, folders, say_broken
-from toolbox.sources.sound import read_sound
-from toolbox.sources.told import listed_source
 from toolbox.terminal.output import console, print_json
 
 if TYPE_CHECKING:
@@ -25,6 +22,10 @@ def list_sources(*, sources: SourcesOption = None, as_json: Json = False) -> Non
     its samples. 'unverified': nothing but our own signature was checked. 'unsigned': the sender
     shows a token, or events are fetched. What is broken is named.
     """
+    from settings.source.loader import load_source
+    from toolbox.sources.sound import read_sound
+    from toolbox.sources.told import listed_source
+
     listed, broken = read_sound(folders(sources), lambda folder: listed_source(load_source(folder)))
     say_broken(broken)
     documents = list(listed.values())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from settings.source.loader import available_sources, load_source
 from toolbox.cli.captured_options import comments_of, secrets_given
 from toolbox.cli.source_check import (
     check_folders,
@@ -26,14 +25,12 @@ from toolbox.cli.source_options import (
     private_sources,
 )
 from toolbox.project import find_project, next_step
-from toolbox.sources.captured.proposal import CapturedProposal, propose
-from toolbox.sources.captured.reading import read_captures
-from toolbox.sources.enabling import enable
-from toolbox.sources.scaffolding import Choices, Scaffold, ScaffoldError, read_given, scaffold
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, say_error
 
 if TYPE_CHECKING:
+    from toolbox.sources.captured.proposal import CapturedProposal
     from toolbox.sources.inference import Found
+    from toolbox.sources.scaffolding import Scaffold
 
 
 class SenderProof(StrEnum):
@@ -113,6 +110,11 @@ def new(
 
     Exit status: 0 written, and its samples fit; 1 written, and some do not; 2 nothing written.
     """
+    from settings.source.loader import available_sources, load_source
+    from toolbox.sources.captured.proposal import propose
+    from toolbox.sources.captured.reading import read_captures
+    from toolbox.sources.scaffolding import Choices, ScaffoldError, read_given, scaffold
+
     if bool(sample) == bool(captured):
         raise ScaffoldError("give either --sample or --captured")
     caught: CapturedProposal | None = None
@@ -148,6 +150,9 @@ def new(
 
 
 def _enable(name: str) -> bool:
+    from toolbox.sources.enabling import enable
+    from toolbox.sources.scaffolding import ScaffoldError
+
     try:
         enable(find_project().stage_file, name)
     except ScaffoldError as error:

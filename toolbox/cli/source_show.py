@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from toolbox.cli.source_options import Json, SourceName, SourcesOption, load_one
 from toolbox.project import find_project
-from toolbox.sources.fate import fates
-from toolbox.sources.told import explained, listed_source
 from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
@@ -21,6 +19,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Explain a source's settings: route, proof, identity, schemas, mapping, secret, sender."""
+    from toolbox.sources.fate import fates
+    from toolbox.sources.told import explained, listed_source
+
     source = load_one(name, sources)
     document = {**listed_source(source), **explained(source, _parameter(source))}
     types = fates(source)

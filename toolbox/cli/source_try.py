@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from settings.source.loader import SourceError
 from toolbox.cli.captured_options import secrets_given
 from toolbox.cli.source_options import (
     AskSecret,
@@ -17,9 +16,6 @@ from toolbox.cli.source_options import (
     load_one,
     parse_headers,
 )
-from toolbox.sources.rehearsal import compiled
-from toolbox.sources.trial import MOZDEF_EVENT, take_trial
-from toolbox.sources.trial_requests import read_body, request_of_body, requests_captured
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json
 
 if TYPE_CHECKING:
@@ -65,6 +61,11 @@ def try_file(
 
     Exit status: 0 it would be delivered (or answered, or ignored), 1 it would be turned away.
     """
+    from settings.source.loader import SourceError
+    from toolbox.sources.rehearsal import compiled
+    from toolbox.sources.trial import take_trial
+    from toolbox.sources.trial_requests import read_body, request_of_body, requests_captured
+
     source = load_one(name, sources)
     if (file is None) == (not captured):
         raise SourceError("give either the file of a body or --captured")
@@ -91,6 +92,8 @@ def try_file(
 
 
 def _print(trial: TriedWay) -> None:
+    from toolbox.sources.trial import MOZDEF_EVENT
+
     if trial.label:
         console.print(trial.label)
     for label, what in trial.lines():

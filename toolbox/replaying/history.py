@@ -10,8 +10,6 @@ from pipeline.event.fields import path_of
 from pipeline.replay.history import DeliveryHistory, earlier_jobs, replayed_since
 from pipeline.replay.job import JobStore
 from pipeline.replay.windows import DeduplicationWindow
-from settings.source.loader import read_source_settings
-from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,6 +61,10 @@ def windows_of(
         Is told of the folders that were left out, in a line each.
     """
     windows = {}
+    # The settings' models take a tenth of a second to load: whoever asks for help needs none.
+    from settings.source.loader import read_source_settings
+    from toolbox.sources.sound import read_sound
+
     found, broken = read_sound(folders, read_source_settings)
     say_broken(broken)
     for name, settings in found.items():

@@ -13,8 +13,6 @@ from pipeline.event.outcomes import QUARANTINED, UNVERIFIED, Reason
 from pipeline.replay.event_types import EventTypes
 from pipeline.replay.filters import MOST_IDS, Filter, FilterError
 from pipeline.replay.times import parse_time
-from settings.source.loader import read_source_settings
-from toolbox.sources.sound import read_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -172,6 +170,8 @@ def event_types(
     """
     if not wanted.event_types:
         return EventTypes()
+    from settings.source.loader import read_source_settings
+    from toolbox.sources.sound import read_sound
     from toolbox.sources.type_rules import type_rule
 
     found, broken = read_sound(folders(), read_source_settings, wanted.sources or deployed)

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from pipeline.errors import PipelineError
 from tests.support.command import run_here
-from toolbox.cli import listen, local, synth
+from toolbox.cli import listen_run, local, synth
 from toolbox.cli.main import app
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_no_option_makes_a_stack_trace(
     for module in (local, synth):
         monkeypatch.setattr(module, "synthesize", stop)
     monkeypatch.setattr("local.supervisor.LocalRuntime", stop)
-    monkeypatch.setattr(listen, "_serve", stop)
+    monkeypatch.setattr(listen_run, "_serve", stop)
     monkeypatch.setattr("toolbox.sessions.aws_session", stop)
     monkeypatch.setattr("toolbox.deployments.aws_session", stop)
     for more in tried(ALL[words]):
