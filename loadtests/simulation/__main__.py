@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from loadtests.simulation.aws_limits import ON_DEMAND_SHARDS
 from loadtests.simulation.model import Simulation
-from loadtests.simulation.scenarios import read_stages, scenarios
+from loadtests.simulation.scenarios import read_stage, scenarios, stage_names
 from local.files import write_atomically
 from toolbox.terminal.output import console, print_table
 
@@ -43,14 +45,18 @@ def main() -> None:
     parser.add_argument("--graphs", type=Path, help="write graphs into this folder")
     arguments = parser.parse_args()
     started = time.monotonic()
-    with console.status("synthesizing the stages"):
-        stages = read_stages(BUILD / "simulation-cdk.out")
-    chosen = [each for each in scenarios(stages) if arguments.only in each.name]
-    outcomes, figures = [], dict[str, Any]()
+    outcomes: dict[str, Simulated] = {}
+    figures: dict[str, Any] = {}
     with console.status("simulating"), ProcessPoolExecutor(os.cpu_count()) as processes:
-        for outcome in processes.map(simulate, chosen):
-            outcomes.append(outcome)
-            figures[outcome.name] = outcome.figures()
+        names, read = stage_names(), partial(read_stage, folder=BUILD / "simulation-cdk.out")
+        stages = dict(zip(names, processes.map(read, names), strict=True))
+        chosen = [each for each in scenarios(stages) if arguments.only in each.name]
+        # The longest first, or one process waits for the other in the end.
+        work = [processes.submit(simulate, each) for each in sorted(chosen, key=_effort)]
+        for done in as_completed(work):
+            outcomes[done.result().name] = done.result()
+            in_order = [outcomes[each.name] for each in chosen if each.name in outcomes]
+            figures = {each.name: each.figures() for each in in_order}
             text = orjson.dumps(figures, option=orjson.OPT_INDENT_2).decode()
             write_atomically(arguments.output, text + "\n")
     rows = [(name, *(f"{each[column]:,}" for column in _COLUMNS)) for name, each in figures.items()]
@@ -59,8 +65,13 @@ def main() -> None:
     if arguments.graphs:
         from loadtests.simulation.graphs import draw
 
-        for file in draw({each.name: each for each in outcomes}, arguments.graphs):
+        for file in draw(outcomes, arguments.graphs):
             console.print(f"graph: {file}")
+
+
+def _effort(scenario: Scenario) -> int:
+    """Return what comes the sooner, the longer a scenario takes; an on-demand stream grows."""
+    return -scenario.seconds * (scenario.stack.shards or ON_DEMAND_SHARDS * 8)
 
 
 def simulate(scenario: Scenario) -> Simulated:

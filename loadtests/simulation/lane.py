@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from loadtests.simulation.aws_limits import (
@@ -76,6 +77,12 @@ class LaneNeeds:
     reserve_seconds: float
     tally: ConsumerTally
 
+    @cached_property
+    def full(self) -> float:
+        """How many records are a full batch: by number, or by the payload's size."""
+        in_payload = self.record_bytes * 4 / 3 + RECORD_FRAME_BYTES
+        return float(min(self.consumer.batch_size, max(1, PAYLOAD_BYTES // in_payload)))
+
 
 @dataclass
 class SimulatedLane:
@@ -124,7 +131,7 @@ class SimulatedLane:
             yield self.env.timeout(max(0.0, ready - self.env.now))
             while (end := outage_end(self.needs.away["kinesis"], self.env.now)) > self.env.now:
                 yield self.env.timeout(end - self.env.now)
-            count = min(self._full(), self._seen(self.env.now) - self.taken)
+            count = min(self.needs.full, self._seen(self.env.now) - self.taken)
             size = count * self.needs.record_bytes
             now = self.env.now
             wait = max(
@@ -136,11 +143,6 @@ class SimulatedLane:
             if wait:
                 yield self.env.timeout(wait)
             yield from self._work(count)
-
-    def _full(self) -> float:
-        """Return how many records are a full batch: by number, or by the payload's size."""
-        in_payload = self.needs.record_bytes * 4 / 3 + RECORD_FRAME_BYTES
-        return float(min(self.needs.consumer.batch_size, max(1, PAYLOAD_BYTES // in_payload)))
 
     def _poll(self, time: float) -> float:
         """Return the first poll at or after a time; where records are pushed, when they come."""
@@ -167,7 +169,7 @@ class SimulatedLane:
         now = self.env.now
         first = self._poll(self.arrivals.time_of(self.taken + 1))
         begun = max(first, self._last_take)
-        full = self._poll(self.arrivals.time_of(self.taken + self._full()))
+        full = self._poll(self.arrivals.time_of(self.taken + self.needs.full))
         return max(now, min(full, begun + self.needs.consumer.window_seconds))
 
     def _work(self, count: float) -> Generator[Timeout, None, None]:

@@ -35,14 +35,16 @@ _SECONDS = 1_800
 _NEW_SECONDS = 4_500
 
 
-def read_stages(folder: Path) -> dict[str, SimulatedStack]:
-    """Synthesize the simulation's stages into a folder, and read their templates."""
-    found = {}
-    for file in sorted(STAGES.glob("*.yaml")):
-        assembly = folder / file.stem
-        synthesize(file.stem, assembly, STAGES)
-        found[file.stem] = read_stack(find_template(assembly, region=_REGION))
-    return found
+def stage_names() -> list[str]:
+    """Return the simulation's stages by name."""
+    return sorted(file.stem for file in STAGES.glob("*.yaml"))
+
+
+def read_stage(name: str, folder: Path) -> SimulatedStack:
+    """Synthesize one of the simulation's stages into a folder, and read its template."""
+    assembly = folder / name
+    synthesize(name, assembly, STAGES)
+    return read_stack(find_template(assembly, region=_REGION))
 
 
 def scenarios(stages: Mapping[str, SimulatedStack]) -> Iterator[Scenario]:
