@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.archive.keys import REJECTED_PREFIX, hour_folder, hour_folders
 from pipeline.event.event_id import EventId, request_id, request_of
 from pipeline.event.events import Event
-from pipeline.event.outcomes import OutcomeKind
+from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.times import iso_milliseconds
 from pipeline.replay.job import DISTRIBUTED, RUNNING, JobError, begun_at
 from toolbox.dead_letters.queue import ticket_id
@@ -177,7 +177,8 @@ class PassageReader:
         )
 
     def _copied(self, entry: LedgerEntry, judged: Judged | None) -> str:
-        if entry.outcome == OutcomeKind.DELIVERED and not entry.reason:
+        # What the table remembers may have come after it: its own replay, of what was rejected.
+        if entry.outcome != OutcomeKind.DUPLICATE and entry.reason not in _OF_ANOTHER:
             return ""
         for key in judged.keys if judged else ():
             found = self._sights.table.delivered(key)
@@ -235,6 +236,8 @@ class PassageReader:
         return hours
 
 
+#: Reasons that name another event.
+_OF_ANOTHER = {Reason.ID_REUSED, Reason.BODY_REUSED}
 _OF_TABLE = "the ledger has no line of it; the deduplication table remembers it as delivered"
 
 

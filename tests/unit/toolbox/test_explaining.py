@@ -159,7 +159,10 @@ def test_a_rejection_names_schema_rule_object_and_ticket(deployment: Deployment)
     deployment.archive.add(LEDGER, [entry(1, "rejected", "schema_violation")])
     told = {"reason": "schema_violation", "explanation": "as it was told then"}
     deployment.archive.add(key, [{**wrong, **told}])
+    # Replayed with a mended schema it was delivered: it is no copy of that.
+    deployment.remembered["github#delivery-1"] = RememberedEvent(f"request-1@{JOB}", "9")
     ending = deployment.ending("request-1")
+    assert ending.copy_of == ""
     assert (ending.reason, ending.explanation) == ("schema_violation", "as it was told then")
     assert (ending.kept_in, ending.ticket) == (key, ticket_id(key))
     document = json.loads(Path(ending.schema).read_text())
