@@ -212,7 +212,7 @@ def test_a_rejected_event_is_found_mended_replayed_and_accounted_for(
     replayed = page.locator("li", has=page.get_by_role("heading", name="Replay ", exact=False))
     assert replayed.get_by_role("heading", level=4).inner_text() == "delivered"
     assert delivered_hosts(where) == sorted(refused)
-    html, document = exported(page)
+    html, document = exported(visitor)
     assert document["recovered"] == len(refused), document
     report = KeptReport()
     report.feed(html.read_text())

@@ -101,12 +101,15 @@ def delivered_hosts(where: Endpoints) -> list[str]:
     return sorted(one["details"][NAME]["host"] for one in messages)
 
 
-def exported(page: Page) -> tuple[Path, dict[str, int]]:
+def exported(visitor: Visitor) -> tuple[Path, dict[str, int]]:
     """Audit the source, and keep the report and the document."""
+    page = visitor.page
     page.get_by_role("navigation").get_by_role("link", name="Audit").click()
     page.get_by_label("From").fill("1h")
     page.get_by_label("Source").select_option(NAME)
     page.get_by_role("button", name="Audit").click()
+    page.get_by_role("heading", name="Verdict").wait_for()
+    visitor.picture("audit-made")
     kept = []
     for kind in ("HTML", "JSON"):
         with page.expect_download() as download:

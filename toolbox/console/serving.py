@@ -6,7 +6,6 @@ import logging
 import socket
 import webbrowser
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -111,12 +110,10 @@ def open_scene(state: Path, stack: str | None, *, writable: bool, private: Path)
         folders=lambda: available_sources(private),
         private=private,
         archive=None if stack else local_archive(running(state)),
-        renewed=_nothing if stack else Restarts(state, writable=writable, private=private).look,
+        renewed=(lambda: None)
+        if stack
+        else Restarts(state, writable=writable, private=private).look,
     )
-
-
-def _nothing() -> None:
-    """Say that a stack stays where it is."""
 
 
 class Restarts:
@@ -148,8 +145,7 @@ class Restarts:
             if where.aws_endpoint_url != self._where.aws_endpoint_url:
                 terminal.print(f"{found.where.name} started again; the console goes on with it.")
             self._where = where
-            # It is looked for here from now on, too: another one would know nothing of this.
-            return replace(found, renewed=self.look)
+            return found
 
 
 def listening(port: int) -> socket.socket:
