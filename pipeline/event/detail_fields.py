@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.fields import as_text, find
+from pipeline.event.fields import ByNames, as_text, find
 from pipeline.event.json_text import write_json
 from pipeline.event.printable import one_line
 
@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     #: other text stands for.
     Place = tuple[FieldPath | None, Mapping[str, str | bool], str | bool | None]
     FieldPlan = tuple[tuple[str, tuple[Place, ...]], ...]
+    #: The same with what makes the value, and the first part of each path before it.
+    _Work = tuple[
+        tuple[
+            str,
+            Callable[[Any], Scalar | None],
+            tuple[
+                tuple[str | None, FieldPath | None, Mapping[str, str | bool], str | bool | None],
+                ...,
+            ],
+        ],
+        ...,
+    ]
 
 #: In characters. MozDef's index refuses a keyword above 32,766 bytes.
 LONGEST_TEXT = 1_024
@@ -41,10 +53,11 @@ class DetailFields:
 
     def __init__(self, plan: FieldPlan) -> None:
         self._plan = plan
-        self._work = tuple(
+        self._work: _Work = tuple(
             (name, _KINDS.get(name, text_of), tuple((_first(place[0]), *place) for place in places))
             for name, places in plan
         )
+        self._work_for = ByNames(self._of_names)
 
     def __repr__(self) -> str:
         return f"DetailFields({self._plan!r})"
@@ -52,11 +65,8 @@ class DetailFields:
     def values(self, event_type: str, body: Any) -> dict[str, Scalar]:
         """Return the fields that an event fills; what is none of its kind is left out."""
         found: dict[str, Scalar] = {}
-        names = body if type(body) is dict else None
-        for name, kind, places in self._work:
-            for first, path, meanings, otherwise in places:
-                if first is not None and names is not None and first not in names:
-                    continue  # Of many places an event has the first part of a few.
+        for name, kind, places in self._work_for.of(body):
+            for _, path, meanings, otherwise in places:
                 value = event_type if path is None else find(body, path)
                 if value is None:
                     continue
@@ -70,6 +80,16 @@ class DetailFields:
                     found[name] = made
                     break
         return found
+
+    def _of_names(self, body: Any) -> _Work:
+        """Return the work on bodies with these names: the places whose first part they have."""
+        if type(body) is not dict:
+            return self._work
+        left = (
+            (name, kind, tuple(one for one in places if one[0] is None or one[0] in body))
+            for name, kind, places in self._work
+        )
+        return tuple(one for one in left if one[2])
 
 
 def _first(path: FieldPath | None) -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 FieldPath = tuple[str, ...]
 
+T = TypeVar("T")
+_MOST_NAMES, _LONGEST_NAMES, _MOST_SETS = 60, 2_000, 500
 _PIECE = re.compile(r"\\([\\.])|.", re.DOTALL)
 _SCALARS = (str, int, float)  # a union would be made anew at each look
 
@@ -137,6 +139,37 @@ def _visit_members(
                 found[place] = inner
         elif child.children:
             _visit(child, inner, found)
+
+
+class ByNames(Generic[T]):
+    """What is to be done for bodies that have the same names, which is made once.
+
+    Settings name many places in a body, and a body has the first part of a few. A sender chooses
+    its names, so this is kept for so many sets of so many characters.
+
+    Parameters
+    ----------
+    make : Callable[[Any], T]
+        Makes it of a body, by no more than its names and whether it is an object.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._known: dict[tuple[str, ...], T] = {}
+
+    def of(self, body: Any) -> T:
+        """Return what is to be done for a body."""
+        if type(body) is not dict or len(body) > _MOST_NAMES:
+            return self._make(body)
+        names = tuple(body)
+        found = self._known.get(names)
+        if found is None:
+            found = self._make(body)
+            if sum(map(len, names)) <= _LONGEST_NAMES:
+                if len(self._known) >= _MOST_SETS:
+                    self._known.clear()
+                self._known[names] = found
+        return found
 
 
 def as_text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 
@@ -125,7 +126,7 @@ def json_in(source: CompiledSource | BodyPlace, body: bytes) -> bytes:
     if source.body_form is not None:
         return source.body_form.json_in(body)
     field = source.form_field
-    if not field or not body.startswith(f"{quote_plus(field)}=".encode()):
+    if not field or not body.startswith(_form_start(field)):
         return body
     try:
         pairs = parse_qsl(
@@ -138,6 +139,12 @@ def json_in(source: CompiledSource | BodyPlace, body: bytes) -> bytes:
     if len(pairs) != 1:
         raise BodyError(f"form: {len(pairs)} fields, expected {field!r} alone")
     return pairs[0][1].encode()
+
+
+@cache
+def _form_start(field: str) -> bytes:
+    """Return what a form with this field, of a source's settings, begins with."""
+    return f"{quote_plus(field)}=".encode()
 
 
 def identify(event: Event) -> Outcome | None:

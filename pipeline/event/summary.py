@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.fields import as_text, find, path_of
+from pipeline.event.fields import ByNames, as_text, find, path_of
 from pipeline.event.printable import one_line
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     _Ways = tuple[_Way, ...]
     #: Placeholders, each after a literal, and the literal at the end.
     _Part = tuple[tuple[tuple[str, _Ways], ...], str]
+    #: A literal, what follows it, or what may be left out there as a whole.
+    _Field = tuple[str, _Ways, _Part | None]
     #: Source, type, body and fields.
     _Event = tuple[str, str, Any, Mapping[str, Any]]
 
@@ -90,7 +92,7 @@ class SummaryTemplate:
     def __init__(self, template: str) -> None:
         self._template = template
         pieces = _OPTIONAL.split(template)
-        fields: list[tuple[str, _Ways, _Part | None]] = []
+        fields: list[_Field] = []
         literal = ""
         for number, piece in enumerate(pieces):
             if number % 2:
@@ -101,6 +103,7 @@ class SummaryTemplate:
                 fields += [(before, ways, None) for before, ways in own]
                 literal = last
         self._fields, self._last = tuple(fields), literal
+        self._fields_for = ByNames(self._of_names)
 
     def __repr__(self) -> str:
         return f"SummaryTemplate({self._template!r})"
@@ -118,7 +121,7 @@ class SummaryTemplate:
         event = (source, event_type, body, fields)
         # Up to `fixed` the line stays; what is behind is the template's.
         text, fixed, missing = "", 0, False
-        for literal, ways, part in self._fields:
+        for literal, ways, part in self._fields_for.of(body):
             if literal:
                 text = _joined(text, fixed, literal) if missing else text + literal
             if part is None:
@@ -139,6 +142,23 @@ class SummaryTemplate:
         if "  " in text or text[:1] == " " or text[-1:] == " ":
             text = " ".join(text.split())
         return text or f"{source} {one_line(event_type, _LONGEST_VALUE)}".strip()
+
+    def _of_names(self, body: Any) -> tuple[_Field, ...]:
+        """Return the fields for bodies with these names: the ways whose first part they have."""
+        if type(body) is not dict:
+            return self._fields
+
+        def left(ways: _Ways) -> _Ways:
+            return tuple(way for way in ways if way[0] is not _PATH or way[1] in body)
+
+        return tuple(
+            (
+                literal,
+                left(ways),
+                part and (tuple((before, left(inner)) for before, inner in part[0]), part[1]),
+            )
+            for literal, ways, part in self._fields
+        )
 
 
 def _fields_of(text: str) -> _Part:
