@@ -44,7 +44,7 @@ def listen(
     order and its bytes, for `source new NAME --captured`. Nothing is on the stream.
 
     Handshakes are answered as the source NAME would, or, of a new one, where they can be told:
-    challenges in a body or a query. Events are answered with 200.
+    challenges in a query, a body or a header that is known for it. Events are answered with 200.
 
     Exit status: 0 something was caught, 1 nothing was.
     """

@@ -230,12 +230,115 @@ GRAPH = b"POST /g?validationToken=a%20b HTTP/1.1\nHost: h\n\n"
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_question_is_answered_also_of_a_sender_that_nobody_knows_yet(*, known: bool) -> None:
-    assert asked("slack", SLACK, known=known) == "200 {'challenge': '3eZb'}; a handshake, answered"
-    assert asked("meta", META, known=known) == "200 15; a handshake, answered"
-    assert asked("microsoft-graph", GRAPH, known=known) == "200 a b; a handshake, answered"
+    def said(what: str) -> str:
+        return "a handshake, answered" if known else f"answered: {what}"
+
+    assert asked("slack", SLACK, known=known) == (
+        "200 {'challenge': '3eZb'}; " + said("challenge of its body")
+    )
+    assert asked("meta", META, known=known) == "200 15; " + said("hub.challenge of its query")
+    assert asked("microsoft-graph", GRAPH, known=known) == (
+        "200 a b; " + said("validationToken of its query")
+    )
     assert "asks for a value made with its secret: give --secret-file" in asked(
         "zoom", ZOOM, known=known
     )
+
+
+#: Requests as the senders' documentation has them, and the answers that it asks for.
+DOCUMENTED = [
+    # Okta, event hooks, one-time verification request
+    (
+        b"GET /o HTTP/1.1\nHost: h\nX-Okta-Verification-Challenge: my_verification_challenge\n\n",
+        {"verification": "my_verification_challenge"},
+        "X-Okta-Verification-Challenge of its headers",
+    ),
+    # RingCentral, creating webhooks
+    (
+        b"POST /r HTTP/1.1\nHost: h\nValidation-Token: 3d2b8ea9\n\n",
+        {"Validation-Token": "3d2b8ea9"},
+        "Validation-Token of its headers",
+    ),
+    # Asana, the webhook handshake
+    (
+        b"POST /a HTTP/1.1\nHost: h\nX-Hook-Secret: b537207f20cbfa02357cf448134da559\n\n{}",
+        {"X-Hook-Secret": "b537207f20cbfa02357cf448134da559"},
+        "X-Hook-Secret of its headers",
+    ),
+    # Smartsheet, webhook verification: a header, and the same in a body
+    (
+        (
+            b"POST /s HTTP/1.1\nHost: h\nSmartsheet-Hook-Challenge: d78dd1d3\n\n"
+            b'{"challenge":"d78dd1d3","webhookId":4503599627370496}'
+        ),
+        {"Smartsheet-Hook-Response": "d78dd1d3"},
+        "Smartsheet-Hook-Challenge of its headers",
+    ),
+    # Adobe Acrobat Sign, verification of intent
+    (
+        b"GET /e HTTP/1.1\nHost: h\nX-AdobeSign-ClientId: UB7E5BXCXY\n\n",
+        {"X-AdobeSign-ClientId": "UB7E5BXCXY"},
+        "X-AdobeSign-ClientId of its headers",
+    ),
+    # CloudEvents, HTTP 1.1 web hooks for event delivery, 4.1 and 4.2
+    (
+        (
+            b"OPTIONS /c HTTP/1.1\nHost: h\nWebHook-Request-Origin: eventemitter.example.com\n"
+            b"WebHook-Request-Rate: 120\n\n"
+        ),
+        {"WebHook-Allowed-Origin": "eventemitter.example.com", "WebHook-Allowed-Rate": "*"},
+        "WebHook-Request-Origin of its headers",
+    ),
+    # Twitch, EventSub, responding to a challenge request
+    (
+        (
+            b"POST /t HTTP/1.1\nHost: h\n"
+            b"Twitch-Eventsub-Message-Type: webhook_callback_verification\n\n"
+            b'{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{"id":"f1c2a387",'
+            b'"status":"webhook_callback_verification_pending","type":"channel.follow","version":"1",'
+            b'"cost":1,"condition":{"broadcaster_user_id":"12826"},"transport":{"method":"webhook",'
+            b'"callback":"https://example.com/webhooks/callback"},"created_at":"2019-11-16T10:11:12Z"}}'
+        ),
+        {"text": "pogchamp-kappa-360noscope-vohiyo"},
+        "challenge of its body",
+    ),
+    # Azure Event Grid, webhook event delivery, validation details
+    (
+        (
+            b"POST /g HTTP/1.1\nHost: h\naeg-event-type: SubscriptionValidation\n\n"
+            b'[{"id":"2d1781af","topic":"/subscriptions/x","subject":"","data":{"validationCode":'
+            b'"512d38b6"},"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent"}]'
+        ),
+        {"validationResponse": "512d38b6"},
+        "0.data.validationCode of its body",
+    ),
+    # monday.com, webhooks, URL verification
+    (
+        b'POST /m HTTP/1.1\nHost: h\n\n{"challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmd"}',
+        {"challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmd"},
+        "challenge of its body",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted", "what"), DOCUMENTED)
+def test_a_challenge_in_a_header_or_a_body_is_given_back_as_its_sender_documents(
+    text: bytes, wanted: dict[str, str], what: str
+) -> None:
+    request = read_raw_http(text.replace(b"\n", b"\r\n"), "001.http")
+    document = json.loads(request.body) if request.body else None
+    answer, said = Answering("new", None, (), Path("new")).answer(request, document)
+    assert answer.status == 200
+    assert wanted.items() <= answer.told.items()
+    assert said == f"answered: {what}"
+
+
+def test_an_event_with_such_a_header_is_an_event() -> None:
+    text = (
+        b"POST /e HTTP/1.1\nHost: h\nX-AdobeSign-ClientId: UB7E5BXCXY\n\n"
+        b'{"event":"AGREEMENT_CREATED","webhookId":"f1","agreement":{"id":"CBJ","name":"a"}}'
+    )
+    assert asked("new", text, known=False) == "200 {'status': 'accepted', 'id': 'captured'}; "
 
 
 def test_an_answer_that_takes_the_secret_is_made_with_it() -> None:

@@ -11,7 +11,7 @@ from pipeline.event.outcomes import Verdict
 from pipeline.receiving.answers import Answer, accepted, echoes, filled
 from settings.source.loader import LoadedSource
 from settings.source.model import Source
-from toolbox.sources.captured.handshakes import handshake_of
+from toolbox.sources.captured.handshakes import asked_for, handshake_of
 from toolbox.sources.checking import explain
 from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
 from toolbox.sources.samples import SampleRequest
@@ -61,13 +61,15 @@ class Answering:
         """
         if self.known is not None and self.secrets:
             return self._taken(replace(self.known, compiled={}), request, is_proved=True)
-        rules, said = self._rules(request, document)
+        rules, said, what = self._rules(request, document)
         if not rules and (self.known is None or self.known.settings.answer is None):
             return accepted("captured"), said
         try:
-            return self._asked(rules, request, said)
+            answer, said = self._asked(rules, request, said)
         except ValidationError:
             return accepted("captured"), "a handshake that source.yaml has no words for"
+        is_answered = answer.verdict is Verdict.HANDSHAKE and what
+        return answer, f"answered: {what}" if is_answered else said
 
     def _asked(
         self, rules: Sequence[dict[str, Any]], request: CapturedRequest, said: str
@@ -89,14 +91,19 @@ class Answering:
             made["answer"] = form.model_dump(mode="json", by_alias=True)
         return LoadedSource(self.name, self.folder, Source.model_validate(made), {})
 
-    def _rules(self, request: CapturedRequest, document: Any) -> tuple[list[dict[str, Any]], str]:
+    def _rules(
+        self, request: CapturedRequest, document: Any
+    ) -> tuple[list[dict[str, Any]], str, str]:
+        """Return the rules, what is said where none fits, and what is answered where one does."""
         if self.known is not None:
             rules = self.known.settings.handshake_rules
-            return [one.model_dump(mode="json", by_alias=True) for one in rules], ""
+            return [one.model_dump(mode="json", by_alias=True) for one in rules], "", ""
         seen: list[tuple[str, str]] = []
         parsed = [(request, document)] if request.body and document is not None else []
         rules = handshake_of([request], parsed, seen).get("handshake", [])
-        return rules, next((text for label, text in seen if label == "handshake"), "")
+        asked = asked_for(request, document)
+        said = next((text for label, text in seen if label == "handshake"), "")
+        return rules, said, asked.what if asked else ""
 
     def _taken(
         self, source: LoadedSource, request: CapturedRequest, *, is_proved: bool

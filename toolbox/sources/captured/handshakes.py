@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from pipeline.event.fields import find, path_text
+from pipeline.event.fields import find, path_of, path_text
 from toolbox.sources.captured.places import is_of_the_way
 from toolbox.sources.inference_values import scalar_paths
 
@@ -18,9 +18,53 @@ if TYPE_CHECKING:
 
 _CHALLENGES = frozenset({"challenge", "plainToken"})
 _IN_QUERY = re.compile(r"(hub\.)?challenge|validation_?token|echostr", re.IGNORECASE)
+#: A header with a challenge, which nobody signs, and the answer that its sender documents.
+_IN_HEADER: dict[str, dict[str, Any]] = {
+    "x-okta-verification-challenge": {"json": {"verification": "$challenge"}},  # Okta
+    "x-hook-secret": {"headers": {"X-Hook-Secret": "$challenge"}},  # Asana
+    "validation-token": {"headers": {"Validation-Token": "$challenge"}},  # RingCentral
+    "x-adobesign-clientid": {"headers": {"X-AdobeSign-ClientId": "$challenge"}},  # Acrobat Sign
+    "smartsheet-hook-challenge": {"headers": {"Smartsheet-Hook-Response": "$challenge"}},
+    # CloudEvents, HTTP 1.1 web hooks for event delivery, 4.2
+    "webhook-request-origin": {
+        "headers": {"WebHook-Allowed-Origin": "$challenge", "WebHook-Allowed-Rate": "*"}
+    },
+}
+#: A header that tells the handshake from an event, where the challenge is, and the answer.
+_TOLD_BY_HEADER: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("twitch-eventsub-message-type", "webhook_callback_verification"): (
+        "challenge",
+        {"text": "$challenge"},
+    ),
+    ("aeg-event-type", "SubscriptionValidation"): (  # Azure Event Grid
+        "0.data.validationCode",
+        {"json": {"validationResponse": "$challenge"}},
+    ),
+}
 _KINDS = frozenset({"type", "event", "event_type"})
 #: A handshake is short.
 _MOST_VALUES = 8
+#: Beside a challenge in a header, a body has no more: an event could have the header, too.
+_BESIDE_HEADER = 2
+
+
+class AskedFor(NamedTuple):
+    """What a request asks to be given back, in words, and the rule that does so."""
+
+    what: str
+    rule: dict[str, Any]
+
+
+def asked_for(one: CapturedRequest, document: Any) -> AskedFor | None:
+    """Return the challenge of a request; None where it has none that is known for one.
+
+    Parameters
+    ----------
+    document : Any
+        What is in its body; None where that cannot be told.
+    """
+    told = _in_header(one, document) or _told_by_header(one, document)
+    return told or (_in_body(document) if one.body else _in_query(one))
 
 
 def handshake_of(
@@ -35,24 +79,13 @@ def handshake_of(
     parsed : Sequence[tuple[CapturedRequest, Any]]
         Those with a body, and what is in it.
     """
-    asked = [_without_body(one, evidence) for one in requests if not one.body]
-    rules = [rule for rule in asked if rule is not None]
-    for one, document in parsed:
-        if found := challenge_of(document):
-            path, key, (kind, value) = found
-            answer = {key: "$challenge"}
-            if key == "plainToken":  # Zoom's, which wants its HMAC as well
-                answer["encryptedToken"] = "$hmac"
-            rules.append(
-                {
-                    "when": {"body": {kind: value}},
-                    "challenge": {"path": path},
-                    "answer": {"json": answer},
-                }
-            )
-            evidence.append(
-                ("handshake", f"{one.place} asks for {path} of its body to be answered")
-            )
+    rules = []
+    for one, document in [*((one, None) for one in requests if not one.body), *parsed]:
+        if asked := asked_for(one, document):
+            evidence.append(("handshake", f"{one.place} asks for {asked.what} to be answered"))
+            rules.append(asked.rule)
+        elif not one.body and (rule := _without_body(one, evidence)):
+            rules.append(rule)
     if not rules:
         evidence.append(("way in", "direct: nothing that was caught waits for an answer"))
         return {}
@@ -61,18 +94,48 @@ def handshake_of(
     return {"ingest": "receiver", "handshake": distinct}
 
 
-def _without_body(one: CapturedRequest, evidence: list[tuple[str, str]]) -> dict[str, Any] | None:
+def _in_header(one: CapturedRequest, document: Any) -> AskedFor | None:
+    if one.body and not _is_short(document, _BESIDE_HEADER):
+        return None
+    for name, value in one.headers:
+        if (answer := _IN_HEADER.get(name.lower())) and value:
+            rule = {
+                "when": {"method": one.method, "header": {name: True}},
+                "proof": "none",
+                "challenge": {"header": name},
+                "answer": answer,
+            }
+            return AskedFor(f"{name} of its headers", rule)
+    return None
+
+
+def _told_by_header(one: CapturedRequest, document: Any) -> AskedFor | None:
+    for name, value in one.headers:
+        path, answer = _TOLD_BY_HEADER.get((name.lower(), value), ("", {}))
+        if path and isinstance(find(document, path_of(path)), str):
+            rule = {
+                "when": {"header": {name: value}},
+                "challenge": {"path": path},
+                "answer": answer,
+            }
+            return AskedFor(f"{path} of its body", rule)
+    return None
+
+
+def _in_query(one: CapturedRequest) -> AskedFor | None:
     for name, value in parse_qsl(one.query[:8_000], max_num_fields=100):
         if _IN_QUERY.fullmatch(name) and value and one.method in {"GET", "POST"}:
-            evidence.append(
-                ("handshake", f"{one.place} asks for {name} of its query to be answered")
-            )
             rule: dict[str, Any] = {
                 "when": {"method": one.method, "query": {name: True}},
                 "challenge": {"query": name},
                 "answer": {"text": "$challenge"},
             }
-            return rule | ({"proof": "none"} if one.method == "POST" else {})
+            rule |= {"proof": "none"} if one.method == "POST" else {}
+            return AskedFor(f"{name} of its query", rule)
+    return None
+
+
+def _without_body(one: CapturedRequest, evidence: list[tuple[str, str]]) -> dict[str, Any] | None:
     if one.method in {"HEAD", "OPTIONS"}:
         evidence.append(("handshake", f"{one.place} is a {one.method}: it is answered with 200"))
         return {"when": {"method": one.method}}
@@ -84,16 +147,30 @@ def _without_body(one: CapturedRequest, evidence: list[tuple[str, str]]) -> dict
     return None
 
 
-def challenge_of(document: Any) -> tuple[str, str, tuple[str, str]] | None:
-    """Return the path of a challenge, its name, and what tells the handshake from an event."""
-    if not isinstance(document, dict):
+def _in_body(document: Any) -> AskedFor | None:
+    if not isinstance(document, dict) or not _is_short(document, _MOST_VALUES):
         return None
-    paths = list(islice(scalar_paths(document), _MOST_VALUES + 1))
-    asked = next((path for path in paths if path[-1] in _CHALLENGES), None)
-    if asked is None or len(paths) > _MOST_VALUES:
+    paths = list(scalar_paths(document))
+    path = next((path for path in paths if path[-1] in _CHALLENGES), None)
+    if path is None:
         return None
-    for path in paths:
-        value = find(document, path)
-        if path[-1] in _KINDS and isinstance(value, str) and value:
-            return path_text(asked), asked[-1], (path_text(path), value)
+    asked = path_text(path)
+    answer = {path[-1]: "$challenge"}
+    if path[-1] == "plainToken":  # Zoom's, which wants its HMAC as well
+        answer["encryptedToken"] = "$hmac"
+    rule = {"challenge": {"path": asked}, "answer": {"json": answer}}
+    for kind in paths:
+        value = find(document, kind)
+        if kind[-1] in _KINDS and isinstance(value, str) and value:
+            return AskedFor(
+                f"{asked} of its body", {"when": {"body": {path_text(kind): value}}} | rule
+            )
+    if len(paths) == 1:  # such as monday.com's, which nobody signs
+        return AskedFor(
+            f"{asked} of its body", {"when": {"body": {asked: True}}, "proof": "none"} | rule
+        )
     return None
+
+
+def _is_short(document: Any, most: int) -> bool:
+    return isinstance(document, dict) and len([*islice(scalar_paths(document), most + 1)]) <= most

@@ -12,7 +12,7 @@ from settings.source.model import Authentication
 from toolbox.sources.captured.bodies import FORM, body_settings, document_of
 from toolbox.sources.captured.details import details_seen
 from toolbox.sources.captured.from_headers import TYPE_TEXT, from_headers, kept_headers
-from toolbox.sources.captured.handshakes import challenge_of, handshake_of
+from toolbox.sources.captured.handshakes import asked_for, handshake_of
 from toolbox.sources.captured.hiding import HiddenBody, hidden
 from toolbox.sources.captured.known import known_schemes
 from toolbox.sources.captured.places import arrival, may_be_secret
@@ -71,7 +71,7 @@ def propose(
         raise CaptureError(f"{captures.requests[0].where}: no request has a body to learn from")
     how = body_settings(with_body[0])
     parsed = [(one, document_of(one, how)) for one in with_body]
-    events = [(one, document) for one, document in parsed if not challenge_of(document)]
+    events = [(one, document) for one, document in parsed if not asked_for(one, document)]
     if not events:
         raise CaptureError(f"{with_body[0].where}: a handshake, and no event; catch one as well")
     requests = [one for one, _ in events]
