@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import completions, run_here
+from tests.support.command import completions, given, run_here
 from tests.support.terminal import fits, is_golden
 from toolbox import project
 from toolbox.cli import completing
@@ -83,6 +85,28 @@ def test_a_help_imports_little() -> None:
         if name.startswith(("local", "pipeline", "settings", "toolbox"))
     ]
     assert len(own) < 240, "all helps together, of the 600 modules there are"
+
+
+def _readme() -> list[str]:
+    """Each command line of README's; of a choice `a|b`, one for each."""
+    lines = re.findall(
+        r"^\.venv/bin/mozdef-ef (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    found = []
+    for line in lines:
+        text, *_ = line.split("  #")
+        chosen = re.search(r"\w+(?:\|\w+)+", text)
+        found += (
+            [text.replace(chosen[0], one) for one in chosen[0].split("|")] if chosen else [text]
+        )
+    return found
+
+
+@pytest.mark.parametrize("line", _readme())
+def test_each_line_of_the_readme_is_spelled_as_it_is(line: str) -> None:
+    words = shlex.split(line)
+    with given(*words) as context:
+        assert not context.args or words[0] == "cdk"
 
 
 def test_what_is_misspelled_has_a_nearest_name() -> None:
