@@ -21,6 +21,9 @@ from pipeline.event.elements import depth_of
 DEEPEST = 900
 #: orjson reads 1,024 levels (its README, "Deserialize"): so many stand above those allowed.
 _LISTS, _ENDS = b"[" * (1_024 - DEEPEST), b"]" * (1_024 - DEEPEST)
+_CONTAINERS = frozenset({dict, list})
+#: Below so many objects and lists of one level none are looked for, and so deep.
+_FEW, _NEAR_LEVELS = 64, 20
 #: Python's limit of the digits of a whole number; MozDef's own Python (3.6) has none.
 _MOST_DIGITS = 4_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -41,7 +44,7 @@ class TooDeepError(PipelineError):
 def read_json(text: bytes) -> tuple[bytes, Any]:
     """Parse a JSON text that MozDef can read; see `parse_json` and `check_depth`."""
     text, value, _ = parse_json(text)
-    check_depth(text, containers_in(text))
+    check_depth(text, value, containers_in(text))
     return text, value
 
 
@@ -71,11 +74,13 @@ def containers_in(text: bytes) -> int:
     return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
 
 
-def check_depth(text: bytes, containers: int) -> None:
+def check_depth(text: bytes, value: Any, containers: int) -> None:
     """See that a JSON text is no deeper than MozDef can read.
 
     Parameters
     ----------
+    value : Any
+        The same, parsed. It has not what stands under a name that comes again.
     containers : int
         How many there are in it: to count them costs less than to follow them.
 
@@ -84,8 +89,26 @@ def check_depth(text: bytes, containers: int) -> None:
     TooDeepError
         When it is deeper.
     """
-    if containers > DEEPEST and not _fits_below(text) and depth_of(text) > DEEPEST:
+    if containers <= DEEPEST or _all_are_near(value, containers) or _fits_below(text):
+        return
+    if depth_of(text) > DEEPEST:
         raise _too_deep()
+
+
+def _all_are_near(value: Any, containers: int) -> bool:
+    """Tell whether so many objects and lists are in the first levels of a value, most in one."""
+    level = [value] if type(value) in _CONTAINERS else []
+    for _ in range(_NEAR_LEVELS):
+        containers -= len(level)
+        if len(level) > _FEW or not containers:
+            break
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) in _CONTAINERS
+        ]
+    return not containers
 
 
 def _fits_below(text: bytes) -> bool:

@@ -82,7 +82,7 @@ def read_event(event: Event) -> Outcome | None:
     try:
         text, value, strict = parse_json(event.body_json)
         containers = containers_in(text)
-        check_depth(text, containers)
+        check_depth(text, value, containers)
     except TooDeepError as error:
         return rejected(event, Reason.TOO_DEEP, str(error))
     except NoJsonError as error:
