@@ -16,7 +16,7 @@ from pipeline.event.event_id import EventId
 from pipeline.event.events import Event, Outcomes, Record
 from pipeline.event.identity import reused_key
 from pipeline.event.mozdef_event import write_message
-from pipeline.event.outcomes import OutcomeKind
+from pipeline.event.outcomes import Reason
 from pipeline.event.steps import examine
 from toolbox.explaining.found import MozdefFate
 from toolbox.mozdef.alerts import alerts
@@ -183,7 +183,7 @@ def same_message(one: Any, other: bytes) -> bool:
 def refused_by_now(judged: Judged | None) -> bool:
     """Tell whether a schema refuses an event by the sources of this machine."""
     verdict = judged.verdict if judged else None
-    return verdict is not None and verdict.kind is OutcomeKind.REJECTED
+    return verdict is not None and verdict.reason == Reason.SCHEMA_VIOLATION
 
 
 def _place_of(document: Mapping[str, Any], path: list[str], rule: str) -> str:

@@ -172,6 +172,13 @@ def test_a_rejection_names_schema_rule_object_and_ticket(deployment: Deployment)
     assert ending.now.startswith("schema_violation: body.commits[0]")
 
 
+def test_a_body_that_cannot_be_read_breaks_no_rule_of_a_schema(deployment: Deployment) -> None:
+    deployment.archive.add(RAW, [pushed(1, body='{"ref":')])
+    deployment.archive.add(LEDGER, [entry(1, "rejected", "invalid_json")])
+    ending = deployment.ending("request-1")
+    assert (ending.schema_place, ending.now.partition(":")[0]) == ("", "invalid_json")
+
+
 def test_what_the_ledger_lacks_failed_or_waits_or_is_missing(deployment: Deployment) -> None:
     deployment.archive.add(RAW, [pushed(1)])
     assert deployment.ending("request-1").outcome == NOT_SETTLED
