@@ -47,6 +47,14 @@ class ArchiveListing:
         for item in self._items(prefix, after):
             yield ObjectRef(item["Key"], item["Size"])
 
+    def one_page(self, prefix: str) -> list[ObjectRef] | None:
+        """Return the objects below a prefix; None where one answer does not hold them."""
+        page = next(self._pages(Prefix=prefix))
+        if page.get("IsTruncated"):
+            return None
+        found = (ObjectRef(item["Key"], item["Size"]) for item in page.get("Contents", []))
+        return [ref for ref in found if not ref.key.endswith("/")]
+
     def written(self, prefix: str) -> Iterator[tuple[ObjectRef, datetime]]:
         """Return the objects below a prefix, each with the time at which it was written."""
         for item in self._items(prefix):

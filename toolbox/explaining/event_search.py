@@ -11,9 +11,8 @@ import re
 import time
 from bisect import bisect_right
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -36,6 +35,7 @@ from pipeline.event.events import UNKNOWN_SOURCE
 from pipeline.event.times import iso_milliseconds
 from toolbox.explaining.archive_search import RawLine, as_json
 from toolbox.explaining.ledger_look import LedgerLook, is_wanted
+from toolbox.explaining.raw_listing import RawListing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,13 +47,11 @@ if TYPE_CHECKING:
     from toolbox.explaining.found import ReadingNotes
     from toolbox.explaining.ledger_look import Entries
 
-T = TypeVar("T")
 #: The ledger has no line of it: it is on its way, was given up, or is missing.
 OPEN = "open"
 #: Packed; what a page reads at most.
 MOST_BYTES = 64 * 2**20
 MOST_SECONDS = 15.0
-_LISTED_AT_ONCE = 8
 _ALL_LINES = 10**9
 #: After every object: sequence numbers have up to 128 digits.
 _LAST = (10**129, "")
@@ -214,7 +212,8 @@ class EventSearch:
         found, since = FoundPage(), _cursor(after)
         until = self._now() + seconds
         sources = [one for one in self._listing.sources(RAW_PREFIX) if wanted.takes(one)]
-        for hour in self._hours(wanted, since, sources):
+        raw = RawListing(self._listing, sources)
+        for hour in self._hours(wanted, since, raw):
             if bound := self._bound(0, until, seconds):
                 found.after = _place_in(RAW_PREFIX + source_folder(UNKNOWN_SOURCE) + hour)
                 found.bound = bound
@@ -223,7 +222,8 @@ class EventSearch:
             places = self._places(look, wanted)
             if places is not None and not places:
                 continue
-            refs = self._refs(sources, hour, since, places)
+            named = sources if places is None else _sources_of(places, sources)
+            refs = self._refs(raw.objects(hour, named), hour, since, places)
             reading = self._objects.ahead(refs)
             for ref, chunks in reading:
                 if bound := self._bound(ref.size, until, seconds):
@@ -248,18 +248,14 @@ class EventSearch:
             return f"{self._notes.size / 1e6:,.0f} MB of the archive were read"
         return f"{seconds:,.0f} s were spent" if self._now() > until else ""
 
-    def _hours(
-        self, wanted: EventFilter, since: _Cursor | None, sources: list[str]
-    ) -> Iterator[str]:
+    def _hours(self, wanted: EventFilter, since: _Cursor | None, raw: RawListing) -> Iterator[str]:
         """Return the hours, the newest first, in which a source has objects."""
-        folders = [RAW_PREFIX + source_folder(name) for name in sources]
         days: dict[str, list[str]] = {}
         for hour in hour_folders(wanted.start, wanted.end):
             if since is None or hour <= since.hour:
                 days.setdefault(f"{hour.partition('/')[0]}/", []).append(hour)
         for day, hours in reversed(days.items()):
-            listed = _at_once(self._listing.folders, [folder + day for folder in folders])
-            there = {day + name for _, names in listed for name in names}
+            there = raw.hours(day)
             for hour in reversed(hours):
                 if hour in there:
                     self._notes.hours.add(hour)
@@ -273,14 +269,11 @@ class EventSearch:
 
     def _refs(
         self,
-        sources: list[str],
+        listed: list[tuple[str, list[ObjectRef]]],
         hour: str,
         since: _Cursor | None,
         places: dict[str, Entries] | None,
     ) -> list[ObjectRef]:
-        named = sources if places is None else _sources_of(places)
-        folders = [RAW_PREFIX + source_folder(one) + hour for one in sources if one in named]
-        listed = _at_once(lambda one: list(self._listing.objects(one)), folders)
         refs = []
         for folder, found in listed:
             known = [ref for ref in found if name_of(ref.key) is not None]
@@ -379,9 +372,10 @@ def _cursor(text: str) -> _Cursor | None:
     return _Cursor(partition.hour, order, int(number))
 
 
-def _sources_of(places: dict[str, Entries]) -> set[str]:
+def _sources_of(places: dict[str, Entries], sources: list[str]) -> list[str]:
     """Return the sources that have one of these places: the folders of others are not listed."""
-    return {lines[0].source for found in places.values() for lines in found.values()}
+    named = {lines[0].source for found in places.values() for lines in found.values()}
+    return [one for one in sources if one in named]
 
 
 def _wanted_of(places: dict[str, Entries], folder: str) -> dict[str, list[int]]:
@@ -413,9 +407,3 @@ def _holding(refs: list[ObjectRef], wanted: dict[str, list[int]]) -> list[Object
             for start in starts[max(upto - 2, 0) : upto]:
                 kept.update((ref.key, ref) for ref in begun[start])
     return list(kept.values())
-
-
-def _at_once(ask: Callable[[str], list[T]], folders: list[str]) -> list[tuple[str, list[T]]]:
-    """Ask for several folders at the same time."""
-    with ThreadPoolExecutor(_LISTED_AT_ONCE, thread_name_prefix="listing") as pool:
-        return list(zip(folders, pool.map(ask, folders), strict=True))

@@ -78,23 +78,42 @@ def searching() -> Searching:
     return Searching(Archive())
 
 
-def test_folders_of_sources_that_the_ledger_does_not_name_are_not_listed(
-    searching: Searching, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def listed(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> deque[str]:
+    """The prefixes below `raw/` that were listed; of two further sources nothing was rejected."""
     for source in ("gitlab", "slack"):
-        key = f"raw/source={source}/{HOUR}/{SHARD}-1.jsonl.gz"
-        searching.archive.add(key, [line(99, source=source, name="other")])
-    listed, real = deque[str](), searching.archive.list_objects_v2
+        for number in range(4):
+            key = f"raw/source={source}/{HOUR}/{SHARD}-{number}.jsonl.gz"
+            searching.archive.add(key, [line(number, source=source, name=f"o-{number}")])
+    found, real = deque[str](), searching.archive.list_objects_v2
 
     def list_objects_v2(**request: Any) -> Any:
-        listed.append(request["Prefix"])
+        if request["Prefix"].startswith("raw/source=") and not request.get("ContinuationToken"):
+            found.append(request["Prefix"].removeprefix("raw/source="))
         return real(**request)
 
     monkeypatch.setattr(searching.archive, "list_objects_v2", list_objects_v2)
+    return found
+
+
+def test_folders_of_sources_that_the_ledger_does_not_name_are_not_listed(
+    searching: Searching, listed: deque[str]
+) -> None:
     assert searching.numbers(outcome="rejected") == [33, 23, 13, 3]
-    assert {one for one in listed if one.startswith("raw/") and HOUR in one} == {
-        f"raw/source=github/{HOUR}/"
-    }
+    assert [one for one in listed if HOUR in one] == [f"github/{HOUR}/"]
+
+
+@pytest.mark.parametrize("wanted", [{}, {"outcome": "rejected"}, {"text": '"n":7'}])
+def test_a_day_that_one_answer_holds_is_listed_once_for_a_source(
+    searching: Searching, listed: deque[str], wanted: Any
+) -> None:
+    by_hour = searching.page(**wanted)
+    assert len([one for one in listed if HOUR in one]) == (1 if "outcome" in wanted else 3)
+    listed.clear()
+    searching.archive.page = 1_000
+    assert searching.page(**wanted) == by_hour
+    day = HOUR.partition("/")[0]
+    assert sorted(listed) == ["", *(f"{one}/{day}/" for one in ("github", "gitlab", "slack"))]
 
 
 def test_the_newest_comes_first_with_what_became_of_it(searching: Searching) -> None:
