@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pipeline.event.elements import long_strings, members_of, name_of, spans_of
@@ -169,7 +170,7 @@ def _is_odd(body: Any, containers: int = 0) -> bool:
         if depth > MOST_LEVELS:
             return True
         if not unmet:
-            names = set().union(*(one for one in level if type(one) is dict))
+            names = set(chain.from_iterable(one for one in level if type(one) is dict))
             return not (_FINE.issuperset(names) or all(map(_is_fine, names)))
         below: list[Any] = []
         for one in level:

@@ -24,6 +24,8 @@ _LISTS, _ENDS = b"[" * (1_024 - DEEPEST), b"]" * (1_024 - DEEPEST)
 _CONTAINERS = frozenset({dict, list})
 #: Below so many objects and lists of one level none are looked for, and so deep.
 _FEW, _NEAR_LEVELS = 64, 20
+#: In bytes: what a longer one holds is not held a second time, meanwhile.
+_LONGEST_TWICE = 1_024 * 1_024
 #: Python's limit of the digits of a whole number; MozDef's own Python (3.6) has none.
 _MOST_DIGITS = 4_000
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -117,6 +119,8 @@ def _fits_below(text: bytes) -> bool:
     It reads a seventh of the time that brackets can be followed in. What it refuses may be fine: it
     reads JSON by the standard alone.
     """
+    if len(text) > _LONGEST_TWICE:
+        return False
     try:
         orjson.loads(b"".join((_LISTS, text, _ENDS)))
     except orjson.JSONDecodeError:

@@ -14,7 +14,7 @@ ADDRESSES = "|".join(
     (
         r"asset\(",
         r"path\(",
-        r"(?:address|twin|page\.link\(one\)|page\.more|page\.proof_address) \}\}",
+        r"(?:(?:page\.)?address|twin|page\.link\(one\)|page\.more|page\.proof_address) \}\}",
     )
 )
 FORBIDDEN = {
