@@ -124,6 +124,9 @@ def test_what_became_of_it_is_read_for_an_hour_after_its_end(console: Console) -
     console.archive.objects[name] = orjson.dumps(state)
     until = f"{ended + timedelta(hours=1):%Y-%m-%d %H:%M} UTC"
     assert f"the ledger was read up to {until}" in console.browser.get(address).text
+    state["updated"] = "9999-12-31T23:59:59+00:00"
+    console.archive.objects[name] = orjson.dumps(state)
+    assert "2 requests have no outcome yet" in console.browser.get(address).text
 
 
 def test_one_that_was_stopped_goes_on(console: Console) -> None:

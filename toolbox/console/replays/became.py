@@ -62,7 +62,9 @@ class BecomingLooks:
         if not self._job.counts.get("sent"):
             return Became()
         now, until = datetime.now(UTC), time.monotonic() + _SECONDS
-        end = min(now, datetime.fromisoformat(self._job.updated or now.isoformat()) + _AFTER)
+        # Its state is the archive's, so it can name any time.
+        ended = min(now, datetime.fromisoformat(self._job.updated)) if self._job.updated else now
+        end = min(now, ended + _AFTER)
         with_failures = self._rounds % _ROUNDS == 0
         self._rounds += 1
         bound = ""
