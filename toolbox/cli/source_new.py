@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated
@@ -130,6 +131,7 @@ def new(
         captured=caught.settings if caught else {},
         evidence=comments_of(caught) if caught else {},
     )
+    elsewhere = f" --sources {shlex.quote(str(directory))}" if directory else ""
     directory = directory or private_sources()
     template = load_source(folder_of(like, available_sources(directory))) if like else None
     given = caught.given if caught else read_given(sample or [])
@@ -144,7 +146,7 @@ def new(
         _print(made, caught)
         print_checked(checked)
         print_warnings(warnings)
-        _print_next(name, made, enabled=enabled)
+        _print_next(name, made, elsewhere, enabled=enabled)
     if any(not one.fits for one in checked):
         raise typer.Exit(DOES_NOT_HOLD)
 
@@ -227,15 +229,15 @@ def _shown(found: Found | None, none: str) -> str:
     return f"{found.path}, such as {found.values[0][:60]}{others}"
 
 
-def _print_next(name: str, made: Scaffold, *, enabled: bool) -> None:
+def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> None:
     stage = find_project().stage_file
     lines = [
         f"Read {made.folder}/source.yaml: what is marked CHECK is a guess.",
         "Look for secrets and for people's data in the samples before you commit them.",
         *([f"{stage} has {name} among its sources now."] if enabled else []),
         "Then:",
-        f"  {next_step(f'source check {name}')}",
-        f"  {next_step(f'source show {name}')}",
+        f"  {next_step(f'source check {name}')}{elsewhere}",
+        f"  {next_step(f'source show {name}')}{elsewhere}",
         *([] if enabled else [f"  add {name} to 'sources' in {stage}"]),
         f"  {next_step('local up')}",
     ]

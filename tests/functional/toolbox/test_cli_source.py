@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,14 @@ def test_one_sample_proves_no_delivery_id(run: Callable[..., Done]) -> None:
     assert "two samples about one thing" in " ".join(done.out.split())
     document = json.loads(run(*words, "--json", "--directory", "mine").out)
     assert (document["delivery_id"], document["unproven_delivery_id"]) == (None, "data.id")
+
+
+def test_what_to_type_next_finds_a_source_elsewhere(run: Callable[..., Done]) -> None:
+    steps = re.findall(
+        r"^  mozdef-ef (source .*)", new(run, "--directory", "my own").out, re.MULTILINE
+    )
+    assert len(steps) == 2
+    assert [run(*shlex.split(step)).status for step in steps] == [0, 0]
 
 
 def test_new_for_programs(run: Callable[..., Done]) -> None:
