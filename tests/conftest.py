@@ -95,7 +95,6 @@ TOGETHER = (
     "e2e/test_replay.py",
     "e2e/test_metrics_exist.py",
     "e2e/test_identity.py",
-    "e2e/test_console.py",
 )
 #: cfn-lint takes its three seconds in one worker; what these synthesize is shared with all others.
 LINTED = (
@@ -111,6 +110,8 @@ SCOPES = {**dict.fromkeys(TOGETHER, "together"), **dict.fromkeys(LINTED, "linted
 LONGEST_FIRST = (
     *TOGETHER,
     "e2e/test_million.py",
+    "e2e/test_console.py",
+    "e2e/test_operating_page.py",
     "e2e/test_operating_page.py",
     "e2e/test_demo.py",
     "infra/delivery_pipeline/test_build_commands.py",
