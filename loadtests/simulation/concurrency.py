@@ -23,24 +23,27 @@ class Concurrency:
         self._reserved = reserved
         self._shared = account - sum(kept or 0 for kept in reserved.values())
         self.running = dict.fromkeys(reserved, 0)
+        self._in_shared = self._in_all = 0
         self.most = 0
         self.throttles = 0
 
     def enter(self, function: str) -> bool:
         """Begin an invocation; False where it is throttled."""
         own = self._reserved[function]
-        if own is None:
-            used = sum(count for name, count in self.running.items() if not self._reserved[name])
-            free = used < self._shared
-        else:
-            free = self.running[function] < own
+        free = self._in_shared < self._shared if own is None else self.running[function] < own
         if not free:
             self.throttles += 1
             return False
-        self.running[function] += 1
-        self.most = max(self.most, sum(self.running.values()))
+        self._count(function, 1)
+        self.most = max(self.most, self._in_all)
         return True
 
     def leave(self, function: str) -> None:
         """End an invocation."""
-        self.running[function] -= 1
+        self._count(function, -1)
+
+    def _count(self, function: str, more: int) -> None:
+        self.running[function] += more
+        self._in_all += more
+        if self._reserved[function] is None:
+            self._in_shared += more

@@ -78,6 +78,11 @@ class LaneNeeds:
     tally: ConsumerTally
 
     @cached_property
+    def called_away(self) -> list[Sequence[tuple[float, float]]]:
+        """When the services are away that its invocations call; none that never is."""
+        return [self.away[one] for one in CALLED[self.consumer.name] if self.away[one]]
+
+    @cached_property
     def full(self) -> float:
         """How many records are a full batch: by number, or by the payload's size."""
         in_payload = self.record_bytes * 4 / 3 + RECORD_FRAME_BYTES
@@ -225,8 +230,7 @@ class SimulatedLane:
         needs, times = self.needs, self.needs.times
         usual = times.seconds(events, needs.consumer.memory_mb / MB_A_VCPU)
         deadline = now + needs.consumer.timeout_seconds - needs.reserve_seconds
-        windows = (needs.away[service] for service in CALLED[needs.consumer.name])
-        back = max((outage_end(window, now) for window in windows if window), default=now)
+        back = max((outage_end(window, now) for window in needs.called_away), default=now)
         if back + usual > deadline and back > now:
             return 0.0, deadline - now
         share, waited = 1.0, 0.0

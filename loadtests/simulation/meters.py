@@ -145,4 +145,7 @@ def table_meter(
 
 def outage_end(windows: Sequence[tuple[float, float]], now: float) -> float:
     """Return until when a service is away; `now` where it is not."""
-    return next((end for start, end in windows if start <= now < end), now)
+    for start, end in windows:
+        if start <= now < end:
+            return end
+    return now
