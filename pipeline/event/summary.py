@@ -212,16 +212,16 @@ def _first(ways: _Ways, event: _Event) -> str:
     source, event_type, body, fields = event
     for kind, name, further in ways:
         if kind is _PATH:
-            # Of many ways an event has the first part of a few.
-            value = body.get(name) if type(body) is dict else _at(body, (name,))
-            if further and value is not None:
-                value = _at(value, further)
+            value = _at(body, name)
+            for part in further:
+                # Most are objects: they take no call.
+                value = value.get(part) if type(value) is dict else _at(value, part)
         elif kind is _FIELD:
             value = fields.get(name)
         elif kind is _SOURCE:
             value = source
         elif kind is _TYPE:
-            value = event_type or _at(body, (_TYPE,))
+            value = event_type or _at(body, _TYPE)
         else:
             value = _keys(body)
         if value is None:
@@ -235,15 +235,10 @@ def _first(ways: _Ways, event: _Event) -> str:
     return ""
 
 
-def _at(value: Any, path: FieldPath) -> Any:
-    for part in path:
-        if type(value) is dict:
-            value = value.get(part)
-        elif type(value) is list:
-            value = find(value, (part,))
-        else:
-            return None
-    return value
+def _at(value: Any, part: str) -> Any:
+    if type(value) is dict:
+        return value.get(part)
+    return find(value, (part,)) if type(value) is list else None
 
 
 def _keys(body: Any) -> str:
