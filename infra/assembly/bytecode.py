@@ -37,7 +37,10 @@ def runtime_python(version: str = PYTHON_VERSION) -> Path | None:
         return Path(done.stdout.strip())
     # Those of pyenv that are not chosen, which are on CodeBuild's images, are on no search path.
     versions = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    return max(versions.glob(f"{version}.*/bin/python{version}"), default=None)
+    try:
+        return max(versions.glob(f"{version}.*/bin/python{version}"), default=None)
+    except OSError:  # such as the folder of another user
+        return None
 
 
 def compile_folder(folder: Path, python: Path, prefix: str) -> None:

@@ -103,7 +103,9 @@ def _unpack(packed: Path, folder: Path) -> None:
     """Fill the folder; the program comes last, under its own name when it is whole."""
     libraries = brotli.decompress((packed / "al2023.tar.br").read_bytes())
     with tarfile.open(fileobj=io.BytesIO(libraries)) as tar:
-        tar.extractall(folder, filter="data")
+        # Debian 12's Python, 3.11.2, has no filters; the lock has the archive's hash.
+        tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _: member)
+        tar.extractall(folder)
     unpacker, part = brotli.Decompressor(), folder / "chromium.part"
     with (packed / "chromium.br").open("rb") as source, part.open("wb") as target:
         while chunk := source.read(1 << 20):

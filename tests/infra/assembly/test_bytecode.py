@@ -112,6 +112,8 @@ def test_an_interpreter_of_pyenv_that_is_not_chosen_is_found(
     monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
     assert runtime_python("3.99") == python
     assert runtime_python("3.98") is None
+    monkeypatch.setenv("PYENV_ROOT", f"/{'x' * 300}")  # it cannot be looked at, whoever looks
+    assert runtime_python("3.97") is None
 
 
 def test_without_an_interpreter_it_is_said(
