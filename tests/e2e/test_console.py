@@ -201,7 +201,7 @@ def test_a_rejected_event_is_found_mended_replayed_and_accounted_for(
     page = visitor.page
     pipeline.settle()
     visitor.show("light", WIDE)
-    see_why(page, refused["h2.example.com"])
+    see_why(visitor, refused["h2.example.com"])
     mend_the_schema(visitor)
     taken = "settings taken over"
     wait_for(lambda: taken in pipeline.output.read_text(), "the schema is not taken over")

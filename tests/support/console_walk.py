@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local import emulator
+from tests.support.console_browser import NARROW as PHONE
+from tests.support.console_browser import WIDE as DESK
 from tests.support.mozdef import assert_contract
 from tests.support.private_source import NAME, WIDE
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
     from local.endpoints import Endpoints
     from tests.support.console_browser import Visitor
 
 
-def see_why(page: Page, wanted: str) -> None:
+def see_why(visitor: Visitor, wanted: str) -> None:
     """Find an event by its source, its outcome and a text; see the place that is wrong."""
+    page = visitor.page
     page.get_by_role("navigation").get_by_role("link", name="Events").click()
     page.get_by_label("Source").select_option(NAME)
     page.get_by_label("Outcome").select_option("rejected")
@@ -32,6 +33,9 @@ def see_why(page: Page, wanted: str) -> None:
     page.get_by_role("heading", level=1, name=wanted).wait_for()
     assert page.locator("mark").inner_text() == 'check "ping of h2.example.com"'
     assert page.get_by_text("body.check must be object").count()
+    for scheme, size in (("dark", PHONE), ("light", DESK)):
+        visitor.show(scheme, size)
+        assert visitor.faults() == [], scheme
     page.locator("dd a[href^='/tickets/']").click()
     page.get_by_role("heading", level=1, name="Ticket ").wait_for()
 
