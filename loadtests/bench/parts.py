@@ -14,6 +14,7 @@ from loadtests.bench import (
     bodies,
     body_rules,
     cold_start,
+    console_pages,
     end_to_end,
     fan_out,
     front_door,
@@ -46,6 +47,7 @@ _ALONE: dict[str, tuple[str, Callable[[Path, int], dict[str, Any]]]] = {
     "bodies": ("reading bodies that are no JSON", lambda _, rounds: bodies.run(rounds)),
     "proofs": ("checking each kind of proof", lambda _, rounds: proofs.run(rounds)),
     "gateway": ("measuring the local gateway", gateway.run),
+    "console": ("filling an archive, and asking the console for its pages", console_pages.run),
     "replay_memory": ("replaying 2 GB", lambda folder, _: memory.run(folder)),
     "end_to_end": (
         "finding what this machine can do, and sending at shares of it",

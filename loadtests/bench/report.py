@@ -94,6 +94,8 @@ def show(figures: dict[str, Any]) -> None:
         _show_cold_start(figures)
     if "replay_memory" in figures:
         _show_memory(figures["replay_memory"])
+    if "console" in figures:
+        _show_console(figures["console"])
     if "end_to_end" in figures:
         _show_end_to_end(figures["end_to_end"])
 
@@ -173,6 +175,15 @@ def _show_memory(found: dict[str, Any]) -> None:
         list(found["samples_mb"].items()),
     )
     console.print(f"It grew by {found['growth_mb']} MB after the first tenth.")
+
+
+def _show_console(found: dict[str, Any]) -> None:
+    print_table(
+        f"The console over {found['events']:,} events of a day: milliseconds by the clock",
+        ("page", "median", "the first time"),
+        [(name, ms, found["first_ms"][name]) for name, ms in found["pages_ms"].items()],
+    )
+    console.print(f"Its process held {found['memory_mb']} MB at the most.")
 
 
 def _show_kind(kind: str, found: dict[str, Any]) -> None:

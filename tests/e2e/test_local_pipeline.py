@@ -15,6 +15,7 @@ import pytest
 from loadtests.attack.pipeline import AttackedPipeline
 from loadtests.attack.plan import ATTACKS, tell
 from loadtests.attack.verdicts import carry_out
+from loadtests.bench import console_pages
 from loadtests.deploy_check.permissions import RecordedCalls, reviews, unexplained
 from local import emulator
 from local.accounts import counters
@@ -353,3 +354,10 @@ def test_each_attack_of_the_brief_form_is_held(
     fallen = tell(carry_out(brief, arena), lambda text, _: lines.append(text))
     assert len(lines) == len(brief)
     assert not fallen, "\n".join(line for line in lines if line.startswith("NOT HELD"))
+
+
+def test_the_benchmark_of_the_console_asks_for_each_page(running: Running) -> None:
+    found = console_pages.measure(running.state, 1)
+    assert found["pages_ms"].keys() == found["first_ms"].keys() == console_pages.PAGES.keys()
+    assert all(ms > 0 for ms in found["pages_ms"].values())
+    assert 20 < found["memory_mb"] < 1_000
