@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import shutil
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _LEAVE_SECONDS = 30.0
 
 
-LOCK_NAME = "lock"
+LOCK_NAME, STATUS_NAME = "lock", "status.json"
 #: The emulator writes it last, so that a state without it is known to be incomplete.
 COMPLETE = "complete"
 
@@ -40,7 +41,7 @@ class StateDirectory:
         self.path = path
         self.logs = path / "logs"
         self.checkpoints = path / "checkpoints"
-        self.status = path / "status.json"
+        self.status = path / STATUS_NAME
         self._lock = -1
         self._held = ExitStack()
 
@@ -139,3 +140,17 @@ def _runs(pid: int) -> bool:
     # A killed process that its parent has not waited for yet is still listed.
     listed = Path(f"/proc/{pid}/stat")
     return not listed.exists() or listed.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def is_settled(state: Path, since: float) -> bool:
+    """Tell whether what was on the streams then is fetched, settled and archived.
+
+    Parameters
+    ----------
+    since : float
+        In seconds since the epoch.
+    """
+    with suppress(FileNotFoundError):
+        status = json.loads((state / STATUS_NAME).read_text())
+        return bool(status["idle"] and status["as_of"] > since)
+    return False

@@ -32,15 +32,10 @@ class SourceParameters:
         self._deployment = deployment
         self._sources = sources
 
-    def arn(self, source: LoadedSource, kind: str) -> str:
-        """Return the ARN of one parameter of a source."""
-        name = self._deployment.parameter(source.name, kind)
-        return self._stack.format_arn(service="ssm", resource="parameter", resource_name=name[1:])
-
     def arns(self, kind: str, *, ingest: str | None = None) -> list[str]:
         """Return the parameters of one kind: of all sources, or of those that come in one way."""
         return [
-            self.arn(source, kind)
+            self._arn(source, kind)
             for _, source in sorted(self._sources.items())
             if source.settings.parameter == kind and ingest in {None, source.settings.ingest}
         ]
@@ -48,29 +43,32 @@ class SourceParameters:
     def read_at_the_door(self, served: Mapping[str, LoadedSource]) -> list[str]:
         """Return what the receiver of these sources reads: secrets, and until when it learns."""
         return [
-            self.arn(source, kind)
+            self._arn(source, kind)
             for wanted in ("auth_token", "signing_secret")
             for _, source in sorted(served.items())
             for kind in source.settings.receiver_parameters
             if kind == wanted
-        ] + [self.arn(source, WINDOW) for source in _learned(served)]
+        ] + [self._arn(source, WINDOW) for source in _learned(served)]
 
     def written_at_the_door(self, served: Mapping[str, LoadedSource]) -> list[str]:
         """Return what the receiver of these sources writes: secrets that a handshake brings."""
-        return [self.arn(source, source.settings.parameter) for source in _learned(served)]
+        return [self._arn(source, source.settings.parameter) for source in _learned(served)]
 
     def described(self, source: LoadedSource) -> dict[str, object]:
         """Return the names of a source's parameters, as the stack's output has them."""
-        first = source.settings.parameter
-        named = {
+        further = {
             kind: self._deployment.parameter(source.name, kind)
             for kind in source.settings.parameters
         }
-        further = [name for kind, name in named.items() if kind != first]
+        own = further.pop(source.settings.parameter, "")
         return {
-            **({"parameter": self._deployment.parameter(source.name, first)} if first else {}),
-            **({"further_parameters": further} if further else {}),
+            **({"parameter": own} if own else {}),
+            **({"further_parameters": [*further.values()]} if further else {}),
         }
+
+    def _arn(self, source: LoadedSource, kind: str) -> str:
+        name = self._deployment.parameter(source.name, kind)
+        return self._stack.format_arn(service="ssm", resource="parameter", resource_name=name[1:])
 
 
 def _learned(served: Mapping[str, LoadedSource]) -> Sequence[LoadedSource]:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from local import emulator, endpoints
+from local import endpoints
 from settings.source.loader import load_sources
+from toolbox.deployments import local_clients
 from toolbox.sources.samples import authenticate
 
 if TYPE_CHECKING:
@@ -110,12 +111,7 @@ class AttackedPipeline:
 
     def client(self, service: Any) -> Any:
         """Return a client of the emulator with this run's own credentials."""
-        return emulator.client(
-            service,
-            endpoint_url=self.where.aws_endpoint_url,
-            region=self.where.region,
-            credentials=self.where.credentials,
-        )
+        return local_clients(self.where)(service)
 
     def settle(self) -> None:
         """Wait until all has its outcome, and take what came out."""

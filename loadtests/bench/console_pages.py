@@ -8,13 +8,11 @@ process, until its standard input is closed.
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import re
 import statistics
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,15 +22,18 @@ from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import envelopes, github_deliveries, plain_deliveries
 from loadtests.load.runtime import OwnPipeline
 from loadtests.load.standstill import Standstill
-from local import emulator
 from local.leaving import leave_with_parent
 from local.processes import Child
+from local.state import is_settled
 from settings.source.loader import load_sources
 from toolbox.console.serving import open_scene, serve
+from toolbox.deployments import local_clients
 from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
     from local.endpoints import Endpoints
 
@@ -73,18 +74,13 @@ def run(folder: Path, rounds: int, events: int = EVENTS) -> dict[str, Any]:
 def fill(where: Endpoints, events: int) -> None:
     """Put events of 1 KB on the stream as the front door does; one in a hundred is forged."""
     sources = load_sources(("github", "generic"))
-    stream = emulator.client(
-        "kinesis",
-        endpoint_url=where.aws_endpoint_url,
-        region=where.region,
-        credentials=where.credentials,
-    )
+    stream = local_clients(where)("kinesis")
     forged = github_deliveries(sources["github"], "a secret of nobody's")
     for begin in range(0, events, _IN_A_CALL):
         number = min(_IN_A_CALL, events - begin)
         false = [forged[(begin + at) % len(forged)] for at in range(0, number, FORGED)]
         sound = plain_deliveries(sources["generic"], "", number - len(false))
-        entries = [
+        entries: list[PutRecordsRequestEntryTypeDef] = [
             {"Data": data, "PartitionKey": f"{random.random()}"}  # noqa: S311 - spreads them
             for data in envelopes([*false, *sound], sources)
         ]
@@ -154,14 +150,7 @@ class Browser:
 def _wait_for_the_archive(state: Path) -> None:
     """Wait until the archiver has kept everything, as the fan-out has."""
     since = time.time()
-
-    def kept() -> bool:
-        with suppress(FileNotFoundError):
-            status = json.loads((state / "status.json").read_text())
-            return bool(status["idle"]) and status["as_of"] > since
-        return False
-
-    if not Standstill(_HANGS_SECONDS).wait(kept, lambda: None):
+    if not Standstill(_HANGS_SECONDS).wait(lambda: is_settled(state, since), lambda: None):
         raise WorkError("console: the archiver does not come to its end")
 
 

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from local import emulator, endpoints
+from local import endpoints
 from tests.e2e.conftest import HANGS, ROOT, Running, alive
 from tests.e2e.test_local_pipeline import generic_token, post
 from tests.support.command import Done, completions, given, run_here
 from toolbox.cli.main import COMMANDS
+from toolbox.deployments import local_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -128,12 +129,7 @@ class Walk:
         return done.out
 
     def client(self, service: Any) -> Any:
-        return emulator.client(
-            service,
-            endpoint_url=self.where.aws_endpoint_url,
-            region=self.where.region,
-            credentials=self.where.credentials,
-        )
+        return local_clients(self.where)(service)
 
     def send(self, *words: str) -> None:
         assert run_here("send", *words, "--json").status == 0

@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local import emulator
 from tests.support.console_browser import NARROW as PHONE
 from tests.support.console_browser import WIDE as DESK
 from tests.support.mozdef import assert_contract
 from tests.support.private_source import NAME, WIDE
+from toolbox.deployments import local_clients
 
 if TYPE_CHECKING:
     from local.endpoints import Endpoints
@@ -92,14 +92,11 @@ def dismiss_what_was_mended(visitor: Visitor) -> None:
 
 def delivered_hosts(where: Endpoints) -> list[str]:
     """Take what is in the source's queue, as MozDef does; return the host of each event."""
-    sqs = emulator.client(
-        "sqs",
-        endpoint_url=where.aws_endpoint_url,
-        region=where.region,
-        credentials=where.credentials,
+    sqs = local_clients(where)("sqs")
+    answer = sqs.receive_message(
+        QueueUrl=where.queues[NAME], MaxNumberOfMessages=10, WaitTimeSeconds=0
     )
-    asked = {"QueueUrl": where.queues[NAME], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 0}
-    messages = [json.loads(one["Body"]) for one in sqs.receive_message(**asked)["Messages"]]
+    messages = [json.loads(one["Body"]) for one in answer["Messages"]]
     for one in messages:
         assert_contract(one)
     return sorted(one["details"][NAME]["host"] for one in messages)

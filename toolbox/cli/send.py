@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from local.state import is_settled
 from toolbox.cli import completing
 from toolbox.cli.source_options import SourceName, load_one
 from toolbox.deployments import DEFAULT_STATE, State, running
@@ -123,10 +122,8 @@ def _wait_until_settled(state: Path) -> None:
     with errors.status("waiting for the outcomes"):
         while True:
             running(state)  # it says so where none does any more
-            with suppress(FileNotFoundError):
-                status = json.loads((state / "status.json").read_text())
-                if status["idle"] and status["as_of"] > since:
-                    return
+            if is_settled(state, since):
+                return
             time.sleep(_LOOK_SECONDS)
 
 
