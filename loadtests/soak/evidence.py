@@ -166,7 +166,7 @@ def read_calls(books: Books, log: Path) -> Counter[str]:
                 faults[line["fault"]] += 1
             elif "call" in line:
                 calls[line["call"]] = line["records"]
-            elif line["error"] is None and not line["reported"]:
+            elif "end" in line and line["error"] is None and not line["reported"]:
                 del calls[line["end"]]
     books.add("retried", [(place,) for records in calls.values() for place in records])
     return faults

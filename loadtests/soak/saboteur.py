@@ -30,8 +30,8 @@ class Saboteur:
     Parameters
     ----------
     log : Path
-        The log of the fan-out's calls and of the kills, as JSON lines. A call without an end was
-        cut off with the whole runtime.
+        The log of the fan-out's calls and of the kills, as JSON lines; each runtime begins its part
+        with its process id. A call without an end was cut off with the whole runtime.
     seed : int
         Decides when a process is killed.
     calm : Path
@@ -47,6 +47,7 @@ class Saboteur:
         self._next_kill = time.time() + self._dice.uniform(1, 3)
         self._running: dict[int, tuple[int, str]] = {}  # by thread: a call's process and its number
         self._calls = 0
+        self._write(runtime=os.getpid())
 
     def before(self, function: str, event: Any, pid: int) -> None:
         """Log a call, and strike where its time or its records say so."""
