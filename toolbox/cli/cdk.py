@@ -13,6 +13,7 @@ import typer
 from pipeline.errors import PipelineError
 from toolbox.project import find_project
 from toolbox.synthesis import REPOSITORY
+from toolbox.terminal.output import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +35,21 @@ class CdkError(PipelineError):
 def cdk(context: typer.Context) -> None:
     """Run the CDK's command line: 'cdk bootstrap', 'cdk diff', 'cdk deploy' and so on.
 
-    It is the one that package-lock.json names, run by the Node of the virtual environment. What
-    follows is given to it as it is, but for --config and --stage. It works on the delivery pipeline
-    where the configuration has a delivery.yaml; --stage dev, or STAGE=dev, makes it work on that
-    stage alone.
+    It is the one that package-lock.json names, run by the Node of the virtual environment, and
+    works on the delivery pipeline where the configuration has a delivery.yaml. --stage dev, or
+    STAGE=dev, makes it work on that stage alone. The CDK's application is told both as CONFIG and
+    STAGE; all other words are the CDK's, which has helps of its own:
+
+    \b
+    mozdef-ef cdk help            all commands and options
+    mozdef-ef cdk deploy --help   those of one command
 
     Exit status: that of the CDK.
     """
+    if context.args in ([], ["-h"], ["--help"]):
+        context.command.options_metavar = "[OPTIONS] COMMAND ..."
+        console.lines(context.get_help())
+        return
     command, project = [str(node()), str(PROGRAM), *context.args], find_project()
     settings = dict(os.environ)
     if project.config.is_dir():

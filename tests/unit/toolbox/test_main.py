@@ -52,7 +52,7 @@ def test_a_help_fits_and_cuts_nothing(words: list[str]) -> None:
 
 def test_a_help_imports_little() -> None:
     """Modules are counted, since a clock would judge the machine."""
-    words = [[name, *more] for name, what in COMMANDS.items() if name != "cdk"
+    words = [[name, *more] for name, what in COMMANDS.items()
              for more in ([[one] for one in what] if isinstance(what, dict) else [[]])]  # fmt: skip
     code = (
         "import sys, contextlib\n"
@@ -85,6 +85,18 @@ def test_a_help_imports_little() -> None:
         if name.startswith(("local", "pipeline", "settings", "toolbox"))
     ]
     assert len(own) < 240, "all helps together, of the 600 modules there are"
+
+
+@pytest.mark.parametrize("words", [[], ["-h"], ["--help"], ["--stage", "dev", "-h"]], ids=" ".join)
+def test_the_help_of_cdk_starts_no_node(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it started something"))
+    done = run_here("cdk", *words)
+    assert (done.status, done.err) == (0, "")
+    assert "cdk [OPTIONS] COMMAND ..." in done.out
+    assert "mozdef-ef cdk help " in done.out
+    fits(done.out)
+    assert completions("mozdef-ef cdk --st") == ["--stage"]
+    assert completions("mozdef-ef cdk dep") == []
 
 
 def _readme() -> list[str]:
