@@ -44,9 +44,9 @@ def _templates(assembly: Path, region: str) -> dict[str, Template]:
     try:
         artifacts: dict[str, Any] = json.loads(manifest.read_bytes())["artifacts"]
     except FileNotFoundError:
-        raise TemplateError(f"{manifest}: no cloud assembly; run 'mozdef-ef synth'") from None
+        raise TemplateError(f"{manifest}: no cloud assembly", then="synth") from None
     except (ValueError, KeyError) as error:
-        raise TemplateError(f"{manifest}: broken ({error}); run 'mozdef-ef synth'") from None
+        raise TemplateError(f"{manifest}: broken ({error})", then="synth") from None
     found: dict[str, Template] = {}
     for identifier, artifact in artifacts.items():
         if artifact["type"] == "aws:cloudformation:stack":

@@ -76,15 +76,9 @@ def read(path: Path) -> Endpoints:
         found = Endpoints.from_json(file.read_text())
         alive = in_use(file.parent)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotRunningError(
-            f"{file}: not there, so nothing runs; start it with 'mozdef-ef local up'"
-        ) from None
+        raise NotRunningError(f"{file}: not there, so nothing runs", then="local up") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
-        raise NotRunningError(
-            f"{file}: broken ({error}); start 'mozdef-ef local up' again"
-        ) from None
+        raise NotRunningError(f"{file}: broken ({error})", then="local up") from None
     if not alive:
-        raise NotRunningError(
-            f"{file}: left over, nothing runs any more; start it with 'mozdef-ef local up'"
-        )
+        raise NotRunningError(f"{file}: left over, nothing runs any more", then="local up")
     return found

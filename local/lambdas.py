@@ -108,7 +108,7 @@ def _code(resource: Resource, properties: Mapping[str, Any], assembly: Path) -> 
     hashed = f"asset.{str(key).removesuffix('.zip')}"
     directory = assembly / (named or hashed)
     if not directory.is_dir():
-        raise TemplateError(f"{directory}: no code here; run 'mozdef-ef synth'")
+        raise TemplateError(f"{directory}: no code here", then="synth")
     return directory.resolve()
 
 

@@ -94,11 +94,11 @@ class Template:
         try:
             document = json.loads(path.read_bytes())
         except FileNotFoundError:
-            raise TemplateError(f"{path}: no template here; run 'mozdef-ef synth' first") from None
+            raise TemplateError(f"{path}: no template here", then="synth") from None
         except ValueError as error:
-            raise TemplateError(f"{path}: not JSON ({error}); run 'mozdef-ef synth'") from None
+            raise TemplateError(f"{path}: not JSON ({error})", then="synth") from None
         if not isinstance(document, dict) or "Resources" not in document:
-            raise TemplateError(f"{path}: not a CloudFormation template; run 'mozdef-ef synth'")
+            raise TemplateError(f"{path}: not a CloudFormation template", then="synth")
         return cls(document, stack_name, region)
 
     def resources(self, *types: str) -> Iterator[Resource]:

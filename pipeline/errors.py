@@ -2,7 +2,23 @@
 
 
 class PipelineError(Exception):
-    """Something that the message explains: what was wrong, where, and what to do."""
+    """Something that the message explains: what was wrong, where, and what to do.
+
+    Parameters
+    ----------
+    then : str
+        The command to type next, without the program's name. Whoever shows the error adds the
+        options that say where it is to work.
+    """
+
+    def __init__(self, *said: object, then: str = "") -> None:
+        super().__init__(*said)
+        self.then = then
+
+    def __str__(self) -> str:
+        """Return the message, with the command."""
+        said = super().__str__()
+        return f"{said}; run 'mozdef-ef {self.then}'" if self.then else said
 
     @property
     def lines(self) -> tuple[str, ...]:

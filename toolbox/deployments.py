@@ -13,7 +13,8 @@ import typer
 
 from local import endpoints
 from pipeline.errors import PipelineError
-from toolbox.project import at_home, next_step
+from toolbox.project.finding import at_home
+from toolbox.project.next_steps import placed
 from toolbox.sessions import aws_session
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def running(state: Path) -> endpoints.Endpoints:
     try:
         return endpoints.read(state)
     except endpoints.NotRunningError as error:
-        told = str(error).replace("mozdef-ef local up", next_step("local up"))
-        raise endpoints.NotRunningError(told) from None
+        raise placed(error) from None
 
 
 def local_clients(where: endpoints.Endpoints) -> ServiceClients:

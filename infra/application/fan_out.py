@@ -87,8 +87,8 @@ def _queue_urls(stack: Stack, queues: Mapping[str, sqs.Queue]) -> str:
     if queue_variable_bytes(stack.stack_name, queues) > ENVIRONMENT_BYTES:
         raise DeploymentError(
             f"{len(queues)} queues: their URLs do not fit the {ENVIRONMENT_BYTES} bytes of a "
-            "function's environment; spread the sources over more services, as 'mozdef-ef config "
-            "check' says"
+            "function's environment; spread the sources over more services, as 'config check' "
+            "says"
         )
     return stack.to_json_string({name: queue.queue_url for name, queue in queues.items()})
 

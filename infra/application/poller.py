@@ -181,6 +181,6 @@ def _target_variable(poll_targets: Sequence[PollTarget]) -> str:
         raise DeploymentError(
             f"{len(poll_targets)} polled sources: their settings do not fit the "
             f"{ENVIRONMENT_BYTES} bytes of a function's environment; spread the sources over more "
-            "services, as 'mozdef-ef config check' says"
+            "services, as 'config check' says"
         )
     return value

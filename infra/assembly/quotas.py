@@ -118,7 +118,7 @@ def check(template: Template, name: str) -> None:
     if faults:
         raise QuotaError(
             "\n".join(f"{name}: {fault}" for fault in faults)
-            + f"\n{name}: spread its sources over more services; 'mozdef-ef config check' says how"
+            + f"\n{name}: spread its sources over more services; 'config check' says how"
         )
 
 

@@ -168,7 +168,8 @@ def _queues(watched: Watched) -> Iterator[Alarm]:
     settings = watched.deployment.alarms
     yield Alarm(
         "tickets",
-        "Events were rejected or a batch has failed: 'mozdef-ef dead-letters list'.",
+        "Events were rejected or a batch has failed: 'mozdef-ef dead-letters list --stack "
+        f"{watched.deployment.stack_name}'.",
         {
             "waiting": queue_metric("ApproximateNumberOfMessagesVisible", watched.tickets),
             "taken": queue_metric("ApproximateNumberOfMessagesNotVisible", watched.tickets),

@@ -354,7 +354,7 @@ def load_catalog(package: str = "compiled_catalog") -> Catalog:
         _compare(package, module)
         return Catalog(module.SOURCES)
     except ModuleNotFoundError as error:
-        raise CatalogError(f"{package}: not built ({error}); run 'mozdef-ef synth'") from error
+        raise CatalogError(f"{package}: not built ({error})", then="synth") from error
     except (AttributeError, ImportError, TypeError) as error:
         raise CatalogError(f"{package}: does not fit this code ({error!r}); build anew") from error
 

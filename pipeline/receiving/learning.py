@@ -55,7 +55,7 @@ class Learning:
         if not isinstance(given, str) or not _SECRET.fullmatch(given):
             return denied(400, "bad_secret", "A secret is 16 to 200 characters without a space.")
         if not self._is_open(request):
-            return denied(403, "forbidden", "Nothing is learned now.", "no window; 'secret learn'")
+            return denied(403, "forbidden", "Nothing is learned now.", "no window is open")
         name = f"/{self.project}/{request.source.name}/{self.stage}/{request.source.secret_kind}"
         try:
             return self._keep(name, given)
@@ -84,7 +84,7 @@ class Learning:
                 return None
             values = [*missing, *lines]
             if len(values) > MOST_SECRETS:
-                what = f"{name}: has {len(lines)} values; drop one with 'secret retire'"
+                what = f"{name}: has {len(lines)} values; one has to be retired"
                 return denied(409, "too_many_secrets", "No more secrets can be kept.", what)
             written = self._write(name, values, version)
             if written == version + 1:

@@ -54,7 +54,7 @@ def begun_at(job: str) -> datetime:
 def check_job_id(job: str) -> str:
     """Return the id; JobError when it is none, as it becomes part of a key."""
     if not _ID.fullmatch(job):
-        raise JobError(f"{job!r:.60} is no id of a job; 'mozdef-ef replay list' shows them")
+        raise JobError(f"{job!r:.60} is no id of a job", then="replay list")
     return job
 
 
@@ -170,7 +170,7 @@ class JobStore:
         """Read a job's state; JobError when there is none."""
         content = self._get(f"{REPLAYS_PREFIX}{check_job_id(job)}{_STATE}")
         if content is None:
-            raise JobError(f"{job}: no such job; 'mozdef-ef replay list' shows them")
+            raise JobError(f"{job}: no such job", then="replay list")
         try:
             return Job.from_json(orjson.loads(content))
         except orjson.JSONDecodeError:

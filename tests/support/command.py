@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer.main
 
-from toolbox import project
 from toolbox.cli import main
 from toolbox.cli.lazily import LazyCommand
+from toolbox.project.next_steps import Choice, choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,4 +91,4 @@ def given(*words: str) -> Iterator[Any]:
     try:
         yield found.make_context(found.name, left)
     finally:
-        vars(project._choice).update(vars(project._Choice()))
+        vars(choice).update(vars(Choice()))

@@ -20,7 +20,7 @@ from toolbox.cli.audit_screen import print_audit
 from toolbox.cli.source_filter import check_sources
 from toolbox.cli.source_options import folders, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.project import require_folder
+from toolbox.project.finding import require_folder
 from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:

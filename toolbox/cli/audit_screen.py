@@ -8,7 +8,7 @@ from toolbox.audit.conclusion import conclude, next_command
 from toolbox.audit.document import audit_document
 from toolbox.audit.join import DELIVERED, OUTCOMES
 from toolbox.audit.page import ways_of
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.output import console, print_json, print_screen
 from toolbox.terminal.tables import FittingTable, styled
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline.errors import PipelineError
-from toolbox.project import find_project
+from toolbox.project.finding import find_project
 from toolbox.synthesis import REPOSITORY
 from toolbox.terminal.output import console
 
@@ -38,11 +38,8 @@ def cdk(context: typer.Context) -> None:
     It is the one that package-lock.json names, run by the Node of the virtual environment, and
     works on the delivery pipeline where the configuration has a delivery.yaml. --stage dev, or
     STAGE=dev, makes it work on that stage alone. The CDK's application is told both as CONFIG and
-    STAGE; all other words are the CDK's, which has helps of its own:
-
-    \b
-    mozdef-ef cdk help            all commands and options
-    mozdef-ef cdk deploy --help   those of one command
+    STAGE; all other words are the CDK's, which has helps of its own: 'mozdef-ef cdk help' for all
+    of its commands, 'mozdef-ef cdk deploy --help' for one.
 
     Exit status: that of the CDK.
     """

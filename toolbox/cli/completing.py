@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolbox.project import find_project
+from toolbox.project.finding import find_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ import typer
 
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
-from toolbox.project import find_project
+from toolbox.project.finding import find_project
 from toolbox.sessions import aws_session
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 

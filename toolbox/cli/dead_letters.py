@@ -36,7 +36,7 @@ from toolbox.dead_letters.reading import (
 )
 from toolbox.dead_letters.replaying import keeper, plan_of_tickets, replay_tickets
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
-from toolbox.project import completed
+from toolbox.project.options import completed
 from toolbox.terminal.output import console, errors, print_json
 from toolbox.terminal.stopping import stopping
 

@@ -22,7 +22,7 @@ from toolbox.dead_letters.reading import (
     ticket_document,
 )
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.nearest import NotFoundError, unknown
 from toolbox.terminal.output import errors, print_json, print_table
 

@@ -20,7 +20,7 @@ from toolbox.cli.cdk import PROGRAM, node
 from toolbox.cli.local import DEFAULT_PORT
 from toolbox.deployments import DEFAULT_STATE, State
 from toolbox.preflight.finding import Finding, Known
-from toolbox.project import Project, find_project
+from toolbox.project.finding import Project, find_project
 from toolbox.synthesis import REPOSITORY
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 

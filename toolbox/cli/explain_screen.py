@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.output import console
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import typer
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from toolbox.project import with_project
+from toolbox.project.options import with_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

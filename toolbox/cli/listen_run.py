@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from settings.source.base import SourceName
 from settings.source.loader import load_source
-from toolbox.project import find_project, next_step
+from toolbox.project.finding import find_project
+from toolbox.project.next_steps import next_step
 from toolbox.sources.captured.answering import Answering
 from toolbox.sources.captured.keeping import CaptureFolder, Keeper, KeptRequest
 from toolbox.sources.captured.listening import ListenError, RequestServer

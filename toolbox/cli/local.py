@@ -12,14 +12,14 @@ import typer
 
 from pipeline.errors import PipelineError
 from toolbox.deployments import DEFAULT_STATE
-from toolbox.project import (
+from toolbox.project.finding import (
     DEFAULT_ASSEMBLY,
     Assembly,
     at_home,
     find_project,
-    next_step,
     require_folder,
 )
+from toolbox.project.next_steps import next_step
 from toolbox.synthesis import Synthesizer, synthesize
 from toolbox.terminal.output import console, errors
 

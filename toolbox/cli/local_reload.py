@@ -12,7 +12,7 @@ from watchfiles import watch
 
 from local.data_changes import DataWouldBeLostError
 from pipeline.errors import PipelineError
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.synthesis import REPOSITORY
 from toolbox.terminal.output import console, errors
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from local.endpoints import Endpoints
     from local.supervisor import LocalRuntime
-    from toolbox.project import Project
+    from toolbox.project.finding import Project
     from toolbox.synthesis import Synthesizer
 
 # Files are often saved in twos and threes; the first of them is not to be taken in alone.

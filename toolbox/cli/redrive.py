@@ -16,7 +16,7 @@ from settings.stack_outputs import StackOutput
 from toolbox.dead_letters.queue import DeadLetterError
 from toolbox.dead_letters.redrive import RedriveQueue
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.archived import body_text
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table

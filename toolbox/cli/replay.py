@@ -19,7 +19,8 @@ from toolbox.cli.replay_run import report, sending_with_bar
 from toolbox.cli.replay_wait import WAIT_SECONDS, Wait, WaitSeconds
 from toolbox.cli.source_filter import check_sources
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.project import next_step, with_project
+from toolbox.project.next_steps import next_step
+from toolbox.project.options import with_project
 from toolbox.replaying.plan import ReplayPlan, resumed
 from toolbox.replaying.wishes import Wishes, make_filter
 from toolbox.terminal.output import WRONG_USAGE, errors

@@ -14,7 +14,7 @@ from pipeline.replay.filters import FilterError
 from pipeline.replay.job import DISTRIBUTED
 from pipeline.replay.selection import measure
 from toolbox.deployments import RunningDeploymentError
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.replaying.plan import default_rate, job_store
 from toolbox.terminal.output import console, errors, print_json
 

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.archive.listing import ArchiveListing
 from pipeline.archive.objects import Objects
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.replaying.becoming import ReplayFate, wait_until_settled
 from toolbox.terminal.output import console, errors, progress_bar
 from toolbox.terminal.stopping import stopping

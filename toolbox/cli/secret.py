@@ -17,7 +17,7 @@ from toolbox.cli.secret_times import AUTHORIZER_SECONDS, NeededSpan, in_words, s
 from toolbox.cli.secret_value import obtain
 from toolbox.cli.source_options import SourceName, SourcesOption, load_one
 from toolbox.deployments import DEFAULT_STATE, RunningDeployment, Stack, State, find_deployment
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors
 
@@ -69,12 +69,12 @@ def set_secret(
     loaded, where, parameter = _find(source, sources, state, stack, kind)
     held = parameter.read()
     if held is not None and not replace_it:
-        _refuse_second(parameter, source)
+        _refuse_second(parameter)
     value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if held is not None:
         parameter.write([value], held)
     elif not parameter.create(value, where.key_arn):
-        _refuse_second(parameter, source)
+        _refuse_second(parameter)
     _remember_locally(where, state, parameter, loaded.name, [value])
     console.print(f"{parameter.name}: written to {where.name}")
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
@@ -85,8 +85,8 @@ def set_secret(
         )
 
 
-def _refuse_second(parameter: Parameter, source: str) -> None:
-    step = next_step(f"secret rotate {source}")
+def _refuse_second(parameter: Parameter) -> None:
+    step = next_step(f"secret rotate {parameter.words}")
     errors.print(
         f"mozdef-ef: {parameter.name}: has a value; '{step}' puts a new one before it, "
         "--replace throws it away",
@@ -113,7 +113,7 @@ def rotate(
     be.
     """
     loaded, where, parameter = _find(source, sources, state, stack, kind)
-    held = _held(parameter, source)
+    held = _held(parameter)
     value = obtain(loaded, parameter.kind, stdin=stdin, generated=generated)
     if value in held.values:
         which = "the current value" if value == held.values[0] else "one of its values"
@@ -125,7 +125,7 @@ def rotate(
     _hand_over(parameter, where, value if generated else "", print_it=print_it)
     if len(values) > 2:
         console.print(f"{len(values)} values are accepted now.")
-    _print_plan(loaded, spans_of(loaded, _retention(where)), source)
+    _print_plan(loaded, spans_of(loaded, _retention(where)), parameter)
 
 
 def retire(
@@ -153,7 +153,7 @@ def retire(
     Exit status: 0 it is gone, 1 it is too early, or there is none.
     """
     loaded, where, parameter = _find(source, sources, state, stack, kind)
-    held = _held(parameter, source)
+    held = _held(parameter)
     if len(held.values) < 2:
         errors.print(f"mozdef-ef: {parameter.name}: there is no previous value", style="red")
         raise typer.Exit(DOES_NOT_HOLD)
@@ -207,10 +207,10 @@ def _find(
     return loaded, where, Parameter(where.client("ssm"), name)
 
 
-def _held(parameter: Parameter, source: str) -> Held:
+def _held(parameter: Parameter) -> Held:
     held = parameter.read()
     if held is None or not held.values:
-        step = next_step(f"secret set {source}")
+        step = next_step(f"secret set {parameter.words}")
         raise ParameterError(f"{parameter.name}: has no value yet; '{step}' writes the first")
     return held
 
@@ -248,7 +248,7 @@ def _retention(where: RunningDeployment) -> int:
         return _RETENTION_HOURS
 
 
-def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> None:
+def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], parameter: Parameter) -> None:
     if loaded.settings.poll is None:
         console.print(
             f"Now give the sender the new value, {REFRESH_AFTER_SECONDS:.0f} seconds from now or "
@@ -260,7 +260,7 @@ def _print_plan(loaded: LoadedSource, spans: list[NeededSpan], source: str) -> N
             f"The old credential may be deleted at the API after {in_words(total(spans))}:",
         )
     _print_spans(spans, console)
-    then = next_step(f"secret retire {source}")
+    then = next_step(f"secret retire {parameter.words}")
     console.print(
         f"Then: {then}. First replay what waits in the archive: a replay "
         "checks signatures again, and refuses those of a value that is gone."

@@ -57,6 +57,12 @@ class Parameter:
         self.name = name
 
     @property
+    def words(self) -> str:
+        """What names it behind `secret set` and the like."""
+        *_, source, _, kind = self.name.split("/")
+        return f"{source} --parameter {kind}"
+
+    @property
     def kind(self) -> str:
         """The last part of its name."""
         return self.name.rpartition("/")[2]
@@ -113,14 +119,16 @@ class Parameter:
         """
         if len(values) > MOST_SECRETS:
             raise ParameterError(
-                f"{self.name}: has {len(held.values)} values, and {MOST_SECRETS} can count; drop "
-                "one with 'secret retire --value N' first"
+                f"{self.name}: has {len(held.values)} values, and {MOST_SECRETS} can count; one "
+                "has to go first",
+                then=f"secret retire {self.words} --value {len(held.values)}",
             )
         size = len("\n".join(values).encode())
         if size > LONGEST_VALUE:
             raise ParameterError(
                 f"{self.name}: the values would have {size:,} bytes together, and a parameter "
-                f"holds {LONGEST_VALUE:,}; drop one with 'secret retire --value N' first"
+                f"holds {LONGEST_VALUE:,}; one has to go first",
+                then=f"secret retire {self.words} --value {len(held.values)}",
             )
         self._put(values, overwrite=True, key_id=held.key_id)
 

@@ -13,7 +13,7 @@ from local.state import is_settled
 from toolbox.cli import completing
 from toolbox.cli.source_options import SourceName, load_one
 from toolbox.deployments import DEFAULT_STATE, State, running
-from toolbox.project import completed
+from toolbox.project.options import completed
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import (
     DOES_NOT_HOLD,

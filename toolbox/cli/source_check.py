@@ -10,7 +10,7 @@ import typer
 
 from toolbox.cli import completing
 from toolbox.cli.source_options import Json, SourcesOption, folder_of, folders
-from toolbox.project import completed
+from toolbox.project.options import completed
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
 

@@ -25,7 +25,8 @@ from toolbox.cli.source_options import (
     parse_headers,
     private_sources,
 )
-from toolbox.project import find_project, next_step
+from toolbox.project.finding import find_project
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, say_error
 
 if TYPE_CHECKING:

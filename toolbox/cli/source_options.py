@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolbox.cli import completing
-from toolbox.project import completed, find_project, next_step
+from toolbox.project.finding import find_project
+from toolbox.project.next_steps import next_step
+from toolbox.project.options import completed
 from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import errors
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolbox.cli.source_options import Json, SourceName, SourcesOption, load_one
-from toolbox.project import find_project
+from toolbox.project.finding import find_project
 from toolbox.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolbox.project import DEFAULT_ASSEMBLY, at_home, find_project, require_folder
+from toolbox.project.finding import DEFAULT_ASSEMBLY, at_home, find_project, require_folder
 from toolbox.synthesis import synthesize
 from toolbox.terminal.output import console, errors
 

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.archive.keys import kind_of
 from pipeline.errors import PipelineError
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.terminal.nearest import unknown
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from toolbox.dead_letters.queue import ticket_id
 from toolbox.explaining.archive_search import RawLine, Wanted, as_json
 from toolbox.explaining.found import EventEnding, Passage
 from toolbox.explaining.meaning import fate_in_mozdef, meaning_of, refused_by_now
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

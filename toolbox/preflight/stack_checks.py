@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from settings.names import REDRIVE, full_queue_names
 from toolbox.preflight.capacity import concurrency, unreserved_consumers
 from toolbox.preflight.finding import Finding, ask, code_of
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

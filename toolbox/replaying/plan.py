@@ -18,7 +18,7 @@ from pipeline.replay.selection import measure, select
 from pipeline.stream.pace import Pace
 from pipeline.stream.sending import StreamWriter
 from pipeline.stream.shards import SHARE, ShardMap, capacity
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.replaying.history import delivery_history
 from toolbox.terminal.nearest import unknown
 

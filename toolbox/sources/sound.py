@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from settings.source.compiler import check_validators
 from settings.source.loader import CATALOG, SourceError, load_source
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from settings.source.detail_fields import places_of, values_of
 from settings.source.model import HmacAuthentication, TokenAuthentication
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.sources.samples_as_sent import signs
 from toolbox.sources.sound import origin
 from toolbox.sources.told_handshakes import handshakes

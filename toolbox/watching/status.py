@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.runtime.metrics import REMARKS, TIME_NOT_UNDERSTOOD
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -230,11 +230,11 @@ class Status:
 
     def _secrets(self) -> Iterator[Risk]:
         for name in self.missing_secrets:
-            source = name.partition("/")[0]
+            source, _, kind = name.partition("/")
             yield Risk(
-                f"the secret of {source} is missing ({name.partition('/')[2]})",
+                f"the secret of {source} is missing ({kind})",
                 "its requests are turned away or rejected",
-                next_step(f"secret set {source}"),
+                next_step(f"secret set {source} --parameter {kind}"),
             )
 
     def _feeds_standing(self) -> Iterator[Risk]:

@@ -66,7 +66,7 @@ def test_an_event_goes_all_the_way(assembly: Path, state: Path) -> None:
     wait_until_gone(pids, 0)
     assert not (state / "endpoints.json").exists()
     assert not (state / "status.json").exists()
-    with pytest.raises(NotRunningError, match="nothing runs; start it with 'mozdef-ef local up'"):
+    with pytest.raises(NotRunningError, match="nothing runs; run 'mozdef-ef local up'"):
         endpoints.read(state)
 
 

@@ -476,6 +476,8 @@ def test_a_handshakes_token_has_a_parameter_of_its_own(
     assert done.status == 0, done.err
     name = names["github"].replace("signing_secret", "auth_token")
     assert len(value_of(ssm, name)) > 16
+    again = run("secret", "rotate", "github", "--parameter", "auth_token", "--generate", *where)
+    assert "secret retire github --parameter auth_token" in again.out
     ssm.delete_parameter(Name=name)
     with pytest.raises(ssm.exceptions.ParameterNotFound):
         value_of(ssm, names["github"])

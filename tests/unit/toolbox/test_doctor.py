@@ -12,7 +12,7 @@ from tests.support.command import run_here
 from tests.support.terminal import fits, is_golden, shown
 from toolbox.cli import doctor
 from toolbox.preflight.finding import Finding, Known
-from toolbox.project import Project
+from toolbox.project.finding import Project
 
 if TYPE_CHECKING:
     import pytest

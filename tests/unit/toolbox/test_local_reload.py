@@ -13,7 +13,7 @@ from local.provision import ProvisionError
 from tests.functional.local.support import CREDENTIALS, wait_for
 from toolbox.cli.local import _way_in
 from toolbox.cli.local_reload import Reloader
-from toolbox.project import Project
+from toolbox.project.finding import Project
 from toolbox.synthesis import AssemblyError
 
 if TYPE_CHECKING:

@@ -10,20 +10,29 @@ from pathlib import Path
 import pytest
 
 import toolbox
-from tests.support.command import given
+from tests.support.command import given, run_here
 from toolbox.audit.conclusion import next_command
 from toolbox.audit.join import FAILED, MISSING
 from toolbox.cli.main import COMMANDS
-from toolbox.project import PLACES, next_step
+from toolbox.project.next_steps import PLACES, next_step
 
-CODE = Path(toolbox.__file__).parent
-#: What it is made with, and what stands for all of these options.
-SPELLS, PLACE = CODE / "project.py", ("--config", "c", "--stage", "s", "--state", "a b")
+ROOT = Path(toolbox.__file__).parents[1]
+#: Whose texts an operator reads, and what makes a step of one.
+CODE = [
+    file
+    for room in ("infra", "ingest_lambdas", "local", "pipeline", "settings", "stream_processors",
+                 "toolbox")
+    for file in (ROOT / room).rglob("*.py")
+]  # fmt: skip
+SPELL = {"toolbox/project/next_steps.py", "pipeline/errors.py"}
+_ANY = "|".join(COMMANDS)
+#: What stands for all of these options.
+PLACE = ("--config", "c", "--stage", "s", "--state", "a b")
 STEPS = {
     # A name stands for what is only known when it is printed.
     re.sub(r"\{[^}]*\}", "NAME", found)
-    for file in CODE.rglob("*.py")
-    for found in re.findall(r"next_step\(\s*f?([\"\'])(.+?)\1\s*\)", file.read_text())
+    for file in CODE
+    for found in re.findall(r"(?:next_step\(|\bthen=)\s*f?([\"\'])(.+?)\1", file.read_text())
     for found in found[1:]
 }
 
@@ -36,7 +45,7 @@ def _texts(file: Path) -> list[str]:
         for node in ast.walk(tree)
         for whole in (
             [node.value]
-            if isinstance(node, ast.Expr)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             else [word.value for word in node.keywords if word.arg == "help"]
             if isinstance(node, ast.Call)
             else []
@@ -54,19 +63,32 @@ def _texts(file: Path) -> list[str]:
 
 
 def test_no_other_place_spells_a_command() -> None:
-    words = re.compile(rf"mozdef-ef (?:{'|'.join(COMMANDS)})\b")
+    """Neither with the program's name, nor with what is typed after it."""
+    words = re.compile(rf"mozdef-ef (?:{_ANY})\b|'(?:{_ANY})\b[a-z -]* --")
     spelled = {
-        f"{file.relative_to(CODE)}: {found[0]}"
-        for file in CODE.rglob("*.py")
+        f"{file.relative_to(ROOT)}: {found[0]}"
+        for file in CODE
         for text in _texts(file)
         for found in words.finditer(text)
-        if file != SPELLS and file.parent.name != "costs"  # which writes a page
+        if file.parent.name != "costs"  # which writes a page
     }
-    assert spelled == {
-        "deployments.py: mozdef-ef local",  # in an error of `local/`, and put right here
-        "replaying/wishes.py: mozdef-ef audit",  # which wrote a file
-        "console/access.py: mozdef-ef console",  # which printed an address
+    assert {one for one in spelled if one.partition(":")[0] not in SPELL} == {
+        "infra/watching/alarm_definitions.py: mozdef-ef dead-letters",  # with its stack
+        "pipeline/replay/worker.py: mozdef-ef replay",  # which began the workflow
+        "toolbox/replaying/wishes.py: mozdef-ef audit",  # which wrote a file
+        "toolbox/console/access.py: mozdef-ef console",  # which printed an address
+        "toolbox/cli/doctor.py: 'local up --",  # which it is about
     }
+
+
+def test_an_error_of_the_runtime_ends_in_a_command_that_helps(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    place = ("--config", tmp_path / "config")
+    assembly = ("--assembly", tmp_path / "no")
+    done = run_here("local", "up", "--no-synth", *place, *assembly, "--state", tmp_path / "state")
+    assert done.status == 2
+    assert f"no cloud assembly; run 'mozdef-ef synth {' '.join(map(str, place))}" in done.err
+    assert f" --output {tmp_path / 'no'}'" in done.err
 
 
 def test_there_are_steps_to_look_at() -> None:
@@ -76,7 +98,7 @@ def test_there_are_steps_to_look_at() -> None:
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_each_step_takes_the_options_that_it_may_repeat(step: str) -> None:
     options = PLACES.get(step.partition(" ")[0], ("config", "stage", "state", "stack"))
-    words = shlex.split(step)
+    words = shlex.split(step.replace("--value NAME", "--value 3"))
     with given(*words, *(word for name in options for word in (f"--{name}", "."))) as context:
         assert set(options) <= context.params.keys() or context.args, step
 

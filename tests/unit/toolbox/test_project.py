@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Done, run_here
-from toolbox.project import find_project, next_step
+from toolbox.project.finding import find_project
+from toolbox.project.next_steps import next_step
 
 ROOT = Path(__file__).parents[3]
 STAGE = "service: ingest\nsources: [github, own]\n"
@@ -126,7 +127,7 @@ def test_a_folder_that_is_not_there_is_said(private: Path, monkeypatch: pytest.M
 def test_a_next_step_repeats_what_was_given(private: Path) -> None:
     assert next_step("send github") == "mozdef-ef send github"
     done = run_here("tail", "--config", private, "--state", "a b")
-    assert f"start it with 'mozdef-ef local up --config {private} --state 'a b''" in done.err
+    assert f"run 'mozdef-ef local up --config {private} --state 'a b''" in done.err
 
 
 @pytest.mark.parametrize(

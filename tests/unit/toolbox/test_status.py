@@ -111,7 +111,7 @@ HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
             Risk(
                 "the secret of zoom is missing (signing_secret)",
                 "its requests are turned away or rejected",
-                "mozdef-ef secret set zoom --stack S",
+                "mozdef-ef secret set zoom --parameter signing_secret --stack S",
             ),
         ),
         (

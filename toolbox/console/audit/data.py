@@ -16,7 +16,7 @@ from toolbox.audit.join import OUTCOMES
 from toolbox.audit.page import FAULTS_NAMED, named_faults, ways_of
 from toolbox.audit.plan import AuditPlan, audit_here
 from toolbox.audit.run import AuditSpan
-from toolbox.project import next_step
+from toolbox.project.next_steps import next_step
 from toolbox.sources.rehearsal import compiled
 from toolbox.sources.sound import read_fit
 from toolbox.terminal.nearest import unknown
