@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.arena import BUCKET, STREAM, Arena
-from loadtests.bench.contenders import floor
+from loadtests.bench.floor import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import envelopes, kinds, records
 from loadtests.bench.stand_ins import MemoryS3, NoKinesis

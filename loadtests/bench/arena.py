@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loadtests.bench.payloads import SECRET
+from loadtests.bench.stand_ins import REGION, SECRET
 from local.emulator import Emulator
 from settings.source.compiler import write_compiled_catalog
 from settings.source.loader import load_sources
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 PROJECT, STAGE, TABLE, BUCKET, STREAM = "Bench", "bench", "dedupe", "archive", "events"
 CHECKPOINTS = "checkpoints"
-REGION = "us-west-2"
-MINUTE = 60.0
 #: A source that is fetched, and its feed.
 POLLED, FEED = "okta-system-log", "logs"
 SOURCES = ("github", "zoom", "generic", POLLED)
@@ -123,42 +120,3 @@ def _environment(emulator: Emulator, queues: dict[str, str]) -> dict[str, str]:
         "FAN_OUT_FUNCTION": "fan-out",
         "ARCHIVER_FUNCTION": "archiver",
     }
-
-
-class FakeContext:
-    """What a handler sees of Lambda: it has a minute from now on."""
-
-    function_name = "bench"
-    memory_limit_in_mb = 1024
-    invoked_function_arn = f"arn:aws:lambda:{REGION}:000000000000:function:bench"
-    aws_request_id = "bench"
-
-    def __init__(self) -> None:
-        self._end = time.monotonic() + MINUTE
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return what is left: without an end, a call would be tried for ever."""
-        return round((self._end - time.monotonic()) * 1_000)
-
-
-def no_op_services() -> dict[str, Any]:
-    """Return clients that answer at once: what is left is the processor's own time."""
-    return {"sqs": _NoSqs(), "dynamodb": _NoDynamoDb(), "s3": _NoS3()}
-
-
-class _NoSqs:
-    def send_message_batches(self, calls: Any) -> Any:
-        return [{"Successful": [{"Id": one["Id"]} for one in call["Entries"]]} for call in calls]
-
-
-class _NoDynamoDb:
-    def batch_get_items(self, calls: Any) -> Any:
-        return [{"Responses": {}} for _ in calls]
-
-    def batch_write_items(self, calls: Any) -> Any:
-        return [{} for _ in calls]
-
-
-class _NoS3:
-    def put_object(self, **_: Any) -> Any:
-        return {}

@@ -132,9 +132,7 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
         "peak_memory_mb": {**memory, "fan_out_500": large_batch_memory_mb(arena, shipped)},
         "import_boto3_ms": _median(boto3),
         "assets": shipped.sizes(),
-        "python": shipped.run(
-            ["-c", "import platform; print(platform.python_version())"], {}
-        ).stdout.strip(),
+        "python": shipped.version(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The floor, and other designs of the same work. Each is written for this benchmark.
+"""Other designs of the same work. Each is written for this benchmark.
 
 `old_design` follows the description of the old mozdef-event-framework: one Lambda call and one SQS
 call for each event, no schema, no deduplication. `powertools` is the usual way to read a stream:
@@ -8,7 +8,6 @@ Neither writes an archive or drops duplicates, so both do less than the fan-out.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import jsonschema
-import orjson
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -25,59 +23,44 @@ from aws_lambda_powertools.utilities.batch import (
 )
 
 from loadtests.bench.measuring import WorkError
-from loadtests.bench.payloads import SECRET
+from loadtests.bench.stand_ins import SECRET
 from pipeline.event.envelope import decode_envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import (
         KinesisStreamRecord,
     )
 
-    from loadtests.bench.arena import Arena, FakeContext
-    from loadtests.bench.payloads import Webhook
+    from loadtests.bench.stand_ins import FakeContext
 
 _SIGNED = {"github": "x-hub-signature-256", "zoom": "x-zm-signature"}
 
 
-def floor(encoded: Sequence[bytes]) -> Callable[[], int]:
-    """Return what no design does without: base64, parse, SHA-256, dump.
+def proxy_event(source: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Return a request as API Gateway hands it to a function: the body as text."""
+    return {
+        "httpMethod": "POST",
+        "path": f"/{source}",
+        "headers": headers,
+        "body": body.decode(),
+        "isBase64Encoded": False,
+        "requestContext": {"requestId": "bench", "identity": {"sourceIp": "192.0.2.1"}},
+    }
+
+
+def old_design(queues: Mapping[str, str], events: Sequence[dict[str, Any]]) -> Callable[[], int]:
+    """Return the old framework's handler, called once for each event of `proxy_event`.
+
+    The client is made once, as a warm function has it.
 
     Parameters
     ----------
-    encoded : Sequence[bytes]
-        Bodies in base64.
-    """
-
-    def work() -> int:
-        for one in encoded:
-            body = base64.b64decode(one)
-            document = orjson.loads(body)
-            hashlib.sha256(body).digest()
-            orjson.dumps(document)
-        return len(encoded)
-
-    return work
-
-
-def old_design(arena: Arena, deliveries: Sequence[Webhook]) -> Callable[[], int]:
-    """Return the old framework's handler, called once for each event.
-
-    The client is made once, as a warm function has it. API Gateway hands over the body as text.
+    queues : Mapping[str, str]
+        The URLs, by name.
     """
     sqs = boto3.client("sqs")
-    events = [
-        {
-            "httpMethod": "POST",
-            "path": f"/{one.source}",
-            "headers": one.headers,
-            "body": one.body.decode(),
-            "isBase64Encoded": False,
-            "requestContext": {"requestId": str(number), "identity": {"sourceIp": "192.0.2.1"}},
-        }
-        for number, one in enumerate(deliveries)
-    ]
 
     def handler(event: dict[str, Any], queue_url: str, source: str) -> dict[str, Any]:
         body = json.loads(event["body"])
@@ -99,19 +82,34 @@ def old_design(arena: Arena, deliveries: Sequence[Webhook]) -> Callable[[], int]
         return {"statusCode": 200, "body": json.dumps({"status": "ok"})}
 
     def work() -> int:
-        for event, one in zip(events, deliveries, strict=True):
-            handler(event, arena.queues[one.source], one.source)
+        for event in events:
+            source = event["path"].removeprefix("/")
+            handler(event, queues[source], source)
         return len(events)
 
     return work
 
 
 def powertools(
-    arena: Arena, batch: list[dict[str, Any]], context: FakeContext
+    queues: Mapping[str, str],
+    schemas: Mapping[str, Mapping[str, Any]],
+    batch: list[dict[str, Any]],
+    context: FakeContext,
 ) -> Callable[[], int]:
-    """Return the usual way: a handler for each record of the same batch."""
+    """Return the usual way: a handler for each record of the same batch.
+
+    Parameters
+    ----------
+    queues : Mapping[str, str]
+        The URLs, by name.
+    schemas : Mapping[str, Mapping[str, Any]]
+        By source and type; a source's default has an empty type.
+    """
     sqs = boto3.client("sqs")
-    validators = _validators(arena)
+    validators = {
+        source: {kind: jsonschema.Draft7Validator(schema) for kind, schema in known.items()}
+        for source, known in schemas.items()
+    }
     processor = BatchProcessor(event_type=EventType.KinesisDataStreams)
 
     def record_handler(record: KinesisStreamRecord) -> None:
@@ -139,7 +137,7 @@ def powertools(
             "utctimestamp": now,
             "details": body,
         }
-        queue_url = arena.queues[envelope.source]
+        queue_url = queues[envelope.source]
         sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message))
 
     def work() -> int:
@@ -154,12 +152,3 @@ def powertools(
         return len(batch)
 
     return work
-
-
-def _validators(arena: Arena) -> dict[str, dict[str, jsonschema.Draft7Validator]]:
-    found = {}
-    for name, source in arena.sources.items():
-        kinds = {kind: jsonschema.Draft7Validator(dict(s)) for kind, s in source.schemas.items()}
-        kinds[""] = jsonschema.Draft7Validator(dict(source.default_schema or {}))
-        found[name] = kinds
-    return found

@@ -1,35 +1,25 @@
-"""The fan-out, whole and by step, beside the floor and the other designs."""
+"""The fan-out, whole and by step, beside the floor and the other designs: what ships of it."""
 
 from __future__ import annotations
 
 import base64
+import statistics
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench.arena import BUCKET, PROJECT, STAGE, TABLE, Arena, FakeContext, no_op_services
-from loadtests.bench.contenders import floor, old_design, powertools
-from loadtests.bench.measuring import Contender, CpuSample, WorkError, compare, no_output
-from loadtests.bench.payloads import (
-    SECRET,
-    Webhook,
-    aggregated,
-    envelopes,
-    kinds,
-    records,
-)
-from loadtests.bench.steps import split_by_step
-from pipeline.archive.writer import ArchiveWriter
-from pipeline.event.compiled_source import Catalog, load_catalog
-from pipeline.fan_out.delivery import SqsDelivery
-from pipeline.fan_out.duplicates import DeduplicationTable
-from pipeline.runtime.collector import without_collection
-from pipeline.runtime.deadline import Deadline
-from pipeline.runtime.secret_store import SecretStore
-from stream_processors import fan_out
+from loadtests.bench.contenders import proxy_event
+from loadtests.bench.payloads import Webhook, aggregated, envelopes, kinds, records
+from loadtests.bench.shipped_work import measuring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from loadtests.bench.arena import Arena
+    from loadtests.bench.shipped_work import Measuring
+    from settings.source.loader import LoadedSource
 
 BATCHES = (10, 100, 500)
+EVENTS = 500
 OTHERS = 100  # events in a round of the slower designs
 
 
@@ -40,111 +30,84 @@ def run(arena: Arena, rounds: int) -> dict[str, Any]:
     -------
     dict[str, Any]
         For each kind of event: `fan_out_us`, `floor_us`, `old_design_us`, `powertools_us`, the
-        batch sizes, the no-op figure and the steps, all in microseconds of CPU an event.
+        batch sizes, the no-op figure and the steps, all in microseconds of CPU an event, and the
+        version of the Python that they are of.
     """
-    return {kind: _measure(arena, make, rounds) for kind, make in kinds(arena.sources).items()}
+    with measuring(arena) as (ours, theirs, python):
+        return {
+            kind: _Kind(arena, make, ours, theirs).measured(rounds) | {"python": python}
+            for kind, make in kinds(arena.sources).items()
+        }
 
 
-def _measure(arena: Arena, make: Callable[[int], list[Webhook]], rounds: int) -> dict[str, Any]:
-    contenders = {"floor": Contender(floor([base64.b64encode(one.body) for one in make(500)]))}
-    for size in BATCHES:
-        contenders[f"batch_{size}"] = _handler(arena, make, size)
-        contenders[f"aggregated_{size}"] = _handler(arena, make, size, in_aggregates=True)
-    contenders["no_op_services"] = Contender(_without_services(arena, make))
-    contenders["old_design"] = Contender(old_design(arena, make(OTHERS)), clean_up=arena.empty)
-    fresh = records(envelopes(make(OTHERS), arena.sources))
-    usual = powertools(arena, fresh, FakeContext())
-    contenders["powertools"] = Contender(usual, clean_up=arena.empty)
-    with no_output():
-        found = compare(contenders, rounds)
-        steps = _steps(arena, make, rounds)
-    return _figures(found) | {"steps_us": steps}
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of event, and what measures it."""
+
+    arena: Arena
+    make: Callable[[int], list[Webhook]]
+    ours: Measuring
+    theirs: Measuring
+
+    def measured(self, rounds: int) -> dict[str, Any]:
+        """Have all of it done by turns, on new events each time; once before it counts."""
+        taken = [self._round() for _ in range(rounds + 1)][1:]
+        whole = {
+            name: [one[name]["whole"] for one in taken] for name in taken[0] if name != "steps"
+        }
+
+        def us(name: str) -> float:
+            return round(statistics.median(whole[name]), 1)
+
+        return {
+            "fan_out_us": us("batch_500"),
+            "floor_us": us("floor"),
+            "old_design_us": us("old_design"),
+            "powertools_us": us("powertools"),
+            "by_batch_us": {str(size): us(f"batch_{size}") for size in BATCHES},
+            "aggregated_by_batch_us": {str(size): us(f"aggregated_{size}") for size in BATCHES},
+            "no_op_services_us": us("no_op_services"),
+            "spread_us": {
+                name: [round(min(values), 1), round(max(values), 1)]
+                for name, values in whole.items()
+            },
+            "steps_us": {
+                step: round(statistics.median(one["steps"][step] for one in taken), 1)
+                for step in taken[0]["steps"]
+            },
+        }
+
+    def _round(self) -> dict[str, dict[str, float]]:
+        bodies = [base64.b64encode(one.body).decode() for one in self.make(EVENTS)]
+        found = {"floor": self.ours("floor", bodies, EVENTS)}
+        for size in BATCHES:
+            found[f"batch_{size}"] = self._handled(size, list)
+            found[f"aggregated_{size}"] = self._handled(size, aggregated)
+        found["no_op_services"] = self.ours("no_op_services", self._records(EVENTS), EVENTS)
+        found["steps"] = self.ours("steps", self._records(EVENTS), EVENTS)
+        self.arena.empty()
+        requests = [proxy_event(one.source, one.headers, one.body) for one in self.make(OTHERS)]
+        found["old_design"] = self.theirs("old_design", requests, OTHERS)
+        usual = {"schemas": schemas(self.arena.sources), "batch": self._records(OTHERS)}
+        found["powertools"] = self.theirs("powertools", usual, OTHERS)
+        self.arena.empty()
+        return found
+
+    def _records(self, number: int) -> list[dict[str, Any]]:
+        return records(envelopes(self.make(number), self.arena.sources))
+
+    def _handled(self, size: int, form: Callable[[list[bytes]], list[bytes]]) -> dict[str, float]:
+        """Have the whole handler measured on batches of a size."""
+        data = envelopes(self.make(EVENTS), self.arena.sources)
+        parts = [data[start : start + size] for start in range(0, EVENTS, size)]
+        taken = self.ours("fan_out", [records(form(part)) for part in parts], EVENTS)
+        self.arena.empty()
+        return taken
 
 
-def _figures(found: dict[str, CpuSample]) -> dict[str, Any]:
-    def us(name: str) -> float:
-        return round(found[name].median, 1)
-
+def schemas(sources: Mapping[str, LoadedSource]) -> dict[str, dict[str, Any]]:
+    """Return the schemas by source and type; a source's default has an empty type."""
     return {
-        "fan_out_us": us("batch_500"),
-        "floor_us": us("floor"),
-        "old_design_us": us("old_design"),
-        "powertools_us": us("powertools"),
-        "by_batch_us": {str(size): us(f"batch_{size}") for size in BATCHES},
-        "aggregated_by_batch_us": {str(size): us(f"aggregated_{size}") for size in BATCHES},
-        "no_op_services_us": us("no_op_services"),
-        "spread_us": {
-            name: [round(value, 1) for value in sample.spread] for name, sample in found.items()
-        },
+        name: {**source.schemas, "": source.default_schema or {}}
+        for name, source in sources.items()
     }
-
-
-def _handler(
-    arena: Arena, make: Callable[[int], list[Webhook]], size: int, *, in_aggregates: bool = False
-) -> Contender:
-    """Return the whole handler on batches of one size: 500 events a round, all new each time."""
-    batches: list[list[dict[str, Any]]] = []
-
-    def prepare() -> None:
-        data = envelopes(make(500), arena.sources)
-        for start in range(0, 500, size):
-            part = data[start : start + size]
-            batches.append(records(aggregated(part) if in_aggregates else part))
-
-    def work() -> int:
-        while batches:
-            invoke(batches.pop())
-        return 500
-
-    return Contender(work, prepare, arena.empty)
-
-
-def invoke(batch: list[dict[str, Any]]) -> None:
-    """Call the handler as Lambda does; WorkError when a part of the batch was not settled."""
-    answer = fan_out.handler({"Records": batch}, FakeContext())  # type: ignore[arg-type]
-    if answer["batchItemFailures"]:
-        raise WorkError("fan-out: a batch of the benchmarks was not settled")
-
-
-def _without_services(arena: Arena, make: Callable[[int], list[Webhook]]) -> Callable[[], int]:
-    batch = records(envelopes(make(500), arena.sources))
-    processor = processor_on_no_op_services(arena)
-    deadline = Deadline(lambda: 60.0)
-
-    @without_collection
-    def work() -> int:
-        fan_out.report(processor.process(batch, deadline), batch, "bench")
-        return len(batch)
-
-    return work
-
-
-class FixedSecrets:
-    """Answers for the parameter store."""
-
-    def get_parameter(self, **_: Any) -> Any:
-        """Return the secret of the benchmarks."""
-        return {"Parameter": {"Value": SECRET}}
-
-
-def processor_on_no_op_services(arena: Arena, catalog: Catalog | None = None) -> fan_out.FanOut:
-    """Return a processor whose services answer at once."""
-    services = no_op_services()
-    return fan_out.FanOut(
-        catalog=catalog or load_catalog(),
-        secrets=SecretStore(FixedSecrets(), PROJECT, STAGE),
-        table=DeduplicationTable(services["dynamodb"], TABLE),
-        delivery=SqsDelivery(services["sqs"], arena.queues),
-        archive=ArchiveWriter(services["s3"], BUCKET),
-    )
-
-
-def _steps(arena: Arena, make: Callable[[int], list[Webhook]], rounds: int) -> dict[str, float]:
-    """Split a batch of 500 by step, against the emulator."""
-    return split_by_step(
-        fan_out.fan_out(),
-        lambda: records(envelopes(make(500), arena.sources)),
-        Deadline(lambda: 60.0),
-        rounds,
-        arena.empty,
-    )

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from infra.application.mapping_templates import put_record_request
 from ingest_lambdas import authorizer, receiver
-from loadtests.bench.arena import STREAM, Arena, FakeContext
-from loadtests.bench.contenders import floor
+from loadtests.bench.arena import STREAM, Arena
+from loadtests.bench.floor import floor
 from loadtests.bench.measuring import Contender, WorkError, compare, no_output
 from loadtests.bench.payloads import kinds, small_deliveries
 from loadtests.bench.sample_events import authorizer_event, receiver_event
+from loadtests.bench.stand_ins import FakeContext
 from local.gateway.exchange import Exchange
 from local.gateway.model import Api
 from local.gateway.variables import template_variables

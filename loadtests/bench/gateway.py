@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from loadtests.bench.arena import REGION
-from loadtests.bench.contenders import floor
+from loadtests.bench.floor import floor
 from loadtests.bench.measuring import MICRO, Contender, WorkError, compare
 from loadtests.bench.payloads import Webhook, github_deliveries, plain_deliveries
+from loadtests.bench.stand_ins import REGION
 from local.assembly import find_template
 from local.emulator import Emulator
 from local.gateway_control import GatewayConfig, GatewayProcess

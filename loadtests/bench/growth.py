@@ -11,8 +11,8 @@ import uuid
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench.contenders import floor
-from loadtests.bench.fan_out import invoke, processor_on_no_op_services
+from loadtests.bench.floor import floor
+from loadtests.bench.handling import invoke, on_no_op_services
 from loadtests.bench.measuring import Contender, CpuSample, compare, no_output
 from loadtests.bench.payloads import envelopes, github_deliveries, records, small_deliveries
 from pipeline.event.compiled_source import load_catalog
@@ -124,7 +124,7 @@ def _catalogue(arena: Arena, github: Sequence[Webhook], number: int) -> Contende
         raise AssertionError(f"the catalogue has {len(names)} sources")
     package = f"catalogue_of_{number}"
     write_compiled_catalog(load_sources(names), arena.folder, package)
-    processor = processor_on_no_op_services(arena, load_catalog(package))
+    processor = on_no_op_services(load_catalog(package))
     batch = records(envelopes(list(islice(cycle(github), BATCH)), arena.sources))
     deadline = Deadline(lambda: 60.0)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aws_kinesis_agg.aggregator import RecordAggregator
 
+from loadtests.bench.stand_ins import SECRET
 from pipeline.event.envelope import Envelope, encode_envelope
 from toolbox.sources.samples import authenticate, make_distinct
 from toolbox.traffic.examples import real_payloads
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from settings.source.loader import LoadedSource
 
-SECRET = "a secret of the benchmarks"  # noqa: S105 - of no deployment
 SMALL_BYTES = 1_024
 _places = count()
 

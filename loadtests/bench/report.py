@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from infra.assembly.bytecode import PYTHON_VERSION
 from local.files import write_atomically
 from toolbox.terminal.output import console, print_table
 
@@ -186,6 +187,12 @@ def _show_console(found: dict[str, Any]) -> None:
     console.print(f"Its process held {found['memory_mb']} MB at the most.")
 
 
+def _python(version: str) -> str:
+    """Name an interpreter; a machine that has none of Lambda's version measures with another."""
+    lambdas = version.startswith(f"{PYTHON_VERSION}.")
+    return f"Python {version}" if lambdas else f"Python {version}, not Lambda's {PYTHON_VERSION}"
+
+
 def _show_kind(kind: str, found: dict[str, Any]) -> None:
     ours = found["fan_out_us"]
     taken = {
@@ -200,7 +207,7 @@ def _show_kind(kind: str, found: dict[str, Any]) -> None:
         "powertools' BatchProcessor": found["powertools_us"],
     }
     print_table(
-        f"{kind}: microseconds of CPU for an event",
+        f"{kind}: microseconds of CPU for an event, what ships under {_python(found['python'])}",
         ("what", "us", "times the fan-out"),
         [(name, us, f"{us / ours:.2f}") for name, us in taken.items()],
     )

@@ -13,13 +13,13 @@ import orjson
 
 from loadtests.bench.arena import BUCKET, CHECKPOINTS, FEED, POLLED, Arena
 from loadtests.bench.payloads import (
-    SECRET,
     Webhook,
     envelopes,
     github_deliveries,
     records,
     small_deliveries,
 )
+from loadtests.bench.stand_ins import SECRET
 from pipeline.archive.keys import RAW_PREFIX
 from pipeline.archive.writer import ArchiveWriter
 from pipeline.event.compiled_source import load_catalog

@@ -7,13 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from uv import find_uv_bin
 
 from infra.assembly.bytecode import runtime_python
 from infra.assembly.code import write_code
 from infra.assembly.layer import Runtime, build_layer
+from loadtests.bench.measuring import WorkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,21 +44,46 @@ class Shipped:
     packages: Path
     python: Path
     writes: bool = False
+    #: What is not shipped, and measures it.
+    beside: Path | None = None
 
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        """Start the interpreter with code and packages alone on its path."""
-        path = os.pathsep.join(map(str, (self.code, self.packages)))
-        flags = _ALONE[:-1] if self.writes else _ALONE
+        """Start the interpreter with code and packages alone on its path, and wait for it."""
         return subprocess.run(
-            [str(self.python), *flags, *arguments],
+            self._command(arguments),
             cwd="/",
-            env={**environment, "PYTHONPATH": path},
+            env=self._environment(environment),
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        """Start the interpreter in the same way, and talk to it. What it prints is thrown away."""
+        return subprocess.Popen(
+            self._command(arguments),
+            cwd="/",
+            env=self._environment(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def version(self) -> str:
+        """Return the interpreter's version."""
+        program = "import platform; print(platform.python_version())"
+        return self.run(["-c", program], {}).stdout.strip()
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [str(self.python), *(_ALONE[:-1] if self.writes else _ALONE), *arguments]
+
+    def _environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        folders = [self.code, self.packages, *([self.beside] if self.beside else [])]
+        return {**environment, "PYTHONPATH": os.pathsep.join(map(str, folders))}
 
     def sizes(self) -> dict[str, int]:
         """Return the bytes of the files of both assets."""
@@ -88,6 +116,20 @@ def ship(
         for one in [place, *place.rglob("*")]:
             one.chmod(0o555 if one.is_dir() else 0o444)
     return shipped, warm
+
+
+def beside_other_designs(shipped: Shipped, folder: Path) -> Shipped:
+    """Return the same interpreter with the packages of other designs in the place of the layer.
+
+    They are installed into a folder, in the versions that this machine's are locked to.
+    """
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--python", str(shipped.python)]
+    command += ["--target", str(folder), "--constraint", str(ROOT / "requirements.lock")]
+    command += ["--only-binary", ":all:", "aws-lambda-powertools", "boto3", "jsonschema", "orjson"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise WorkError(f"other designs: cannot be installed:\n{done.stderr.strip()}")
+    return replace(shipped, packages=folder)
 
 
 def boto3_for_comparison(python: Path) -> Shipped:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from loadtests.bench.measuring import MICRO, Stopwatch, WorkError
+from loadtests.bench.measuring import Stopwatch, WorkError
 from pipeline.event.events import Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind
@@ -17,15 +16,15 @@ from pipeline.event.validation import validate
 from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.settlement import Settlement
 from pipeline.runtime.collector import without_collection
+from pipeline.runtime.deadline import Deadline
 from pipeline.stream.records import read_records
 from stream_processors import fan_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pipeline.event.compiled_source import Catalog
     from pipeline.event.events import Event, Record
-    from pipeline.runtime.deadline import Deadline
     from pipeline.runtime.secret_store import SecretStore
 
 #: `ledger` writes what became of each event into the archive, `report` counts and logs it.
@@ -103,36 +102,10 @@ def process_by_step(
     return settlement
 
 
-def split_by_step(
-    processor: fan_out.FanOut,
-    make: Callable[[], list[dict[str, Any]]],
-    deadline: Deadline,
-    rounds: int,
-    clean_up: Callable[[], None],
-) -> dict[str, float]:
-    """Split a batch by step.
-
-    Parameters
-    ----------
-    deadline : Deadline
-        Bounds the retries.
-    rounds : int
-        How many batches.
-    clean_up : Callable[[], None]
-        Called after each.
-
-    Returns
-    -------
-    dict[str, float]
-        Step to microseconds of CPU an event, the median.
-    """
-    taken: dict[str, list[float]] = {step: [] for step in STEPS}
-    for _ in range(rounds):
-        batch, watch = make(), Stopwatch()
-        settlement = process_by_step(processor, batch, deadline, watch)
-        if {outcome.kind for outcome in settlement.settled} != {OutcomeKind.DELIVERED}:
-            raise WorkError("steps: an event of the benchmarks was not delivered")
-        clean_up()
-        for name, seconds in watch.steps.items():
-            taken[name].append(seconds / len(batch) * MICRO)
-    return {name: round(statistics.median(values), 1) for name, values in taken.items()}
+def split_by_step(batch: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Split a batch of sound, new events by step, in seconds of CPU."""
+    watch = Stopwatch()
+    settlement = process_by_step(fan_out.fan_out(), batch, Deadline(lambda: 60.0), watch)
+    if {outcome.kind for outcome in settlement.settled} != {OutcomeKind.DELIVERED}:
+        raise WorkError("steps: an event of the benchmarks was not delivered")
+    return watch.steps

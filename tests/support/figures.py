@@ -15,6 +15,7 @@ def _points(values: tuple[int, ...], cost: float) -> dict[str, float]:
 
 def _kind(scale: float) -> dict[str, Any]:
     return {
+        "python": "3.13.0",
         "fan_out_us": 110.0 * scale,
         "floor_us": 50.0 * scale,
         "old_design_us": 1000.5 * scale,

@@ -12,21 +12,26 @@ import pytest
 
 from loadtests.bench import cold_start, growth
 from loadtests.bench.archives import archived, auditing, replaying
-from loadtests.bench.arena import Arena, FakeContext, arena
-from loadtests.bench.contenders import floor, old_design, powertools
-from loadtests.bench.fan_out import invoke
+from loadtests.bench.arena import Arena, arena
+from loadtests.bench.contenders import old_design, powertools, proxy_event
+from loadtests.bench.fan_out import schemas
+from loadtests.bench.floor import floor
 from loadtests.bench.front_door import rendering
+from loadtests.bench.handling import invoke
 from loadtests.bench.measuring import WorkError
 from loadtests.bench.payloads import SMALL_BYTES, envelopes, kinds, records, small_deliveries
 from loadtests.bench.sample_events import makers
 from loadtests.bench.shipped import Shipped, ship
+from loadtests.bench.shipped_work import started
+from loadtests.bench.stand_ins import FakeContext
+from loadtests.bench.steps import STEPS
 from pipeline.event.envelope import decode_envelope
 from pipeline.runtime.deadline import Deadline
 from stream_processors import fan_out
 from tests.support.figures import bench_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipeline.event.compiled_source import Catalog
 
@@ -70,15 +75,20 @@ def outline(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def usual(place: Arena, batch: list[dict[str, Any]]) -> Callable[[], int]:
+    return powertools(place.queues, schemas(place.sources), batch, FakeContext())
+
+
 @pytest.mark.parametrize("design", ["old_design", "powertools", "fan_out"])
 @pytest.mark.parametrize("kind", ["github_10kb", "small_1kb"])
 def test_what_a_contender_sends_arrives(place: Arena, kind: str, design: str) -> None:
     deliveries = kinds(place.sources)[kind](12)
     batch = records(envelopes(deliveries, place.sources))
     if design == "old_design":
-        assert old_design(place, deliveries)() == 12
+        requests = [proxy_event(one.source, one.headers, one.body) for one in deliveries]
+        assert old_design(place.queues, requests)() == 12
     elif design == "powertools":
-        assert powertools(place, batch, FakeContext())() == 12
+        assert usual(place, batch)() == 12
     else:
         invoke(batch)
     sent = sorted((outline(json.loads(one.body)) for one in deliveries), key=json.dumps)
@@ -89,7 +99,7 @@ def test_powertools_does_not_pass_over_a_bad_signature(place: Arena) -> None:
     (one,) = small_deliveries(place.sources["zoom"], 1)
     forged = type(one)(one.source, one.event_type, one.headers, one.body + b" ")
     good = envelopes(small_deliveries(place.sources["zoom"], 1), place.sources)
-    work = powertools(place, records([*good, *envelopes([forged], place.sources)]), FakeContext())
+    work = usual(place, records([*good, *envelopes([forged], place.sources)]))
     with pytest.raises(WorkError, match="not settled"):
         work()
     assert len(messages(place, "zoom")) == 1
@@ -172,6 +182,23 @@ def test_what_ships_has_neither_the_checkout_nor_installed_packages(
     assert not list(warm.code.rglob("*.pyc"))
     warm.run(["-c", program], environment)
     assert list(warm.code.rglob("*.pyc"))
+
+
+def test_what_ships_is_measured_in_its_own_interpreter(
+    place: Arena, shipped: tuple[Shipped, Shipped], tmp_path: Path
+) -> None:
+    def batch() -> list[dict[str, Any]]:
+        return records(envelopes(kinds(place.sources)["small_1kb"](3), place.sources))
+
+    with started(shipped[0], place.environment, tmp_path / "ours") as measured:
+        assert measured("fan_out", [batch(), batch()], 6)["whole"] > 0
+        assert measured("no_op_services", batch(), 3)["whole"] > 0
+        assert set(measured("steps", batch(), 3)) == set(STEPS)
+        assert len(messages(place, "zoom")) == 9
+        assert measured("floor", ["e30="] * 10_000, 10_000)["whole"] > 0
+        forged = [{**batch()[0], "kinesis": {}}]
+        with pytest.raises(WorkError, match="fan_out: the process that measures it has ended"):
+            measured("fan_out", [forged], 1)
 
 
 def test_a_handler_that_fails_is_an_error_and_no_figure(
