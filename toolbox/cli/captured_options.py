@@ -40,11 +40,10 @@ def secrets_given(file: Path | None, *, ask: bool) -> list[str]:
         if not 0 < len(secrets) <= _MOST:
             raise CaptureError(f"{file}: {len(secrets)} lines; one secret, and {_MOST} at most")
     if ask:
-        typed = str(typer.prompt("the sender's secret", hide_input=True)).strip()
-        if not typed:
-            raise CaptureError("the secret that was typed is empty")
-        secrets.append(typed)
-    return secrets
+        asked = "the sender's secret (Enter where there is none)"
+        typed = str(typer.prompt(asked, default="", show_default=False, hide_input=True))
+        secrets.append(typed.strip())
+    return [one for one in secrets if one]
 
 
 def comments_of(found: CapturedProposal) -> dict[str, str]:

@@ -152,4 +152,4 @@ def _print_next(name: str, folder: Path, *, exists: bool) -> None:
     console.print("Then:")
     verb = "try" if exists else "new"
     step = next_step(f"source {verb} {name}")
-    console.print(f"  {step} --captured {where} --secret-file FILE")
+    console.print(f"  {step} --captured {where} --ask-secret")

@@ -242,5 +242,10 @@ def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> 
         *([] if enabled else [f"  add {name} to 'sources' in {stage}"]),
         f"  {next_step('local up')}",
     ]
+    if any("learn" in rule for rule in made.settings.get("handshake", [])):
+        lines += [
+            f"  {next_step(f'secret learn {name}')}{elsewhere}",
+            "and only then enter the address at the sender, which says its secret once.",
+        ]
     for line in lines:
         console.print(line)

@@ -133,6 +133,24 @@ def test_a_secret_is_asked_for(run: Callable[..., Done], monkeypatch: pytest.Mon
     assert SECRET not in done.out
 
 
+def test_where_the_sender_says_its_secret_none_is_typed(
+    run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("typer.prompt", lambda *_, default, **__: default)
+    said = b"POST /hook HTTP/1.1\nHost: h\nX-Hook-Secret: %s\n\n{}" % SECRET.encode()
+    signature = hmac.digest(SECRET.encode(), event(1), "sha256").hex().encode()
+    signed = b"POST /hook HTTP/1.1\nHost: h\nX-Hook-Signature: %s\n\n%s" % (signature, event(1))
+    for name, raw in (("1.http", said), ("2.http", signed)):
+        Path(name).write_bytes(raw)
+    captures = ("--captured", "1.http", "--captured", "2.http")
+    done = run("source", "new", "hook", *captures, "--ask-secret")
+    assert done.status == 0, done.out + done.err
+    assert "mozdef-ef secret learn hook" in done.out
+    (rule,) = load_source(Path("config/sources/hook")).settings.handshake_rules
+    assert rule.learn is not None
+    assert not any(SECRET in one.read_text() for one in Path("config").rglob("*.*"))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

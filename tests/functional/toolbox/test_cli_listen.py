@@ -71,7 +71,7 @@ def test_what_is_caught_is_shown_and_the_next_step_names_its_folder(
     done = listen("--count", "1", "--directory", "some where", sent=(event(b"X-Event: made\r\n"),))
     assert done.status == 0
     assert "\n001.http  POST made, 2 bytes: 200\n" in done.out
-    assert "source new watch --captured 'some where' --secret-file FILE" in done.out
+    assert "source new watch --captured 'some where' --ask-secret" in done.out
     assert Path("some where/001.http").read_bytes() == event(b"X-Event: made\r\n")
 
 

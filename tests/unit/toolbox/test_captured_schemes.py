@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from settings.source.authentication import HmacAuthentication
+from settings.source.model import Source
 from tests.support.libraries import LIBRARIES
 from tests.support.signing_senders import BODY, NOW, SENDERS
 from toolbox.sources.captured.bodies import FORM
@@ -97,6 +98,50 @@ def test_group_j_is_proposed_where_it_shows() -> None:
     found = proposed(caught(linear.sign(linear.secret, BODY)), secret=linear.secret)
     assert how(found)["timestamp"]["path"] == "webhookTimestamp"
     assert how(found)["timestamp"]["unit"] == "milliseconds"
+
+
+SAID = "b537207f20cbfa02357cf448134da559"
+FIRST = {
+    "a header": (caught({"X-New-Secret": SAID}, b"{}"), {"header": "X-New-Secret"}),
+    "a body": (
+        caught({}, json.dumps({"verification_token": SAID}).encode()),
+        {"path": "verification_token"},
+    ),
+}
+
+
+def signed_with(secret: str, body: bytes = BODY) -> CapturedRequest:
+    return caught({"X-Signature": hmac.new(secret.encode(), body, "sha256").hexdigest()}, body)
+
+
+@pytest.mark.parametrize("place", FIRST)
+def test_a_secret_that_the_sender_says_is_learned(place: str) -> None:
+    first, learn = FIRST[place]
+    found = proposed(first, signed_with(SAID), signed_with(SAID, BODY + b" "))
+    assert "proved by the captured signature (2 of 2)" in said(found)
+    assert "says the secret that the captured signature is made with: it is learned" in said(found)
+    (rule,) = found.settings["handshake"]
+    assert (rule["learn"], rule["proof"], found.settings["ingest"]) == (learn, "none", "receiver")
+    Source.model_validate({"version": 2, "title": "t"} | found.settings)
+    assert len(found.given) == 2  # what says the secret is no event
+    assert SAID not in repr((found.settings, found.evidence, found.notes, found.given))
+
+
+@pytest.mark.parametrize("place", FIRST)
+def test_what_signs_nothing_is_not_learned(place: str) -> None:
+    first, _ = FIRST[place]
+    found = proposed(first, signed_with("another-secret-of-its-own"))
+    assert "handshake" not in found.settings
+    assert "--secret-file has schemes tried" in said(found)
+    assert "it is taken for no event" in " ".join(found.notes)
+
+
+def test_asanas_secret_is_learned_and_given_back() -> None:
+    """As its documentation has it, also where no event was caught that proves it."""
+    found = proposed(caught({"X-Hook-Secret": SAID}, b""), signed_with("not-the-same-webhook"))
+    (rule,) = found.settings["handshake"]
+    assert rule["learn"] == rule["challenge"] == {"header": "X-Hook-Secret"}
+    assert rule["answer"] == {"headers": {"X-Hook-Secret": "$challenge"}}
 
 
 def test_a_token_is_proved_by_its_value_and_nowhere_shown() -> None:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolbox.sources.captured.request import CapturedRequest
+    from toolbox.sources.captured.told_secrets import ToldSecret
 
 _CHALLENGES = frozenset({"challenge", "plainToken"})
 _IN_QUERY = re.compile(r"(hub\.)?challenge|validation_?token|echostr", re.IGNORECASE)
+#: What it says is the secret of all that follows.
+_OF_ASANA = "x-hook-secret"
 #: A header with a challenge, which nobody signs, and the answer that its sender documents.
 _IN_HEADER: dict[str, dict[str, Any]] = {
     "x-okta-verification-challenge": {"json": {"verification": "$challenge"}},  # Okta
-    "x-hook-secret": {"headers": {"X-Hook-Secret": "$challenge"}},  # Asana
+    _OF_ASANA: {"headers": {"X-Hook-Secret": "$challenge"}},
     "validation-token": {"headers": {"Validation-Token": "$challenge"}},  # RingCentral
     "x-adobesign-clientid": {"headers": {"X-AdobeSign-ClientId": "$challenge"}},  # Acrobat Sign
     "smartsheet-hook-challenge": {"headers": {"Smartsheet-Hook-Response": "$challenge"}},
@@ -71,6 +74,7 @@ def handshake_of(
     requests: Sequence[CapturedRequest],
     parsed: Sequence[tuple[CapturedRequest, Any]],
     evidence: list[tuple[str, str]],
+    told: Sequence[ToldSecret] = (),
 ) -> dict[str, Any]:
     """Return handshake and way in, and add the evidence for both.
 
@@ -78,14 +82,19 @@ def handshake_of(
     ----------
     parsed : Sequence[tuple[CapturedRequest, Any]]
         Those with a body, and what is in it.
+    told : Sequence[ToldSecret]
+        What is the secret of other requests.
     """
-    rules = []
+    rules = [one.rule for one in told if asked_for(one.request, one.document) is None]
     for one, document in [*((one, None) for one in requests if not one.body), *parsed]:
         if asked := asked_for(one, document):
             evidence.append(("handshake", f"{one.place} asks for {asked.what} to be answered"))
-            rules.append(asked.rule)
+            learn = next((one_told.learn for one_told in told if one_told.request is one), None)
+            is_open = learn and one.method == "POST" and asked.rule.get("proof") == "none"
+            rules.append(asked.rule | ({"learn": learn} if is_open else {}))
         elif not one.body and (rule := _without_body(one, evidence)):
             rules.append(rule)
+    evidence.extend(("handshake", one.evidence) for one in told)
     if not rules:
         evidence.append(("way in", "direct: nothing that was caught waits for an answer"))
         return {}
@@ -105,6 +114,8 @@ def _in_header(one: CapturedRequest, document: Any) -> AskedFor | None:
                 "challenge": {"header": name},
                 "answer": answer,
             }
+            if name.lower() == _OF_ASANA and one.method == "POST":
+                rule["learn"] = {"header": name}
             return AskedFor(f"{name} of its headers", rule)
     return None
 

@@ -20,6 +20,7 @@ from toolbox.sources.captured.public_keys import find_key_scheme
 from toolbox.sources.captured.request import CaptureError
 from toolbox.sources.captured.scheme import SchemeFound, find_scheme
 from toolbox.sources.captured.token import find_token
+from toolbox.sources.captured.told_secrets import told_secrets
 from toolbox.sources.scaffolding_given import Given
 
 if TYPE_CHECKING:
@@ -71,16 +72,20 @@ def propose(
         raise CaptureError(f"{captures.requests[0].where}: no request has a body to learn from")
     how = body_settings(with_body[0])
     parsed = [(one, document_of(one, how)) for one in with_body]
-    events = [(one, document) for one, document in parsed if not asked_for(one, document)]
+    told = told_secrets(captures.requests, parsed)
+    asking = [one.request for one in told]
+    events = [pair for pair in parsed if not asked_for(*pair) and pair[0] not in asking]
     if not events:
         raise CaptureError(f"{with_body[0].where}: a handshake, and no event; catch one as well")
     requests = [one for one, _ in events]
     evidence: list[tuple[str, str]] = []
     notes = list(captures.notes)
-    settings = _proof(requests, secrets, evidence)
+    settings = _proof(requests, secrets, [one.value for one in told], evidence)
     scheme = settings.pop("scheme")
+    notes += [one.unproved for one in told if one.request.body and one.value not in _used(scheme)]
+    told = [one for one in told if one.value in _used(scheme)]
     settings |= _content(requests, how, evidence)
-    settings |= handshake_of(captures.requests, parsed, evidence)
+    settings |= handshake_of(captures.requests, parsed, evidence, told)
     settings |= from_headers(events, evidence)
     proved = scheme is not None and scheme.proved == len(requests)
     settings["headers"] = kept_headers(requests, settings, proved=proved)
@@ -92,7 +97,7 @@ def propose(
         )
     given = []
     for request, document in events:
-        clean = hidden(request.content, document, secrets)
+        clean = hidden(request.content, document, [*secrets, *_used(scheme)])
         # What a public key proves is kept without leave, so it may have no secret in it.
         as_sent = kept and (keep_secret or not (clean.replaced or clean.left))
         notes += _hiding_notes(request, clean, kept=as_sent)
@@ -102,8 +107,16 @@ def propose(
     return CapturedProposal(tuple(given), settings, tuple(evidence), tuple(dict.fromkeys(notes)))
 
 
+def _used(scheme: SchemeFound | None) -> set[str]:
+    """Return the secret by which a scheme was proved, if one was."""
+    return {scheme.secret} - {""} if scheme else set()
+
+
 def _proof(
-    requests: Sequence[CapturedRequest], secrets: Sequence[str], evidence: list[tuple[str, str]]
+    requests: Sequence[CapturedRequest],
+    secrets: Sequence[str],
+    told: Sequence[str],
+    evidence: list[tuple[str, str]],
 ) -> dict[str, Any]:
     known = known_schemes(requests[0])
     text = "the signature's header is that of the built-in source"
@@ -112,7 +125,7 @@ def _proof(
         text = "the headers are those of Amazon SNS: write type: sns, as in "
         evidence.append(("sender", f"{text}docs/source-authentication.md"))
     scheme = find_key_scheme(requests, secrets) if secrets else None
-    scheme = scheme or find_scheme(requests, secrets, list(known.values()))
+    scheme = scheme or find_scheme(requests, [*secrets, *told], list(known.values()))
     token = find_token(requests, secrets)
     if token is not None and (token.proved or scheme is None):
         evidence.append(("token", token.evidence))

@@ -1,0 +1,91 @@
+"""Finds the secret that a sender makes up and says once, in a webhook's first request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.event.fields import find, path_text
+from toolbox.sources.captured.places import is_of_the_way
+from toolbox.sources.inference_values import scalar_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from toolbox.sources.captured.request import CapturedRequest
+
+_NAME = re.compile(r".*(secret|token)", re.IGNORECASE)
+#: What the receiver learns.
+_VALUE = re.compile(r"[!-~]{16,200}")
+
+
+@dataclass(frozen=True)
+class ToldSecret:
+    """A text that can be the secret, in a request that is no event.
+
+    Parameters
+    ----------
+    learn : dict[str, str]
+        Where it is, as a handshake's rule says it.
+    value : str
+        Never shown.
+    """
+
+    request: CapturedRequest
+    document: Any
+    learn: dict[str, str]
+    value: str = field(repr=False)
+
+    @property
+    def evidence(self) -> str:
+        """Say where it was seen, and what proves it."""
+        ((kind, name),) = self.learn.items()
+        place = f"{'header' if kind == 'header' else 'field'} {name} of {self.request.place}"
+        return f"{place} says the secret that the captured signature is made with: it is learned"
+
+    @property
+    def unproved(self) -> str:
+        """Say that it is taken for no event."""
+        (name,) = self.learn.values()
+        return (
+            f"{self.request.place} has nothing but {name}, which no captured signature is made "
+            "with: it is taken for no event. See what the sender does with it"
+        )
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """A rule that keeps it, and answers nothing else."""
+        ((kind, name),) = self.learn.items()
+        when = {"body" if kind == "path" else kind: {name: True}}
+        return {"when": when, "proof": "none", "learn": self.learn}
+
+
+def told_secrets(
+    requests: Sequence[CapturedRequest], parsed: Sequence[tuple[CapturedRequest, Any]]
+) -> list[ToldSecret]:
+    """Return what can be a secret that is said: alone in a body, or in a header beside none.
+
+    Parameters
+    ----------
+    parsed : Sequence[tuple[CapturedRequest, Any]]
+        Those with a body, and what is in it.
+    """
+    without: list[tuple[CapturedRequest, Any]] = [(one, {}) for one in requests if not one.body]
+    return [
+        ToldSecret(one, document, learn, value)
+        for one, document in [*without, *parsed]
+        if one.method == "POST" and isinstance(document, dict)
+        for learn, value in _said(one, document)
+        if _VALUE.fullmatch(value)
+    ]
+
+
+def _said(one: CapturedRequest, document: dict[str, Any]) -> Iterator[tuple[dict[str, str], str]]:
+    paths = list(scalar_paths(document))
+    if not document:
+        for name, value in one.headers:
+            if _NAME.fullmatch(name) and not is_of_the_way(name):
+                yield {"header": name}, value
+    elif len(paths) == 1 and _NAME.fullmatch(paths[0][-1]):
+        yield {"path": path_text(paths[0])}, str(find(document, paths[0]))
