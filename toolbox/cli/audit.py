@@ -73,13 +73,11 @@ def audit(
     check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span
     # Whoever only asks for help needs no reader of sources.
-    from toolbox.sources.rehearsal import compiled
-    from toolbox.sources.sound import read_fit
+    from toolbox.sources.on_demand import catalog_on_demand
 
-    sources, broken = read_fit(folders(), deployed.parameters)
-    say_broken(broken)
     run = audit_with_athena if distributed else audit_with_progress
-    with compiled(sources, check=False) as catalog:  # each was checked, where it has to be
+    with catalog_on_demand(folders(), deployed.parameters) as (catalog, broken):
+        say_broken(broken)
         report = run(AuditPlan(deployed, span, grace, catalog), quiet=as_json)
     if missing_to is not None:
         _write_missing(report, missing_to)

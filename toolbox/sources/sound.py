@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from settings.source.compiler import check_validators
-from settings.source.loader import CATALOG, SourceError, load_source
+from settings.source.loader import CATALOG, SourceError
 from toolbox.project.next_steps import next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
-
-    from settings.source.loader import LoadedSource
 
 T = TypeVar("T")
 
@@ -54,42 +51,9 @@ def read_sound(
     return sound, broken
 
 
-def read_fit(
-    folders: Mapping[str, Path], needed: Collection[str]
-) -> tuple[dict[str, LoadedSource], list[str]]:
-    """Read every source that can be compiled: its validators judge as they should.
-
-    Parameters
-    ----------
-    folders : Mapping[str, Path]
-        By name.
-    needed : Collection[str]
-        The deployment's sources.
-
-    Returns
-    -------
-    tuple[dict[str, LoadedSource], list[str]]
-        The sources, by name; and a line for each folder that was left out.
-
-    Raises
-    ------
-    SourceError
-        When one of the deployment's is broken.
-    """
-    return read_sound(folders, _fit_to_compile, needed)
-
-
 def origin(folder: Path) -> str:
     """Say where a source comes from."""
     return "catalogue" if folder.parent == CATALOG else "private"
-
-
-def _fit_to_compile(folder: Path) -> LoadedSource:
-    source = load_source(folder)
-    # Those of the catalogue are checked by its tests.
-    if origin(folder) == "private":
-        check_validators(source)
-    return source
 
 
 def _one_line(name: str, folder: Path, error: Exception) -> str:

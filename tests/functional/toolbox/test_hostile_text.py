@@ -72,7 +72,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Deployment:
     commands = "dead_letters", "dead_letters_list", "replay", "replay_jobs", "audit", "explain"
     for command in commands:
         monkeypatch.setattr(f"toolbox.cli.{command}.find_deployment", lambda *_: made.running())
-    monkeypatch.setattr("toolbox.sources.sound.read_fit", lambda *_: ({}, []))
+    monkeypatch.setattr("toolbox.cli.audit.folders", dict)
     # They are read from every source's folder, and say nothing here.
     for command in ("replay", "dead_letters"):
         monkeypatch.setattr(f"toolbox.cli.{command}.windows_of_settings", dict)

@@ -370,7 +370,6 @@ def test_the_command_audits_whole_hours_of_a_stack(
         workgroup="group", database="base",
     )  # fmt: skip
     monkeypatch.setattr("toolbox.cli.audit.find_deployment", lambda *_: where)
-    monkeypatch.setattr("toolbox.sources.sound.read_fit", lambda *_: ({}, []))
     monkeypatch.setattr("toolbox.audit.athena._ASK_SECONDS", 0.0)
     words = ("audit", "--from", "2026-11-23T22:20Z", "--to", "2026-11-24T01:30Z", "--distributed")
     refused = run_here(*words)

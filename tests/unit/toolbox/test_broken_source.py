@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from settings.source.loader import SourceError
+from settings.source.loader import SourceError, load_source
 from tests.support.command import run_here
 from tests.support.receiving import SOURCES, write_sources
 from toolbox.cli.replay_history import types_of_settings, windows_of_settings
 from toolbox.cli.source_options import folders
 from toolbox.replaying.wishes import Wishes, make_filter
-from toolbox.sources.sound import read_fit
+from toolbox.sources.on_demand import catalog_on_demand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from settings.source.loader import LoadedSource
 
 NAME = "broken"
 
@@ -91,8 +94,8 @@ def test_the_audit_has_the_others_and_names_it(
     folder: Path, others: set[str], tmp_path: Path
 ) -> None:
     assert folder.is_dir()
-    sources, broken = read_fit(folders(), {"meetings"})
-    assert set(sources) == others
+    with catalog_on_demand(folders(), {"meetings"}) as (catalog, broken):
+        assert {name for name in folders() if catalog.get(name)} == others
     assert f"source {NAME} is broken: " in _one_line("\n".join(broken))
 
 
@@ -108,8 +111,9 @@ def test_a_replay_by_type_has_the_others_and_names_it(
 
 def test_what_needs_it_stops_with_one_line(folder: Path, tmp_path: Path) -> None:
     assert folder.is_dir()
-    with pytest.raises(SourceError, match=f"source {NAME} is broken: ") as caught:
-        read_fit(folders(), {"meetings", NAME})
+    needed = catalog_on_demand(folders(), {"meetings", NAME})
+    with pytest.raises(SourceError, match=f"source {NAME} is broken: ") as caught, needed:
+        pass
     assert len(str(caught.value).splitlines()) == 1
     named = make_filter(Wishes(event_types=("push",), sources=(NAME,)), datetime.now(UTC))
     with pytest.raises(SourceError, match=f"source {NAME} is broken: "):
@@ -127,6 +131,29 @@ def test_a_schema_that_does_not_judge_as_it_should_is_its_sources_alone(
     settings = f"{SOURCES['meetings']}\nschemas:\n  default: schemas/wrong.json\n"
     (folder / "source.yaml").write_text(settings, encoding="utf-8")
     (folder / "schemas" / "wrong.json").write_text('{"type": "no such type"}', encoding="utf-8")
-    sources, broken = read_fit(folders(), ())
-    assert set(sources) == others
+    with catalog_on_demand(folders(), ()) as (catalog, broken):
+        assert {name for name in folders() if catalog.get(name)} == others
     assert "schemas/wrong.json" in _one_line("\n".join(broken))
+
+
+def test_a_built_in_source_is_compiled_once_and_only_when_it_is_asked_for(
+    others: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(folder: Path) -> LoadedSource:
+        loaded.append(folder.name)
+        return load_source(folder)
+
+    monkeypatch.setattr("toolbox.sources.sound.CATALOG", tmp_path / "catalog")
+    monkeypatch.setattr("toolbox.sources.on_demand.load_source", load)
+    with catalog_on_demand(folders(), {"meetings"}) as (catalog, broken):
+        assert loaded == broken == []
+        assert catalog.get("nowhere") is None
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(catalog.get, ["meetings", "chat"] * 4))
+        assert sorted(loaded) == ["chat", "meetings"]
+        assert [one.name for one in found[:2] if one] == ["meetings", "chat"]
+        assert len({id(one) for one in found}) == 2
+        assert {*catalog.sources} == others
+        assert len(catalog.sources) == len(others)

@@ -17,8 +17,7 @@ from toolbox.audit.page import FAULTS_NAMED, named_faults, ways_of
 from toolbox.audit.plan import AuditPlan, audit_here
 from toolbox.audit.run import AuditSpan
 from toolbox.project.next_steps import next_step
-from toolbox.sources.rehearsal import compiled
-from toolbox.sources.sound import read_fit
+from toolbox.sources.on_demand import catalog_on_demand
 from toolbox.terminal.nearest import unknown
 
 if TYPE_CHECKING:
@@ -170,16 +169,7 @@ def read_audit(scene: ConsoleScene, form: AuditForm) -> AuditView:
     span, grace = form.span(datetime.now(UTC)), form.grace_seconds()
     if span.source and span.source not in folders and span.source not in scene.where.parameters:
         raise unknown("source", span.source, names)
-    sources, broken = _sources(scene)
-    with compiled(sources, check=False) as catalog:  # private ones were checked, as `audit` does
-        plan = AuditPlan(scene.where, span, grace, catalog)
-        expected = forecast(plan.listing, span)
-        if expected.objects > MOST_OBJECTS or expected.seconds > MOST_SECONDS:
-            raise AuditFormError(
-                f"{expected}, which is more than a page reads ({MOST_OBJECTS:,} objects, "
-                f"{MOST_SECONDS} s); narrow the time, or run '{next_step('audit')}'"
-            )
-        report = audit_here(plan, lambda _done, _all: None)
+    report, broken = _report(scene, span, grace)
     fixed = replace(
         form,
         start=span.start.isoformat(timespec="seconds"),
@@ -188,9 +178,16 @@ def read_audit(scene: ConsoleScene, form: AuditForm) -> AuditView:
     return AuditView(form, names, AuditFound(report, span, fixed), tuple(broken))
 
 
-def _sources(scene: ConsoleScene) -> tuple[dict[str, Any], list[str]]:
-    needed = scene.where.parameters
+def _report(scene: ConsoleScene, span: AuditSpan, grace: int) -> tuple[AuditReport, list[str]]:
     try:
-        return read_fit(scene.folders(), needed)
+        with catalog_on_demand(scene.folders(), scene.where.parameters) as (catalog, broken):
+            plan = AuditPlan(scene.where, span, grace, catalog)
+            expected = forecast(plan.listing, span)
+            if expected.objects > MOST_OBJECTS or expected.seconds > MOST_SECONDS:
+                raise AuditFormError(
+                    f"{expected}, which is more than a page reads ({MOST_OBJECTS:,} objects, "
+                    f"{MOST_SECONDS} s); narrow the time, or run '{next_step('audit')}'"
+                )
+            return audit_here(plan, lambda _done, _all: None), broken
     except SourceError as error:
         raise AuditFormError(f"{error}") from None
