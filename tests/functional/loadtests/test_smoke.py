@@ -19,10 +19,9 @@ import pytest
 
 from loadtests import smoke as smoke_test
 from local import emulator, endpoints
-from tests.e2e.conftest import ROOT, Running
+from tests.e2e.conftest import ROOT, Running, synthesized
 from tests.support.catalogue import ROUTED
 from tests.support.command import Done
-from toolbox.synthesis import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,12 +62,7 @@ def names(private_sources: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def running(private_sources: Path, names: list[str]) -> Iterator[Running]:
     config = private_sources.parent
-    (config / "smoke.yaml").write_text(
-        f"service: ingest\nsources: [{', '.join(names)}]\n"
-        "archiver: {batching_window_seconds: 1}\n"
-    )
-    synthesize("smoke", config / "cdk.out", config)
-    runtime = Running(config / "state", "--no-synth", "--assembly", str(config / "cdk.out"))
+    runtime = Running(config / "state", *synthesized(config, sources=names))
     try:
         runtime.wait()
         yield runtime
