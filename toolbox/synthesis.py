@@ -76,13 +76,12 @@ class Synthesizer:
 
     Parameters
     ----------
-    output, config : Path
+    config : Path
         As for `synthesize`.
     """
 
-    def __init__(self, stage: str, output: Path, config: Path) -> None:
+    def __init__(self, stage: str, config: Path) -> None:
         self._command = _command(stage, config, "--standby")
-        self._output = output
         self._open = ExitStack()
         self._process: subprocess.Popen[str] | None = None
 
@@ -94,16 +93,21 @@ class Synthesizer:
         self._end()
         self._open.close()
 
-    def synthesize(self) -> None:
+    def synthesize(self, output: Path) -> None:
         """Write the assembly, unless it is there and its inputs are unchanged.
+
+        Parameters
+        ----------
+        output : Path
+            Where it goes.
 
         Raises
         ------
         AssemblyError
             With what the stack's code said was wrong.
         """
-        with _alone(self._output):
-            self._write(self._output)
+        with _alone(output):
+            self._write(output)
 
     def warm(self) -> None:
         """Write an assembly that nobody wants, so that the next one is not the first."""

@@ -103,17 +103,20 @@ def up(
     hooks = Hooks(watch=LiveEvents(state.resolve() / "logs", _tell)) if shown else None
     with ExitStack() as parts, ExitStack() as words:
         project = find_project()
-        where = project.stage, assembly.resolve(), project.config.resolve()
-        synthesizer = Synthesizer(*where)
+        output, config = assembly.resolve(), project.config.resolve()
+        synthesizer = Synthesizer(project.stage, config)
         if synth:
             project.say()
             project.require_stage()
             if reload:
                 parts.enter_context(synthesizer)
             with errors.status(f"synthesizing {project.stage_file}"):
-                synthesizer.synthesize() if reload else synthesize(*where)
+                if reload:
+                    synthesizer.synthesize(output)
+                else:
+                    synthesize(project.stage, output, config)
         runtime = LocalRuntime(
-            assembly.resolve(),
+            output,
             state=state.resolve(),
             port=port or None,
             iam=iam,
@@ -128,7 +131,7 @@ def up(
             if synth and reload:
                 from toolbox.cli.local_reload import Reloader
 
-                reloader = Reloader(runtime, synthesizer, project, assembly.resolve(), _way_in)
+                reloader = Reloader(runtime, synthesizer, project, output, _way_in)
                 parts.callback(reloader.stop)
                 reloader.start()
 

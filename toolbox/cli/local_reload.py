@@ -77,7 +77,7 @@ class Reloader:
         """Have the runtime go over to what the settings say now, and say what came of it."""
         began = time.monotonic()
         try:
-            self._synthesizer.synthesize()
+            self._synthesizer.synthesize(self._assembly)
             found = _digest(self._assembly)
             if found == self._running:
                 self._say_well()

@@ -7,9 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import orjson
 import typer
@@ -23,7 +22,7 @@ from toolbox.demo.accounts import look, report
 from toolbox.demo.api import PORT, SystemLog
 from toolbox.demo.requests import Part, make_parts
 from toolbox.demo.senders import handshakes, sender_parts
-from toolbox.synthesis import REPOSITORY, synthesize
+from toolbox.synthesis import REPOSITORY, Synthesizer
 from toolbox.terminal.output import DOES_NOT_HOLD, console, print_table, progress_bar
 from toolbox.traffic.examples import real_payloads
 from toolbox.traffic.sender import FrontDoorAnswer, send_all
@@ -61,9 +60,8 @@ def demo(
     with (
         tempfile.TemporaryDirectory(prefix="mozdef-ef-demo-") as folder,
         SystemLog() as api,
+        _Stacks(Path(folder), api) as stacks,
     ):
-        # The stack holds the API's address. With another one than usual it is not worth keeping.
-        stacks = _Stacks(FOLDER if api.port == PORT else Path(folder) / "build", api)
         state = Path(folder) / "state"
         shown = console.is_terminal if keep is None else keep
         faults = _send_and_account(stacks, state) or _mend_and_replay(stacks, state, shown=shown)
@@ -74,31 +72,45 @@ def demo(
     console.print("Every event is accounted for.", style="green")
 
 
-@dataclass(frozen=True)
 class _Stacks:
-    """The demo's stacks: before and after the schema is mended."""
+    """The demo's stacks: before and after the schema is mended.
 
-    folder: Path
-    api: SystemLog
+    The process that writes the first waits for the second, and takes a tenth of the time for it.
+    """
 
-    def sources(self, name: str = "before") -> Path:
-        return self.folder / name / "config" / "sources"
+    def __init__(self, throw_away: Path, api: SystemLog) -> None:
+        # The stack holds the API's address. With another one than usual it is not worth keeping.
+        self._folder = FOLDER if api.port == PORT else throw_away / "build"
+        self._synthesizer = Synthesizer(demo_source.STAGE, self._folder / "config")
+        self.api = api
 
-    def synthesize(self, name: str, *, broken: bool) -> Path:
-        config = self.folder / name / "config"
-        demo_source.write_config(config, broken=broken, api=self.api.base_url)
-        assembly = self.folder / name / "cdk.out"
+    def __enter__(self) -> Self:
+        self._synthesizer.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._synthesizer.__exit__()
+
+    @property
+    def sources(self) -> Path:
+        """The private sources, as the last stack has them."""
+        return self._folder / "config" / "sources"
+
+    def synthesize(self, *, broken: bool) -> Path:
+        """Write the stack, and return its assembly."""
+        demo_source.write_config(self._folder / "config", broken=broken, api=self.api.base_url)
+        assembly = self._folder / ("before" if broken else "after") / "cdk.out"
         with console.status("synthesizing the stack"):
-            synthesize(demo_source.STAGE, assembly, config)
+            self._synthesizer.synthesize(assembly)
         return assembly
 
 
 def _send_and_account(stacks: _Stacks, state: Path) -> list[str]:
-    assembly = stacks.synthesize("before", broken=True)
+    assembly = stacks.synthesize(broken=True)
     with LocalRuntime(assembly, state=state, port=None) as runtime:
         where = runtime.endpoints
         console.print(f"The stack runs at {where.api}, on emulated AWS services.")
-        sources = load_sources(SOURCES, stacks.sources())
+        sources = load_sources(SOURCES, stacks.sources)
         secrets = {name: _secret(where, name) for name in sources}
         faults = _shake_hands(where, sources, secrets)
         parts = [
@@ -173,7 +185,7 @@ def _mend_and_replay(stacks: _Stacks, state: Path, *, shown: bool) -> list[str]:
     name = demo_source.NAME
     console.print()
     console.print(f"Now the wrong schema of the source {name} is mended and deployed.")
-    mended = stacks.synthesize("after", broken=False)
+    mended = stacks.synthesize(broken=False)
     with LocalRuntime(mended, state=state, port=None) as runtime:
         _command(state, "replay", "--kind", "rejected", "--source", name)
         runtime.wait_until_idle(SETTLE_SECONDS)
@@ -182,7 +194,7 @@ def _mend_and_replay(stacks: _Stacks, state: Path, *, shown: bool) -> list[str]:
         faults = _unrecovered(found, name)
         if shown and not faults:
             console.print("Every event is accounted for. See each one:", style="green")
-            scene = open_scene(state, None, writable=True, private=stacks.sources("after"))
+            scene = open_scene(state, None, writable=True, private=stacks.sources)
             serve(scene, 0, browser=False)
     return faults
 

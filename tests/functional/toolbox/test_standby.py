@@ -45,10 +45,10 @@ def test_it_stays_until_its_code_changes_and_ends_with_who_asks(root: Path) -> N
     output, made = root / "cdk.out", list[int]()
 
     def write() -> None:
-        synthesizer.synthesize()
+        synthesizer.synthesize(output)
         made.append(int((output / "made.by").read_text()))
 
-    with Synthesizer("dev", output, root) as synthesizer:
+    with Synthesizer("dev", root) as synthesizer:
         write()
         synthesizer.warm()
         write()
@@ -69,7 +69,7 @@ def test_it_stays_until_its_code_changes_and_ends_with_who_asks(root: Path) -> N
 def test_one_that_dies_is_started_again_once_and_then_said(root: Path) -> None:
     (root / "order").write_text("die")
     with (
-        Synthesizer("dev", root / "cdk.out", root) as synthesizer,
+        Synthesizer("dev", root) as synthesizer,
         pytest.raises(AssemblyError, match=r"^it died$"),
     ):
-        synthesizer.synthesize()
+        synthesizer.synthesize(root / "cdk.out")

@@ -44,18 +44,17 @@ class Synthesizer:
     """Makes the settings' text the template."""
 
     project: Project
-    assembly: Path
     calls: int = 0
 
     def warm(self) -> None:
         pass
 
-    def synthesize(self) -> None:
+    def synthesize(self, output: Path) -> None:
         self.calls += 1
         text = self.project.stage_file.read_text()
         if "wrong" in text:
             raise AssemblyError(f"{self.project.stage_file}: wrong\nand more")
-        (self.assembly / "stack.template.json").write_text(text)
+        (output / "stack.template.json").write_text(text)
 
 
 @dataclass
@@ -75,9 +74,9 @@ def case(tmp_path: Path) -> Case:
     (config / "sources" / "own").mkdir(parents=True)
     assembly.mkdir()
     project, runtime = Project(config, "dev", "said"), Runtime()
-    synthesizer: Any = Synthesizer(project, assembly)
+    synthesizer: Any = Synthesizer(project)
     project.stage_file.write_text("service: a\nsources: [github]\n# first\n")
-    synthesizer.synthesize()
+    synthesizer.synthesize(assembly)
     seen: Any = runtime
     reloader = Reloader(seen, synthesizer, project, assembly, _way_in)
     return Case(project, runtime, synthesizer, reloader)
