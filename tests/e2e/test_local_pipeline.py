@@ -80,14 +80,18 @@ def drain(where: Endpoints) -> list[dict[str, Any]]:
         while batch := sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
         ).get("Messages"):
-            for message in batch:
-                found.append(orjson.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            found += [orjson.loads(message["Body"]) for message in batch]
+            done = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(batch)
+            ]
+            assert not sqs.delete_message_batch(QueueUrl=url, Entries=done).get("Failed")
     return found
 
 
 def test_each_sample_of_each_source(running: Running, where: Endpoints) -> None:
     before = settled(running)
+    drain(where)
     expected: Counter[str] = Counter()
     assert not {"onepassword", "okta-system-log"} & where.queues.keys()
     for name in ROUTED:
@@ -278,7 +282,7 @@ def test_send_with_spoilt_signatures(running: Running) -> None:
     [
         (("send", "nosuch"), "no such source", 1),
         (("send", "github", "no-such-file.json"), "no such sample, type or file of github", 1),
-        (("send", "github", "--state", "nowhere"), "it with 'mozdef-ef local up --state now", 2),
+        (("send", "github", "--state", "nowhere"), "run 'mozdef-ef local up --state now", 2),
         (("tail", "nosuch"), "no such source", 1),
     ],
 )

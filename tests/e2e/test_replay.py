@@ -129,8 +129,10 @@ def forget_what_was_delivered(where: Endpoints) -> None:
     pages = dynamodb.get_paginator("scan").paginate(TableName=where.dedupe_table)
     keys = [item["pk"] for page in pages for item in page["Items"]]
     assert keys
-    for key in keys:
-        dynamodb.delete_item(TableName=where.dedupe_table, Key={"pk": key})
+    for first in range(0, len(keys), 25):
+        deletes = [{"DeleteRequest": {"Key": {"pk": key}}} for key in keys[first : first + 25]]
+        answer = dynamodb.batch_write_item(RequestItems={where.dedupe_table: deletes})
+        assert not answer["UnprocessedItems"]
 
 
 def test_what_was_delivered_is_left_out_when_the_window_is_over_unless_forced(
