@@ -110,11 +110,11 @@ class Synthesizer:
             self._write(output)
 
     def warm(self) -> None:
-        """Write an assembly that nobody wants, so that the next one is not the first."""
-        with tempfile.TemporaryDirectory() as folder, suppress(AssemblyError):
-            self._write(Path(folder))
+        """Have the process load what takes long, so that the next assembly is not its first."""
+        with suppress(AssemblyError):
+            self._write(None)
 
-    def _write(self, output: Path) -> None:
+    def _write(self, output: Path | None) -> None:
         # It ends without an answer when its own code has changed.
         answer = self._ask(output) or self._ask(output)
         if not answer:
@@ -126,12 +126,12 @@ class Synthesizer:
         if faults := json.loads(answer)["faults"]:
             raise AssemblyError("\n".join(faults))
 
-    def _ask(self, output: Path) -> str:
+    def _ask(self, output: Path | None) -> str:
         process = self._process = self._process or self._start()
         answer = ""
         if process.stdin and process.stdout:
             with suppress(BrokenPipeError):
-                process.stdin.write(json.dumps(str(output)) + "\n")
+                process.stdin.write(json.dumps(output and str(output)) + "\n")
                 process.stdin.flush()
             answer = process.stdout.readline()
         if not answer:

@@ -27,6 +27,9 @@ STAND_BY = """
         if order == "fail":
             print("the stack said so", file=sys.stderr)
             raise PipelineError("dev.yaml: no such key\\nand another")
+        with Path({root!r}, "calls").open("a") as calls:
+            print(output, file=calls)
+        sys.modules["aws_cdk"] = os
         (output / "made.by").write_text(str(os.getpid()))
     stand_by(Path({root!r}), synthesize)
 """
@@ -64,6 +67,17 @@ def test_it_stays_until_its_code_changes_and_ends_with_who_asks(root: Path) -> N
     assert first == second == third != fourth
     assert first != os.getpid()
     wait_until_gone([first, fourth], 0)
+
+
+def test_it_loads_what_takes_long_once_and_leaves_nothing_of_that(root: Path) -> None:
+    with Synthesizer("dev", root) as synthesizer:
+        synthesizer.warm()
+        synthesizer.warm()
+        synthesizer.synthesize(root / "cdk.out")
+        synthesizer.warm()
+    unwanted, wanted = (root / "calls").read_text().splitlines()
+    assert not Path(unwanted).exists()
+    assert wanted == str(root / "cdk.out")
 
 
 def test_one_that_dies_is_started_again_once_and_then_said(root: Path) -> None:
