@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # Names of the emulator's module.
 USED = (
     "_HANDLERS",
+    "_NUMERIC_ATTR_RANGES",
     "_collect_msgs",
     "_dlq_sweep",
     "_refresh_counts",
@@ -49,6 +50,8 @@ def install(sqs: ModuleType) -> None:
         setattr(sqs, name, patch)
         sqs._HANDLERS[action] = patch
     sqs._HANDLERS[LOOK] = patches.look
+    # SQS takes a message of 1 MiB since 2025-08; the emulator makes such a queue in stacks alone.
+    sqs._NUMERIC_ATTR_RANGES["MaximumMessageSize"] = (1_024, 1_048_576)
 
 
 class _QueuePatches:

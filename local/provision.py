@@ -189,8 +189,13 @@ def _complete_queue(
         count = int(policy["maxReceiveCount"])
         attributes["RedrivePolicy"] = json.dumps({**policy, "maxReceiveCount": count})
     url = template.physical_ids[logical_id]
-    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
-    found: Mapping[str, str] = cast("Any", answer["Attributes"])
+    found: Mapping[str, str] = {}
+    try:
+        answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        found = cast("Any", answer["Attributes"])
+    except sqs.exceptions.QueueDoesNotExist:
+        # Somebody deleted it. CloudFormation makes it anew where drift is reverted.
+        sqs.create_queue(QueueName=url.rpartition("/")[2])
     changed = {name: value for name, value in attributes.items() if found.get(name) != value}
     if changed:
         sqs.set_queue_attributes(QueueUrl=url, Attributes=cast("Any", changed))

@@ -85,15 +85,16 @@ def look_at(where: Endpoints, url: str, after: int = -1) -> Iterator[SeenMessage
         after = found[-1].number
 
 
-def _ask(where: Endpoints, url: str, after: int, most: int = MOST_MESSAGES) -> list[SeenMessage]:
+def _ask(where: Endpoints, queue: str, after: int, most: int = MOST_MESSAGES) -> list[SeenMessage]:
     # What signs is loaded where a queue is looked at, and not where the emulator starts.
     import urllib.request
+    from urllib.error import HTTPError
 
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    body = json.dumps({"QueueUrl": url, "After": after, "Most": most}).encode()
+    body = json.dumps({"QueueUrl": queue, "After": after, "Most": most}).encode()
     headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": f"AmazonSQS.{LOOK}"}
     asked = AWSRequest("POST", f"{where.aws_endpoint_url}/", data=body, headers=headers)
     own = where.credentials
@@ -105,6 +106,13 @@ def _ask(where: Endpoints, url: str, after: int, most: int = MOST_MESSAGES) -> l
     try:
         with opener.open(request, timeout=_SECONDS) as answer:
             messages = json.load(answer)["Messages"]
+    except HTTPError as error:
+        if b"QueueDoesNotExist" in error.read(MOST_BYTES):
+            name = queue.rpartition("/")[2]
+            raise QueueLookError(
+                f"{name}: there is no such queue any more", then="status"
+            ) from None
+        raise QueueLookError(f"{where.aws_endpoint_url}: {error}") from None
     except (OSError, ValueError, KeyError) as error:
         raise QueueLookError(f"{where.aws_endpoint_url}: {error}; is the pipeline up?") from None
     return [

@@ -252,7 +252,11 @@ class Outcomes:
 
 
 def _last_frames(event: Record | Event) -> str:
-    return traceback.format_exc(limit=-8)[-_longest_explanation(event) :]
+    """Return what went wrong, for a list has but the beginning, and then where."""
+    longest = _longest_explanation(event)
+    where, _, what = traceback.format_exc(limit=-8).rstrip().rpartition("\n")
+    what = what[: max(longest // 2, longest - len(where) - 1)]
+    return f"{what}\n{where[-(longest - len(what) - 1) :]}"
 
 
 def _longest_explanation(event: Record | Event) -> int:

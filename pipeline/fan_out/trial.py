@@ -157,7 +157,7 @@ class Trial:
         outcomes = Outcomes()
         # Signatures are checked later: no connection may be used by two processes.
         outcomes.each(examine([record], outcomes, self._catalog, None), write_message)
-        return any(one.explanation.rstrip().endswith("MemoryError") for one in outcomes.all)
+        return any(one.explanation.startswith("MemoryError") for one in outcomes.all)
 
     def _limit_memory(self) -> None:
         # proc(5), statm: the sixth number is data and stack, in pages.

@@ -94,7 +94,7 @@ def _counts(status: Status, name: str) -> bool:
 
 
 def _queues(status: Status) -> list[RenderableType]:
-    every = (status.tickets, *status.queues)
+    every = [one for one in (status.tickets, *status.queues) if one.is_there]
     rows = [
         (each.name, f"{each.waiting:,}", f"{each.taken:,}", span_text(each.oldest_seconds))
         for each in every

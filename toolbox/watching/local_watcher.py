@@ -136,7 +136,8 @@ def _queues(sqs: SQSClient, where: endpoints.Endpoints, now: float) -> tuple[Que
         urls = [url for page in pages for url in page.get("QueueUrls", [])]
     except (BotoCoreError, ClientError) as error:
         raise WatchError(f"the queues cannot be listed: {error}") from None
-    names = {queue_name(url): url for url in urls}
+    # Those that are gone as well.
+    names = {queue_name(url): url for url in [*where.queues.values(), *urls]}
     names.pop(queue_name(where.dead_letter_queue), None)
     return tuple(_queue(sqs, where, url, name, now) for name, url in sorted(names.items()))
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from toolbox.seams import CountedQueue
 
+#: SQS's code for a queue that is gone; its newer protocol calls it otherwise.
+_NO_SUCH = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _WAITING, _TAKEN = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
 
 
@@ -41,6 +43,8 @@ def read_queue(
     try:
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[_WAITING, _TAKEN])
     except (BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _NO_SUCH:
+            return QueueState(name, 0, 0, None, is_there=False)
         raise WatchError(f"{queue_name(url)}: cannot be looked at: {error}") from None
     attributes = answer["Attributes"]
     waiting, taken = int(attributes[_WAITING]), int(attributes[_TAKEN])

@@ -108,6 +108,7 @@ class QueueState:
     waiting: int
     taken: int
     oldest_seconds: float | None
+    is_there: bool = True
 
     @property
     def messages(self) -> int:
@@ -209,7 +210,8 @@ class Status:
         thresholds : AlarmSettings
             For a deployment without alarms.
         """
-        found = [*self._held(), *self._secrets(), *self._feeds_standing(), *self._redrives()]
+        found = [*self._held(), *self._secrets(), *self._queues_missing()]
+        found += [*self._feeds_standing(), *self._redrives()]
         if self.alarms is not None:
             named = [Risk(f"alarm {name}", next=_ALARM) for name in self.alarms]
         else:
@@ -236,6 +238,17 @@ class Status:
                 "its requests are turned away or rejected",
                 next_step(f"secret set {source} --parameter {kind}"),
             )
+
+    def _queues_missing(self) -> Iterator[Risk]:
+        for queue in self.queues:
+            if not queue.is_there:
+                # A deployment of the same template leaves alone what it made before.
+                again = f"end it; then {next_step('local up')}"
+                yield Risk(
+                    f"the queue {queue.name} is missing",
+                    "what would go there is rejected: queue_unavailable",
+                    again if self.local else next_step("cdk deploy --revert-drift"),
+                )
 
     def _feeds_standing(self) -> Iterator[Risk]:
         for feed in self.feeds:

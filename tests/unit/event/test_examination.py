@@ -245,6 +245,8 @@ def test_a_fault_of_the_code_meets_one_event_and_is_told_in_short(catalog: Catal
     assert [event.id for event in outcomes.each(events, work)] == ["r-3"]
     assert {one.reason for one in outcomes.all} == {Reason.PROCESSING_ERROR}
     assert all(len(one.explanation) == 4_000 for one in outcomes.all)
+    assert all(one.explanation.startswith("RuntimeError: xxx") for one in outcomes.all)
+    assert all('in deep\n    raise RuntimeError("x"' in one.explanation for one in outcomes.all)
     opened = Outcomes()
     records = [Record("1", "s", 0.0, b""), Record("2", "s", 0.0, b"")]
 

@@ -184,8 +184,7 @@ def test_explanations_of_one_request_share_a_bound(catalog: Catalog) -> None:
         bench.run(record(elements(count, b'{"uuid":"u"}')))
         lengths = {len(one.explanation) for one in rejections(bench)}
         assert max(lengths) == longest
-        # The last characters of a traceback are those that say what happened.
-        assert all(one.explanation.endswith("x\n") for one in rejections(bench))
+        assert all(one.explanation.startswith("ValueError: x") for one in rejections(bench))
 
 
 def test_a_replay_makes_the_events_that_it_wants_and_no_others(bench: Bench) -> None:

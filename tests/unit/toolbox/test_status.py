@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console, ConsoleDimensions, Group
 from rich.text import Text
 
@@ -30,6 +31,7 @@ from toolbox.terminal.stopping import StopRequest
 from toolbox.watching.document import status_document
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.local_watcher import LocalWatcher
+from toolbox.watching.queues import read_queue
 from toolbox.watching.status import (
     COUNTERS,
     RARE,
@@ -91,6 +93,14 @@ def test_each_thing_that_is_at_risk_is_said(change: dict[str, Any], said: str) -
     assert [one.what for one in replace(QUIET, **change).risks(AlarmSettings())] == [said]
 
 
+class NoQueue:
+    """SQS, where somebody deleted the queue."""
+
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        code = "AWS.SimpleQueueService.NonExistentQueue"
+        raise ClientError({"Error": {"Code": code, "Message": "m"}}, "GetQueueAttributes")
+
+
 HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
 
 
@@ -112,6 +122,14 @@ HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
                 "the secret of zoom is missing (signing_secret)",
                 "its requests are turned away or rejected",
                 "mozdef-ef secret set zoom --parameter signing_secret --stack S",
+            ),
+        ),
+        (
+            {"queues": (read_queue(NoQueue(), "https://sqs/1/p-zoom", "zoom"),)},
+            Risk(
+                "the queue zoom is missing",
+                "what would go there is rejected: queue_unavailable",
+                "mozdef-ef cdk deploy --revert-drift",
             ),
         ),
         (
