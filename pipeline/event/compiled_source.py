@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pipeline.event.skipping import SkipRule
 
 Validator = Callable[[Any], Any]
+Mac = Callable[[bytes], bytes]
 
 #: Stands in a list of content types for all of them.
 ANY_CONTENT_TYPE = "*/*"
@@ -123,8 +124,8 @@ class Signature:
         return self.header[1:] if self.header[0] == ":" else f"header {self.header}"
 
     @cached_property
-    def last_keys(self) -> list[tuple[tuple[bytes, ...], list[bytes]]]:
-        """The secrets that were last asked for, and their keys: they serve for many requests."""
+    def last_keys(self) -> list[tuple[tuple[bytes, ...], list[Mac]]]:
+        """The secrets that were last asked for, and what signs with them: for many requests."""
         return []
 
     @property

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hmac
 import re
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.fields import as_text, find
+from pipeline.event.keyed_hash import KeyedHash
 from pipeline.event.outcomes import Reason
 from pipeline.event.pseudo_headers import PARTS
 from pipeline.event.secrets import SecretError, SecretUnavailableError
@@ -17,7 +19,7 @@ from pipeline.event.secrets import SecretError, SecretUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.event.compiled_source import CompiledSource, Signature
+    from pipeline.event.compiled_source import CompiledSource, Mac, Signature
     from pipeline.event.secrets import SecretsOf
     from pipeline.event.signature_details import DetailedSignature
 
@@ -187,12 +189,12 @@ def find_fault(
     broken: SecretUnavailableError | None = None
     for known in secrets_of(source):
         try:
-            keys = _keys(settings, known, headers)
+            macs = _macs(settings, known, headers)
         except SecretUnavailableError as error:
             broken = SecretUnavailableError(f"source {source.name}: {error}")
             continue  # it may have been mended since it was read
         broken = None
-        if _matches(settings, keys, body, headers, given):
+        if _matches(settings, macs, body, headers, given):
             if settings.timestamp_header is None and not settings.detailed:
                 return None
             fault = stale(source, settings, headers, body, arrived_ms)
@@ -221,16 +223,21 @@ def _find_in_parts(
     return signed_parts.find_fault(source, details, headers, body, check)
 
 
-def _keys(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str]) -> list[bytes]:
+def _macs(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str]) -> Sequence[Mac]:
+    """Return what makes the signatures of a request, for each of the secrets."""
+    algorithm = settings.algorithm
     if settings.detailed:
-        return [key_of(settings, secret, headers) for secret in known]
+        keys = [key_of(settings, secret, headers) for secret in known]
+        return [partial(hmac.digest, key, digest=algorithm) for key in keys]
     last = settings.last_keys
     if last and last[0][0] is known:
         return last[0][1]  # the store gives the same tuple while a value serves
-    keys = [signing_key(settings, secret) for secret in known]
+    macs: list[Mac] = [
+        KeyedHash(signing_key(settings, secret), algorithm).digest for secret in known
+    ]
     if type(known) is tuple:
-        last[:] = [(known, keys)]
-    return keys
+        last[:] = [(known, macs)]
+    return macs
 
 
 def given_in(settings: Signature, headers: Mapping[str, str]) -> list[bytes]:
@@ -269,7 +276,7 @@ def none_given(settings: Signature, headers: Mapping[str, str]) -> str:
 
 def _matches(
     settings: Signature,
-    keys: Sequence[bytes],
+    macs: Sequence[Mac],
     body: bytes,
     headers: Mapping[str, str],
     given: Sequence[bytes],
@@ -277,8 +284,8 @@ def _matches(
     # No early return: the time taken must not tell which secret it was.
     matched = False
     signed = body if settings.signed == "{body}" else string_to_sign(settings, body, headers)
-    for key in keys:
-        expected = hmac.digest(key, signed, settings.algorithm)
+    for mac in macs:
+        expected = mac(signed)
         for value in given:
             matched |= hmac.compare_digest(expected, value)
     return matched

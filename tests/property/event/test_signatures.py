@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.event.envelope import decode_envelope
 from pipeline.event.events import Event
+from pipeline.event.keyed_hash import KeyedHash
 from pipeline.event.outcomes import OutcomeKind, Reason
 from pipeline.event.secrets import SecretError
 from pipeline.event.signatures import find_fault, signing_key, verify
@@ -185,3 +187,16 @@ def test_a_key_is_made_or_the_secret_is_refused(catalog: Catalog, name: str, sec
 def test_there_are_sources_to_test(sources: dict[str, LoadedSource]) -> None:
     assert len(SIGNING) >= 8
     assert set(SIGNING) <= set(sources)
+
+
+@given(
+    st.binary(max_size=300),
+    st.lists(st.binary(max_size=300) | st.integers(2_000, 2_100).map(bytes), min_size=1),
+    st.sampled_from(["sha1", "sha256", "sha384", "sha512"]),
+)
+def test_a_kept_key_gives_the_macs_of_the_standard_library(
+    key: bytes, messages: list[bytes], algorithm: str
+) -> None:
+    kept = KeyedHash(key, algorithm)
+    for message in messages:
+        assert kept.digest(message) == hmac.digest(key, message, algorithm)
