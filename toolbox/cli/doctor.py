@@ -159,7 +159,9 @@ def settings(project: Project) -> Iterator[Finding]:
     try:
         checked = check_config(project.config)
     except ConfigCheckError as error:
-        yield _fault("settings", str(error), "name the folder with --config", "settings")
+        yield _fault(
+            "settings", str(error), "write one, or name the folder with --config", "settings"
+        )
         return
     for fault in checked.faults:
         where = fault.file or str(project.config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,12 +19,12 @@ from toolbox.dead_letters.redrive import RedriveQueue
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
 from toolbox.project.next_steps import next_step
 from toolbox.terminal.archived import body_text
-from toolbox.terminal.nearest import unknown
+from toolbox.terminal.nearest import nearest, unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 from toolbox.watching.queues import queue_name, read_queue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from toolbox.dead_letters.redrive import GivenUpMessage
     from toolbox.deployments import RunningDeployment
@@ -101,7 +102,7 @@ def back(
         raise DeadLetterError("name the messages by their ids, or say --all")
     where = find_deployment(state, stack)
     moved, open_ids = [], set(wanted)
-    with _open(where, stack, queue) as opened:
+    with _open(where, stack, queue) as opened, errors.status("looking through the queue"):
         for message in islice(opened.messages(), None if everything else _LOOKED_THROUGH):
             meant = [one for one in wanted if message.id.startswith(one)]
             if everything or meant:
@@ -128,9 +129,17 @@ def _open(where: RunningDeployment, stack: str | None, queue: str) -> RedriveQue
         name for name in known if name.endswith(f"-{asked}")
     ]
     if len(found) != 1:
-        raise unknown("queue", asked, found or known)
+        named = known if nearest(asked, known) else _short(known)
+        raise unknown("queue", asked, found or named)
     url = known[found[0]]
     return RedriveQueue(where.client("sqs"), f"{url}{REDRIVE}", url)
+
+
+def _short(names: Iterable[str]) -> list[str]:
+    """Return names without what all of them begin with: the stack's."""
+    known = list(names)
+    same = os.path.commonprefix(known)  # noqa: RUF071 - of names, not of paths
+    return [one[same.rfind("-") + 1 :] for one in known]
 
 
 def _all(where: RunningDeployment, stack: str | None) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from toolbox.cli import completing
 from toolbox.cli.source_options import Json, SourcesOption, folder_of, folders
 from toolbox.project.options import completed
 from toolbox.terminal.nearest import unknown
-from toolbox.terminal.output import DOES_NOT_HOLD, console, print_json, print_table
+from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,9 +83,10 @@ def check(
 
     found = folders(sources)
     chosen = _chosen(names or [], found)
-    checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
-    others = {name: folder for name, folder in found.items() if name not in chosen}
-    checked += conflict_rows(conflicts(checked, others))
+    with errors.status("checking the samples"):
+        checked, warnings = check_folders(chosen, update=update), warn_folders(chosen)
+        others = {name: folder for name, folder in found.items() if name not in chosen}
+        checked += conflict_rows(conflicts(checked, others))
     if type_:
         checked = of_type(checked, type_)
     wrong = [one for one in checked if not one.fits]

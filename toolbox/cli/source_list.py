@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from toolbox.cli.source_options import Json, SourcesOption, folders, say_broken
-from toolbox.terminal.output import console, print_json
+from toolbox.terminal.output import console, errors, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,10 @@ def list_sources(*, sources: SourcesOption = None, as_json: Json = False) -> Non
     from toolbox.sources.sound import read_sound
     from toolbox.sources.told import listed_source
 
-    listed, broken = read_sound(folders(sources), lambda folder: listed_source(load_source(folder)))
+    with errors.status("reading the sources"):
+        listed, broken = read_sound(
+            folders(sources), lambda folder: listed_source(load_source(folder))
+        )
     say_broken(broken)
     documents = list(listed.values())
     if as_json:

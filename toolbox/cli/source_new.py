@@ -110,7 +110,8 @@ def new(
     secret schemes are tried until one fits the signature, which proves it. What can be a secret is
     left out of the folder, and said.
 
-    Exit status: 0 written, and its samples fit; 1 written, and some do not; 2 nothing written.
+    Exit status: 0 written, and its samples fit; 1 written, and some do not, or it is not enabled; 2
+    nothing written.
     """
     from settings.source.loader import available_sources, load_source
     from toolbox.sources.captured.proposal import propose
@@ -138,7 +139,7 @@ def new(
     given = caught.given if caught else read_given(sample or [])
     made = scaffold(name, given, directory, choices, template)
     checked, warnings = check_folders({name: made.folder}), warn_folders({name: made.folder})
-    enabled = enabled and _enable(name)
+    is_enabled = enabled and _enable(name)
     if as_json:
         mismatches = {"mismatches": sum(not one.fits for one in checked)}
         seen = {"evidence": [list(one) for one in caught.evidence]} if caught else {}
@@ -147,8 +148,8 @@ def new(
         _print(made, caught)
         print_checked(checked)
         print_warnings(warnings)
-        _print_next(name, made, elsewhere, enabled=enabled)
-    if any(not one.fits for one in checked):
+        _print_next(name, made, elsewhere, enabled=is_enabled)
+    if any(not one.fits for one in checked) or is_enabled != enabled:
         raise typer.Exit(DOES_NOT_HOLD)
 
 
@@ -230,6 +231,12 @@ def _shown(found: Found | None, none: str) -> str:
     return f"{found.path}, such as {found.values[0][:60]}{others}"
 
 
+def _by_hand(name: str, stage: Path) -> str:
+    if stage.is_file():
+        return f"add {name} to 'sources' in {stage}"
+    return f"write two lines to {stage}: 'service: ingest' and 'sources: [{name}]'"
+
+
 def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> None:
     stage = find_project().stage_file
     lines = [
@@ -239,13 +246,18 @@ def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> 
         "Then:",
         f"  {next_step(f'source check {name}')}{elsewhere}",
         f"  {next_step(f'source show {name}')}{elsewhere}",
-        *([] if enabled else [f"  add {name} to 'sources' in {stage}"]),
+        *([] if enabled else [f"  {_by_hand(name, stage)}"]),
         f"  {next_step('local up')}",
     ]
     if any("learn" in rule for rule in made.settings.get("handshake", [])):
         lines += [
             f"  {next_step(f'secret learn {name}')}{elsewhere}",
             "and only then enter the address at the sender, which says its secret once.",
+        ]
+    else:
+        lines += [
+            f"  {next_step(f'secret rotate {name}')}{elsewhere}",
+            "for the sender's own secret, in the place of the one that was made up.",
         ]
     for line in lines:
         console.print(line)

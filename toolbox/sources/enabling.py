@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from toolbox.project.finding import stages
 from toolbox.sources.scaffolding import ScaffoldError
 
 if TYPE_CHECKING:
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
 def enable(file: Path, name: str) -> bool:
     """Add a source to `sources` of a stage's file; tell whether it was not there before.
 
+    Where there is no stage at all, this is the first.
+
     Raises
     ------
     ScaffoldError
         When the file cannot be read, or its list is written in a way that is not known here.
     """
     try:
+        if not stages(file.parent):
+            file.write_text(f"service: ingest\nsources: [{name}]\n", encoding="utf-8")
+            return True
         text = file.read_text(encoding="utf-8")
         known = yaml.safe_load(text)
         if name in known["sources"]:

@@ -19,6 +19,7 @@ from settings.source.loader import load_source
 from tests.support.command import Done, given, run_here
 from tests.support.terminal import shown
 from tests.support.tutorial import Block, read_blocks
+from toolbox.terminal.output import errors
 
 PAGE = Path("docs/adding-a-source.md")
 SOURCE = Path("config/sources/uptime-watch/source.yaml")
@@ -30,7 +31,8 @@ def as_typed(command: str, directory: Path) -> str:
     program, *words = shlex.split(command, comments=True) if "|" not in command else [""]
     if program != "mozdef-ef":
         return in_shell(command, directory)
-    with contextlib.chdir(directory):
+    with contextlib.chdir(directory), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(errors, "status", lambda _: contextlib.nullcontext())  # it is wiped away
         done: list[Done] = []
         shown(lambda: done.append(run_here(*words)))
     return "".join(f"{line.rstrip()}\n" for line in (done[0].err + done[0].out).splitlines())

@@ -116,6 +116,15 @@ def test_what_can_be_a_secret_is_taken_out_of_a_form_and_a_header(run: Callable[
         assert secret not in written
 
 
+def test_what_cannot_be_enabled_is_no_success(run: Callable[..., Done]) -> None:
+    har(event(1))
+    Path("config").mkdir()
+    Path("config/dev.yaml").write_text("service: ingest\nsources: all\n")
+    done = run("source", "new", "watch", "--captured", "caught.har", "--enable")
+    assert (done.status, "add watch to 'sources' there" in done.err) == (1, True)
+    assert Path("config/sources/watch/source.yaml").is_file()
+
+
 def test_a_packed_body_is_unpacked_as_the_door_does(run: Callable[..., Done]) -> None:
     har(event(1), event(2), more=(("Content-Encoding", "gzip"),), packed=True)
     new = ("source", "new", "watch", "--captured", "caught.har", "--secret-file", "secret")
@@ -146,6 +155,7 @@ def test_where_the_sender_says_its_secret_none_is_typed(
     done = run("source", "new", "hook", *captures, "--ask-secret")
     assert done.status == 0, done.out + done.err
     assert "mozdef-ef secret learn hook" in done.out
+    assert "write two lines to config/dev.yaml: 'service: ingest' and 'sources: [hook]'" in done.out
     (rule,) = load_source(Path("config/sources/hook")).settings.handshake_rules
     assert rule.learn is not None
     assert not any(SECRET in one.read_text() for one in Path("config").rglob("*.*"))

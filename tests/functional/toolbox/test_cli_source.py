@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from settings.source.loader import available_sources, load_source
 from tests.support.catalogue import ROUTED
 from tests.support.command import Done, run_here
 from toolbox.sources.rehearsal import Rehearsal, compiled, make_secret
+from toolbox.terminal.output import errors
 from toolbox.traffic.requests import make_requests
 
 if TYPE_CHECKING:
@@ -252,6 +254,27 @@ def test_try_a_payload_with_a_huge_number(run: Callable[..., Done]) -> None:
     assert str(2**80) in run("source", "try", "generic", "huge.json").out
     document = json.loads(run("source", "try", "generic", "huge.json", "--json").out)
     assert document["events"][0]["mozdef"]["details"] == {"big": float(2**80)}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("source", "list"), "reading the sources"),
+        (("source", "check", "generic"), "checking the samples"),
+    ],
+)
+def test_who_waits_is_told_for_what(
+    run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    told: list[str] = []
+
+    def status(text: str) -> Any:
+        told.append(text)
+        return nullcontext()
+
+    monkeypatch.setattr(errors, "status", status)
+    assert run(*words).status == 0
+    assert told == [said]
 
 
 @pytest.mark.parametrize(("typed", "status", "said"), [

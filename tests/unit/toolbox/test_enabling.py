@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from settings.deployment import load_deployment
 from toolbox.sources.enabling import enable
 from toolbox.sources.scaffolding import ScaffoldError
 
@@ -48,6 +49,13 @@ def test_what_is_not_understood_is_left_as_it_is(tmp_path: Path, text: str) -> N
     assert file.read_text() == text
 
 
+def test_the_first_source_makes_the_first_stage(tmp_path: Path) -> None:
+    file = tmp_path / "dev.yaml"
+    assert enable(file, "github")
+    assert load_deployment(file).sources == ("github",)
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    (tmp_path / "production.yaml").write_text("service: ingest\nsources: [github]\n")
     with pytest.raises(ScaffoldError, match=r"No such file.*; add watch to 'sources' there"):
         enable(tmp_path / "dev.yaml", "watch")

@@ -24,7 +24,7 @@ class TwoQueues(FakeQueue):
     def __init__(self, *bodies: str) -> None:
         super().__init__()
         self.sent: list[str] = []
-        self.refuses = False
+        self.refuses, self.queues = False, 1
         for body in bodies:
             self.send(body)
 
@@ -44,7 +44,9 @@ class TwoQueues(FakeQueue):
         return self
 
     def paginate(self) -> list[dict[str, Any]]:
-        return [{"QueueUrls": [MAIN, f"{MAIN}-redrive", "http://queues/tickets"]}]
+        other = MAIN.replace("github", "zoom")
+        urls = [one for name in (MAIN, other)[: self.queues] for one in (name, f"{name}-redrive")]
+        return [{"QueueUrls": [*urls, "http://queues/tickets"]}]
 
 
 @pytest.fixture
@@ -81,6 +83,9 @@ def test_a_queue_that_is_not_there_is_one_line_with_the_nearest_name(queues: Two
     done = run_here("redrive", "show", "stack-gihub")
     assert (done.status, queues.hidden) == (1, set())
     assert "did you mean stack-github?" in done.err
+    queues.queues = 2
+    assert "did you mean github?" in run_here("redrive", "show", "gihub").err
+    assert "there are github, zoom" in run_here("redrive", "show", "slack").err
     assert run_here("redrive", "back", "github").status == 2, "neither ids nor --all"
 
 
