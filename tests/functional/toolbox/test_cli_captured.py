@@ -119,7 +119,7 @@ def test_what_can_be_a_secret_is_taken_out_of_a_form_and_a_header(run: Callable[
 def test_what_cannot_be_enabled_is_no_success(run: Callable[..., Done]) -> None:
     har(event(1))
     Path("config").mkdir()
-    Path("config/dev.yaml").write_text("service: ingest\nsources: all\n")
+    Path("config/dev.yaml").write_text("service: ingest\nsources: [github,]\n")
     done = run("source", "new", "watch", "--captured", "caught.har", "--enable")
     assert (done.status, "add watch to 'sources' there" in done.err) == (1, True)
     assert Path("config/sources/watch/source.yaml").is_file()
