@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -167,13 +168,14 @@ def _at(endpoint_url: str, queue_url: str) -> str:
 
 def _complete(template: Template, emulator: Emulator, document: Mapping[str, Any]) -> None:
     """Set by direct calls what the emulator's CloudFormation leaves out, or leaves as it was."""
+    client = cache(emulator.client)  # to make one takes as long as ten calls
     for logical_id, body in document.items():
         resource = template.resource(logical_id)
         match resource.type:
             case "AWS::SQS::Queue":
-                _complete_queue(template, logical_id, body["Properties"], emulator.client("sqs"))
+                _complete_queue(template, logical_id, body["Properties"], client("sqs"))
             case "AWS::DynamoDB::Table":
-                _complete_table(template, resource, emulator.client("dynamodb"))
+                _complete_table(template, resource, client("dynamodb"))
             case "AWS::Kinesis::Stream":
                 _check_stream(template, resource)
 
