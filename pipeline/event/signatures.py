@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from pipeline.event import encodings
 from pipeline.event.events import Event, Outcome, rejected, unsettled
 from pipeline.event.fields import as_text, find
-from pipeline.event.keyed_hash import KeyedHash
+from pipeline.event.keyed_hash import mac_with
 from pipeline.event.outcomes import Reason
 from pipeline.event.pseudo_headers import PARTS
 from pipeline.event.secrets import SecretError, SecretUnavailableError
@@ -232,9 +232,7 @@ def _macs(settings: Signature, known: Sequence[bytes], headers: Mapping[str, str
     last = settings.last_keys
     if last and last[0][0] is known:
         return last[0][1]  # the store gives the same tuple while a value serves
-    macs: list[Mac] = [
-        KeyedHash(signing_key(settings, secret), algorithm).digest for secret in known
-    ]
+    macs = [mac_with(signing_key(settings, secret), algorithm) for secret in known]
     if type(known) is tuple:
         last[:] = [(known, macs)]
     return macs
