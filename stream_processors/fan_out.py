@@ -72,11 +72,7 @@ class FanOut:
         account, outcomes = BatchAccount(records), Outcomes()
         # Envelope, signature, body, the events in it, their identity, schema.
         events = examine(
-            self._tried(records, outcomes, deadline),
-            outcomes,
-            self.catalog,
-            self.secrets.of,
-            drafts=True,
+            self._tried(records, outcomes, deadline), outcomes, self.catalog, self.secrets.of
         )
         found = sort_out(events, self.table, deadline, self._former_key())
         outcomes.add(found.outcomes)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from loadtests.bench.measuring import Stopwatch, WorkError
-from pipeline.event.events import Event, Outcomes, delivered
+from pipeline.event.events import Outcomes, delivered
 from pipeline.event.mozdef_event import write_message
 from pipeline.event.outcomes import OutcomeKind
 from pipeline.event.parsing import identify, open_record, parse_body
 from pipeline.event.signatures import verify
 from pipeline.event.splitting import split
-from pipeline.event.steps import TOGETHER, draft
 from pipeline.event.validation import validate
 from pipeline.fan_out.copies import sort_out
 from pipeline.fan_out.settlement import Settlement
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pipeline.event.compiled_source import Catalog
-    from pipeline.event.events import Record
+    from pipeline.event.events import Event, Record
     from pipeline.runtime.secret_store import SecretStore
 
 #: `ledger` writes what became of each event into the archive, `report` counts and logs it.
@@ -58,33 +56,21 @@ def examine_by_step(
     outcomes : Outcomes
         Takes the outcome of each event that does not go on.
     watch : Stopwatch
-        Takes the time of `decode`, `verify`, `parse`, `validate` and, of drafts, `transform`.
+        Takes the time of `decode`, `verify`, `parse` and `validate`.
     """
-    reading, valid = iter(records), list[Event]()
-    for first in reading:
-        together = chain((first,), islice(reading, TOGETHER - 1))
-        valid += _together_by_step(together, outcomes, catalog, secrets, watch)
-    return valid
 
+    def decode() -> list[Event]:
+        return outcomes.open(records, partial(open_record, catalog=catalog))
 
-def _together_by_step(
-    records: Iterable[Record],
-    outcomes: Outcomes,
-    catalog: Catalog,
-    secrets: SecretStore,
-    watch: Stopwatch,
-) -> list[Event]:
     def parse() -> list[Event]:
         return outcomes.each(split(outcomes.each(verified, parse_body), outcomes), identify)
 
-    opened = partial(open_record, catalog=catalog)
-    proved = partial(verify, secrets_of=secrets.of)
-    decoded = watch("decode", lambda: outcomes.open(records, opened))
-    verified = watch("verify", lambda: outcomes.each(decoded, proved))
+    decoded = watch("decode", decode)
+    verified = watch(
+        "verify", lambda: outcomes.each(decoded, partial(verify, secrets_of=secrets.of))
+    )
     parsed = watch("parse", parse)
-    valid = watch("validate", lambda: outcomes.each(parsed, validate))
-    watch("transform", lambda: draft(valid))
-    return valid
+    return watch("validate", lambda: outcomes.each(parsed, validate))
 
 
 @without_collection

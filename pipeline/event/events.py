@@ -134,8 +134,6 @@ class Event:
     time_not_understood: bool = False
     remark: Reason | None = None
     remark_explanation: str = ""
-    #: Its message as it is where it is new and has no remark, with `time_not_understood`.
-    draft: tuple[bytes, bool] | None = None
 
     @property
     def body(self) -> Any:
@@ -153,11 +151,6 @@ class Event:
         if self.source.poll is not None and BEYOND in self.envelope.id:
             return ()
         return self.source.split
-
-    def let_go(self) -> None:
-        """Keep its JSON as text alone: the rest of the steps asks few events for their body."""
-        if self.body_json:
-            self.parsed = _LATER
 
     def take_body(self, text: bytes, value: Any, containers: int) -> None:
         """Take its JSON, and what that holds; `containers_in` the text says how dense it is."""
@@ -198,17 +191,11 @@ class Outcomes:
         How many events were made of one, by its place on the stream.
     chosen : dict[str, list[int]]
         Their numbers, where a replay wanted some only; else they count from 0.
-    made : int
-        How many events there are so far, after requests were split.
-    last_record : str
-        The sequence number of the record that the last of them are of.
     """
 
     all: list[Outcome] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)
     chosen: dict[str, list[int]] = field(default_factory=dict)
-    made: int = 0
-    last_record: str = ""
 
     def open(
         self, records: Iterable[Record], work: Callable[[Record], Event | Outcome]

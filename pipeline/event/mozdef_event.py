@@ -7,7 +7,6 @@ an object (MozDef, `mq/esworker_sqs.py` and `docs/source/usage/json_format.rst`)
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -38,33 +37,13 @@ _ESCAPES = [
 ]
 
 
-def draft_message(event: Event) -> None:
-    """Write the message of an event of which it is not known yet whether it is new.
-
-    Whatever keeps it from being written does so again when it is known, and is told then.
-    """
-    with suppress(Exception):
-        if _write(event) is None:
-            event.draft = event.message, event.time_not_understood
-    event.message, event.time_not_understood = b"", False
-
-
 def write_message(event: Event) -> Outcome | None:
-    """Write the MozDef message of an event, or take its draft where that is the same.
+    """Write the MozDef message of an event.
 
     The sender's JSON is put in as it is, but for what the source's rules and the limits of MozDef's
     index name, so its numbers, key order and escapes stay. What it shares with an event that it is
     no copy of is a tag.
     """
-    if event.draft is not None and event.remark is None:
-        event.message, event.time_not_understood = event.draft
-        event.draft = None
-        return None
-    event.draft = None
-    return _write(event)
-
-
-def _write(event: Event) -> Outcome | None:
     settings = event.source.mozdef
     plugin = settings.plugin
     if plugin is not None and event.event_type not in plugin.types:

@@ -40,15 +40,18 @@ def split(events: Iterable[Event], outcomes: Outcomes) -> list[Event]:
 class _Splitting:
     outcomes: Outcomes
     result: list[Event] = field(default_factory=list)
+    #: How many were made, and of which record of the stream the last ones are.
+    made: int = 0
+    record: str = ""
 
     def split(self, event: Event) -> Outcome | None:
         """Take one request apart; None where its events go on."""
-        if self.outcomes.made >= MOST_AT_ONCE and (ending := self._too_much(event)) is not None:
+        if self.made >= MOST_AT_ONCE and (ending := self._too_much(event)) is not None:
             return ending
-        self.outcomes.last_record = event.sequence_number
+        self.record = event.sequence_number
         path = event.list_path
         if path is None:
-            self.outcomes.made += 1
+            self.made += 1
             self.result.append(event)
             return None
         try:
@@ -61,7 +64,7 @@ class _Splitting:
             return texts
         # Made in full before any is taken: a fault in one must not leave half of them behind.
         parts = _parts(event, texts)
-        self.outcomes.made += len(parts)
+        self.made += len(parts)
         self.outcomes.parts[event.place] = len(parts)
         if event.envelope.only:
             self.outcomes.chosen[event.place] = [number for number, _ in parts]
@@ -69,9 +72,8 @@ class _Splitting:
         return None
 
     def _too_much(self, event: Event) -> Outcome | None:
-        if event.sequence_number != self.outcomes.last_record:
-            explanation = f"{self.outcomes.made:,} events came before it; it is delivered again"
-            return unsettled(event, explanation)
+        if event.sequence_number != self.record:
+            return unsettled(event, f"{self.made:,} events came before it; it is delivered again")
         if event.list_path is None:
             return None
         # An aggregate is delivered again in full, and would be too much again.

@@ -16,7 +16,7 @@ import pytest
 from loadtests.hostile.bodies import SPLIT, HostileBody, hostile_bodies, hostile_body, hostile_names
 from pipeline.archive.keys import ArchiveKind
 from pipeline.archive.reading import read_object
-from pipeline.event import splitting, steps
+from pipeline.event import splitting
 from pipeline.event.compiled_source import Catalog
 from pipeline.event.envelope import Envelope, decode_envelope, encode_envelope
 from pipeline.event.outcomes import OutcomeKind
@@ -121,12 +121,10 @@ def test_a_batch_makes_a_bounded_number_of_events(catalog: Catalog, name: str) -
     assert events < splitting.MOST_AT_ONCE + MOST_EVENTS
 
 
-@pytest.mark.parametrize("together", [1, 100])
 def test_events_beyond_the_bound_of_an_invocation_are_delivered_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, together: int
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(splitting, "MOST_AT_ONCE", 4)
-    monkeypatch.setattr(steps, "TOGETHER", together)
     batch = [record(elements(3)) for _ in range(5)]
     first = bench.run(*batch)
     assert tally(first.settled) == {"schema_violation": 6}

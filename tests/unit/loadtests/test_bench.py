@@ -103,12 +103,12 @@ RECORDS = [
 def test_the_split_takes_the_same_steps_as_the_fan_out(bench: Bench, catalog: Catalog) -> None:
     watch, whole, parted = Stopwatch(), Outcomes(), Outcomes()
     secrets = bench.fan_out.secrets
-    expected = examine(read_records(RECORDS), whole, catalog, secrets.of, drafts=True)
+    expected = examine(read_records(RECORDS), whole, catalog, secrets.of)
     events = examine_by_step(read_records(RECORDS), parted, catalog, secrets, watch)
     assert events == expected
     assert len(events) == 2
     assert parted.all == whole.all
-    assert set(watch.steps) == {"decode", "verify", "parse", "validate", "transform"}
+    assert set(watch.steps) == {"decode", "verify", "parse", "validate"}
 
 
 def test_the_split_delivers_what_the_fan_out_delivers(bench: Bench, catalog: Catalog) -> None:
