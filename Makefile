@@ -11,10 +11,11 @@ STAGE ?= dev
 DURATION ?= 180
 RATE ?= 50
 LENGTH ?= 60
-# A file at a time on each worker, in the order that tests/conftest.py gives them. Half of the slow
-# tests wait for processes, so there are two workers more than cores.
+# A file at a time on each worker, in the order that tests/conftest.py gives them. Tests wait for
+# files and threads, and the slow ones for processes, so there are more workers than cores.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$(($(CORES) + 3)))
 TIMES ?= 5
 # Programs start programs here, by the hundred in the tests: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -72,9 +73,9 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 latency: setup ## The answer at the door to SQS: low latency beside the defaults, by turns (RATE, LENGTH)
 	$(BIN)/python -m loadtests.load.latency --rate $(RATE) --seconds $(LENGTH)
 
-test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=4)
+test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=5)
 	@$(if $(KEEP_GOING),,set -e;) set -x; \
-	  $(PYTEST) -n auto tests/unit tests/property; pure=$$?; \
+	  $(PYTEST) -n $$(($(CORES) + 1)) tests/unit tests/property; pure=$$?; \
 	  $(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e && exit $$pure
 
 stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5, AT_ONCE=1)
