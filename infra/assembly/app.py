@@ -9,11 +9,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if __name__ == "__main__":
+    # Ctrl-C while all this is imported, which takes seconds, ends it without a stack trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from infra.assembly import findings, inputs, quotas
 from infra.assembly.bytecode import MISSING, PYTHON_VERSION, runtime_python
@@ -248,6 +253,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Synthesize what the command line names, as the `cdk` command does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = _parser().parse_args()
     if arguments.standby:
         from infra.assembly.standby import stand_by
@@ -259,6 +265,8 @@ def main() -> int:
     except PipelineError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        os._exit(130)  # at once: what jsii does at exit fails where its Node was stopped, too
     return 0
 
 

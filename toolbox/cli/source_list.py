@@ -11,7 +11,6 @@ from toolbox.terminal.output import console, errors, print_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COLUMNS = 80
 _NO_KIND = "other"
 
 
@@ -61,4 +60,6 @@ def _lines(documents: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…"
+    """Return what fits the terminal; what goes elsewhere is left whole."""
+    fits = not console.is_terminal or len(line) <= console.width
+    return line if fits else f"{line[: console.width - 1]}…"

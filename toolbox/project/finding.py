@@ -153,6 +153,8 @@ def _is_configuration(folder: Path) -> bool:
 
 
 def _is_stage(file: Path) -> bool:
+    if not file.is_file():  # to open a pipe is to wait for its other end
+        return False
     with file.open("rb") as content:
         text = content.read(_MOST_BYTES)
     return all(key.search(text) for key in _STAGE_KEYS)
@@ -160,7 +162,7 @@ def _is_stage(file: Path) -> bool:
 
 def stages(config: Path) -> list[str]:
     """Return the stages that a folder has files of."""
-    files = islice(config.glob("*.yaml"), _MOST_FILES)
+    files = filter(Path.is_file, islice(config.glob("*.yaml"), _MOST_FILES))
     return sorted(file.stem for file in files if not file.stem.startswith("delivery"))
 
 

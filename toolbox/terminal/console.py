@@ -46,6 +46,10 @@ class TextConsole(Console):
             soft_wrap=True,
         )
 
+    def on_broken_pipe(self) -> None:
+        """Leave it to the program what to do where nobody reads any more."""
+        raise BrokenPipeError
+
     def render_str(
         self,
         text: str,

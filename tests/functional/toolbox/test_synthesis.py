@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from toolbox import synthesis
@@ -39,3 +42,17 @@ def test_an_assembly_is_written_by_one_at_a_time(
         synthesis.synthesize("dev", assembly)
     assert held == [True]
     assert not is_held(assembly)
+
+
+def test_who_types_ctrl_c_sees_no_stack_trace(tmp_path: Path) -> None:
+    (tmp_path / "dev.yaml").write_text("service: ingest\nsources: [generic]\n")
+    words = synthesis._command("dev", tmp_path, "--output", str(tmp_path / "cdk.out"))
+    process = subprocess.Popen(
+        words, cwd=synthesis.REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    # It has loaded its own code, and waits for the CDK's.
+    while process.poll() is None and not psutil.Process(process.pid).children():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate()
+    assert ("Traceback" in said, process.returncode) in {(False, 130), (False, -2)}, said
