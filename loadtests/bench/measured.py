@@ -2,7 +2,7 @@
 
 A line names a work and a file with what it is given; the answer has seconds of CPU, by step where
 it is parted. It runs beside what ships, so what has other packages is imported when it is asked
-for. Argument: the file for the answers, as what the handlers write is thrown away.
+for. Argument: a descriptor for the answers, as what the handlers write is thrown away.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ WORK: dict[str, Callable[[Any], dict[str, float]]] = {
 
 def main() -> None:
     """Answer until there are no more questions."""
-    with Path(sys.argv[1]).open("w", encoding="utf-8") as answers:
+    with open(int(sys.argv[1]), "w", encoding="utf-8") as answers:  # noqa: PTH123 - a descriptor
         for line in sys.stdin:
             name, file = json.loads(line)
             # As Lambda's runtime for Python reads an event.

@@ -61,16 +61,23 @@ class Shipped:
         )
 
     def start(
-        self, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> subprocess.Popen[str]:
-        """Start the interpreter in the same way, and talk to it. What it prints is thrown away."""
+        self, arguments: Sequence[str], environment: Mapping[str, str], answers: int
+    ) -> subprocess.Popen[bytes]:
+        """Start the interpreter in the same way, and talk to it. What it prints is thrown away.
+
+        Parameters
+        ----------
+        answers : int
+            A file descriptor that it gets.
+        """
         return subprocess.Popen(
             self._command(arguments),
             cwd="/",
             env=self._environment(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            text=True,
+            bufsize=0,
+            pass_fds=[answers],
         )
 
     def version(self) -> str:

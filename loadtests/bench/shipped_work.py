@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Measuring:
         Holds what is given to it.
     """
 
-    def __init__(self, process: subprocess.Popen[str], answers: IO[str], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], answers: IO[str], folder: Path) -> None:
         self._process, self._answers, self._folder = process, answers, folder
 
     def __call__(self, work: str, given: Any, events: int) -> dict[str, float]:
@@ -45,8 +45,8 @@ class Measuring:
         file = self._folder / f"{work}.json"
         file.write_bytes(orjson.dumps(given))
         assert self._process.stdin is not None  # noqa: S101 - it was started with one
-        self._process.stdin.write(json.dumps([work, str(file)]) + "\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(orjson.dumps([work, str(file)]) + b"\n")
         answer = self._answers.readline()
         if not answer:
             raise WorkError(f"{work}: the process that measures it has ended, as said above")
@@ -75,11 +75,16 @@ def measuring(arena: Arena) -> Iterator[tuple[Measuring, Measuring, str]]:
 @contextmanager
 def started(shipped: Shipped, environment: Mapping[str, str], folder: Path) -> Iterator[Measuring]:
     """Start such a process; what it is given and its answers are in a folder, which is made."""
-    beside, answers = folder / "beside", folder / "answers"
+    beside = folder / "beside"
     beside.mkdir(parents=True)
     (beside / "loadtests").symlink_to(ROOT / "loadtests")
-    os.mkfifo(answers)
     measured = replace(shipped, beside=beside)
-    process = measured.start(["-m", "loadtests.bench.measured", str(answers)], environment)
-    with process, answers.open(encoding="utf-8") as lines:
-        yield Measuring(process, lines, folder)
+    reading, writing = os.pipe()
+    with open(reading, encoding="utf-8") as answers:  # noqa: PTH123 - a descriptor
+        try:
+            arguments = ["-m", "loadtests.bench.measured", str(writing)]
+            process = measured.start(arguments, environment, writing)
+        finally:
+            os.close(writing)
+        with process:
+            yield Measuring(process, answers, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,17 @@ def test_what_ships_is_measured_in_its_own_interpreter(
         forged = [{**batch()[0], "kinesis": {}}]
         with pytest.raises(WorkError, match="fan_out: the process that measures it has ended"):
             measured("fan_out", [forged], 1)
+
+
+def test_what_cannot_be_measured_is_an_error(
+    shipped: tuple[Shipped, Shipped], tmp_path: Path
+) -> None:
+    nothing = replace(shipped[0], code=tmp_path)
+    with (
+        started(nothing, {}, tmp_path / "ours") as measured,
+        pytest.raises(WorkError, match="floor: the process that measures it has ended"),
+    ):
+        measured("floor", [], 1)
 
 
 def test_a_handler_that_fails_is_an_error_and_no_figure(
