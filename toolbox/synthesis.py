@@ -84,12 +84,17 @@ class Synthesizer:
         self._command = _command(stage, config, "--standby")
         self._open = ExitStack()
         self._process: subprocess.Popen[str] | None = None
+        self._is_left = False
 
     def __enter__(self) -> Self:
         self._words = self._open.enter_context(tempfile.TemporaryFile())
+        # The process is killed, and so is the CDK's own: neither clears away what it has there.
+        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._temporary = self._open.enter_context(folder)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_left = True
         self._end()
         self._open.close()
 
@@ -117,6 +122,8 @@ class Synthesizer:
     def _write(self, output: Path | None) -> None:
         # It ends without an answer when its own code has changed.
         answer = self._ask(output) or self._ask(output)
+        if self._is_left:
+            raise AssemblyError("it was ended before its answer")
         if not answer:
             self._words.seek(0)
             said = self._words.read().decode(errors="replace").splitlines() or [
@@ -127,6 +134,8 @@ class Synthesizer:
             raise AssemblyError("\n".join(faults))
 
     def _ask(self, output: Path | None) -> str:
+        if self._is_left:
+            return ""
         process = self._process = self._process or self._start()
         answer = ""
         if process.stdin and process.stdout:
@@ -145,7 +154,7 @@ class Synthesizer:
         return subprocess.Popen(
             self._command,
             cwd=REPOSITORY,
-            env=_environment(),
+            env=_environment() | {"TMPDIR": self._temporary},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,

@@ -47,9 +47,14 @@ def list_queues(
         read_queue(sqs, f"{url}{REDRIVE}", f"{name}{REDRIVE}") for name, url in _all(where, stack)
     ]
     if as_json:
-        print_json([{"queue": one.name, "messages": one.messages} for one in found])
+        print_json(
+            [
+                {"queue": one.name, "messages": one.messages if one.is_there else None}
+                for one in found
+            ]
+        )
         return
-    rows = [(one.name, one.messages) for one in found]
+    rows = [(one.name, one.messages if one.is_there else "is missing") for one in found]
     print_table(f"{len(rows)} redrive queues", ("queue", "messages"), rows)
 
 

@@ -102,7 +102,8 @@ def _queues(status: Status) -> list[RenderableType]:
     ]
     empty = len(every) - len(rows)
     if not rows:
-        return [styled("queues: all are empty, that of tickets included")]
+        included = ", that of tickets included" if status.tickets.is_there else ""
+        return [styled(f"queues: all are empty{included}")]
     title = f"queues; {empty:,} further ones are empty" if empty else "queues"
     return [_table(title, ("queue", "waiting", "taken", "oldest"), rows)]
 

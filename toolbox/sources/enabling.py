@@ -24,10 +24,8 @@ def enable(file: Path, name: str) -> bool:
         When the file cannot be read, or its list is written in a way that is not known here.
     """
     try:
-        if not stages(file.parent):
-            file.write_text(f"service: ingest\nsources: [{name}]\n", encoding="utf-8")
-            return True
-        text = file.read_text(encoding="utf-8")
+        is_first = not (file.exists() or stages(file.parent))
+        text = "service: ingest\nsources: []\n" if is_first else file.read_text(encoding="utf-8")
         known = yaml.safe_load(text)
         if name in known["sources"]:
             return False

@@ -240,15 +240,17 @@ class Status:
             )
 
     def _queues_missing(self) -> Iterator[Risk]:
-        for queue in self.queues:
+        for queue in (self.tickets, *self.queues):
             if not queue.is_there:
+                why = "what would go there is rejected: queue_unavailable"
+                if queue is self.tickets:
+                    why = "no ticket tells of what is rejected or given up"
+                elif queue.name.endswith(REDRIVE):
+                    why = "what MozDef never deletes stays in its queue"
                 # A deployment of the same template leaves alone what it made before.
                 again = f"end it; then {next_step('local up')}"
-                yield Risk(
-                    f"the queue {queue.name} is missing",
-                    "what would go there is rejected: queue_unavailable",
-                    again if self.local else next_step("cdk deploy --revert-drift"),
-                )
+                again = again if self.local else next_step("cdk deploy --revert-drift")
+                yield Risk(f"the queue {queue.name} is missing", why, again)
 
     def _feeds_standing(self) -> Iterator[Risk]:
         for feed in self.feeds:

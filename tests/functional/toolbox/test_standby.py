@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import threading
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from tests.functional.local.support import wait_until_gone
+from tests.functional.local.support import wait_for, wait_until_gone
 from toolbox import synthesis
 from toolbox.synthesis import AssemblyError, Synthesizer
 
 STAND_BY = """
-    import os, sys
+    import os, sys, time
     from pathlib import Path
     from infra.assembly.standby import stand_by
     from pipeline.errors import PipelineError
@@ -29,6 +31,8 @@ STAND_BY = """
             raise PipelineError("dev.yaml: no such key\\nand another")
         with Path({root!r}, "calls").open("a") as calls:
             print(output, file=calls)
+        if order == "wait":
+            time.sleep(60)
         sys.modules["aws_cdk"] = os
         (output / "made.by").write_text(str(os.getpid()))
     stand_by(Path({root!r}), synthesize)
@@ -78,6 +82,22 @@ def test_it_loads_what_takes_long_once_and_leaves_nothing_of_that(root: Path) ->
     unwanted, wanted = (root / "calls").read_text().splitlines()
     assert not Path(unwanted).exists()
     assert wanted == str(root / "cdk.out")
+
+
+def test_nothing_is_left_behind_where_it_ends_while_it_loads(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(root / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (root / "order").write_text("wait")
+    with Synthesizer("dev", root) as synthesizer:
+        loading = threading.Thread(target=synthesizer.warm)
+        loading.start()
+        wait_for((root / "calls").exists, "it does not load")
+        (root / "order").write_text("die")  # one that is started again
+    loading.join()
+    assert list((root / "tmp").iterdir()) == []
 
 
 def test_one_that_dies_is_started_again_once_and_then_said(root: Path) -> None:

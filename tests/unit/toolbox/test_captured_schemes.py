@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from settings.source.authentication import HmacAuthentication
 from settings.source.model import Source
 from tests.support.libraries import LIBRARIES
 from tests.support.signing_senders import BODY, NOW, SENDERS
+from toolbox.sources.captured import scheme
 from toolbox.sources.captured.bodies import FORM
 from toolbox.sources.captured.proposal import propose
 from toolbox.sources.captured.reading import Captures
@@ -134,6 +136,39 @@ def test_what_signs_nothing_is_not_learned(place: str) -> None:
     assert "handshake" not in found.settings
     assert "--secret-file has schemes tried" in said(found)
     assert "it is taken for no event" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("place", FIRST)
+def test_what_events_have_as_well_is_not_learned(place: str) -> None:
+    """Each event would be taken for a request that says the secret."""
+    first, _ = FIRST[place]
+    body, more = BODY, {"X-New-Secret": SAID}
+    if place == "a body":
+        body, more = b'{"verification_token": 1, "a": 2}', {}
+    signature = hmac.new(SAID.encode(), body, "sha256").hexdigest()
+    found = proposed(first, caught({"X-Signature": signature, **more}, body))
+    assert "handshake" not in found.settings
+    assert "events have it as well" in " ".join(found.notes)
+
+
+def test_no_request_can_have_tries_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = itertools.count()
+    monkeypatch.setattr(scheme, "_MOST_HASHED", 100_000_000)
+    monkeypatch.setattr(scheme, "signed_bytes", lambda *_: b"" * next(tried))
+    signed = {f"X-Sign-{number}": "0" * 64 for number in range(20)}
+    times = {f"X-Time-{number}": str(NOW + number) for number in range(20)}
+    found = scheme.find_scheme([caught(signed | times)], [SAID] * 10, [])
+    assert found is not None
+    assert (found.proved, next(tried) < 100_000) == (0, True)
+
+
+def test_what_strangers_say_does_not_keep_a_secret_that_is_given_from_its_trial() -> None:
+    told = [{f"X-{at}-{number}-Secret": f"{at:016}{number:016}" for number in range(100)}
+            for at in range(100)]  # fmt: skip
+    signature = hmac.new(b"given", b"e-1." + BODY, "sha256").hexdigest()
+    event = caught({"X-Signature": signature, "X-Event-Id": "e-1"})
+    found = proposed(*(caught(one, b"{}") for one in told), event, secret="given")
+    assert "proved by the captured signature (1 of 1)" in said(found)
 
 
 def test_asanas_secret_is_learned_and_given_back() -> None:

@@ -59,3 +59,19 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     (tmp_path / "production.yaml").write_text("service: ingest\nsources: [github]\n")
     with pytest.raises(ScaffoldError, match=r"No such file.*; add watch to 'sources' there"):
         enable(tmp_path / "dev.yaml", "watch")
+
+
+def test_a_file_that_is_no_stage_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "delivery.yaml"
+    file.write_text("stages: []\n")
+    with pytest.raises(ScaffoldError, match="add watch to 'sources' there"):
+        enable(file, "watch")
+    assert file.read_text() == "stages: []\n"
+
+
+@pytest.mark.parametrize("name", ["on", "null"])
+def test_a_name_that_is_a_word_of_yaml_stays_a_name(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "dev.yaml"
+    with pytest.raises(ScaffoldError, match=f"add {name} to 'sources' there"):
+        enable(file, name)
+    assert not file.exists()

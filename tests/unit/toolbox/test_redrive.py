@@ -89,6 +89,18 @@ def test_a_queue_that_is_not_there_is_one_line_with_the_nearest_name(queues: Two
     assert run_here("redrive", "back", "github").status == 2, "neither ids nor --all"
 
 
+def test_one_that_is_missing_is_not_listed_as_empty(
+    queues: TwoQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**_: Any) -> None:
+        raise client_error("QueueDoesNotExist")
+
+    monkeypatch.setattr(queues, "get_queue_attributes", gone)
+    assert "is missing" in run_here("redrive", "list").out
+    (listed,) = json.loads(run_here("redrive", "list", "--json").out)
+    assert listed == {"queue": "stack-github-redrive", "messages": None}
+
+
 def test_what_cannot_be_sent_is_not_deleted_and_comes_back(queues: TwoQueues) -> None:
     queues.refuses = True
     with (

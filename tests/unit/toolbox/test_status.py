@@ -101,6 +101,23 @@ class NoQueue:
         raise ClientError({"Error": {"Code": code, "Message": "m"}}, "GetQueueAttributes")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tickets", "no ticket tells of what is rejected or given up"),
+        ("zoom-redrive", "what MozDef never deletes stays in its queue"),
+    ],
+)
+def test_a_queue_of_tickets_or_of_a_redrive_that_is_missing_is_a_risk(name: str, said: str) -> None:
+    gone = read_queue(NoQueue(), f"https://sqs/1/p-{name}", name)
+    change: dict[str, Any] = {"tickets": gone} if name == "tickets" else {"queues": (gone,)}
+    status = replace(QUIET, **change)
+    for each in (status, replace(status, alarms=())):
+        (risk,) = each.risks(AlarmSettings())
+        assert (risk.what, risk.why) == (f"the queue {name} is missing", said)
+    assert ("that of tickets included" in shown_on_screen(status, [])) == (name != "tickets")
+
+
 HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
 
 

@@ -20,7 +20,7 @@ from toolbox.sources.captured.public_keys import find_key_scheme
 from toolbox.sources.captured.request import CaptureError
 from toolbox.sources.captured.scheme import SchemeFound, find_scheme
 from toolbox.sources.captured.token import find_token
-from toolbox.sources.captured.told_secrets import told_secrets
+from toolbox.sources.captured.told_secrets import told_secrets, values_of
 from toolbox.sources.scaffolding_given import Given
 
 if TYPE_CHECKING:
@@ -80,10 +80,12 @@ def propose(
     requests = [one for one, _ in events]
     evidence: list[tuple[str, str]] = []
     notes = list(captures.notes)
-    settings = _proof(requests, secrets, [one.value for one in told], evidence)
+    settings = _proof(requests, secrets, values_of(told), evidence)
     scheme = settings.pop("scheme")
     notes += [one.unproved for one in told if one.request.body and one.value not in _used(scheme)]
     told = [one for one in told if one.value in _used(scheme)]
+    notes += [one.untold for one in told if one.is_in(events)]
+    told = [one for one in told if not one.is_in(events)]
     settings |= _content(requests, how, evidence)
     settings |= handshake_of(captures.requests, parsed, evidence, told)
     settings |= from_headers(events, evidence)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: So many bytes are hashed at most, which takes some seconds.
 _MOST_HASHED = 1_000_000_000
+#: What a try takes beside, as if so many were hashed: a request can have tries without end.
+_BYTES_OF_A_TRY = 3_000
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _WITH_TIME = (
     "{timestamp}.{body}",
@@ -100,6 +102,8 @@ def find_scheme(
     for candidate in candidates_of(first, known):
         for secret in secrets:
             for form, key in _keys(secret, candidate):
+                if budget[0] < 0:
+                    return _guess(first, known)
                 if not _fits(first, candidate, key, budget):
                     continue
                 settings = candidate.settings | form
@@ -230,7 +234,7 @@ def _keys(secret: str, candidate: Candidate) -> Iterator[tuple[dict[str, Any], b
 
 def _fits(request: CapturedRequest, candidate: Candidate, key: bytes, budget: list[int]) -> bool:
     signed = signed_bytes(request, candidate)
-    budget[0] -= len(signed)
+    budget[0] -= len(signed) + _BYTES_OF_A_TRY
     if budget[0] < 0:
         return False
     made = hmac.digest(key, signed, candidate.place.algorithm)

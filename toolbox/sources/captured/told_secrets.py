@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.event.fields import find, path_text
+from pipeline.event.fields import find, path_of, path_text
 from toolbox.sources.captured.places import is_of_the_way
 from toolbox.sources.inference_values import scalar_paths
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _NAME = re.compile(r".*(secret|token)", re.IGNORECASE)
 #: What the receiver learns.
 _VALUE = re.compile(r"[!-~]{16,200}")
+#: So many are tried: any stranger can say some.
+_MOST = 10
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,25 @@ class ToldSecret:
         )
 
     @property
+    def untold(self) -> str:
+        """Say that events cannot be told from it."""
+        (name,) = self.learn.values()
+        return (
+            f"{self.request.place} says the secret in {name}, and events have it as well: no rule "
+            "is written, which would take them for it. See what else tells it from them"
+        )
+
+    def is_in(self, events: Sequence[tuple[CapturedRequest, Any]]) -> bool:
+        """Tell whether an event has something in the same place, which is when its rule holds."""
+        ((kind, name),) = self.learn.items()
+        return any(
+            find(document, path_of(name)) is not None
+            if kind == "path"
+            else any(name.lower() == one.lower() for one, _ in request.headers)
+            for request, document in events
+        )
+
+    @property
     def rule(self) -> dict[str, Any]:
         """A rule that keeps it, and answers nothing else."""
         ((kind, name),) = self.learn.items()
@@ -79,6 +100,11 @@ def told_secrets(
         for learn, value in _said(one, document)
         if _VALUE.fullmatch(value)
     ]
+
+
+def values_of(told: Sequence[ToldSecret]) -> list[str]:
+    """Return what schemes are tried with."""
+    return list(dict.fromkeys(one.value for one in told))[:_MOST]
 
 
 def _said(one: CapturedRequest, document: dict[str, Any]) -> Iterator[tuple[dict[str, str], str]]:
