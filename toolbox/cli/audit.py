@@ -20,7 +20,7 @@ from toolbox.cli.audit_screen import print_audit
 from toolbox.cli.source_filter import check_sources
 from toolbox.cli.source_options import folders, say_broken
 from toolbox.deployments import DEFAULT_STATE, Stack, State, find_deployment
-from toolbox.project.finding import require_folder
+from toolbox.project.finding import require_file
 from toolbox.terminal.output import DOES_NOT_HOLD, errors
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ def audit(
         raise typer.BadParameter(fault, param_hint="--distributed")
     if missing_to is not None:
         # An audit can take hours; that its end has nowhere to go is said before it.
-        require_folder(missing_to.absolute().parent, "--missing-to")
+        require_file(missing_to, "--missing-to")
     if page is not None:
-        require_folder(page.absolute().parent, "--html")
+        require_file(page, "--html")
     deployed = find_deployment(state, stack)
     check_sources([source] if source else [], deployed)
     span = whole_hours(span) if distributed else span

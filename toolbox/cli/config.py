@@ -9,8 +9,9 @@ import typer
 
 from toolbox.preflight.finding import Known
 from toolbox.preflight.run import preflight
-from toolbox.project.finding import find_project
+from toolbox.project.finding import find_project, stages
 from toolbox.sessions import aws_session
+from toolbox.terminal.nearest import unknown
 from toolbox.terminal.output import DOES_NOT_HOLD, console, errors, print_json, print_table
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def check(
     project.say()
     config = project.config
     checked = check_config(config)
+    if odd := next((one for one in stage or () if one not in stages(config)), None):
+        raise unknown(f"stage in {config}", odd, stages(config))
     checked.add(private_faults(checked.source_directories))
     checked.warnings += crowded_stages(checked.stages)
     found = list(ask_account(config, stage)) if aws and not checked.faults else []

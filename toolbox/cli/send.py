@@ -119,7 +119,7 @@ def _wait_until_settled(state: Path) -> None:
         When the pipeline ends meanwhile.
     """
     since = time.time()
-    with errors.status("waiting for the outcomes"):
+    with errors.status("waiting until all has its outcome and is archived"):
         while True:
             running(state)  # it says so where none does any more
             if is_settled(state, since):

@@ -189,6 +189,24 @@ def require_folder(path: Path, option: str) -> None:
         raise ProjectError(f"{option}: {path}: {there} cannot be written to")
 
 
+def require_file(path: Path, option: str) -> None:
+    """See that a file can be written, before the work that its content takes.
+
+    Raises
+    ------
+    ProjectError, OSError
+        When it cannot.
+    """
+    parent = path.absolute().parent
+    require_folder(parent, option)
+    parent.mkdir(parents=True, exist_ok=True)
+    was_there = path.exists()
+    with path.open("ab"):  # nothing but a try shows it
+        pass
+    if not was_there:
+        path.unlink()
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()

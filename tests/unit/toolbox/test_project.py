@@ -113,6 +113,8 @@ def test_an_unknown_stage_or_source_has_the_nearest_name(private: Path) -> None:
     done = run_here("synth", "--config", private, "--stage", "prd")
     assert done.status == 1
     assert f"mozdef-ef: prd: no such stage in {private}; did you mean prod?" in done.err
+    done = run_here("config", "check", "--config", private, "--stage", "prd")
+    assert (done.status, "did you mean prod?" in done.err) == (1, True)
     done = run_here("source", "show", "gihub", "--config", private)
     assert (done.status, "did you mean github?" in done.err) == (1, True)
 
@@ -147,6 +149,19 @@ def test_where_nothing_can_be_kept_is_said_before_any_work(
     assert done.status == 2
     assert done.err.startswith(f"mozdef-ef: {words[-2]}: ")
     assert done.err.endswith("file is no folder\n")
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_audit(private: Path) -> None:
+    here = ("--config", private, "--stage", "prod")
+    for option, where, said in (
+        ("--html", ".", "mozdef-ef: .: Is a directory\n"),
+        ("--missing-to", "/proc/none", "mozdef-ef: /proc/none: "),
+        # Nothing runs, so the audit itself does not begin: this one could be written.
+        ("--html", "new/folder/x.html", "not there, so nothing runs"),
+    ):
+        done = run_here("audit", option, where, *here)
+        assert (done.status, said in done.err) == (2, True), done.err
+    assert not any(Path("new/folder").iterdir())
 
 
 def test_the_cdk_is_not_started_without_credentials(
