@@ -58,8 +58,8 @@ class FittingTable:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         """Draw it as wide as the terminal is."""
+        yield styled(self.title, "bold")
         if not self.rows:
-            yield styled(self.title, "bold")
             return
         cells = [[f"{one:,}" if isinstance(one, int) else str(one) for one in row]
                  for row in self.rows]  # fmt: skip
@@ -69,13 +69,12 @@ class FittingTable:
         if Measurement.get(console, room, drawn).minimum <= options.max_width:
             yield drawn
             return
-        yield styled(self.title, "bold")
         for row in cells:
             yield Text("")
             yield self._block(row)
 
     def _drawn(self, rows: Sequence[Sequence[str]]) -> Table:
-        made = Table(title=styled(self.title, "bold"), title_justify="left")
+        made = Table()
         for at, (name, to_the_right) in enumerate(zip(self.columns, self._right, strict=True)):
             longest = max(len(printable(row[at])) for row in rows)
             justify: Any = "right" if to_the_right else "left"

@@ -42,6 +42,12 @@ def test_a_table_that_does_not_fit_is_a_block_for_each_row() -> None:
     is_golden("blocks", text)
 
 
+def test_a_title_is_a_line_also_where_it_is_wider_than_its_table() -> None:
+    title = "1 request in 0.2 s, median answer 30 ms"
+    text = shown(lambda: print_table(title, ("status", "n"), [("200", 1)]))
+    assert text.splitlines()[0] == title
+
+
 def test_a_table_without_rows_is_its_title() -> None:
     assert shown(lambda: print_table("0 tickets", COLUMNS, [])) == "0 tickets\n"
 
