@@ -92,6 +92,7 @@ class TableCheck:
 
 def parts_of(envelope: Envelope, catalog: Catalog) -> list[Event]:
     """Return an envelope's events as the fan-out sees them; none where it would refuse one."""
+    catalog.get(envelope.source)  # one that cannot be read is not this event's fault
     steps = Outcomes()
     record = Record("0", "", 0.0, encode_envelope(envelope))
     events = steps.open([record], lambda one: open_record(one, catalog))

@@ -237,6 +237,15 @@ def _by_hand(name: str, stage: Path) -> str:
     return f"write two lines to {stage}: 'service: ingest' and 'sources: [{name}]'"
 
 
+def _has_secret(folder: Path) -> bool:
+    from settings.source.loader import SourceError, read_source_settings
+
+    try:
+        return bool(read_source_settings(folder).parameters)
+    except SourceError:  # the check said so
+        return True
+
+
 def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> None:
     stage = find_project().stage_file
     lines = [
@@ -254,7 +263,7 @@ def _print_next(name: str, made: Scaffold, elsewhere: str, *, enabled: bool) -> 
             f"  {next_step(f'secret learn {name}')}{elsewhere}",
             "and only then enter the address at the sender, which says its secret once.",
         ]
-    else:
+    elif _has_secret(made.folder):
         lines += [
             f"  {next_step(f'secret rotate {name}')}{elsewhere}",
             "for the sender's own secret, in the place of the one that was made up.",

@@ -69,7 +69,8 @@ def catalog_on_demand(
     Raises
     ------
     SourceError
-        When one of the deployment's sources is broken.
+        When one of the deployment's private sources is broken; of the others, when one that is
+        asked for is.
     """
     private = {name: each for name, each in folders.items() if origin(each) == "private"}
     built_in = {name: each for name, each in folders.items() if name not in private}

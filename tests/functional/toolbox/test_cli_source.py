@@ -89,6 +89,13 @@ def test_what_to_type_next_finds_a_source_elsewhere(run: Callable[..., Done]) ->
     assert [run(*shlex.split(step)).status for step in steps] == [0, 0]
 
 
+@pytest.mark.parametrize(("like", "has_secret"), [("aws-sns", False), ("discord", True)])
+def test_a_secret_is_only_named_next_where_there_is_one(
+    run: Callable[..., Done], like: str, has_secret: bool
+) -> None:
+    assert ("secret rotate watch" in new(run, "--like", like).out) == has_secret
+
+
 def test_new_for_programs(run: Callable[..., Done]) -> None:
     document = json.loads(new(run, "--json", "--directory", "mine").out)
     assert document["folder"] == "mine/watch"

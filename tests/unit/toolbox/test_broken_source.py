@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.event.envelope import Envelope
 from settings.source.loader import SourceError, load_source
 from tests.support.command import run_here
 from tests.support.receiving import SOURCES, write_sources
+from toolbox.audit.known import parts_of
 from toolbox.cli.replay_history import types_of_settings, windows_of_settings
 from toolbox.cli.source_options import folders
 from toolbox.replaying.wishes import Wishes, make_filter
@@ -157,3 +159,18 @@ def test_a_built_in_source_is_compiled_once_and_only_when_it_is_asked_for(
         assert len({id(one) for one in found}) == 2
         assert {*catalog.sources} == others
         assert len(catalog.sources) == len(others)
+
+
+def test_a_built_in_source_that_is_broken_ends_an_audit_that_asks_for_it(
+    others: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that cannot be looked up for it would be reported as missing."""
+    assert "chat" in others
+    monkeypatch.setattr("toolbox.sources.sound.CATALOG", tmp_path / "catalog")
+    (tmp_path / "catalog" / "chat" / "source.yaml").write_text("title: [\n", encoding="utf-8")
+    asked = Envelope("request-1", 0, "chat", "192.0.2.1", b"{}")
+    with (
+        catalog_on_demand(folders(), {"chat"}) as (catalog, _),
+        pytest.raises(SourceError, match=r"chat/source\.yaml"),
+    ):
+        parts_of(asked, catalog)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from toolbox.sources.captured.hiding import hidden
+from toolbox.sources.captured.request import CaptureError
 
 SECRET = 'sécret/"value"&<1>'
 
@@ -42,3 +45,29 @@ def test_a_secret_that_was_given_is_replaced_by_any_name() -> None:
         b'{"x":"abcdefgh","y":"ijklmnop"}', {"x": "abcdefgh", "y": "ijklmnop"}, ["abcdefgh"]
     )
     assert clean.content == b'{"x":"EXAMPLE-NOT-A-SECRET","y":"ijklmnop"}'
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"users": [{"a": 1}, {"password": "abcdefgh"}]}, "users.1.password"),
+        ({"client secret": "abcdefgh"}, "client secret"),
+        ({"a": {"b": {"c": {"d": {"e": {"token": "abcdefgh"}}}}}}, "a.b.c.d.e.token"),
+        ([{"api_key": ["abcdefgh"]}], "0.api_key.0"),
+        ({"names": ["x", "the-secret-that-was-given"]}, "names.1"),
+    ],
+)
+def test_a_secret_is_found_wherever_it_is(document: object, place: str) -> None:
+    clean = hidden(json.dumps(document).encode(), document, ["the-secret-that-was-given"])
+    assert (clean.replaced, clean.left) == ((place,), ())
+    assert b"abcdefgh" not in clean.content
+    assert b"given" not in clean.content
+
+
+def test_a_body_of_secrets_in_plenty_is_refused() -> None:
+    """To look for each of them in all of it would take hours."""
+    document = {f"{number}_token": f"secret-{number:08}" for number in range(20_000)}
+    with pytest.raises(CaptureError, match="more than 100 values of a body can be secrets"):
+        hidden(json.dumps(document).encode(), document)
+    same = [{"token": "abcdefgh"}] * 20_000
+    assert b"abcdefgh" not in hidden(json.dumps(same).encode(), same).content

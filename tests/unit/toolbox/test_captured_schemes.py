@@ -18,7 +18,7 @@ from toolbox.sources.captured import scheme
 from toolbox.sources.captured.bodies import FORM
 from toolbox.sources.captured.proposal import propose
 from toolbox.sources.captured.reading import Captures
-from toolbox.sources.captured.request import CapturedRequest
+from toolbox.sources.captured.request import CapturedRequest, CaptureError
 
 if TYPE_CHECKING:
     from toolbox.sources.captured.proposal import CapturedProposal
@@ -151,6 +151,16 @@ def test_what_events_have_as_well_is_not_learned(place: str) -> None:
     assert "events have it as well" in " ".join(found.notes)
 
 
+@pytest.mark.parametrize(
+    "more", [{"events": [{"a": 1}]}, {"is_test": True}, {"the user": "u"}, {"gone": None}]
+)
+def test_an_event_with_a_token_of_its_own_is_an_event(more: dict[str, Any]) -> None:
+    event = json.dumps({"token": SAID} | more).encode()
+    found = proposed(caught({}, event), signed_with("another-secret-of-its-own"))
+    assert len(found.given) == 2
+    assert not any(SAID.encode() in one.content for one in found.given)
+
+
 def test_no_request_can_have_tries_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = itertools.count()
     monkeypatch.setattr(scheme, "_MOST_HASHED", 100_000_000)
@@ -160,6 +170,12 @@ def test_no_request_can_have_tries_without_end(monkeypatch: pytest.MonkeyPatch) 
     found = scheme.find_scheme([caught(signed | times)], [SAID] * 10, [])
     assert found is not None
     assert (found.proved, next(tried) < 100_000) == (0, True)
+
+
+def test_the_request_whose_body_has_secrets_in_plenty_is_named() -> None:
+    body = json.dumps({f"{number}_token": f"secret-{number}" for number in range(200)}).encode()
+    with pytest.raises(CaptureError, match=r"^two\.http: more than 100 values"):
+        proposed(signed_with("x"), caught({}, body, where="two.http"))
 
 
 def test_what_strangers_say_does_not_keep_a_secret_that_is_given_from_its_trial() -> None:

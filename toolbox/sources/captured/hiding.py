@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from pipeline.event.fields import find, path_text
-from toolbox.sources.inference_values import scalar_paths
+from pipeline.event.fields import path_text
+from toolbox.sources.captured.request import CaptureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +22,9 @@ _SECRETS = re.compile(
 )
 _REPLACED = b"EXAMPLE-NOT-A-SECRET"
 _SHORTEST = 8
+#: How many different ones are taken out of a body, and how much of a place's name is said.
+_MOST, _LONGEST = 100, 200
+_Place = tuple["_Place", str] | None
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,23 @@ def hidden(content: bytes, document: Any, secrets: Sequence[str] = ()) -> Hidden
     ----------
     document : Any
         What is in the body, parsed: JSON, or what is made of a form or of XML.
+
+    Raises
+    ------
+    CaptureError
+        When there are too many: each is looked for in all of the body.
     """
     replaced: list[str] = []
     left: list[str] = []
     done: set[str] = set()
+    tried: set[str] = set()
     for place, value in _secrets(document, secrets):
+        if value in done:
+            replaced.append(place)
+            continue
+        tried.add(value)
+        if len(tried) > _MOST:
+            raise CaptureError(f"more than {_MOST} values of a body can be secrets; leave it out")
         without = content
         for spelling in _spellings(value):
             without = spelling.sub(_REPLACED, without)
@@ -77,9 +92,24 @@ def _spellings(value: str) -> Iterator[re.Pattern[bytes]]:
 
 
 def _secrets(document: Any, secrets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for path in scalar_paths(document):
-        value = find(document, path)
-        if not isinstance(value, str) or len(value) < _SHORTEST:
+    # Not by calls, as it may be deep; and a place is its key and the place that it is in.
+    waiting: list[tuple[_Place, str, Any]] = [(None, "", document)]
+    while waiting:
+        place, name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((place, key), key, one) for key, one in reversed(value.items())]
+        elif isinstance(value, list):
+            numbered = reversed([*enumerate(value)])
+            waiting += [((place, str(number)), name, one) for number, one in numbered]
+        elif not isinstance(value, str) or len(value) < _SHORTEST:
             continue
-        if value in secrets or _SECRETS.search(path[-1]):
-            yield path_text(path), value
+        elif value in secrets or _SECRETS.search(name):
+            yield _text_of(place), value
+
+
+def _text_of(place: _Place) -> str:
+    parts: list[str] = []
+    while place is not None:
+        place, part = place
+        parts.append(part)
+    return path_text(tuple(reversed(parts)))[:_LONGEST]

@@ -99,7 +99,10 @@ def propose(
         )
     given = []
     for request, document in events:
-        clean = hidden(request.content, document, [*secrets, *_used(scheme)])
+        try:
+            clean = hidden(request.content, document, [*secrets, *_used(scheme)])
+        except CaptureError as error:
+            raise CaptureError(f"{request.where}: {error}") from None
         # What a public key proves is kept without leave, so it may have no secret in it.
         as_sent = kept and (keep_secret or not (clean.replaced or clean.left))
         notes += _hiding_notes(request, clean, kept=as_sent)

@@ -113,5 +113,12 @@ def _said(one: CapturedRequest, document: dict[str, Any]) -> Iterator[tuple[dict
         for name, value in one.headers:
             if _NAME.fullmatch(name) and not is_of_the_way(name):
                 yield {"header": name}, value
-    elif len(paths) == 1 and _NAME.fullmatch(paths[0][-1]):
+    elif len(paths) == 1 and _NAME.fullmatch(paths[0][-1]) and _is_one_text(document):
         yield {"path": path_text(paths[0])}, str(find(document, paths[0]))
+
+
+def _is_one_text(document: Any) -> bool:
+    """Tell whether nothing is beside the text that a document has: else it is an event."""
+    while isinstance(document, dict) and len(document) == 1:
+        (document,) = document.values()
+    return isinstance(document, str)
