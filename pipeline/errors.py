@@ -18,6 +18,8 @@ class PipelineError(Exception):
     def __str__(self) -> str:
         """Return the message, with the command."""
         said = super().__str__()
+        if "'" in self.then:  # it ends the line, so that it is taken as a whole
+            return f"{said}; run: mozdef-ef {self.then}"
         return f"{said}; run 'mozdef-ef {self.then}'" if self.then else said
 
     @property
