@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import Done, run_here
-from toolbox.project.finding import find_project
+from toolbox.project.finding import find_project, require_file
 from toolbox.project.next_steps import next_step
 
 ROOT = Path(__file__).parents[3]
@@ -162,6 +164,19 @@ def test_a_report_that_cannot_be_written_is_said_before_the_audit(private: Path)
         done = run_here("audit", option, where, *here)
         assert (done.status, said in done.err) == (2, True), done.err
     assert not any(Path("new/folder").iterdir())
+
+
+def test_to_see_that_a_report_can_be_written_changes_nothing_that_is_there(tmp_path: Path) -> None:
+    """A pipe is waited for, and its reader ends with who wrote first; a link leads somewhere."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(tmp_path / "not-yet")
+    require_file(link, "--html")
+    assert link.is_symlink()
+    looking = threading.Thread(target=require_file, args=(pipe, "--html"), daemon=True)
+    looking.start()
+    looking.join(10)
+    assert not looking.is_alive()
 
 
 def test_the_cdk_is_not_started_without_credentials(
