@@ -138,6 +138,13 @@ def test_what_signs_nothing_is_not_learned(place: str) -> None:
     assert "it is taken for no event" in " ".join(found.notes)
 
 
+@pytest.mark.parametrize("name", ["X_New_Secret", f"X-{'New' * 20}-Secret"])
+def test_a_header_that_no_setting_can_name_is_not_learned(name: str) -> None:
+    found = proposed(caught({name: SAID}, b"{}"), signed_with(SAID))
+    Source.model_validate({"version": 2, "title": "t"} | found.settings)
+    assert "handshake" not in found.settings
+
+
 @pytest.mark.parametrize("place", FIRST)
 def test_what_events_have_as_well_is_not_learned(place: str) -> None:
     """Each event would be taken for a request that says the secret."""

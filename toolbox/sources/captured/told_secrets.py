@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from toolbox.sources.captured.request import CapturedRequest
 
 _NAME = re.compile(r".*(secret|token)", re.IGNORECASE)
+#: Which a setting can name.
+_HEADER = re.compile(r"(?=.{1,64}$)[a-z0-9-]*(secret|token)", re.IGNORECASE)
 #: What the receiver learns.
 _VALUE = re.compile(r"[!-~]{16,200}")
 #: So many are tried: any stranger can say some.
@@ -111,7 +113,7 @@ def _said(one: CapturedRequest, document: dict[str, Any]) -> Iterator[tuple[dict
     paths = list(scalar_paths(document))
     if not document:
         for name, value in one.headers:
-            if _NAME.fullmatch(name) and not is_of_the_way(name):
+            if _HEADER.fullmatch(name) and not is_of_the_way(name):
                 yield {"header": name}, value
     elif len(paths) == 1 and _NAME.fullmatch(paths[0][-1]) and _is_one_text(document):
         yield {"path": path_text(paths[0])}, str(find(document, paths[0]))
