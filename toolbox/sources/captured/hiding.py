@@ -75,7 +75,7 @@ def hidden(content: bytes, document: Any, secrets: Sequence[str] = ()) -> Hidden
             done.add(value)  # at each of its places
         (replaced if value in done else left).append(place)
         content = without
-    return HiddenBody(content, tuple(replaced), tuple(left))
+    return HiddenBody(content, tuple(dict.fromkeys(replaced)), tuple(dict.fromkeys(left)))
 
 
 def _spellings(value: str) -> Iterator[re.Pattern[bytes]]:
@@ -99,8 +99,7 @@ def _secrets(document: Any, secrets: Sequence[str]) -> Iterator[tuple[str, str]]
         if isinstance(value, dict):
             waiting += [((place, key), key, one) for key, one in reversed(value.items())]
         elif isinstance(value, list):
-            numbered = reversed([*enumerate(value)])
-            waiting += [((place, str(number)), name, one) for number, one in numbered]
+            waiting += [((place, "*"), name, one) for one in reversed(value)]
         elif not isinstance(value, str) or len(value) < _SHORTEST:
             continue
         elif value in secrets or _SECRETS.search(name):
