@@ -15,6 +15,7 @@ from toolbox.watching.emf import CounterLogs
 from toolbox.watching.feeds import feed_states, read_rows
 from toolbox.watching.queues import queue_name, read_queue
 from toolbox.watching.status import (
+    REDRIVE,
     ConsumerState,
     FeedState,
     HeldShard,
@@ -137,7 +138,8 @@ def _queues(sqs: SQSClient, where: endpoints.Endpoints, now: float) -> tuple[Que
     except (BotoCoreError, ClientError) as error:
         raise WatchError(f"the queues cannot be listed: {error}") from None
     # Those that are gone as well.
-    names = {queue_name(url): url for url in [*where.queues.values(), *urls]}
+    known = [one for url in where.queues.values() for one in (url, f"{url}{REDRIVE}")]
+    names = {queue_name(url): url for url in [*known, *urls]}
     names.pop(queue_name(where.dead_letter_queue), None)
     return tuple(_queue(sqs, where, url, name, now) for name, url in sorted(names.items()))
 

@@ -6,6 +6,7 @@ import io
 import json
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,6 +29,7 @@ from toolbox.cli.status_screen import screen
 from toolbox.terminal.console import TextConsole
 from toolbox.terminal.pages import page_of
 from toolbox.terminal.stopping import StopRequest
+from toolbox.watching import local_watcher
 from toolbox.watching.document import status_document
 from toolbox.watching.emf import CounterLogs
 from toolbox.watching.local_watcher import LocalWatcher
@@ -116,6 +118,34 @@ def test_a_queue_of_tickets_or_of_a_redrive_that_is_missing_is_a_risk(name: str,
         (risk,) = each.risks(AlarmSettings())
         assert (risk.what, risk.why) == (f"the queue {name} is missing", said)
     assert ("that of tickets included" in shown_on_screen(status, [])) == (name != "tickets")
+
+
+class OneQueue(NoQueue):
+    """SQS on this machine, where the queue is there, and its redrive queue is not."""
+
+    def get_paginator(self, _: str) -> OneQueue:
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        return [{"QueueUrls": ["http://q/1/p-zoom", "http://q/1/p-tickets"]}]
+
+    def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+        if asked["QueueUrl"].endswith("-redrive"):
+            super().get_queue_attributes()
+        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return {"Attributes": dict.fromkeys(counts, "0")}
+
+
+def test_a_redrive_queue_that_is_gone_is_missed_on_this_machine() -> None:
+    where: Any = SimpleNamespace(
+        queues={"zoom": "http://q/1/p-zoom"}, dead_letter_queue="http://q/1/p-tickets"
+    )
+    sqs: Any = OneQueue()
+    found = local_watcher._queues(sqs, where, NOW)
+    assert [(one.name, one.is_there) for one in found] == [
+        ("p-zoom", True),
+        ("p-zoom-redrive", False),
+    ]
 
 
 HELD = HeldShard("fan-out", "shardId-1", 4, 95.0, "SQS is throttled")
