@@ -11,10 +11,11 @@ STAGE ?= dev
 DURATION ?= 180
 RATE ?= 50
 LENGTH ?= 60
-# A file at a time on each worker, in the order that tests/conftest.py gives them. Half of the slow
-# tests wait for processes, so there are three workers more than cores.
+# A file at a time on each worker, in the order that tests/conftest.py gives them. Tests wait for
+# files and threads, and half of the slow ones for processes, so there are more workers than cores.
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations 20 --durations-min 2
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 3)))
+CORES := $(shell nproc 2>/dev/null || echo 2)
+WORKERS ?= $(shell echo $$(($(CORES) + 3)))
 TIMES ?= 5
 # Programs start programs here, by the hundred in the tests: each would compile anew what it imports.
 unexport PYTHONDONTWRITEBYTECODE
@@ -78,7 +79,7 @@ SLOW := tests/functional tests/infra tests/e2e
 test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=5)
 	@nice $(BIN)/pytest --collect-only -q $(SLOW) >/dev/null 2>&1 </dev/null & \
 	  $(if $(KEEP_GOING),,set -e;) set -x; \
-	  $(PYTEST) -n auto tests/unit tests/property; pure=$$?; \
+	  $(PYTEST) -n $$(($(CORES) + 1)) tests/unit tests/property; pure=$$?; \
 	  $(PYTEST) -n $(WORKERS) $(SLOW) && exit $$pure
 
 stress-test: setup ## Run every test five times while eight processes keep the cores busy (TIMES=5, AT_ONCE=1)

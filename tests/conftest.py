@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,25 @@ LONGEST_FIRST = (
     "property/polling/test_polling.py",
     "unit/toolbox/test_index_checking.py",
 )
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have each worker import the test files from another place on.
+
+    In one order, all of them would compile each file at the same time on a clean checkout.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    root = Path(__file__).parents[1]
+    folders = [Path(word.partition("::")[0]) for word in session.config.args]
+    files = [file for folder in folders for file in sorted(folder.rglob("test_*.py"))]
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for file in files[first:] + files[:first]:
+        name = ".".join(file.resolve().relative_to(root).with_suffix("").parts)
+        # Collecting comes to it again, and says what is wrong.
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(name)
 
 
 @pytest.hookimpl(optionalhook=True)

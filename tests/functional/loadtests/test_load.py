@@ -13,11 +13,13 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from infra.assembly.app import synthesize_if_needed
 from loadtests.load.run import STAGE, LoadHooks, Running, load_own
 from loadtests.load.runtime import OwnPipeline
 from loadtests.load.sending import Folder, LoadPlan
 from loadtests.load.stage import private_sources, write_stage
 from local import emulator
+from settings.deployment import load_deployment
 
 ROOT = Path(__file__).parents[3]
 # What is shown here is what the account decides, and not how fast this machine is.
@@ -60,9 +62,16 @@ def load(folder: Path, *words: str) -> tuple[int, Any]:
     return done.returncode, json.loads(file.read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def stage() -> Path:
-    write_stage(STAGE)
+    """The load test's stage, synthesized in this process, which has loaded the CDK."""
+
+    def synthesize(name: str, output: Path, config: Path) -> None:
+        synthesize_if_needed(load_deployment(config / f"{name}.yaml"), output)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("loadtests.load.stage.synthesize", synthesize)
+        write_stage(STAGE)
     return STAGE
 
 
