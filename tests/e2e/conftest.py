@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from infra.assembly.app import synthesize_if_needed
 from loadtests.deploy_check.permissions import RecordedCalls, keep, reviews
 from local import endpoints
 from local.assembly import find_template
 from local.function_host import FunctionHost
 from local.lambdas import configure
-from settings.deployment import load_deployment
 from tests.support.catalogue import ROUTED
 from tests.support.once import made_once
+from tests.support.stages import synthesize_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,13 +169,10 @@ def alive(pids: list[int]) -> list[int]:
 
 
 def synthesized(folder: Path, **settings: object) -> tuple[str, ...]:
-    """Synthesize a stage of the tests' own; give the options with which `local up` runs it.
-
-    That is done in this process, which has loaded the CDK: a new one would take seconds for it.
-    """
+    """Synthesize a stage of the tests' own; give the options with which `local up` runs it."""
     stage = {"service": "ingest", "archiver": {"batching_window_seconds": 1}, **settings}
     (folder / "e2e.yaml").write_text(yaml.safe_dump(stage))
-    synthesize_if_needed(load_deployment(folder / "e2e.yaml"), folder / "cdk.out")
+    synthesize_here("e2e", folder / "cdk.out", folder)
     return options_of(folder)
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from infra.assembly.app import synthesize_if_needed
 from loadtests.soak.__main__ import BUILD, CONFIG
 from loadtests.soak.runtime import CALLS
-from settings.deployment import load_deployment
 from tests.e2e.conftest import ROOT
 from tests.functional.local.support import processes_with, wait_until_gone
+from tests.support.stages import synthesize_here
 
 SEED = "7"
 LIMIT_SECONDS = 300
@@ -23,8 +22,8 @@ LIMIT_SECONDS = 300
 
 def test_a_run_that_is_terminated_in_the_midst_of_it_leaves_nothing(tmp_path: Path) -> None:
     state, output = tmp_path / "state", tmp_path / "output.txt"
-    # This process has loaded the CDK; `test_million` is about a run that synthesizes for itself.
-    synthesize_if_needed(load_deployment(CONFIG / "soak.yaml"), BUILD / "soak-cdk.out")
+    # `test_million` is about a run that synthesizes for itself.
+    synthesize_here("soak", BUILD / "soak-cdk.out", CONFIG)
     options = ["--seconds", "600", "--seed", SEED, "--state", str(state)]
     with output.open("wb") as file:
         soak = subprocess.Popen(

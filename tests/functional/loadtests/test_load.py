@@ -13,13 +13,12 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from infra.assembly.app import synthesize_if_needed
 from loadtests.load.run import STAGE, LoadHooks, Running, load_own
 from loadtests.load.runtime import OwnPipeline
 from loadtests.load.sending import Folder, LoadPlan
 from loadtests.load.stage import private_sources, write_stage
 from local import emulator
-from settings.deployment import load_deployment
+from tests.support.stages import synthesize_here
 
 ROOT = Path(__file__).parents[3]
 # What is shown here is what the account decides, and not how fast this machine is.
@@ -64,13 +63,9 @@ def load(folder: Path, *words: str) -> tuple[int, Any]:
 
 @pytest.fixture(scope="module", autouse=True)
 def stage() -> Path:
-    """The load test's stage, synthesized in this process, which has loaded the CDK."""
-
-    def synthesize(name: str, output: Path, config: Path) -> None:
-        synthesize_if_needed(load_deployment(config / f"{name}.yaml"), output)
-
+    """The load test's stage, which it finds there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("loadtests.load.stage.synthesize", synthesize)
+        patch.setattr("loadtests.load.stage.synthesize", synthesize_here)
         write_stage(STAGE)
     return STAGE
 
