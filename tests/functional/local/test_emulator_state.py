@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -90,6 +91,20 @@ def test_a_state_that_was_not_written_to_its_end_is_not_used(tmp_path: Path) -> 
 
     assert not Emulator(tmp_path, region=REGION).discard_incomplete_state()
     assert not (tmp_path / "emulator").exists()
+
+
+def test_it_leaves_once_a_stack_that_is_being_made_is_there(tmp_path: Path) -> None:
+    """In the midst of it, it would come back with a stack that is never done."""
+    queues = {f"Queue{number}": {"Type": "AWS::SQS::Queue"} for number in range(500)}
+    services = ("cloudformation", "sqs")
+    with Emulator(tmp_path, region=REGION, services=services) as emulator:
+        cloudformation = emulator.client("cloudformation")
+        cloudformation.create_stack(
+            StackName="queues", TemplateBody=json.dumps({"Resources": queues})
+        )
+    with Emulator(tmp_path, region=REGION, services=services) as emulator:
+        (stack,) = emulator.client("cloudformation").describe_stacks()["Stacks"]
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
 
 
 def _records(emulator: Emulator, stream: str) -> list[bytes]:
