@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from infra.assembly.layer import LOCK, PROOFS_LOCK
 from infra.assembly.locks import BUILD_LOCK, NODE_LOCK
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,10 @@ FILE = "inputs.sha256"
 
 _FOLDERS = ("catalog", "infra", "ingest_lambdas", "pipeline", "settings", "stream_processors")
 _FILES = ("cdk.json", "pyproject.toml", LOCK, PROOFS_LOCK, BUILD_LOCK, NODE_LOCK)
+
+
+class UnreadableInputError(PipelineError):
+    """A file that an assembly is made of cannot be read."""
 
 
 def inputs_hash(root: Path, deployment: Deployment, python: Path | None = None) -> str:
@@ -34,12 +39,20 @@ def inputs_hash(root: Path, deployment: Deployment, python: Path | None = None) 
     -------
     str
         SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    UnreadableInputError
+        When one of them cannot be read.
     """
     digest = hashlib.sha256(deployment.model_dump_json().encode())
     digest.update(str(python).encode())
-    for path in sorted(_files(root, deployment)):
-        digest.update(f"\0{path}\0{path.stat().st_size}\0".encode())
-        digest.update(path.read_bytes())
+    try:
+        for path in sorted(_files(root, deployment)):
+            digest.update(f"\0{path}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    except OSError as error:
+        raise UnreadableInputError(f"{error.filename}: cannot be read: {error.strerror}") from None
     return digest.hexdigest()
 
 

@@ -207,9 +207,26 @@ def load_sources(names: Sequence[str], private: Path | None = None) -> dict[str,
 
 
 def available_sources(private: Path | None = None) -> dict[str, Path]:
-    """Return the folder of every source that there is, by name."""
+    """Return the folder of every source that there is, by name.
+
+    Raises
+    ------
+    SourceError
+        When a directory of them cannot be read.
+    """
     found: dict[str, Path] = {}
     for directory in (CATALOG, private):
         if directory is not None and directory.is_dir():
-            found |= {path.parent.name: path.parent for path in directory.glob("*/source.yaml")}
+            try:
+                folders = list(directory.iterdir())
+            except OSError as error:
+                raise SourceError(f"{directory}: cannot be read: {error.strerror}") from None
+            found |= {folder.name: folder for folder in folders if _is_source(folder)}
     return found
+
+
+def _is_source(folder: Path) -> bool:
+    try:
+        return (folder / "source.yaml").exists()
+    except OSError:
+        return True  # Whoever loads it says why it cannot be read.

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from infra.assembly import app
-from infra.assembly.inputs import FILE, inputs_hash
+from infra.assembly.inputs import FILE, UnreadableInputError, inputs_hash
+from tests.support.no_access import forbid
 
 if TYPE_CHECKING:
-    import pytest
-
     from settings.deployment import Deployment
 
 
@@ -49,6 +50,16 @@ def test_assembly_is_reused_until_an_input_changes(
     app.synthesize_if_needed(other, output)
     assert made == [output] * 4
     assert (output / FILE).read_text().strip() == inputs_hash(app.ROOT, other)
+
+
+def test_an_input_that_cannot_be_read_is_named(
+    deployment: Deployment, private_sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = private_sources / "alarms" / "source.yaml"
+    forbid(monkeypatch, settings)
+    with pytest.raises(UnreadableInputError) as caught:
+        inputs_hash(app.ROOT, deployment)
+    assert str(caught.value) == f"{settings}: cannot be read: Permission denied"
 
 
 def test_the_command_line_names_what_is_wrong(

@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from settings.bounded import MOST_NODES, UnfitFileError, parse_yaml, read_bounded
-from settings.source.loader import SourceError, load_source
+from settings.source.loader import SourceError, available_sources, load_source
 from settings.source.sample_bodies import sample_bodies
 from tests.support.command import run_here
+from tests.support.no_access import forbid
 from toolbox.sources.samples import load_samples
 
 SECRET = "root:x:0:0"
@@ -276,3 +277,19 @@ def test_a_body_file_of_the_wrong_kind_is_one_line(folder: Path, value: object) 
     del sample["body"]
     (folder / "samples" / "one.yaml").write_text(yaml.safe_dump(sample))
     assert fault_of(folder).startswith(f"{folder}/samples/one.yaml: body_file: ")
+
+
+def test_a_source_that_may_not_be_looked_into_is_not_called_absent(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forbid(monkeypatch, folder)
+    assert available_sources(folder.parent)["sender"] == folder
+    assert fault_of(folder) == f"{folder}/source.yaml: cannot be read: Permission denied"
+
+
+def test_nor_is_a_folder_of_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = folder.parent
+    forbid(monkeypatch, sources)
+    with pytest.raises(SourceError) as caught:
+        available_sources(sources)
+    assert str(caught.value) == f"{sources}: cannot be read: Permission denied"
