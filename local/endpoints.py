@@ -44,7 +44,7 @@ class Endpoints:
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Endpoints:
+    def from_json(cls, text: str | bytes) -> Endpoints:
         """Read the file's text.
 
         Raises
@@ -69,15 +69,19 @@ def read(path: Path) -> Endpoints:
     Raises
     ------
     NotRunningError
-        When there is no such file, or it is broken.
+        When there is no such file, or it is broken or not this user's.
     """
     file = path / FILE_NAME if path.is_dir() else path
     try:
-        found = Endpoints.from_json(file.read_text())
+        found = Endpoints.from_json(file.read_bytes())
         alive = in_use(file.parent)
     except (FileNotFoundError, NotADirectoryError):
         raise NotRunningError(f"{file}: not there, so nothing runs", then="local up") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except OSError as error:
+        raise NotRunningError(
+            f"{file}: cannot be read: {error.strerror}; see who ran 'local up' here"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
         raise NotRunningError(f"{file}: broken ({error})", then="local up") from None
     if not alive:
         raise NotRunningError(f"{file}: left over, nothing runs any more", then="local up")

@@ -13,6 +13,7 @@ from local.dataplane import data_plane
 from local.endpoints import Endpoints, NotRunningError
 from local.state import StateDirectory
 from local.template import Template, TemplateError
+from tests.support.no_access import forbid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,16 @@ def test_without_a_running_pipeline_it_says_so(
 
     with pytest.raises(NotRunningError, match=message):
         endpoints.read(tmp_path)
+
+
+def test_that_of_another_user_is_not_called_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = WHERE.write(tmp_path)
+    forbid(monkeypatch, file)
+    with pytest.raises(NotRunningError) as caught:
+        endpoints.read(tmp_path)
+    assert str(caught.value).startswith(f"{file}: cannot be read: Permission denied")
 
 
 def _data_plane(resources: dict[str, Any]) -> dict[str, Any]:
