@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
 
-from settings.deployment import load_deployment
 from toolbox.costs.capacity import needs
 from toolbox.costs.choices import LEVERS, StageChoices
 from toolbox.costs.designs import all_bills
@@ -16,6 +14,7 @@ from toolbox.costs.document import document, dollars
 from toolbox.costs.prices import load_prices
 from toolbox.costs.suggesting import suggest
 from toolbox.costs.workload import CostCase, Workload
+from toolbox.project.finding import find_project
 from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -43,9 +42,6 @@ def cost(
         list[str] | None,
         typer.Option(help="With --suggest: a setting that stays at its default, such as web_acl."),
     ] = None,
-    stage: Annotated[
-        Path | None, typer.Option(help="A stage's file, whose settings are taken for the defaults.")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
     as_document: Annotated[
         bool, typer.Option("--document", help="Print docs/cost.md, for the usual rates and sizes.")
@@ -53,11 +49,15 @@ def cost(
 ) -> None:
     """Reckon what a rate of events costs in a month, beside other designs.
 
-    List prices and assumptions are in toolbox/costs/prices.yaml, with where each price was found
-    again. It is arithmetic: nothing is asked of AWS.
+    With --stage it reckons with the settings of that stage, else with every default. List prices
+    and assumptions are in toolbox/costs/prices.yaml, with where each price was found again. It is
+    arithmetic: nothing is asked of AWS.
     """
-    prices = load_prices()
-    choices = _choices_of(load_deployment(stage)) if stage else StageChoices()
+    prices, project = load_prices(), find_project()
+    choices = StageChoices()
+    if project.stage_is_named:
+        project.say()
+        choices = _choices_of(project.deployment())
     case = CostCase(Workload(events_per_second, size, duplicates), prices, choices)
     if as_document:
         print_text(document(prices))

@@ -97,9 +97,10 @@ def function_per_webhook(case: CostCase) -> Bill:
     return Bill("a function for each webhook", lines)
 
 
+AS_SET = "this design, as the stage is set"
 #: Designs of this project that a table shows, beside those that `suggest` finds.
 WAYS = {
-    "this design, as the stage is set": StageChoices(),
+    "this design, every default": StageChoices(),
     "every source by the receiver, REST API": StageChoices(way="receiver"),
     "every source polled": StageChoices(way="poll"),
     "the receiver behind an HTTP API": StageChoices(door="http_api"),
@@ -112,7 +113,7 @@ def all_bills(case: CostCase) -> list[Bill]:
     """Return the bill of every design: of this one as the stage is set, and in other ways."""
     usual, *others = WAYS
     return [
-        this_design(case, usual),
+        this_design(case, usual if case.choices == WAYS[usual] else AS_SET),
         *(this_design(replace(case, choices=WAYS[name]), name) for name in others),
         old_framework(case),
         function_per_webhook(case),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from toolbox.costs.choices import LEVERS, Lever, nested
+from toolbox.costs.choices import LEVERS, Lever, StageChoices, nested
 from toolbox.costs.designs import this_design
 from toolbox.costs.workload import SECONDS_A_MONTH, CostCase
 
@@ -84,7 +84,8 @@ def suggest(case: CostCase, kept: Collection[str] = ()) -> Suggestion:
         if (value := getattr(best.choices, lever.field)) != lever.default
     ]
     changes.sort(key=lambda change: -change.saves)
-    return Suggestion(best, bill, this_design(case, "the default settings"), changes)
+    usual = "the default settings" if case.choices == StageChoices() else "as the stage is set"
+    return Suggestion(best, bill, this_design(case, usual), changes)
 
 
 @lru_cache(maxsize=64)

@@ -345,20 +345,44 @@ def test_a_last_tier_with_an_end_is_said(tmp_path: Path) -> None:
 def run(*words: str) -> Any:
     done = CliRunner().invoke(app, ["cost", *words, "--json"])
     assert done.exit_code == 0, done.output
-    return json.loads(done.output)
+    return json.loads(done.stdout)
 
 
-def test_the_command_takes_the_settings_of_a_stage(tmp_path: Path) -> None:
-    file = tmp_path / "fast.yaml"
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of settings, in which commands are called: two stages, of which one is `fast`."""
+    stage = "service: ingest\nsources: [github]\n"
     settings = "fan_out: {batching_window_seconds: 0, enhanced_fan_out: true}\nweb_acl: false\n"
-    file.write_text(f"service: ingest\nsources: [github]\n{settings}")
-    (usual, fast) = (run(), run("--stage", str(file)))
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dev.yaml").write_text(stage)
+    (tmp_path / "config" / "fast.yaml").write_text(stage + settings)
+    monkeypatch.chdir(tmp_path)
+    for name in ("CONFIG", "STAGE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_command_takes_the_settings_of_a_stage(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (usual, fast) = (run(), run("--stage", "fast"))
+    assert usual["designs"][0]["design"] == "this design, every default"
+    assert fast["designs"][0]["design"] == "this design, as the stage is set"
+    monkeypatch.setenv("STAGE", "fast")
+    assert run() == run("--config", str(project / "config")) == fast
+    assert run("--stage", "dev")["designs"] != fast["designs"]
     parts = {line["part"]: line["dollars"] for line in fast["designs"][0]["lines"]}
     before = {line["part"]: line["dollars"] for line in usual["designs"][0]["lines"]}
     assert parts["fan-out: calls"] > before["fan-out: calls"] * 5
     assert parts["stream: out"] > before["stream: out"]
     assert "web ACL" not in parts
     assert fast["designs"][1:] == usual["designs"][1:]
+
+
+@pytest.mark.usefixtures("project")
+def test_the_command_names_the_stages_that_there_are() -> None:
+    done = CliRunner().invoke(app, ["cost", "--stage", "fats"])
+    assert str(done.exception) == "fats: no such stage in config; did you mean fast?"
 
 
 def test_the_command_prints_each_design_and_need() -> None:
