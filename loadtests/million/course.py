@@ -71,9 +71,9 @@ class MillionCourse:
         self._plan, self._state = scene.plan, scene.state
         self._arena, self._feed, self._books = scene.arena, scene.feed, scene.books
         self._memory, self._operator = scene.memory, scene.operator
-        self._senders = scene.senders
         self._journal = SendersJournal(scene.books)
         self._counts = EventCounts()
+        self._traffic = MillionTraffic(scene.senders, scene.plan.seed)
         self._control = FaultControl()
         self._start = time.monotonic()
         self._over = False
@@ -84,9 +84,8 @@ class MillionCourse:
         readers = collector.start_readers(self._arena.endpoints, self._state)
         for reader in readers.values():
             parts.callback(reader.stop)
-        traffic = MillionTraffic(self._senders, plan.seed)
         wire = WireSenders(
-            traffic,
+            self._traffic,
             lambda: self._arena.endpoints.api,
             rate=plan.rate,
             journal=self._journal,
@@ -134,7 +133,8 @@ class MillionCourse:
         )
 
     def _enough(self) -> bool:
-        return self._events() >= self._plan.events
+        """Whether there are events enough, and some are signed with the new secret."""
+        return self._events() >= self._plan.events and self._traffic.signed_anew > 0
 
     def _events(self) -> int:
         """How many events were accepted; of replayed requests about how many."""
@@ -145,9 +145,11 @@ class MillionCourse:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tell())
             plan = make_schedule(self._plan.seed, self._plan.seconds)
-            await storm.run(plan, self._plan.seconds)
-            self._over = True
-            self._operator.over.set()
+            try:
+                await storm.run(plan, self._plan.seconds)
+            finally:
+                self._over = True
+                self._operator.over.set()
 
     async def _tell(self) -> None:
         told, looks, before = self._start, 0, 0

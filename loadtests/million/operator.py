@@ -181,7 +181,10 @@ class Operator:
 
     def use_new_secret(self) -> None:
         """Have GitHub sign with the new secret from now on, once it is written."""
-        if self._written.wait(_MOST_TRIES * _PAUSE_SECONDS) and not self._senders.rotated:
+        while not self._written.wait(_PAUSE_SECONDS):
+            if self.over.is_set():
+                return
+        if not self._senders.rotated:
             self._senders.secrets["github"] = self._new_secret
             self._senders.rotated = True
             self.counts[Strike.USE_NEW_SECRET] += 1

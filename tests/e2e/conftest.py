@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 # Seconds. On a busy machine anything takes long; only what hangs takes this long.
-HANGS = 300.0
+HANGS = 600.0
 COMMAND = Path(sys.executable).parent / "mozdef-ef"
 
 

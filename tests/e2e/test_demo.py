@@ -35,7 +35,7 @@ def test_the_demo_accounts_for_everything_and_shows_it_until_ctrl_c(tmp_path: Pa
         assert address, errors.read_text()
         try:
             browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-            with browser.open(address, timeout=300) as page:
+            with browser.open(address, timeout=600) as page:
                 assert "the local pipeline in " in page.read().decode()
         finally:
             pids = [child.pid for child in psutil.Process(demo.pid).children(recursive=True)]

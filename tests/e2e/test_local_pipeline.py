@@ -39,7 +39,7 @@ def post(
     where: Endpoints, route: str, body: bytes, headers: dict[str, str], method: str = "POST"
 ) -> tuple[int, dict[str, Any]]:
     # http.client keeps the case of header names, as senders do.
-    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=300)
+    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=600)
     try:
         connection.request(method, f"/{route}", body, headers)
         answer = connection.getresponse()

@@ -6,12 +6,14 @@ The pipeline is one that `local up` synthesized, with settings that are mended w
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
 import shlex
 import shutil
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
@@ -174,6 +176,11 @@ def until(holds: Callable[[], Any], why: str) -> Any:
     return found
 
 
+def printed() -> str:
+    """What a command that runs here has printed so far."""
+    return sys.stdout.getvalue() if isinstance(sys.stdout, io.StringIO) else ""
+
+
 def stopped(run: Callable[[], Done], when: Callable[[], bool]) -> Done:
     """Type Ctrl-C once a command is ready for it and something holds."""
     before, main = signal.getsignal(signal.SIGINT), os.getpid()
@@ -232,7 +239,7 @@ def test_what_needs_aws_is_spelled_as_it_is(command: str) -> None:
 
 def test_a_new_pipeline_is_well(walk: Walk) -> None:
     assert "nothing is at risk" in walk("status")
-    looked = stopped(lambda: Done(0, walk("status --watch"), ""), lambda: True)
+    looked = stopped(lambda: Done(0, walk("status --watch"), ""), lambda: "risk" in printed())
     assert "nothing is at risk" in looked.out
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.endpoints import Endpoints
 
 # Only a run that hangs takes this long.
-SECONDS = 300.0
+SECONDS = 600.0
 
 
 def mozdef(running: Running, *words: str, status: int = 0) -> Any:

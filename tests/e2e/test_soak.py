@@ -17,7 +17,7 @@ from tests.functional.local.support import processes_with, wait_until_gone
 from tests.support.stages import synthesize_here
 
 SEED = "7"
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 600
 
 
 def test_a_run_that_is_terminated_in_the_midst_of_it_leaves_nothing(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "node_modules" / "@sparticuz" / "chromium"
 FONTS = ROOT / "node_modules" / "dejavu-fonts-ttf" / "ttf"
 SETTING = "MOZDEF_EF_BROWSER"
+#: Milliseconds: only what hangs takes this long.
+HANGS = 600_000
 #: Names resolve to nothing, so what a page asks of another host never leaves the machine.
 FLAGS = (
     "--disable-gpu",
@@ -129,6 +131,7 @@ def running() -> Iterator[Browser]:
                 executable_path=browser.program,
                 chromium_sandbox=sandbox,
                 args=list(FLAGS),
+                timeout=HANGS,
                 env={"PATH": os.defpath, **browser.variables},
             )
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import pytest
 import uvicorn
 
-from tests.support.browser import ROOT
+from tests.support.browser import HANGS, ROOT
 from toolbox.console.access import ConsoleAccess
 from toolbox.console.app import build_app
 from toolbox.console.serving import listening
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SCREENSHOTS = ROOT / "build" / "screenshots"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-#: Milliseconds: only what hangs takes this long.
-HANGS = 120_000
 _VIOLATIONS = """document.addEventListener('securitypolicyviolation', (event) =>
   console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI))"""
 _RULES = """async () => {
@@ -52,12 +51,15 @@ def served(scene: ConsoleScene) -> Iterator[ConsoleAccess]:
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
-    thread.start()
-    try:
-        yield access
-    finally:
-        server.should_exit = True
-        thread.join(HANGS / 1000)
+    with pytest.MonkeyPatch.context() as patch:
+        # How long a page takes is not asked here.
+        patch.setattr("toolbox.console.scene.PAGE_SECONDS", HANGS / 1000)
+        thread.start()
+        try:
+            yield access
+        finally:
+            server.should_exit = True
+            thread.join(HANGS / 1000)
         listener.close()
         assert not thread.is_alive()
 

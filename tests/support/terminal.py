@@ -30,7 +30,7 @@ ROWS, COLUMNS = 24, 80
 #: What `less` writes when there is more.
 _PAGER_WAITS = r":\x1b\[K"
 #: Seconds. It catches what hangs, and judges nothing.
-HANGS = 120
+HANGS = 600
 #: What differs from run to run; each is replaced by as many characters, so that nothing moves.
 _CHANGING = (
     re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?( ?UTC|Z)?"),

@@ -36,9 +36,9 @@ def test_ctrl_c_ends_an_open_page_without_a_stack(
 
     def open_page() -> None:
         try:
-            entry = begun.get(timeout=60).entry.removeprefix("http://")
+            entry = begun.get(timeout=600).entry.removeprefix("http://")
             host, _, path = entry.partition("/")
-            browser = HTTPConnection(host, timeout=60)
+            browser = HTTPConnection(host, timeout=600)
             browser.request("GET", f"/{path}")
             entered = browser.getresponse()
             entered.read()
@@ -54,7 +54,7 @@ def test_ctrl_c_ends_an_open_page_without_a_stack(
     page.start()
     serving.serve(made_scene(), 0, browser=False)
     page.join(60)
-    assert seen.get(timeout=60) == b"event: now\n"
+    assert seen.get(timeout=600) == b"event: now\n"
     assert [one.getMessage() for one in caplog.records if one.name == "uvicorn.error"] == []
 
 

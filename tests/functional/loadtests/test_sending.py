@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 600
 LOCUSTFILE = """
     import os
     import locust

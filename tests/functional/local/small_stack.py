@@ -190,7 +190,7 @@ def write_assembly(directory: Path, **changes: Any) -> Path:
 
 
 def post(where: Endpoints, text: str, token: str = "yes", path: str = "/hook") -> int:
-    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=60)
+    connection = http.client.HTTPConnection(where.api.removeprefix("http://"), timeout=600)
     headers = {"Authorization": token, "Content-Type": "application/json"}
     connection.request("POST", path, text, headers)
     status = connection.getresponse().status

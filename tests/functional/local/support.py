@@ -196,7 +196,7 @@ def objects_in(emulator: Emulator, bucket: str) -> dict[str, Any]:
 
 
 # A limit against hanging, in seconds: nothing that works comes near it.
-HANGS = 60.0
+HANGS = 600.0
 
 
 def wait_until_gone(pids: list[int], seconds: float = HANGS) -> None:

@@ -50,7 +50,7 @@ def runtime(assembly: Path, state: Path) -> Iterator[LocalRuntime]:
 def call(
     url: str, method: str, path: str, headers: Mapping[str, str], body: bytes
 ) -> tuple[int, dict[str, str]]:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=600)
     try:
         connection.request(method, path, body, dict(headers))
         answer = connection.getresponse()

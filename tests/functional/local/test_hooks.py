@@ -66,7 +66,7 @@ def test_every_part_goes_through_what_stands_between(assembly: Path, state: Path
         assert post(where, "event") == 200
         assert runtime.wait_until_idle(60)
         assert messages(where) == ["event"]
-        with urllib.request.urlopen(f"{proxy}/_microburst/stats", timeout=60) as answer:
+        with urllib.request.urlopen(f"{proxy}/_microburst/stats", timeout=600) as answer:
             found = {each["service"] for each in json.load(answer)["by_service"]}
         assert found >= {"kinesis", "sqs"}
 
@@ -100,7 +100,7 @@ def test_the_proxy_leaves_with_a_killed_parent(tmp_path: Path) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/_microburst/health", timeout=60) as answer:
+        with urllib.request.urlopen(f"{url}/_microburst/health", timeout=600) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

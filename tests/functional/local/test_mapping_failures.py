@@ -151,7 +151,7 @@ def test_the_shard_waits_for_a_destination_that_fails(
         shared_emulator, settings, Handler(lambda _: ERROR), tmp_path, clients=clients
     ) as mapping:
         for _ in range(2):
-            assert refused.acquire(timeout=60)
+            assert refused.acquire(timeout=600)
         assert mapping.progress().in_flight == 1
         shared_emulator.client("s3").create_bucket(
             Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -176,7 +176,7 @@ def test_a_record_that_is_tried_in_vain_is_named_with_its_tries_until_it_is_sett
 
     with mapping_of(shared_emulator, settings, Handler(answer), tmp_path) as mapping:
         for _ in range(3):
-            assert tried.acquire(timeout=60)
+            assert tried.acquire(timeout=600)
         (held,) = mapping.progress().held
         assert (held.error, held.shard) == ("Odd: no queue", "shardId-000000000000")
         assert held.tries >= 2

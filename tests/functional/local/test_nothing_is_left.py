@@ -25,7 +25,7 @@ MOZDEF_EF = str(Path(sys.executable).parent / "mozdef-ef")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 EMULATOR, GATEWAY, HANDLER = "emulator_process", "gateway_process", "worker.py"
 MARK = "STARTED_BY_THE_TEST_IN"
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 600
 
 UP = [
     *(MOZDEF_EF, "local", "up", "--port", "0", "--no-synth"),

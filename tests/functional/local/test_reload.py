@@ -96,7 +96,9 @@ class Sender:
         self._thread.join(60)
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection(self._where.api.removeprefix("http://"), timeout=60)
+        connection = http.client.HTTPConnection(
+            self._where.api.removeprefix("http://"), timeout=600
+        )
         headers = {"Authorization": "yes", "Content-Type": "application/json"}
         connection.connect()
         connection.auto_open = 0  # a connection that ends is an error

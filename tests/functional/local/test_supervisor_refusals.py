@@ -68,7 +68,7 @@ def test_a_part_that_ends_by_itself_ends_the_runtime(assembly: Path, state: Path
     with process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
         os.kill(pids[0], signal.SIGKILL)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=600)
     assert "ProcessFailedError: the emulator (ministack) ended with status -9; see " in errors
     wait_until_gone(pids, 0)
 

@@ -177,7 +177,7 @@ def test_the_stream_tells_what_it_takes(account: Account) -> None:
 
 
 def wait_for_messages(sqs: Any, url: str, count: int) -> None:
-    name, end = "ApproximateNumberOfMessages", time.monotonic() + 300
+    name, end = "ApproximateNumberOfMessages", time.monotonic() + 600
     while True:
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
         if int(answer["Attributes"][name]) >= count:

@@ -42,7 +42,7 @@ def deploy(emulator: Emulator, *queues: str) -> None:
     resources["Topic"] = {"Type": "AWS::SNS::Topic", "Properties": topic}
     client = emulator.client("cloudformation")
     client.create_stack(StackName=STACK, TemplateBody=json.dumps({"Resources": resources}))
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while client.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"] != "CREATE_COMPLETE":
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -99,7 +99,7 @@ def deployed(everything: Synthesized, emulator: Emulator) -> dict[str, str]:
 
 
 def settled(cloudformation: Any) -> str:
-    end = time.monotonic() + 300
+    end = time.monotonic() + 600
     while True:
         stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
         status: str = stack["StackStatus"]

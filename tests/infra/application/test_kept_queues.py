@@ -41,7 +41,7 @@ class Deployed:
         body = json.dumps(Template.from_stack(stack).to_json())
         self.deploy(StackName=PREFIX, TemplateBody=body)
         self.deploy = self._cloudformation.update_stack
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while (status := self._status()).endswith("IN_PROGRESS") and time.monotonic() < end:
             time.sleep(0.02)
         assert status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}

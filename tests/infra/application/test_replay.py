@@ -173,7 +173,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str
 def run(machine: tuple[Any, str], given: dict[str, Any]) -> dict[str, Any]:
     client, arn = machine
     execution = client.start_execution(stateMachineArn=arn, input=json.dumps(given))
-    end = time.monotonic() + 300
+    end = time.monotonic() + 600
     while True:
         found: dict[str, Any] = client.describe_execution(executionArn=execution["executionArn"])
         if found["status"] != "RUNNING":

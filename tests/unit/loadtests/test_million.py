@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -227,7 +227,7 @@ def fetch(url: str) -> tuple[list[str], str]:
     """What a page has, and where the next one is; another try where it is refused."""
     for _ in range(200):
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
+            with urllib.request.urlopen(url, timeout=600) as answer:
                 link = answer.headers["Link"].partition("<")[2].partition(">")[0]
                 return [each["uuid"] for each in json.loads(answer.read())], link
         except (OSError, ValueError):
@@ -320,6 +320,23 @@ def test_this_process_is_among_those_that_are_looked_at(monkeypatch: pytest.Monk
     assert memory.processor_seconds()["tests"] > 0
 
 
+AnOperator = TypeVar("AnOperator", bound=Operator)
+
+
+def begun(kind: type[AnOperator], folder: Path, **arena: Any) -> AnOperator:
+    """An operator of a pipeline of which there is no more than this."""
+    return kind(
+        SimpleNamespace(state=folder, **arena),  # type: ignore[arg-type]
+        Senderside(dict(SECRETS)),
+        SteppingClock(folder / "clock"),
+        emulator_pid=0,
+        next_assembly=folder,
+        lasts=0.0,
+        replayed_seconds=14.0,
+        seed=1,
+    )
+
+
 class SlowArchive(Operator):
     """A replay finds nothing twice: the archiver has not come to it yet."""
 
@@ -334,22 +351,36 @@ def test_a_replay_is_tried_again_until_the_archive_has_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loadtests.million.operator._PAUSE_SECONDS", 0.0)
-    senders = Senderside(dict(SECRETS))
-    operator = SlowArchive(
-        SimpleNamespace(state=tmp_path),  # type: ignore[arg-type]
-        senders,
-        SteppingClock(tmp_path / "clock"),
-        emulator_pid=0,
-        next_assembly=tmp_path,
-        lasts=0.0,
-        replayed_seconds=14.0,
-        seed=1,
-    )
+    operator = begun(SlowArchive, tmp_path)
     operator.replay()
     assert (operator.replayed, operator.counts[Strike.REPLAY]) == (3, 1)
     assert operator.jobs == ["job-1", "job-2", "job-3"]
     # What was not found the first time is in the windows after it.
     assert len(set(operator.starts)) == 1
+
+
+def test_a_new_secret_is_used_however_late_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadtests.million.operator._PAUSE_SECONDS", 0.0)
+    pages = [{"Parameters": [{"Name": "/P/github/dev/webhook_secret"}]}]
+    ssm = SimpleNamespace(
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda: pages),
+        put_parameter=lambda **_: None,
+    )
+    operator = begun(Operator, tmp_path, client=lambda _: ssm)
+    with ThreadPoolExecutor(1) as pool:
+        use = pool.submit(operator.use_new_secret)
+        operator.rotate()
+        use.result()
+    assert operator.counts[Strike.USE_NEW_SECRET] == 1
+
+    other = tmp_path / "other"
+    other.mkdir()
+    never = begun(Operator, other)
+    never.over.set()
+    never.use_new_secret()  # the run is over: nobody waits for what is not written by then
+    assert not never.counts
 
 
 def test_clock_steps_that_meet_are_both_taken(tmp_path: Path) -> None:

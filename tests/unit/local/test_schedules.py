@@ -152,7 +152,7 @@ class Function:
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.events.append(event)
         self.called.release()
-        assert self.go.acquire(timeout=60)
+        assert self.go.acquire(timeout=600)
         self.at_once -= 1
         return self.answer()
 
@@ -173,7 +173,7 @@ def test_it_calls_at_the_start_and_never_twice_at_once() -> None:
     function = Function()
     schedules, schedule = started(function)
     for runs in range(1, 4):
-        assert function.called.acquire(timeout=60)
+        assert function.called.acquire(timeout=600)
         status = schedule.status()
         assert status.running
         assert not status.idle
@@ -278,7 +278,7 @@ def test_it_is_not_idle_before_the_first_run_is_over_and_settled() -> None:
     function, mappings = Function(), FakeMappings()
     schedules, schedule = started(function, seconds=3_600)
     progress = progress_of(mappings, schedules)
-    assert function.called.acquire(timeout=60)
+    assert function.called.acquire(timeout=600)
     mappings.as_of = time.time() + 1_000
     assert not progress.status()["idle"]
     assert not progress.wait_until_idle(0)
