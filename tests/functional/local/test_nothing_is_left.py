@@ -31,28 +31,31 @@ UP = [
     *(MOZDEF_EF, "local", "up", "--port", "0", "--no-synth"),
     *("--assembly", "{assembly}", "--state", "{state}"),
 ]
+# None waits with `signal.pause`: a signal that comes just before it is not seen, and it waits on.
 # What a soak run has beside: a process in between, and the fault proxy.
 ARENA = """
-    import signal
+    import time
     from loadtests.soak.arena import PipelineUnderTest
     from loadtests.soak.runtime import RuntimeSettings
     from local.leaving import end_in_order
     end_in_order()
     with PipelineUnderTest(RuntimeSettings("{assembly}", "{state}", 1)):
-        signal.pause()
+        while True:
+            time.sleep(1)
 """
 # What a demo has: no process in between, and no signal handlers but the command line's.
 IN_PROCESS = """
-    import signal
+    import time
     from pathlib import Path
     from local.leaving import end_in_order
     from local.supervisor import LocalRuntime
     end_in_order()
     with LocalRuntime(Path("{assembly}"), state=Path("{state}"), port=None):
-        signal.pause()
+        while True:
+            time.sleep(1)
 """
 LOCUST = """
-    import signal
+    import time
     from pathlib import Path
     from loadtests.load import sending
     from local.leaving import end_in_order
@@ -60,7 +63,8 @@ LOCUST = """
     sending.LOCUSTFILE = Path("{state}.py")
     words = ["--users", "2", "--spawn-rate", "2", "--run-time", "600", "--processes", "2"]
     with sending._locust(words, Path("{state}.txt")):
-        signal.pause()
+        while True:
+            time.sleep(1)
 """
 LOCUSTFILE = """
     import locust
