@@ -73,8 +73,7 @@ load: setup ## Send at a rate, then account for each event (RATE, LENGTH, MIX, P
 latency: setup ## The answer at the door to SQS: low latency beside the defaults, by turns (RATE, LENGTH)
 	$(BIN)/python -m loadtests.load.latency --rate $(RATE) --seconds $(LENGTH)
 
-# While the first half runs, the second is compiled and the CDK unpacked: on a clean checkout each
-# of its workers would do so.
+# While the first half runs, the second is compiled: on a clean checkout each of its workers would.
 SLOW := tests/functional tests/infra tests/e2e
 test: setup ## Run every test: first what is pure, then what starts processes (WORKERS=5)
 	@nice $(BIN)/pytest --collect-only -q $(SLOW) >/dev/null 2>&1 </dev/null & \
@@ -150,9 +149,12 @@ $(BIN)/uv: requirements.lock
 	@touch $@
 
 # The build back-end is within uv, whose hash the lock has: offline, no other can be fetched.
+# jsii unpacks the CDK into the user's cache. It takes the lock of whoever does so for dead after two
+# minutes, which a busy machine needs for it, and the cache stays broken: here one does it alone.
 $(STAMP): $(BIN)/uv pyproject.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --offline --editable .
+	$(BIN)/python -c 'import infra, aws_cdk, cdk_nag'
 	@touch $@
 
 # The wheel's own npm script is a link that uv copies as a file, so npm is started by its path.
