@@ -15,6 +15,7 @@ from toolbox.costs.prices import load_prices
 from toolbox.costs.suggesting import suggest
 from toolbox.costs.workload import CostCase, Workload
 from toolbox.project.finding import find_project
+from toolbox.project.next_steps import choice
 from toolbox.terminal.output import DONE, console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def cost(
     """
     prices, project = load_prices(), find_project()
     choices = StageChoices()
-    if project.stage_is_named:
+    # STAGE may be set for others; where no settings are, it names nothing.
+    if project.stage_is_named and (choice.stage or project.config.is_dir()):
         project.say()
         choices = _choices_of(project.deployment())
     case = CostCase(Workload(events_per_second, size, duplicates), prices, choices)

@@ -385,6 +385,17 @@ def test_the_command_names_the_stages_that_there_are() -> None:
     assert str(done.exception) == "fats: no such stage in config; did you mean fast?"
 
 
+def test_a_stage_of_the_environment_is_nothing_where_no_settings_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CONFIG", raising=False)
+    monkeypatch.setenv("STAGE", "fast")
+    assert run()["designs"][0]["design"] == "this design, every default"
+    done = CliRunner().invoke(app, ["cost", "--stage", "fast"])
+    assert str(done.exception) == "fast: no such stage in config; there are none"
+
+
 def test_the_command_prints_each_design_and_need() -> None:
     found = run("--events-per-second", "10", "--bytes", "2000")
     assert found["events"] == 26_280_000
