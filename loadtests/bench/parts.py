@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,7 +28,7 @@ from toolbox.terminal.console import tell_uncaught
 from toolbox.terminal.output import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator
 
     from loadtests.bench.arena import Arena
 
@@ -91,24 +90,20 @@ def run(parts: Collection[str], rounds: int) -> Iterator[Ended]:
     """
     with tempfile.TemporaryDirectory(prefix="mozdef-ef-bench-") as name:
         folder = Path(name)
-        yield from _run_in_arena([part for part in _IN_ARENA if part in parts], folder, rounds)
+        for part, (what, in_arena) in _IN_ARENA.items():
+            if part in parts:
+                yield _ended(part, what, partial(_in_its_arena, in_arena, folder / part, rounds))
         for part, (what, measure) in _ALONE.items():
             if part in parts:
                 yield _ended(part, what, partial(measure, folder, rounds))
 
 
-def _run_in_arena(parts: Sequence[str], folder: Path, rounds: int) -> Iterator[Ended]:
-    if not parts:
-        return
-    with ExitStack() as stack:
-        try:
-            place = stack.enter_context(arena(folder / "arena"))
-        except Exception as error:  # noqa: BLE001 - each part is told why it could not run
-            yield from (Ended(part, failure=_reason(error)) for part in parts)
-            return
-        for part in parts:
-            what, measure = _IN_ARENA[part]
-            yield _ended(part, what, partial(measure, place, rounds))
+def _in_its_arena(
+    measure: Callable[[Arena, int], dict[str, Any]], folder: Path, rounds: int
+) -> dict[str, Any]:
+    """Measure with services of its own: what one part leaves in them is no other part's work."""
+    with arena(folder) as place:
+        return measure(place, rounds)
 
 
 def _ended(part: str, what: str, measure: Callable[[], dict[str, Any]]) -> Ended:
